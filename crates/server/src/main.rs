@@ -1,0 +1,2 @@
+//! The postroom binary.
+fn main() {}
