@@ -1,1 +1,22 @@
-//! See ARCHITECTURE.md.
+//! Values, states and ids of Postroom: what the words mean, without any I/O.
+//!
+//! The field names of the serialised types are the contract of the REST API.
+
+pub mod event;
+pub mod folder;
+pub mod id;
+pub mod limits;
+pub mod mailbox;
+pub mod message;
+pub mod problem;
+pub mod report;
+pub mod secret;
+pub mod submission;
+#[macro_use]
+mod text_enum;
+pub mod time;
+pub mod webhook;
+
+pub use id::fresh_id;
+pub use secret::Secret;
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,61 @@
+//! Folders: what IMAP calls mailboxes.
+
+use crate::Timestamp;
+use crate::text_enum::text_enum;
+use serde::{Deserialize, Serialize};
+
+text_enum! {
+    /// What a folder is for (RFC 6154, and `inbox`).
+    Role {
+        Inbox = "inbox", Drafts = "drafts", Sent = "sent", Junk = "junk", Trash = "trash",
+        Archive = "archive", All = "all", Flagged = "flagged",
+    }
+}
+
+text_enum! {
+    /// How much of a folder is stored.
+    Mode {
+        /// Nothing.
+        Off = "off",
+        /// Headers only.
+        Watch = "watch",
+        /// Whole messages.
+        Full = "full",
+    }
+}
+
+/// How far a folder has been stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Progress {
+    /// none, filling, complete or holes.
+    pub state: crate::mailbox::CoverageState,
+    /// Messages stored.
+    pub done: i64,
+    /// Messages there are to store.
+    pub total: i64,
+}
+
+/// A folder as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Folder {
+    /// `fld_…`
+    pub id: String,
+    /// The mailbox it belongs to.
+    pub mailbox_id: String,
+    /// The whole path, decoded, with the server's delimiter.
+    pub path: String,
+    /// The last part of the path.
+    pub name: String,
+    /// What it is for, if known.
+    pub role: Option<Role>,
+    /// How much of it is stored.
+    pub mode: Mode,
+    /// Mail from this time on is stored; null: as the mailbox says.
+    pub since: Option<Timestamp>,
+    /// Messages stored in it.
+    pub messages: i64,
+    /// Of those, the unread.
+    pub unread: i64,
+    /// How far it has been stored.
+    pub progress: Progress,
+}

@@ -1,0 +1,177 @@
+//! A mailbox: its settings and the four independent facts about it.
+
+use crate::text_enum::text_enum;
+use crate::{Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+
+text_enum! {
+    /// Whose mailbox it is.
+    Kind { Personal = "personal", Group = "group", Shared = "shared", Certified = "certified", Sandbox = "sandbox" }
+}
+
+text_enum! {
+    /// What people decided about the mailbox.
+    Lifecycle {
+        Draft = "draft", AwaitingApproval = "awaiting_approval", Enabled = "enabled",
+        Paused = "paused", Disabled = "disabled",
+    }
+}
+
+text_enum! {
+    /// The last proof of one side's settings.
+    Proof { Untested = "untested", Works = "works", WorksWithWarnings = "works_with_warnings", Fails = "fails" }
+}
+
+text_enum! {
+    /// What the connection is doing now.
+    ConnectionState {
+        /// The server tells us of changes at once.
+        Live = "live",
+        /// We look at intervals.
+        Polling = "polling",
+        /// A connection is being made.
+        Connecting = "connecting",
+        /// Something failed; the next try comes by itself at `until`.
+        Waiting = "waiting",
+        /// A person has to act.
+        Held = "held",
+        /// The provider asked us to slow down until a time.
+        Limited = "limited",
+        /// Not wanted now.
+        Off = "off",
+    }
+}
+
+text_enum! {
+    /// How complete our copy is.
+    CoverageState { None = "none", Filling = "filling", Complete = "complete", Holes = "holes" }
+}
+
+text_enum! {
+    /// How the bytes are protected.
+    Security { Tls = "tls", Starttls = "starttls", None = "none" }
+}
+
+text_enum! {
+    /// The protocol of the receiving side.
+    Protocol { Imap = "imap", Pop3 = "pop3" }
+}
+
+text_enum! {
+    /// How we sign in.
+    Auth { Password = "password", Oauth2 = "oauth2", None = "none" }
+}
+
+/// Settings of the receiving side. The secret is kept apart, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Incoming {
+    /// `imap` or `pop3`.
+    pub protocol: Protocol,
+    /// Host name, without scheme or port.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the bytes are protected.
+    pub security: Security,
+    /// The name to sign in with.
+    pub username: String,
+    /// `password` or `oauth2`.
+    pub auth: Auth,
+    /// SHA-256 (hex) of the one certificate that is trusted instead of the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
+}
+
+/// Settings of the sending side. The secret is kept apart, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Outgoing {
+    /// Host name, without scheme or port.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the bytes are protected.
+    pub security: Security,
+    /// The name to sign in with; empty with `auth: none`.
+    pub username: String,
+    /// `password`, `oauth2` or `none`.
+    pub auth: Auth,
+    /// SHA-256 (hex) of the one certificate that is trusted instead of the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
+}
+
+/// The two secrets of a mailbox: a password, or with `oauth2` an access token.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// For the receiving side.
+    pub incoming: Option<Secret>,
+    /// For the sending side.
+    pub outgoing: Option<Secret>,
+}
+
+/// What the connection is doing, with the proof of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Connection {
+    /// The state.
+    pub state: ConnectionState,
+    /// When the server last answered us.
+    pub proven_alive_at: Option<Timestamp>,
+    /// Since when the state has held.
+    pub since: Option<Timestamp>,
+    /// `waiting` and `limited`: when the next try comes.
+    pub until: Option<Timestamp>,
+    /// The problem that stands in the way.
+    pub problem_id: Option<String>,
+}
+
+/// How complete our copy is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Coverage {
+    /// The state.
+    pub state: CoverageState,
+    /// Messages stored.
+    pub done: i64,
+    /// Messages that there are to store.
+    pub total: i64,
+    /// Mail from this time on is there.
+    pub since: Option<Timestamp>,
+    /// Messages that could not be stored (the ledger of failures).
+    pub holes: i64,
+}
+
+/// A mailbox as the API shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Mailbox {
+    /// `mbx_…`
+    pub id: String,
+    /// The mail address.
+    pub address: String,
+    /// A name for people.
+    pub name: String,
+    /// Whose it is.
+    pub kind: Kind,
+    /// What people decided.
+    pub lifecycle: Lifecycle,
+    /// Last proof of the receiving side.
+    pub receiving: Proof,
+    /// Last proof of the sending side.
+    pub sending: Proof,
+    /// What the connection does now.
+    pub connection: Connection,
+    /// How complete our copy is.
+    pub coverage: Coverage,
+    /// The receiving side; null: send only.
+    pub incoming: Option<Incoming>,
+    /// The sending side; null: receive only.
+    pub outgoing: Option<Outgoing>,
+    /// Mail from this time on is fetched; null: all.
+    pub fetch_since: Option<Timestamp>,
+    /// Folder paths to store; null: every folder but junk and trash.
+    pub monitored_folders: Option<Vec<String>>,
+    /// The newest connection report.
+    pub last_report_id: Option<String>,
+    /// When the mailbox was added.
+    pub created_at: Timestamp,
+    /// Grows with every change of the settings: the ETag.
+    pub version: i64,
+}
