@@ -1,0 +1,147 @@
+//! The last lines of a conversation with a server, fit to be shown: bounded, and without secrets.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A longer line is cut; literals and base64 would only bury what matters.
+const MAX_LINE: usize = 400;
+/// What stands in place of a secret.
+const HIDDEN: &str = "<hidden>";
+
+/// Who said a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// We did.
+    Sent,
+    /// The server did.
+    Received,
+    /// Nobody: something that happened, such as the TLS handshake.
+    Event,
+}
+
+/// Keeps the last lines both ways. Clones share the lines.
+#[derive(Clone)]
+pub struct Transcript(Arc<Shared>);
+
+struct Shared {
+    capacity: usize,
+    lines: Mutex<VecDeque<String>>,
+}
+
+impl Transcript {
+    /// Keeps at most `capacity` lines; older ones are forgotten.
+    pub fn new(capacity: usize) -> Transcript {
+        Transcript(Arc::new(Shared {
+            capacity: capacity.max(1),
+            lines: Mutex::new(VecDeque::new()),
+        }))
+    }
+
+    /// Adds a line. What follows a login command is hidden here as a second line of defence; a caller that sends a
+    /// secret on a line of its own passes [`Transcript::hidden`] instead.
+    pub fn note(&self, direction: Direction, line: &str) {
+        let shown = match direction {
+            Direction::Sent => format!("C: {}", clean(&without_credentials(line))),
+            Direction::Received => format!("S: {}", clean(line)),
+            Direction::Event => format!("-- {}", clean(line)),
+        };
+        let mut lines = self.lock();
+        if lines.len() == self.0.capacity {
+            lines.pop_front();
+        }
+        lines.push_back(shown);
+    }
+
+    /// Notes that something secret went this way.
+    pub fn hidden(&self, direction: Direction) {
+        self.note(direction, HIDDEN);
+    }
+
+    /// The lines, oldest first, each beginning with `C: `, `S: ` or `-- `.
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
+        // A panic elsewhere cannot leave a half-written line; the lines stay usable.
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transcript({} lines)", self.lock().len())
+    }
+}
+
+/// IMAP `a1 LOGIN ..` and `a1 AUTHENTICATE MECH ..`, SMTP and POP3 `AUTH MECH ..`, POP3 `PASS ..` and `APOP ..`.
+fn without_credentials(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let is = |index: usize, names: &[&str]| {
+        words
+            .get(index)
+            .is_some_and(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name)))
+    };
+    let keep = if is(0, &["PASS", "APOP"]) {
+        1
+    } else if is(1, &["LOGIN"]) || is(0, &["AUTH"]) {
+        2
+    } else if is(1, &["AUTHENTICATE"]) {
+        3
+    } else {
+        return line.to_owned();
+    };
+    if words.len() <= keep {
+        return line.to_owned();
+    }
+    format!("{} {HIDDEN}", words[..keep].join(" "))
+}
+
+fn clean(line: &str) -> String {
+    let line = line.trim_end_matches(['\r', '\n']);
+    let mut shown: String = line
+        .chars()
+        .take(MAX_LINE)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if shown.len() < line.len() && line.chars().nth(MAX_LINE).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_hidden_whatever_the_protocol() {
+        let transcript = Transcript::new(20);
+        for line in [
+            "a1 LOGIN joe s3cret",
+            "a2 login {3+}",
+            "A3 AUTHENTICATE PLAIN AHMzY3JldA==",
+            "AUTH PLAIN AHMzY3JldA==",
+            "PASS s3cret word",
+            "APOP joe s3cret",
+        ] {
+            transcript.note(Direction::Sent, line);
+        }
+        let text = transcript.lines().join("\n");
+        assert!(!text.contains("s3cret") && !text.contains("AHMz") && !text.contains("joe"), "{text}");
+        assert!(text.contains("C: A3 AUTHENTICATE PLAIN <hidden>"));
+    }
+
+    #[test]
+    fn only_the_last_lines_are_kept_and_each_is_one_clean_line() {
+        let transcript = Transcript::new(2);
+        transcript.note(Direction::Received, "one");
+        transcript.note(Direction::Received, "* OK\x1b[31m hi\r\n");
+        transcript.note(Direction::Event, &"x".repeat(9000));
+        let lines = transcript.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0], "S: * OK\u{fffd}[31m hi");
+        assert!(lines[1].len() < 500);
+    }
+}
