@@ -166,7 +166,14 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         let colons: Vec<&str> = (0..32).map(|i| &plain[2 * i..2 * i + 2]).collect();
-        assert_eq!(colons.join(":").to_uppercase().parse::<Fingerprint>().unwrap(), fingerprint);
+        assert_eq!(
+            colons
+                .join(":")
+                .to_uppercase()
+                .parse::<Fingerprint>()
+                .unwrap(),
+            fingerprint
+        );
         for bad in ["", "abc", "zz", &plain[1..], &format!("{plain}0")] {
             assert!(bad.parse::<Fingerprint>().is_err(), "{bad:?}");
         }

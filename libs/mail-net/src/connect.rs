@@ -225,7 +225,10 @@ mod tests {
         };
         let resolved = loopback_net().resolve("127.0.0.1").await.unwrap();
         let result = loopback_net().connect(&resolved, port).await;
-        assert!(matches!(result, Err(NetError::Refused { .. })), "{result:?}");
+        assert!(
+            matches!(result, Err(NetError::Refused { .. })),
+            "{result:?}"
+        );
     }
 
     #[tokio::test]
@@ -239,14 +242,21 @@ mod tests {
             host: "evil.example".to_owned(),
             addresses: vec!["127.0.0.1".parse().unwrap()],
         };
-        assert!(matches!(net.connect(&inside, 143).await, Err(NetError::Blocked { .. })));
+        assert!(matches!(
+            net.connect(&inside, 143).await,
+            Err(NetError::Blocked { .. })
+        ));
         let outside = net.resolve("8.8.8.8").await.unwrap();
-        assert!(matches!(net.connect(&outside, 22).await, Err(NetError::Blocked { .. })));
+        assert!(matches!(
+            net.connect(&outside, 22).await,
+            Err(NetError::Blocked { .. })
+        ));
     }
 
     #[test]
     fn families_alternate_in_the_resolvers_order() {
-        let list = |texts: &[&str]| -> Vec<IpAddr> { texts.iter().map(|t| t.parse().unwrap()).collect() };
+        let list =
+            |texts: &[&str]| -> Vec<IpAddr> { texts.iter().map(|t| t.parse().unwrap()).collect() };
         assert_eq!(
             alternate_families(&list(&["2a::1", "2a::2", "1.1.1.1", "2.2.2.2", "3.3.3.3"])),
             list(&["2a::1", "1.1.1.1", "2a::2", "2.2.2.2", "3.3.3.3"])

@@ -102,7 +102,8 @@ fn classify(host: &str, error: &io::Error) -> NetError {
         || lower.contains("nodename nor servname")
     {
         NetError::NameNotFound { host }
-    } else if lower.contains("no address associated") || lower.contains("name has no usable address")
+    } else if lower.contains("no address associated")
+        || lower.contains("name has no usable address")
     {
         NetError::NoAddress { host }
     } else {
@@ -129,10 +130,21 @@ mod tests {
 
     #[tokio::test]
     async fn loopback_in_every_spelling_is_blocked() {
-        for host in ["127.0.0.1", "[::1]", "::1", "::ffff:127.0.0.1", "0x7f.1", "2130706433", "localhost"] {
+        for host in [
+            "127.0.0.1",
+            "[::1]",
+            "::1",
+            "::ffff:127.0.0.1",
+            "0x7f.1",
+            "2130706433",
+            "localhost",
+        ] {
             let result = net().resolve(host).await;
             assert!(
-                matches!(result, Err(NetError::Blocked { .. } | NetError::NameNotFound { .. })),
+                matches!(
+                    result,
+                    Err(NetError::Blocked { .. } | NetError::NameNotFound { .. })
+                ),
                 "{host}: {result:?}"
             );
         }
@@ -146,9 +158,20 @@ mod tests {
 
     #[tokio::test]
     async fn impossible_hosts_are_refused_without_asking_anyone() {
-        for host in ["", ".", "a b", "a\r\nb", "http://x/", "x\0y", &"a".repeat(300)] {
+        for host in [
+            "",
+            ".",
+            "a b",
+            "a\r\nb",
+            "http://x/",
+            "x\0y",
+            &"a".repeat(300),
+        ] {
             assert!(
-                matches!(net().resolve(host).await, Err(NetError::NameNotFound { .. })),
+                matches!(
+                    net().resolve(host).await,
+                    Err(NetError::NameNotFound { .. })
+                ),
                 "{host:?}"
             );
         }
@@ -158,8 +181,14 @@ mod tests {
     fn the_resolvers_words_are_told_apart() {
         let of = |text: &str| classify("h", &io::Error::other(text.to_owned()));
         let prefix = "failed to lookup address information: ";
-        assert!(matches!(of(&format!("{prefix}Name or service not known")), NetError::NameNotFound { .. }));
-        assert!(matches!(of(&format!("{prefix}No address associated with hostname")), NetError::NoAddress { .. }));
+        assert!(matches!(
+            of(&format!("{prefix}Name or service not known")),
+            NetError::NameNotFound { .. }
+        ));
+        assert!(matches!(
+            of(&format!("{prefix}No address associated with hostname")),
+            NetError::NoAddress { .. }
+        ));
         assert!(matches!(
             of(&format!("{prefix}Temporary failure in name resolution")),
             NetError::DnsFailed { message, .. } if message == "Temporary failure in name resolution"

@@ -7,9 +7,9 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::Resumption;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -20,10 +20,10 @@ use rustls::{
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::Net;
 use crate::certificate::{CertificateInfo, Fingerprint};
 use crate::error::{NetError, TlsFailure, TlsFailureKind};
 use crate::stream::{Stream, TlsInfo};
-use crate::Net;
 
 /// Trusted roots and the cryptography, shared by all connections. Cloning is cheap.
 #[derive(Clone)]
@@ -158,10 +158,7 @@ fn other(message: String) -> NetError {
     }))
 }
 
-fn agreed(
-    connection: &rustls::ClientConnection,
-    certificate: Option<CertificateInfo>,
-) -> TlsInfo {
+fn agreed(connection: &rustls::ClientConnection, certificate: Option<CertificateInfo>) -> TlsInfo {
     let version = match connection.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
@@ -303,7 +300,10 @@ fn classify(
         rustls::Error::InvalidCertificate(reason) => {
             classify_certificate(host, reason, certificate)
         }
-        _ => (Other, format!("the TLS handshake with {host} failed: {error}")),
+        _ => (
+            Other,
+            format!("the TLS handshake with {host} failed: {error}"),
+        ),
     }
 }
 
@@ -313,9 +313,7 @@ fn classify_certificate(
     certificate: Option<&CertificateInfo>,
 ) -> (TlsFailureKind, String) {
     use CertificateError as Reason;
-    use TlsFailureKind::{
-        Expired, NameMismatch, NotYetValid, Other, SelfSigned, Untrusted,
-    };
+    use TlsFailureKind::{Expired, NameMismatch, NotYetValid, Other, SelfSigned, Untrusted};
     let self_signed = certificate.is_some_and(|certificate| certificate.self_signed);
     match reason {
         Reason::Expired | Reason::ExpiredContext { .. } => {
@@ -327,7 +325,12 @@ fn classify_certificate(
         ),
         Reason::NotValidForName | Reason::NotValidForNameContext { .. } => {
             let names = certificate.map_or_else(String::new, |certificate| {
-                let few: Vec<&str> = certificate.names.iter().take(5).map(String::as_str).collect();
+                let few: Vec<&str> = certificate
+                    .names
+                    .iter()
+                    .take(5)
+                    .map(String::as_str)
+                    .collect();
                 format!("; it is for {}", few.join(", "))
             });
             (
@@ -336,10 +339,7 @@ fn classify_certificate(
             )
         }
         // A self-signed certificate fails in several ways: no issuer, or an authority used as a server.
-        _ if self_signed => (
-            SelfSigned,
-            format!("{host} has a self-signed certificate"),
-        ),
+        _ if self_signed => (SelfSigned, format!("{host} has a self-signed certificate")),
         Reason::UnknownIssuer | Reason::Other(_) => (
             Untrusted,
             format!("the certificate of {host} is signed by an authority that is not trusted here"),

@@ -129,7 +129,10 @@ mod tests {
             transcript.note(Direction::Sent, line);
         }
         let text = transcript.lines().join("\n");
-        assert!(!text.contains("s3cret") && !text.contains("AHMz") && !text.contains("joe"), "{text}");
+        assert!(
+            !text.contains("s3cret") && !text.contains("AHMz") && !text.contains("joe"),
+            "{text}"
+        );
         assert!(text.contains("C: A3 AUTHENTICATE PLAIN <hidden>"));
     }
 

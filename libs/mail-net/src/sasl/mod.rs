@@ -174,7 +174,10 @@ enum State {
     /// PLAIN: one message and nothing more.
     Plain(Wiped),
     /// LOGIN: name, then password, whatever words the server asks with.
-    Login { answers: [Wiped; 2], given: usize },
+    Login {
+        answers: [Wiped; 2],
+        given: usize,
+    },
     /// Both OAuth mechanisms: one message, and perhaps an error to acknowledge.
     Bearer(Wiped),
     Scram(Box<Scram>),
@@ -263,7 +266,9 @@ impl Exchange {
         match &mut self.state {
             State::Plain(_) => Err(SaslError::Unexpected(mechanism)),
             State::Login { answers, given } => {
-                let answer = answers.get(*given).ok_or(SaslError::Unexpected(mechanism))?;
+                let answer = answers
+                    .get(*given)
+                    .ok_or(SaslError::Unexpected(mechanism))?;
                 *given += 1;
                 Ok(answer.0.clone())
             }
@@ -338,10 +343,22 @@ mod tests {
 
     #[test]
     fn the_best_offered_mechanism_comes_first() {
-        let offered = names(&["login", "PLAIN", "scram-sha-1", "XOAUTH2", "SCRAM-SHA-256", "GSSAPI"]);
+        let offered = names(&[
+            "login",
+            "PLAIN",
+            "scram-sha-1",
+            "XOAUTH2",
+            "SCRAM-SHA-256",
+            "GSSAPI",
+        ]);
         assert_eq!(
             choose(&offered, &password()),
-            [Mechanism::ScramSha256, Mechanism::ScramSha1, Mechanism::Plain, Mechanism::Login]
+            [
+                Mechanism::ScramSha256,
+                Mechanism::ScramSha1,
+                Mechanism::Plain,
+                Mechanism::Login
+            ]
         );
         assert_eq!(choose(&offered, &token()), [Mechanism::XOauth2]);
         assert!(choose(&names(&["GSSAPI"]), &password()).is_empty());
@@ -352,7 +369,10 @@ mod tests {
     fn plain_is_one_message() {
         let mut exchange = Exchange::new(Mechanism::Plain, &password(), "h", 1, [0; 18]);
         assert_eq!(exchange.initial().unwrap(), b"\0joe@example.org\0s3cret");
-        assert_eq!(exchange.respond(b""), Err(SaslError::Unexpected(Mechanism::Plain)));
+        assert_eq!(
+            exchange.respond(b""),
+            Err(SaslError::Unexpected(Mechanism::Plain))
+        );
         assert_eq!(exchange.finished(), Ok(()));
     }
 
@@ -379,10 +399,14 @@ mod tests {
     fn an_oauth_error_is_kept_and_acknowledged() {
         let error = br#"{"status":"401"}"#;
         let mut exchange = Exchange::new(Mechanism::XOauth2, &token(), "h", 993, [0; 18]);
-        assert_eq!(exchange.initial().unwrap(), b"user=joe@example.org\x01auth=Bearer ya29.x\x01\x01");
+        assert_eq!(
+            exchange.initial().unwrap(),
+            b"user=joe@example.org\x01auth=Bearer ya29.x\x01\x01"
+        );
         assert_eq!(exchange.respond(error).unwrap(), b"");
         assert_eq!(exchange.server_error(), Some(r#"{"status":"401"}"#));
-        let mut exchange = Exchange::new(Mechanism::OauthBearer, &token(), "h.example", 993, [0; 18]);
+        let mut exchange =
+            Exchange::new(Mechanism::OauthBearer, &token(), "h.example", 993, [0; 18]);
         assert_eq!(
             exchange.initial().unwrap(),
             b"n,a=joe@example.org,\x01host=h.example\x01port=993\x01auth=Bearer ya29.x\x01\x01"

@@ -26,8 +26,10 @@ fn mapped_to_nothing(c: char) -> bool {
 
 /// RFC 3454 table C.1.2.
 fn other_space(c: char) -> bool {
-    matches!(c,
-        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+    matches!(
+        c,
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
 }
 
 #[cfg(test)]

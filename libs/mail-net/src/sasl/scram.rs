@@ -128,7 +128,8 @@ impl Scram {
 
     /// RFC 5802 section 3.
     fn prove(&mut self, server_first: &str) -> Result<Vec<u8>, Failure> {
-        let nonce = attribute(server_first, "r=").ok_or(Failure::Malformed("the nonce is missing"))?;
+        let nonce =
+            attribute(server_first, "r=").ok_or(Failure::Malformed("the nonce is missing"))?;
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(Failure::Malformed("the nonce is not ours"));
         }
@@ -191,10 +192,12 @@ mod tests {
         let mut nonce = [0; 18];
         nonce.copy_from_slice(&BASE64.decode("fyko+d2lbbFgONRv9qkxdawL").unwrap());
         let mut scram = Scram::new(Hash::Sha1, "user", "pencil", nonce);
-        assert_eq!(scram.client_first(), b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
-        let answer = scram.respond(
-            b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+        assert_eq!(
+            scram.client_first(),
+            b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL"
         );
+        let answer = scram
+            .respond(b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
         assert_eq!(
             text(answer),
             "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="
@@ -216,7 +219,10 @@ mod tests {
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
              p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
         );
-        assert_eq!(text(scram.respond(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")), "");
+        assert_eq!(
+            text(scram.respond(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")),
+            ""
+        );
         assert!(scram.server_proven());
     }
 
@@ -224,16 +230,30 @@ mod tests {
     fn a_lying_server_is_refused() {
         let fresh = || Scram::with_nonce(Hash::Sha256, "user", "pencil", "abc".to_owned());
         for first in [
-            "", "r=abc,s=QQ==,i=4096", "r=xyz1,s=QQ==,i=4096", "r=abc1,s=!,i=4096", "r=abc1,s=QQ==,i=1",
-            "r=abc1,s=QQ==,i=99999999999", "r=abc1,s=QQ==,i=4000000", "r=abc1,s=QQ==",
+            "",
+            "r=abc,s=QQ==,i=4096",
+            "r=xyz1,s=QQ==,i=4096",
+            "r=abc1,s=!,i=4096",
+            "r=abc1,s=QQ==,i=1",
+            "r=abc1,s=QQ==,i=99999999999",
+            "r=abc1,s=QQ==,i=4000000",
+            "r=abc1,s=QQ==",
         ] {
-            assert!(matches!(fresh().respond(first.as_bytes()), Err(Failure::Malformed(_))), "{first}");
+            assert!(
+                matches!(
+                    fresh().respond(first.as_bytes()),
+                    Err(Failure::Malformed(_))
+                ),
+                "{first}"
+            );
         }
         let mut scram = fresh();
         assert!(scram.respond(b"r=abc1,s=QQ==,i=4096").is_ok());
         assert!(matches!(scram.respond(b"v=AAAA"), Err(Failure::NotProven)));
         assert!(!scram.server_proven());
-        assert!(matches!(scram.respond(b"e=invalid-proof"), Err(Failure::Refused(e)) if e == "invalid-proof"));
+        assert!(
+            matches!(scram.respond(b"e=invalid-proof"), Err(Failure::Refused(e)) if e == "invalid-proof")
+        );
     }
 
     #[test]
