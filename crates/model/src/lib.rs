@@ -12,7 +12,6 @@ pub mod problem;
 pub mod report;
 pub mod secret;
 pub mod submission;
-#[macro_use]
 mod text_enum;
 pub mod time;
 pub mod webhook;

@@ -1,1 +1,79 @@
-//! See ARCHITECTURE.md.
+//! Everything that is kept: rows in SQLite or PostgreSQL, raw bytes in segments.
+//!
+//! This is the only crate that knows SQL or blobs. A function here is one duty and one transaction;
+//! no transaction is ever held across a wait for the network, because transactions are plain
+//! synchronous closures that run on the database's own threads (see [`db`]).
+
+pub mod blobs;
+pub mod db;
+pub mod error;
+pub mod events;
+pub mod leases;
+pub mod mailboxes;
+pub mod seal;
+pub mod search;
+pub mod settings;
+pub mod wake;
+
+pub use db::{Db, Tx};
+pub use error::StoreError;
+
+use model::{Clock, Timestamp};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the store keeps its things.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The database: a file for SQLite, or a `postgres://` URL.
+    pub database: db::Location,
+    /// Where raw bytes go.
+    pub blobs: blobs::Location,
+    /// The master key of the seal; made at first use.
+    pub key_file: PathBuf,
+    /// Extra certificate authorities (PEM) for a PostgreSQL over TLS.
+    pub extra_ca_file: Option<PathBuf>,
+    /// This node's name, unique among those that share a database.
+    pub node: String,
+}
+
+/// The store: cheap to clone, shared by all.
+#[derive(Clone)]
+pub struct Store {
+    /// The database.
+    pub db: Db,
+    /// Raw bytes.
+    pub blobs: blobs::Blobs,
+    /// The seal for secrets.
+    pub seal: Arc<seal::Seal>,
+    /// The clock that stamps rows.
+    pub clock: Clock,
+    /// This node's name.
+    pub node: Arc<str>,
+}
+
+impl Store {
+    /// Opens the store, bringing the schema up to date.
+    ///
+    /// # Errors
+    /// The database cannot be opened, is newer than this program, or the key file is not its own.
+    pub async fn open(config: &Config, clock: Clock) -> Result<Self, StoreError> {
+        let seal = Arc::new(seal::Seal::open(&config.key_file)?);
+        let db = Db::open(&config.database, config.extra_ca_file.as_deref()).await?;
+        db::migrate::run(&db).await?;
+        settings::check_key(&db, &seal).await?;
+        let blobs = blobs::Blobs::open(&config.blobs, &db).await?;
+        Ok(Self {
+            db,
+            blobs,
+            seal,
+            clock,
+            node: config.node.as_str().into(),
+        })
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,223 @@
+//! Segments as files of one folder. A segment has one writer at a time; idle ones wait in a list.
+
+use super::SEGMENT_BYTES;
+use crate::error::{Result, StoreError};
+use crate::seal::random;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// Files kept open for reading.
+const OPEN_FILES: usize = 64;
+
+pub(super) struct Folder {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Open>>>,
+    reading: Mutex<HashMap<String, Arc<File>>>,
+}
+
+/// A segment file that can be appended to.
+struct Open {
+    name: String,
+    file: Arc<File>,
+    position: u64,
+}
+
+impl Folder {
+    /// Opens the folder. Bytes behind the last one that the index knows were never referred to (a
+    /// crash came between): they are cut off, and the segment is filled further.
+    pub(super) fn open(path: &Path, ends: &HashMap<String, u64>) -> Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let mut idle = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".seg") {
+                continue;
+            }
+            let end = ends.get(&name).copied().unwrap_or(0);
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path.join(&name))?;
+            // A command beside a running server must not touch what the server appends to.
+            if end >= SEGMENT_BYTES || file.try_lock().is_err() {
+                continue;
+            }
+            let length = file.metadata()?.len();
+            if length < end {
+                return Err(StoreError::Corrupt(format!(
+                    "{} has {length} bytes, but {end} were stored in it",
+                    path.join(&name).display()
+                )));
+            }
+            if length > end {
+                file.set_len(end)?;
+            }
+            idle.push(Open {
+                name,
+                file: Arc::new(file),
+                position: end,
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Arc::new(Mutex::new(idle)),
+            reading: Mutex::default(),
+        })
+    }
+
+    /// Takes a segment to append to: an idle one, or a new one.
+    pub(super) fn take(&self) -> Result<Segment> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let open = match idle {
+            Some(open) => open,
+            None => {
+                let name = format!("{}.seg", super::writer::hex(&random::<12>()));
+                let path = self.path.join(&name);
+                let file = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create_new(true)
+                    .open(&path)?;
+                file.try_lock()
+                    .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+                // The new name must be as durable as what will be written under it.
+                File::open(&self.path)?.sync_all()?;
+                Open {
+                    name,
+                    file: Arc::new(file),
+                    position: 0,
+                }
+            }
+        };
+        Ok(Segment {
+            synced: open.position,
+            open: Some(open),
+            idle: Arc::downgrade(&self.idle),
+        })
+    }
+
+    pub(super) fn read(&self, segment: &str, from: u64, to: u64) -> Result<Bytes> {
+        let file = self.file(segment)?;
+        let mut bytes = vec![0u8; (to - from) as usize];
+        file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes.into())
+    }
+
+    fn file(&self, segment: &str) -> Result<Arc<File>> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = reading.get(segment) {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(File::open(self.path.join(segment))?);
+        if reading.len() >= OPEN_FILES {
+            reading.clear();
+        }
+        reading.insert(segment.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    /// Segments that nobody appends to now.
+    pub(super) fn closed(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".seg") && entry.metadata()?.len() >= SEGMENT_BYTES {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    pub(super) fn remove(&self, segment: &str) -> Result<bool> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.iter().any(|open| open.name == segment) {
+            return Ok(false);
+        }
+        self.reading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(segment);
+        match std::fs::remove_file(self.path.join(segment)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A segment in the hands of one batch.
+pub(super) struct Segment {
+    open: Option<Open>,
+    synced: u64,
+    idle: Weak<Mutex<Vec<Open>>>,
+}
+
+impl Segment {
+    pub(super) fn name(&self) -> &str {
+        self.open.as_ref().map_or("", |open| &open.name)
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.position)
+    }
+
+    /// Appends and gives the buffer back.
+    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let Some(open) = &mut self.open else {
+            return Ok(bytes);
+        };
+        let (file, at) = (open.file.clone(), open.position);
+        let bytes = blocking(move || {
+            file.write_all_at(&bytes, at)?;
+            Ok(bytes)
+        })
+        .await?;
+        open.position += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    pub(super) async fn sync_data(&mut self) -> Result<()> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
+        let file = open.file.clone();
+        blocking(move || file.sync_data()).await?;
+        self.synced = open.position;
+        Ok(())
+    }
+
+    pub(super) async fn sync(mut self) -> Result<()> {
+        self.sync_data().await
+    }
+}
+
+impl Drop for Segment {
+    /// Back to the idle ones. What was not synced is overwritten by the next batch.
+    fn drop(&mut self) {
+        let (Some(mut open), Some(idle)) = (self.open.take(), self.idle.upgrade()) else {
+            return;
+        };
+        open.position = self.synced;
+        if open.position < SEGMENT_BYTES {
+            idle.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(open);
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|e| StoreError::Unavailable(e.to_string()))??)
+}

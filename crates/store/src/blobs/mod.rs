@@ -1,0 +1,231 @@
+//! Raw bytes, by digest, in append-only segments: files on disk, or objects in a bucket.
+//!
+//! A batch of messages is appended to one segment and synced once; only then does the transaction
+//! that refers to them begin. So a row never points at bytes that are not durable, and 200 messages
+//! cost one sync. Bytes that no row came to refer to are swept later (see [`crate::sweep`]).
+
+mod bucket;
+mod local;
+mod writer;
+
+pub use bucket::BucketConfig;
+pub use writer::{Batch, Stored};
+
+use crate::error::{Result, StoreError};
+use crate::{Db, Store};
+use bytes::Bytes;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Size at which a segment file is closed and a new one begun.
+pub const SEGMENT_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes that one read returns at most; larger blobs are read in pieces.
+pub const READ_BYTES: u64 = 1024 * 1024;
+
+/// Where raw bytes go.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// An S3-compatible bucket.
+    Bucket(BucketConfig),
+}
+
+/// Where one blob lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The segment's name.
+    pub segment: String,
+    /// First byte.
+    pub position: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// The blob store: cheap to clone.
+#[derive(Clone)]
+pub struct Blobs {
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Local(Arc<local::Folder>),
+    Bucket(Arc<bucket::Bucket>),
+}
+
+impl Blobs {
+    pub(crate) async fn open(location: &Location, db: &Db) -> Result<Self> {
+        let backend = match location {
+            Location::Folder(path) => {
+                let ends = db
+                    .read(|tx| {
+                        let rows = tx.rows(
+                            "SELECT segment, CAST(max(position + length) AS BIGINT) FROM blobs GROUP BY segment",
+                            &[],
+                        )?;
+                        rows.iter().map(|row| Ok((row.get(0)?, row.get::<i64>(1)? as u64))).collect()
+                    })
+                    .await?;
+                Backend::Local(Arc::new(local::Folder::open(path, &ends)?))
+            }
+            Location::Bucket(config) => Backend::Bucket(Arc::new(bucket::Bucket::open(config)?)),
+        };
+        Ok(Self { backend })
+    }
+
+    /// Begins a batch: an exclusive place to append to.
+    ///
+    /// # Errors
+    /// The disk is full, or the segment cannot be made.
+    pub fn batch(&self) -> Result<Batch> {
+        let sink = match &self.backend {
+            Backend::Local(folder) => writer::Sink::Local(folder.take()?),
+            Backend::Bucket(bucket) => writer::Sink::Bucket(bucket.take()?),
+        };
+        Ok(Batch::new(sink))
+    }
+
+    /// Stores one blob durably by itself.
+    ///
+    /// # Errors
+    /// The disk is full, or the bucket out of reach.
+    pub async fn put(&self, bytes: &[u8]) -> Result<Stored> {
+        let mut batch = self.batch()?;
+        batch.begin();
+        batch.append(bytes).await?;
+        let stored = batch.end();
+        batch.sync().await?;
+        Ok(stored)
+    }
+
+    /// Reads bytes `range` of a blob, at most [`READ_BYTES`] of them.
+    ///
+    /// # Errors
+    /// The segment is gone or out of reach.
+    pub async fn read_some(&self, place: &Place, range: Range<u64>) -> Result<Bytes> {
+        let end = range
+            .end
+            .min(place.length)
+            .min(range.start.saturating_add(READ_BYTES));
+        if range.start >= end {
+            return Ok(Bytes::new());
+        }
+        let from = place.position + range.start;
+        let to = place.position + end;
+        match &self.backend {
+            Backend::Local(folder) => {
+                let (folder, segment) = (folder.clone(), place.segment.clone());
+                tokio::task::spawn_blocking(move || folder.read(&segment, from, to))
+                    .await
+                    .map_err(|e| StoreError::Unavailable(e.to_string()))?
+            }
+            Backend::Bucket(bucket) => bucket.read(&place.segment, from, to).await,
+        }
+    }
+
+    /// Reads a whole blob of at most `limit` bytes; of a larger one its beginning.
+    ///
+    /// # Errors
+    /// The segment is gone or out of reach.
+    pub async fn read(&self, place: &Place, limit: u64) -> Result<Vec<u8>> {
+        let wanted = place.length.min(limit);
+        let mut bytes = Vec::with_capacity(wanted as usize);
+        while (bytes.len() as u64) < wanted {
+            let piece = self.read_some(place, bytes.len() as u64..wanted).await?;
+            if piece.is_empty() {
+                return Err(StoreError::Corrupt(format!(
+                    "segment {} is too short",
+                    place.segment
+                )));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    /// Removes a segment that nothing refers to.
+    ///
+    /// # Errors
+    /// The file or object cannot be removed.
+    pub(crate) async fn remove_segment(&self, segment: &str) -> Result<bool> {
+        match &self.backend {
+            Backend::Local(folder) => folder.remove(segment),
+            Backend::Bucket(bucket) => bucket.remove(segment).await,
+        }
+    }
+
+    /// Names of segments that hold finished batches only.
+    pub(crate) async fn closed_segments(
+        &self,
+        older_than: model::Timestamp,
+    ) -> Result<Vec<String>> {
+        match &self.backend {
+            Backend::Local(folder) => folder.closed(),
+            Backend::Bucket(bucket) => bucket.list(older_than).await,
+        }
+    }
+}
+
+/// Where the blob with this digest lies.
+///
+/// # Errors
+/// No such blob.
+pub async fn find(store: &Store, digest: &str) -> Result<Place> {
+    let digest = digest.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx.row(
+                "SELECT segment, position, length FROM blobs WHERE digest = $1",
+                &[digest.into()],
+            )?;
+            row.map_or(Err(StoreError::NotFound("the raw message")), |row| {
+                Ok(Place {
+                    segment: row.get(0)?,
+                    position: row.get::<i64>(1)? as u64,
+                    length: row.get::<i64>(2)? as u64,
+                })
+            })
+        })
+        .await
+}
+
+/// Puts the places of stored blobs into the index, inside the transaction that refers to them.
+/// A digest that is there already is only touched, so that no sweep takes it away meanwhile.
+pub(crate) fn index(
+    tx: &mut crate::Tx<'_>,
+    stored: &[Stored],
+    now: model::Timestamp,
+) -> Result<()> {
+    use crate::db::Column::{Int, Text};
+    if stored.is_empty() {
+        return Ok(());
+    }
+    let mut seen = std::collections::HashSet::new();
+    let records: Vec<_> = stored
+        .iter()
+        .filter(|blob| seen.insert(blob.digest.as_str()))
+        .map(|blob| {
+            serde_json::json!({
+                "digest": blob.digest, "segment": blob.place.segment,
+                "position": blob.place.position, "length": blob.place.length,
+            })
+        })
+        .collect();
+    let columns = [
+        Text("digest"),
+        Text("segment"),
+        Int("position"),
+        Int("length"),
+    ];
+    let sql = format!(
+        "INSERT INTO blobs (digest, segment, position, length, touched_at)
+         SELECT digest, segment, position, length, $2 FROM {} WHERE true
+         ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at",
+        tx.dialect().records(1, &columns)
+    );
+    tx.exec(&sql, &[serde_json::to_string(&records)?.into(), now.into()])?;
+    Ok(())
+}

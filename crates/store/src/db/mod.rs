@@ -1,0 +1,284 @@
+//! One SQL text on two databases.
+//!
+//! Work is a synchronous closure over a [`Tx`], sent to a thread that owns a connection: SQLite has
+//! one writing thread and a few reading ones, PostgreSQL a few of the same kind. So nothing here is
+//! async, a transaction cannot be held across an await, and both databases are driven in one style.
+//! Statements use `$1`, text ids, 64-bit integers and JSON as text; where the two dialects must
+//! differ, [`Dialect`] has both texts side by side.
+
+pub mod dialect;
+pub mod migrate;
+mod postgres;
+mod sqlite;
+pub mod value;
+
+pub use dialect::{Column, Dialect};
+pub use value::{Cell, Row, Value};
+
+use crate::error::{Result, StoreError};
+use crate::wake::{Topic, Wakes};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
+use tokio::sync::{Semaphore, oneshot};
+
+/// Reading threads of a SQLite store.
+const SQLITE_READERS: usize = 2;
+/// Connections of one node to PostgreSQL.
+const POSTGRES_CONNECTIONS: usize = 6;
+/// Closures that may wait for a thread; more callers wait before they send.
+const QUEUE: usize = 1024;
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL.
+    Postgres(String),
+}
+
+type Job = Box<dyn FnOnce(&mut dyn Connection) + Send>;
+
+/// What a database thread drives.
+trait Connection {
+    fn dialect(&self) -> Dialect;
+    fn begin(&mut self) -> Result<()>;
+    fn commit(&mut self) -> Result<()>;
+    fn roll_back(&mut self);
+    fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64>;
+    fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>>;
+    fn batch(&mut self, sql: &str) -> Result<()>;
+}
+
+/// A handle to the database.
+#[derive(Clone)]
+pub struct Db {
+    dialect: Dialect,
+    readers: mpsc::Sender<Job>,
+    writers: mpsc::Sender<Job>,
+    places: Arc<Semaphore>,
+    wakes: Wakes,
+}
+
+impl Db {
+    /// Opens the database and starts its threads.
+    ///
+    /// # Errors
+    /// The file or server cannot be opened.
+    pub async fn open(location: &Location, extra_ca: Option<&Path>) -> Result<Self> {
+        let wakes = Wakes::default();
+        let (dialect, readers, writers) = match location {
+            Location::Sqlite(path) => {
+                let writers = start(vec![sqlite::Sqlite::open(path, true)?], "sqlite-write")?;
+                let readers = (0..SQLITE_READERS)
+                    .map(|_| sqlite::Sqlite::open(path, false))
+                    .collect::<Result<Vec<_>>>()?;
+                (Dialect::Sqlite, start(readers, "sqlite-read")?, writers)
+            }
+            Location::Postgres(url) => {
+                let connector = postgres::Connector::new(url, extra_ca)?;
+                let for_listener = connector.clone();
+                let pool = tokio::task::spawn_blocking(move || {
+                    (0..POSTGRES_CONNECTIONS)
+                        .map(|_| postgres::Postgres::connect(&connector))
+                        .collect::<Result<Vec<_>>>()
+                })
+                .await
+                .map_err(|e| StoreError::Unavailable(e.to_string()))??;
+                postgres::listen(for_listener, wakes.clone())?;
+                let pool = start(pool, "postgres")?;
+                (Dialect::Postgres, pool.clone(), pool)
+            }
+        };
+        Ok(Self {
+            dialect,
+            readers,
+            writers,
+            places: Arc::new(Semaphore::new(QUEUE)),
+            wakes,
+        })
+    }
+
+    /// Which of the two it is.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The signals that say "look": sent after a commit, here and on other nodes.
+    pub const fn wakes(&self) -> &Wakes {
+        &self.wakes
+    }
+
+    /// Runs statements that only read, outside a transaction: each sees its own snapshot.
+    ///
+    /// # Errors
+    /// What the closure returns, or the database out of reach.
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.submit(&self.readers, move |connection| {
+            work(&mut Tx {
+                connection,
+                topics: Vec::new(),
+            })
+        })
+        .await
+    }
+
+    /// Runs one transaction. It commits when the closure returns `Ok`: then it is on disk, and the
+    /// topics that the closure named are woken.
+    ///
+    /// # Errors
+    /// What the closure returns, or the commit's failure: then nothing was written.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let wakes = self.wakes.clone();
+        self.submit(&self.writers, move |connection| {
+            connection.begin()?;
+            let mut tx = Tx {
+                connection,
+                topics: Vec::new(),
+            };
+            let done = work(&mut tx).and_then(|value| {
+                let topics = tx.notify_other_nodes()?;
+                Ok((value, topics))
+            });
+            match done {
+                Ok((value, topics)) => {
+                    if let Err(error) = connection.commit() {
+                        connection.roll_back();
+                        return Err(error);
+                    }
+                    wakes.send_all(&topics);
+                    Ok(value)
+                }
+                Err(error) => {
+                    connection.roll_back();
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn submit<T, F>(&self, queue: &mpsc::Sender<Job>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Connection) -> Result<T> + Send + 'static,
+    {
+        let gone = |_| StoreError::Unavailable("the database thread has ended".into());
+        let place = self.places.clone().acquire_owned().await;
+        let (answer, result) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let _place = place;
+            // A caller that went away does not want the answer; the work is done all the same.
+            let _ = answer.send(work(connection));
+        });
+        queue
+            .send(job)
+            .map_err(|_| StoreError::Unavailable("the database is closed".into()))?;
+        result.await.map_err(gone)?
+    }
+}
+
+/// One thread for each connection, all taking from one queue.
+fn start<C: Connection + Send + 'static>(
+    connections: Vec<C>,
+    name: &str,
+) -> Result<mpsc::Sender<Job>> {
+    let (sender, receiver) = mpsc::channel::<Job>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for mut connection in connections {
+        let receiver = receiver.clone();
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                loop {
+                    let job = match receiver.lock() {
+                        Ok(queue) => queue.recv(),
+                        Err(_) => return,
+                    };
+                    let Ok(job) = job else { return };
+                    // A panic in one closure must not take the thread, and with it the store, away.
+                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        job(&mut connection);
+                    }));
+                    if outcome.is_err() {
+                        tracing::error!(
+                            "a database closure panicked; its transaction is rolled back"
+                        );
+                        connection.roll_back();
+                    }
+                }
+            })?;
+    }
+    Ok(sender)
+}
+
+/// A connection at work, inside a transaction when it came from [`Db::write`].
+pub struct Tx<'a> {
+    connection: &'a mut dyn Connection,
+    topics: Vec<Topic>,
+}
+
+impl Tx<'_> {
+    /// Which of the two databases this is.
+    pub fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
+    /// Runs a statement; returns how many rows it touched.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn exec(&mut self, sql: &str, args: &[Value]) -> Result<u64> {
+        self.connection.execute(sql, args)
+    }
+
+    /// Runs a query and returns all its rows.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn rows(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>> {
+        self.connection.query(sql, args)
+    }
+
+    /// Runs a query and returns its first row, if any.
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn row(&mut self, sql: &str, args: &[Value]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, args)?.into_iter().next())
+    }
+
+    /// Runs several statements without arguments (the schema).
+    ///
+    /// # Errors
+    /// The database's refusal.
+    pub fn batch(&mut self, sql: &str) -> Result<()> {
+        self.connection.batch(sql)
+    }
+
+    /// Wakes a topic once this transaction has committed.
+    pub fn wake(&mut self, topic: Topic) {
+        if !self.topics.contains(&topic) {
+            self.topics.push(topic);
+        }
+    }
+
+    fn notify_other_nodes(&mut self) -> Result<Vec<Topic>> {
+        if self.dialect() == Dialect::Postgres {
+            for topic in &self.topics {
+                let args = [Value::from(topic.to_string())];
+                self.connection
+                    .query("SELECT 1 FROM pg_notify('postroom', $1)", &args)?;
+            }
+        }
+        Ok(std::mem::take(&mut self.topics))
+    }
+}

@@ -1,0 +1,150 @@
+-- The first schema. {int} {blob} {serial} {strict} stand for what differs between SQLite and PostgreSQL.
+-- Times are milliseconds since 1970, ids are made by us, booleans are 0 and 1, JSON is text.
+
+CREATE TABLE counters (name TEXT PRIMARY KEY, value {int} NOT NULL) {strict};
+INSERT INTO counters (name, value) VALUES ('events', 0), ('fan_out', 0);
+
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
+
+CREATE TABLE mailboxes (
+  id TEXT PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+  lifecycle TEXT NOT NULL CHECK (lifecycle IN ('draft','awaiting_approval','enabled','paused','disabled')),
+  receiving TEXT NOT NULL, sending TEXT NOT NULL,
+  connection_state TEXT NOT NULL, proven_alive_at {int}, connection_since {int}, connection_until {int}, connection_problem TEXT,
+  incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
+  fetch_since {int}, monitored TEXT, last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
+
+-- Who works on a mailbox. `epoch` fences: a write of an older epoch is refused.
+CREATE TABLE leases (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE,
+  node TEXT NOT NULL, epoch {int} NOT NULL, expires_at {int} NOT NULL
+) {strict};
+CREATE TABLE nodes (node TEXT PRIMARY KEY, seen_at {int} NOT NULL) {strict};
+
+CREATE TABLE folders (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
+  wire_name TEXT NOT NULL, path TEXT NOT NULL, delimiter TEXT, role TEXT, role_fixed {int} NOT NULL DEFAULT 0,
+  mode TEXT NOT NULL, mode_fixed {int} NOT NULL DEFAULT 0, since {int}, object_id TEXT,
+  uid_validity {int}, high_uid {int} NOT NULL DEFAULT 1, low_uid {int}, mod_seq {int}, server_messages {int},
+  resets {int} NOT NULL DEFAULT 0,
+  messages {int} NOT NULL DEFAULT 0, unread {int} NOT NULL DEFAULT 0, total {int} NOT NULL DEFAULT 0,
+  backfilled {int} NOT NULL DEFAULT 0, created_at {int} NOT NULL
+) {strict};
+CREATE UNIQUE INDEX folders_by_name ON folders (mailbox_id, wire_name);
+
+-- Where bytes lie: a segment (file or object), an offset and a length.
+CREATE TABLE blobs (
+  digest TEXT PRIMARY KEY, segment TEXT NOT NULL, position {int} NOT NULL, length {int} NOT NULL, touched_at {int} NOT NULL
+) {strict};
+CREATE INDEX blobs_by_segment ON blobs (segment);
+
+CREATE TABLE messages (
+  n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
+  thread_id TEXT NOT NULL, digest TEXT NOT NULL, internet_message_id TEXT, direction TEXT NOT NULL,
+  received_at {int} NOT NULL, size {int} NOT NULL, seen {int} NOT NULL, answered {int} NOT NULL,
+  flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
+  sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}
+) {strict};
+CREATE INDEX messages_by_time ON messages (received_at, id);
+CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
+CREATE INDEX messages_by_thread ON messages (thread_id, received_at);
+CREATE INDEX messages_by_digest ON messages (digest);
+CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
+CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;
+
+CREATE TABLE placements (
+  folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
+  message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE, mod_seq {int} NOT NULL, received_at {int} NOT NULL,
+  PRIMARY KEY (folder_id, uid_validity, uid)
+) {strict};
+CREATE INDEX placements_by_message ON placements (message_id);
+CREATE INDEX placements_by_time ON placements (folder_id, received_at, message_id);
+
+-- Which conversation a Message-ID belongs to, seen or only referred to.
+CREATE TABLE thread_links (
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, internet_message_id TEXT NOT NULL,
+  thread_id TEXT NOT NULL, PRIMARY KEY (mailbox_id, internet_message_id)
+) {strict};
+CREATE INDEX thread_links_by_thread ON thread_links (thread_id);
+CREATE TABLE threads (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
+  last_at {int} NOT NULL, messages {int} NOT NULL, unread {int} NOT NULL, last_message_id TEXT NOT NULL
+) {strict};
+CREATE INDEX threads_by_time ON threads (last_at, id);
+CREATE INDEX threads_by_mailbox ON threads (mailbox_id, last_at, id);
+
+-- The ledger: one row for each message that could not be fetched, parsed or stored.
+CREATE TABLE failures (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
+  folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
+  problem_id TEXT NOT NULL, reason TEXT NOT NULL, digest TEXT, attempts {int} NOT NULL, next_attempt_at {int},
+  created_at {int} NOT NULL
+) {strict};
+CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
+CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
+
+-- What we owe a server.
+CREATE TABLE owed (
+  n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('flags','move','append','expunge')),
+  message_id TEXT, folder_id TEXT, body TEXT NOT NULL, attempts {int} NOT NULL DEFAULT 0, next_attempt_at {int} NOT NULL,
+  problem_id TEXT, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
+CREATE INDEX owed_by_message ON owed (message_id);
+
+CREATE TABLE submissions (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, identity_id TEXT,
+  state TEXT NOT NULL, send_at {int}, digest TEXT NOT NULL, size {int} NOT NULL, envelope_from TEXT NOT NULL,
+  internet_message_id TEXT NOT NULL, subject TEXT NOT NULL, recipients TEXT NOT NULL, attempts {int} NOT NULL,
+  next_attempt_at {int}, claimed_by TEXT, claimed_until {int}, sent_copy TEXT NOT NULL, message_id TEXT,
+  possible_duplicate {int} NOT NULL, problem_id TEXT, answers_message_id TEXT, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX submissions_due ON submissions (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, created_at);
+CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
+
+CREATE TABLE events (
+  position {int} PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, mailbox_id TEXT, origin TEXT NOT NULL,
+  occurred_at {int} NOT NULL, data TEXT NOT NULL
+) {strict};
+CREATE INDEX events_by_mailbox ON events (mailbox_id, position);
+
+CREATE TABLE webhooks (
+  id TEXT PRIMARY KEY, url TEXT NOT NULL, secret {blob} NOT NULL, types TEXT NOT NULL, mailbox_ids TEXT NOT NULL,
+  origins TEXT NOT NULL, enabled {int} NOT NULL, disabled_reason TEXT, failing_since {int}, created_at {int} NOT NULL
+) {strict};
+CREATE TABLE deliveries (
+  id TEXT PRIMARY KEY, webhook_id TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE, event_id TEXT NOT NULL,
+  event_type TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts {int} NOT NULL, next_attempt_at {int},
+  claimed_until {int}, last_status {int}, last_error TEXT, created_at {int} NOT NULL, delivered_at {int}
+) {strict};
+CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at, id);
+
+CREATE TABLE reports (
+  id TEXT PRIMARY KEY, mailbox_id TEXT REFERENCES mailboxes (id) ON DELETE CASCADE, verdict TEXT NOT NULL,
+  body TEXT NOT NULL, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX reports_by_mailbox ON reports (mailbox_id, created_at);
+
+CREATE TABLE users (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL, role TEXT NOT NULL,
+  created_at {int} NOT NULL
+) {strict};
+CREATE TABLE sessions (
+  digest TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, expires_at {int} NOT NULL
+) {strict};
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, mailbox_ids TEXT NOT NULL,
+  expires_at {int}, last_used_at {int}, created_at {int} NOT NULL
+) {strict};
+CREATE TABLE idempotency (
+  key TEXT NOT NULL, owner TEXT NOT NULL, request_digest TEXT NOT NULL, status {int} NOT NULL, body TEXT NOT NULL,
+  created_at {int} NOT NULL, PRIMARY KEY (owner, key)
+) {strict};
+CREATE TABLE audit (
+  n {serial}, at {int} NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
+) {strict};

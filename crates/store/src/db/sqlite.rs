@@ -1,0 +1,142 @@
+//! SQLite: one file, write-ahead log, synced at each commit.
+
+use super::{Cell, Connection, Dialect, Row, Value};
+use crate::error::{Result, StoreError};
+use rusqlite::types::ValueRef;
+use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
+use std::path::Path;
+
+/// Prepared statements kept for each connection.
+const STATEMENTS: usize = 128;
+/// How long a connection waits for another process (a command beside a running server).
+const BUSY_MILLIS: u64 = 10_000;
+/// Page cache of a connection, in KiB.
+const CACHE_KIB: i64 = 8_192;
+
+/// One connection.
+pub(super) struct Sqlite(rusqlite::Connection);
+
+impl Sqlite {
+    pub(super) fn open(path: &Path, writer: bool) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(to_error)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection
+            .busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))
+            .map_err(to_error)?;
+        let pragmas = format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};
+             PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA query_only = {};",
+            if writer { "OFF" } else { "ON" }
+        );
+        connection.execute_batch(&pragmas).map_err(to_error)?;
+        Ok(Self(connection))
+    }
+}
+
+/// `$1` is a name to SQLite; `?1` is the position that we mean.
+fn positional(sql: &str) -> String {
+    sql.replace('$', "?").replace("'?.", "'$.")
+}
+
+impl Connection for Sqlite {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.0.execute_batch("BEGIN IMMEDIATE").map_err(to_error)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.0.execute_batch("COMMIT").map_err(to_error)
+    }
+
+    fn roll_back(&mut self) {
+        if !self.0.is_autocommit()
+            && let Err(error) = self.0.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "SQLite could not roll back");
+        }
+    }
+
+    fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64> {
+        let mut statement = self.0.prepare_cached(&positional(sql)).map_err(to_error)?;
+        let touched = statement
+            .execute(params_from_iter(args.iter().map(Bound)))
+            .map_err(to_error)?;
+        Ok(touched as u64)
+    }
+
+    fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>> {
+        let mut statement = self.0.prepare_cached(&positional(sql)).map_err(to_error)?;
+        let columns = statement.column_count();
+        let mut rows = statement
+            .query(params_from_iter(args.iter().map(Bound)))
+            .map_err(to_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(to_error)? {
+            let mut cells = Vec::with_capacity(columns);
+            for i in 0..columns {
+                cells.push(match row.get_ref(i).map_err(to_error)? {
+                    ValueRef::Null => Cell::Null,
+                    ValueRef::Integer(value) => Cell::Int(value),
+                    ValueRef::Real(value) => Cell::Int(value as i64),
+                    ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                    ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
+                });
+            }
+            found.push(Row(cells));
+        }
+        Ok(found)
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<()> {
+        self.0.execute_batch(sql).map_err(to_error)
+    }
+}
+
+struct Bound<'a>(&'a Value);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::ToSqlOutput::Borrowed;
+        Ok(Borrowed(match self.0 {
+            Value::Int(Some(value)) => ValueRef::Integer(*value),
+            Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(Some(bytes)) => ValueRef::Blob(bytes),
+            _ => ValueRef::Null,
+        }))
+    }
+}
+
+fn to_error(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Unavailable("another process holds the database".into())
+        }
+        Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
+            StoreError::Full(error.to_string())
+        }
+        Some(ErrorCode::CannotOpen) => {
+            StoreError::Setup(format!("cannot open the database: {error}"))
+        }
+        Some(ErrorCode::ConstraintViolation) => StoreError::Conflict(error.to_string()),
+        _ => StoreError::Corrupt(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn arguments_become_positions_and_json_paths_stay() {
+        assert_eq!(
+            super::positional("SELECT value->>'$.id' FROM json_each($2)"),
+            "SELECT value->>'$.id' FROM json_each(?2)"
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! The one ordered log. A position is given to each event as the last act of the transaction that
+//! caused it, under the lock of one counter row; so positions become visible in order, and whoever
+//! has read up to a position has missed nothing before it. (A counter per mailbox would need a
+//! vector as cursor; the lock is held only for the time of a commit.)
+
+use crate::db::Column::{Int, Text};
+use crate::db::Row;
+use crate::error::Result;
+use crate::wake::Topic;
+use crate::{Store, Tx};
+use model::event::{Event, NewEvent, Origin};
+use model::{Timestamp, fresh_id};
+
+/// Appends events to the log: to be called last in a transaction.
+pub(crate) fn append(tx: &mut Tx<'_>, events: &[NewEvent], now: Timestamp) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let count = events.len() as i64;
+    let row = tx.row(
+        "UPDATE counters SET value = value + $1 WHERE name = 'events' RETURNING value",
+        &[count.into()],
+    )?;
+    let last: i64 = row.map_or(Ok(count), |row| row.get(0))?;
+    let records: Vec<_> = events
+        .iter()
+        .zip(last - count + 1..)
+        .map(|(event, position)| {
+            serde_json::json!({
+                "position": position, "id": fresh_id("evt", now), "kind": event.kind,
+                "mailbox_id": event.mailbox_id, "origin": event.origin.as_str(),
+                "data": event.data.to_string(),
+            })
+        })
+        .collect();
+    let columns = [
+        Int("position"),
+        Text("id"),
+        Text("kind"),
+        Text("mailbox_id"),
+        Text("origin"),
+        Text("data"),
+    ];
+    let sql = format!(
+        "INSERT INTO events (position, id, kind, mailbox_id, origin, occurred_at, data)
+         SELECT position, id, kind, mailbox_id, origin, $2, data FROM {}",
+        tx.dialect().records(1, &columns)
+    );
+    tx.exec(&sql, &[serde_json::to_string(&records)?.into(), now.into()])?;
+    tx.wake(Topic::Events);
+    Ok(())
+}
+
+const COLUMNS: &str = "position, id, kind, mailbox_id, origin, occurred_at, data";
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only after this position.
+    pub after: i64,
+    /// Types; `message.*` stands for a family. Empty: all.
+    pub types: Vec<String>,
+    /// Only these mailboxes; `None`: all.
+    pub mailbox_ids: Option<Vec<String>>,
+}
+
+/// Events in order, at most `limit` of them, and the position up to which the log was looked at.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<(Vec<Event>, i64)> {
+    store.db.read(move |tx| read(tx, &filter, limit)).await
+}
+
+pub(crate) fn read(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<(Vec<Event>, i64)> {
+    // Filters are applied here and not in SQL, so that the cursor moves over what was not wanted.
+    let page = limit.max(200);
+    let mut position = filter.after;
+    let mut found = Vec::new();
+    loop {
+        let sql =
+            format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+        let rows = tx.rows(&sql, &[position.into(), page.into()])?;
+        let seen = rows.len() as i64;
+        for row in &rows {
+            let event = from_row(row)?;
+            position = row.get(0)?;
+            if filter.wants(&event) {
+                found.push(event);
+                if found.len() as i64 == limit {
+                    return Ok((found, position));
+                }
+            }
+        }
+        if seen < page {
+            return Ok((found, position));
+        }
+    }
+}
+
+impl Filter {
+    /// Whether this event is wanted.
+    pub fn wants(&self, event: &Event) -> bool {
+        matches_type(&self.types, &event.kind)
+            && self
+                .mailbox_ids
+                .as_ref()
+                .is_none_or(|ids| event.mailbox_id.as_ref().is_some_and(|id| ids.contains(id)))
+    }
+}
+
+/// Whether a type is among the wanted ones; `message.*` stands for a family, nothing for all.
+pub fn matches_type(wanted: &[String], kind: &str) -> bool {
+    wanted.is_empty()
+        || wanted.iter().any(|want| match want.strip_suffix('*') {
+            Some(family) => kind.starts_with(family),
+            None => want == kind,
+        })
+}
+
+/// The newest position.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn newest(store: &Store) -> Result<i64> {
+    store
+        .db
+        .read(|tx| {
+            let row = tx.row("SELECT value FROM counters WHERE name = 'events'", &[])?;
+            row.map_or(Ok(0), |row| row.get(0))
+        })
+        .await
+}
+
+/// The cursor text of a position; opaque to clients.
+pub fn cursor(position: i64) -> String {
+    format!("e{position:x}")
+}
+
+/// The position of a cursor text.
+pub fn parse_cursor(cursor: &str) -> Option<i64> {
+    i64::from_str_radix(cursor.strip_prefix('e')?, 16)
+        .ok()
+        .filter(|position| *position >= 0)
+}
+
+fn from_row(row: &Row) -> Result<Event> {
+    Ok(Event {
+        cursor: cursor(row.get(0)?),
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        mailbox_id: row.get(3)?,
+        origin: row.word(4, Origin::parse)?,
+        occurred_at: row.get(5)?,
+        data: row.json(6)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_and_a_single_type_match() {
+        let wanted = vec!["message.*".to_owned(), "mailbox.held".to_owned()];
+        assert!(matches_type(&wanted, "message.received"));
+        assert!(matches_type(&wanted, "mailbox.held"));
+        assert!(!matches_type(&wanted, "mailbox.live"));
+        assert!(matches_type(&[], "anything"));
+    }
+
+    #[test]
+    fn cursors_round_trip_and_refuse_nonsense() {
+        assert_eq!(parse_cursor(&cursor(4711)), Some(4711));
+        assert_eq!(parse_cursor("e-5"), None);
+        assert_eq!(parse_cursor("4711"), None);
+    }
+}

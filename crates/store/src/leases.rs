@@ -1,0 +1,210 @@
+//! Who works on which mailbox. A lease saves work twice done; its epoch makes sure: every write of
+//! a worker proves in its transaction that the lease is still its own.
+
+use crate::error::{Result, StoreError};
+use crate::{Store, Tx};
+use model::limits::LEASE_MILLIS;
+
+/// The right to work on a mailbox, until it is taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The mailbox.
+    pub mailbox_id: String,
+    /// The node that holds it.
+    pub node: String,
+    /// Grows with each change of hands.
+    pub epoch: i64,
+}
+
+/// Renews the leases of this node, and says that it lives. Returns the leases that are still held.
+///
+/// # Errors
+/// The database is out of reach: after the lease's life the work must stop.
+pub async fn renew(store: &Store) -> Result<Vec<Lease>> {
+    let (now, node) = (store.now(), store.node.to_string());
+    store
+        .db
+        .write(move |tx| {
+            tx.exec(
+                "INSERT INTO nodes (node, seen_at) VALUES ($1, $2)
+                 ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at",
+                &[(&node).into(), now.into()],
+            )?;
+            let rows = tx.rows(
+                "UPDATE leases SET expires_at = $2 WHERE node = $1 RETURNING mailbox_id, epoch",
+                &[(&node).into(), now.plus_millis(LEASE_MILLIS).into()],
+            )?;
+            rows.iter().map(|row| lease(&node, row)).collect()
+        })
+        .await
+}
+
+/// Takes leases of enabled mailboxes that nobody holds, up to this node's fair share and at most
+/// `limit` at once (no storm of sign-ins).
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn acquire(store: &Store, limit: i64) -> Result<Vec<Lease>> {
+    let (now, node) = (store.now(), store.node.to_string());
+    store
+        .db
+        .write(move |tx| {
+            let number = |row: Option<crate::db::Row>| row.map_or(Ok(0), |row| row.get::<i64>(0));
+            let nodes = number(tx.row(
+                "SELECT count(*) FROM nodes WHERE seen_at > $1",
+                &[now.plus_millis(-LEASE_MILLIS).into()],
+            )?)?
+            .max(1);
+            let wanted = number(
+                tx.row("SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled'", &[])?,
+            )?;
+            let mine =
+                number(tx.row("SELECT count(*) FROM leases WHERE node = $1", &[(&node).into()])?)?;
+            let share = (wanted + nodes - 1) / nodes;
+            let room = (share - mine).min(limit);
+            if room <= 0 {
+                return Ok(Vec::new());
+            }
+            let skip = tx.dialect().for_update_skip_locked();
+            let sql = format!(
+                "SELECT m.id FROM mailboxes m
+                 WHERE m.lifecycle = 'enabled'
+                   AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.mailbox_id = m.id AND l.expires_at > $1)
+                 ORDER BY m.id LIMIT $2{skip}"
+            );
+            let rows = tx.rows(&sql, &[now.into(), room.into()])?;
+            let mut taken = Vec::with_capacity(rows.len());
+            for row in rows {
+                let id: String = row.get(0)?;
+                let rows = tx.rows(
+                    "INSERT INTO leases (mailbox_id, node, epoch, expires_at) VALUES ($1, $2, 1, $3)
+                     ON CONFLICT (mailbox_id) DO UPDATE
+                       SET node = excluded.node, epoch = leases.epoch + 1, expires_at = excluded.expires_at
+                       WHERE leases.expires_at <= $4
+                     RETURNING mailbox_id, epoch",
+                    &[
+                        (&id).into(),
+                        (&node).into(),
+                        now.plus_millis(LEASE_MILLIS).into(),
+                        now.into(),
+                    ],
+                )?;
+                for row in &rows {
+                    taken.push(lease(&node, row)?);
+                }
+            }
+            Ok(taken)
+        })
+        .await
+}
+
+/// Gives a lease back, so that another node need not wait for its end.
+///
+/// # Errors
+/// The database is out of reach: then it runs out by itself.
+pub async fn release(store: &Store, lease: &Lease) -> Result<()> {
+    let lease = lease.clone();
+    store
+        .db
+        .write(move |tx| {
+            tx.exec(
+                "UPDATE leases SET expires_at = 0, node = '' WHERE mailbox_id = $1 AND node = $2 AND epoch = $3",
+                &[(&lease.mailbox_id).into(), (&lease.node).into(), lease.epoch.into()],
+            )?;
+            tx.wake(crate::wake::Topic::Roster);
+            Ok(())
+        })
+        .await
+}
+
+/// How many leases this node holds beyond its fair share (another node has joined).
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn surplus(store: &Store) -> Result<i64> {
+    let (now, node) = (store.now(), store.node.to_string());
+    store
+        .db
+        .read(move |tx| {
+            let row = tx.row(
+                "SELECT (SELECT count(*) FROM leases WHERE node = $1),
+                        (SELECT count(*) FROM nodes WHERE seen_at > $2),
+                        (SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled')",
+                &[node.into(), now.plus_millis(-LEASE_MILLIS).into()],
+            )?;
+            let Some(row) = row else { return Ok(0) };
+            let (mine, nodes, wanted) = (
+                row.get::<i64>(0)?,
+                row.get::<i64>(1)?.max(1),
+                row.get::<i64>(2)?,
+            );
+            Ok((mine - (wanted + nodes - 1) / nodes).max(0))
+        })
+        .await
+}
+
+/// Gives back everything of this node, and takes it off the list: the end of a clean stop.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn leave(store: &Store) -> Result<()> {
+    let node = store.node.to_string();
+    store
+        .db
+        .write(move |tx| {
+            tx.exec(
+                "UPDATE leases SET expires_at = 0, node = '' WHERE node = $1",
+                &[(&node).into()],
+            )?;
+            tx.exec("DELETE FROM nodes WHERE node = $1", &[(&node).into()])?;
+            tx.wake(crate::wake::Topic::Roster);
+            Ok(())
+        })
+        .await
+}
+
+/// A store inside one process has one node: refuses when another one was alive just now.
+///
+/// # Errors
+/// Another server runs on this database.
+pub async fn enter_alone(store: &Store) -> Result<()> {
+    let node = store.node.to_string();
+    let now = store.now();
+    store
+        .db
+        .write(move |tx| {
+            // A SQLite file is locked by the server's process; leases of a dead one are void.
+            tx.exec(
+                "UPDATE leases SET expires_at = 0, node = '' WHERE node <> $1",
+                &[(&node).into()],
+            )?;
+            tx.exec(
+                "DELETE FROM nodes WHERE node <> $1 AND seen_at < $2",
+                &[(&node).into(), now.plus_millis(LEASE_MILLIS).into()],
+            )?;
+            Ok(())
+        })
+        .await
+}
+
+/// Proves inside a transaction that the lease is still ours.
+pub(crate) fn check(tx: &mut Tx<'_>, lease: &Lease) -> Result<()> {
+    let sql = format!(
+        "SELECT 1 FROM leases WHERE mailbox_id = $1 AND node = $2 AND epoch = $3{}",
+        tx.dialect().for_update()
+    );
+    let args = [
+        (&lease.mailbox_id).into(),
+        (&lease.node).into(),
+        lease.epoch.into(),
+    ];
+    tx.row(&sql, &args)?.map(|_| ()).ok_or(StoreError::Fenced)
+}
+
+fn lease(node: &str, row: &crate::db::Row) -> Result<Lease> {
+    Ok(Lease {
+        mailbox_id: row.get(0)?,
+        node: node.to_owned(),
+        epoch: row.get(1)?,
+    })
+}

@@ -1,0 +1,543 @@
+//! Mailboxes: their settings, their sealed secrets, and the four facts about them.
+
+use crate::db::{Row, Value};
+use crate::error::{Result, StoreError};
+use crate::wake::Topic;
+use crate::{Store, Tx, events};
+use model::event::NewEvent;
+use model::mailbox::{
+    Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind, Lifecycle,
+    Mailbox, Outgoing, Proof,
+};
+use model::{Timestamp, fresh_id};
+use serde_json::json;
+
+const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving, m.sending,
+    m.connection_state, m.proven_alive_at, m.connection_since, m.connection_until, m.connection_problem,
+    m.incoming, m.outgoing, m.fetch_since, m.monitored, m.last_report_id, m.version, m.created_at,
+    (SELECT CAST(coalesce(sum(f.messages), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
+    (SELECT CAST(coalesce(sum(f.total), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
+    (SELECT count(*) FROM failures x WHERE x.mailbox_id = m.id),
+    (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off' AND f.backfilled = 0),
+    (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off')";
+
+/// What is needed to add a mailbox.
+#[derive(Clone, Debug)]
+pub struct NewMailbox {
+    /// The mail address.
+    pub address: String,
+    /// A name for people.
+    pub name: String,
+    /// Whose it is.
+    pub kind: Kind,
+    /// Receiving side.
+    pub incoming: Option<Incoming>,
+    /// Sending side.
+    pub outgoing: Option<Outgoing>,
+    /// The secrets, sealed on the way in.
+    pub credentials: Credentials,
+    /// Mail from this time on is fetched.
+    pub fetch_since: Option<Timestamp>,
+    /// Folders to store.
+    pub monitored_folders: Option<Vec<String>>,
+}
+
+/// What may change about a mailbox; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// New address.
+    pub address: Option<String>,
+    /// New name.
+    pub name: Option<String>,
+    /// New kind.
+    pub kind: Option<Kind>,
+    /// New receiving side; `Some(None)`: send only.
+    pub incoming: Option<Option<Incoming>>,
+    /// New sending side; `Some(None)`: receive only.
+    pub outgoing: Option<Option<Outgoing>>,
+    /// New secrets; absent ones stay.
+    pub credentials: Credentials,
+    /// New start of fetching.
+    pub fetch_since: Option<Option<Timestamp>>,
+    /// New folders to store.
+    pub monitored_folders: Option<Option<Vec<String>>>,
+}
+
+/// Adds a mailbox as a draft.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn create(store: &Store, new: NewMailbox) -> Result<Mailbox> {
+    let now = store.now();
+    let id = fresh_id("mbx", now);
+    let seal = store.seal.clone();
+    store
+        .db
+        .write(move |tx| {
+            let sealed = |side: &str, secret: &Option<model::Secret>| {
+                secret.as_ref().map(|s| seal.seal(&place(&id, side), s)).transpose()
+            };
+            let args = [
+                Value::from(&id),
+                (&new.address).into(),
+                (&new.name).into(),
+                new.kind.as_str().into(),
+                json_or_null(new.incoming.as_ref())?,
+                json_or_null(new.outgoing.as_ref())?,
+                sealed("incoming", &new.credentials.incoming)?.into(),
+                sealed("outgoing", &new.credentials.outgoing)?.into(),
+                new.fetch_since.into(),
+                json_or_null(new.monitored_folders.as_ref())?,
+                now.into(),
+            ];
+            tx.exec(
+                "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
+                   connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
+                   fetch_since, monitored, version, created_at)
+                 VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11)",
+                &args,
+            )?;
+            let mailbox = read(tx, &id)?;
+            let data = json!({"address": mailbox.address, "name": mailbox.name});
+            events::append(tx, &[NewEvent::live("mailbox.created", &id, data)], now)?;
+            Ok(mailbox)
+        })
+        .await
+}
+
+/// One mailbox.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn get(store: &Store, id: &str) -> Result<Mailbox> {
+    let id = id.to_owned();
+    store.db.read(move |tx| read(tx, &id)).await
+}
+
+/// Mailboxes in order of their ids (age), after `after`; only `ids` when given.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(
+    store: &Store,
+    ids: Option<Vec<String>>,
+    after: Option<String>,
+    limit: i64,
+) -> Result<Vec<Mailbox>> {
+    store
+        .db
+        .read(move |tx| {
+            let only = match &ids {
+                Some(_) => format!("AND m.id IN {}", tx.dialect().texts(3)),
+                None => "AND CAST($3 AS TEXT) IS NOT NULL".to_owned(),
+            };
+            let sql = format!(
+                "SELECT {COLUMNS} FROM mailboxes m WHERE m.id > $1 {only} ORDER BY m.id LIMIT $2"
+            );
+            let ids = serde_json::to_string(&ids.unwrap_or_default())?;
+            let args = [after.unwrap_or_default().into(), limit.into(), ids.into()];
+            tx.rows(&sql, &args)?.iter().map(from_row).collect()
+        })
+        .await
+}
+
+/// How many mailboxes are in each connection state.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn count_by_connection(store: &Store) -> Result<Vec<(String, i64)>> {
+    store
+        .db
+        .read(|tx| {
+            let sql = "SELECT connection_state, count(*) FROM mailboxes GROUP BY connection_state";
+            tx.rows(sql, &[])?
+                .iter()
+                .map(|row| Ok((row.get(0)?, row.get(1)?)))
+                .collect()
+        })
+        .await
+}
+
+/// The secrets of a mailbox, opened.
+///
+/// # Errors
+/// No such mailbox, or the key file is not the one they were sealed with.
+pub async fn credentials(store: &Store, id: &str) -> Result<Credentials> {
+    let seal = store.seal.clone();
+    let id = id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx
+                .row(
+                    "SELECT incoming_secret, outgoing_secret FROM mailboxes WHERE id = $1",
+                    &[(&id).into()],
+                )?
+                .ok_or(StoreError::NotFound("the mailbox"))?;
+            let open = |index: usize, side: &str| -> Result<_> {
+                let sealed: Option<Vec<u8>> = row.get(index)?;
+                sealed
+                    .map(|s| seal.open_sealed(&place(&id, side), &s))
+                    .transpose()
+            };
+            Ok(Credentials {
+                incoming: open(0, "incoming")?,
+                outgoing: open(1, "outgoing")?,
+            })
+        })
+        .await
+}
+
+/// Changes the settings. `if_version`: only when nobody else changed them since.
+///
+/// # Errors
+/// No such mailbox, or it has another version.
+pub async fn change(
+    store: &Store,
+    id: &str,
+    change: Change,
+    if_version: Option<i64>,
+) -> Result<Mailbox> {
+    let (now, seal, id) = (store.now(), store.seal.clone(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = lock(tx, &id)?;
+            if if_version.is_some_and(|version| version != old.version) {
+                return Err(StoreError::Conflict("the mailbox was changed meanwhile".into()));
+            }
+            let incoming = change.incoming.unwrap_or(old.incoming.clone());
+            let outgoing = change.outgoing.unwrap_or(old.outgoing.clone());
+            let new_receiving = incoming != old.incoming || change.credentials.incoming.is_some();
+            let new_sending = outgoing != old.outgoing || change.credentials.outgoing.is_some();
+            let fetch_since = change.fetch_since.unwrap_or(old.fetch_since);
+            let monitored = change.monitored_folders.unwrap_or(old.monitored_folders.clone());
+            let args = [
+                Value::from(&id),
+                change.address.unwrap_or(old.address).into(),
+                change.name.unwrap_or(old.name).into(),
+                change.kind.unwrap_or(old.kind).as_str().into(),
+                json_or_null(incoming.as_ref())?,
+                json_or_null(outgoing.as_ref())?,
+                fetch_since.into(),
+                json_or_null(monitored.as_ref())?,
+                if new_receiving { Proof::Untested } else { old.receiving }.as_str().into(),
+                if new_sending { Proof::Untested } else { old.sending }.as_str().into(),
+            ];
+            tx.exec(
+                "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
+                   fetch_since = $7, monitored = $8, receiving = $9, sending = $10, version = version + 1
+                 WHERE id = $1",
+                &args,
+            )?;
+            for (side, secret) in
+                [("incoming", &change.credentials.incoming), ("outgoing", &change.credentials.outgoing)]
+            {
+                if let Some(secret) = secret {
+                    let sealed = seal.seal(&place(&id, side), secret)?;
+                    let sql = format!("UPDATE mailboxes SET {side}_secret = $2 WHERE id = $1");
+                    tx.exec(&sql, &[(&id).into(), sealed.into()])?;
+                }
+            }
+            if fetch_since != old.fetch_since || monitored != old.monitored_folders {
+                // More mail may be wanted than is there: the folders are looked through again.
+                tx.exec(
+                    "UPDATE folders SET backfilled = 0, low_uid = NULL, server_messages = NULL WHERE mailbox_id = $1",
+                    &[(&id).into()],
+                )?;
+            }
+            release(tx, &id, now)?;
+            let data = json!({"version": old.version + 1});
+            events::append(tx, &[NewEvent::live("mailbox.changed", &id, data)], now)?;
+            wake(tx, &id);
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Moves the mailbox to another stage of its life.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn set_lifecycle(store: &Store, id: &str, to: Lifecycle) -> Result<Mailbox> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = lock(tx, &id)?;
+            if old.lifecycle == to && to != Lifecycle::Enabled {
+                return Ok(old);
+            }
+            let sql = "UPDATE mailboxes SET lifecycle = $2, version = version + 1 WHERE id = $1";
+            tx.exec(sql, &[(&id).into(), to.as_str().into()])?;
+            release(tx, &id, now)?;
+            if to != Lifecycle::Enabled {
+                let sql = "UPDATE mailboxes SET connection_state = 'off', connection_since = $2,
+                    connection_until = NULL, connection_problem = NULL WHERE id = $1";
+                tx.exec(sql, &[(&id).into(), now.into()])?;
+            }
+            let kind = match to {
+                Lifecycle::Enabled => Some("mailbox.enabled"),
+                Lifecycle::Paused => Some("mailbox.paused"),
+                Lifecycle::Disabled => Some("mailbox.disabled"),
+                Lifecycle::Draft | Lifecycle::AwaitingApproval => None,
+            };
+            if let Some(kind) = kind.filter(|_| old.lifecycle != to) {
+                let data = json!({"lifecycle": to, "before": old.lifecycle});
+                events::append(tx, &[NewEvent::live(kind, &id, data)], now)?;
+            }
+            wake(tx, &id);
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Releases what stands in the way: a held mailbox is tried again at once.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn try_again(store: &Store, id: &str) -> Result<Mailbox> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            lock(tx, &id)?;
+            release(tx, &id, now)?;
+            wake(tx, &id);
+            read(tx, &id)
+        })
+        .await
+}
+
+fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
+    tx.exec(
+        "UPDATE mailboxes SET connection_state = 'connecting', connection_since = $2,
+           connection_until = NULL, connection_problem = NULL
+         WHERE id = $1 AND lifecycle = 'enabled' AND connection_state IN ('held', 'waiting', 'limited', 'off')",
+        &[id.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Takes note of a proof of the settings by a report.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn set_proofs(
+    store: &Store,
+    id: &str,
+    receiving: Option<Proof>,
+    sending: Option<Proof>,
+    report_id: &str,
+) -> Result<Mailbox> {
+    let (id, report_id) = (id.to_owned(), report_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = lock(tx, &id)?;
+            tx.exec(
+                "UPDATE mailboxes SET receiving = $2, sending = $3, last_report_id = $4 WHERE id = $1",
+                &[
+                    (&id).into(),
+                    receiving.unwrap_or(old.receiving).as_str().into(),
+                    sending.unwrap_or(old.sending).as_str().into(),
+                    report_id.into(),
+                ],
+            )?;
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Takes note of what the connection does, with the event that belongs to the change. A change that
+/// says nothing new only moves `proven_alive_at`.
+///
+/// # Errors
+/// Another node works on the mailbox now, or it is gone.
+pub async fn set_connection(
+    store: &Store,
+    lease: &crate::leases::Lease,
+    connection: Connection,
+    problem: Option<model::problem::Problem>,
+) -> Result<()> {
+    let now = store.now();
+    let lease = lease.clone();
+    store
+        .db
+        .write(move |tx| {
+            let id = &lease.mailbox_id;
+            let old = lock(tx, id)?;
+            crate::leases::check(tx, &lease)?;
+            if old.lifecycle != Lifecycle::Enabled {
+                return Ok(());
+            }
+            let same_state = old.connection.state == connection.state;
+            let since = if same_state { old.connection.since } else { Some(now) };
+            let args = [
+                Value::from(id),
+                connection.state.as_str().into(),
+                connection.proven_alive_at.or(old.connection.proven_alive_at).into(),
+                since.into(),
+                connection.until.into(),
+                connection.problem_id.clone().into(),
+            ];
+            tx.exec(
+                "UPDATE mailboxes SET connection_state = $2, proven_alive_at = $3, connection_since = $4,
+                   connection_until = $5, connection_problem = $6 WHERE id = $1",
+                &args,
+            )?;
+            if let Some(kind) = transition(old.connection.state, connection.state) {
+                let data = json!({
+                    "state": connection.state, "before": old.connection.state, "until": connection.until,
+                    "problem_id": connection.problem_id,
+                    "problem": problem.map(|p| json!({
+                        "means": p.means, "server_said": p.server_said, "remedy": p.remedy.text})),
+                });
+                events::append(tx, &[NewEvent::live(kind, id, data)], now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// The event that a change of the connection's state is.
+fn transition(from: ConnectionState, to: ConnectionState) -> Option<&'static str> {
+    use ConnectionState::{Connecting, Held, Limited, Live, Off, Polling, Waiting};
+    match (from, to) {
+        (Live | Polling, Live | Polling) => None,
+        (Waiting | Held | Limited, Live | Polling) => Some("mailbox.recovered"),
+        (Connecting | Off, Live | Polling) => Some("mailbox.live"),
+        (Held, Held) | (Waiting | Limited, Waiting | Limited) => None,
+        (_, Held) => Some("mailbox.held"),
+        (_, Waiting | Limited) => Some("mailbox.interrupted"),
+        (_, Connecting | Off) => None,
+    }
+}
+
+/// Moves `proven_alive_at` of many mailboxes at once.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn proven_alive(store: &Store, alive: Vec<(String, Timestamp)>) -> Result<()> {
+    use crate::db::Column::{Int, Text};
+    if alive.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<_> = alive
+        .iter()
+        .map(|(id, at)| json!({"id": id, "at": at.0}))
+        .collect();
+    let records = serde_json::to_string(&records)?;
+    store
+        .db
+        .write(move |tx| {
+            let sql = format!(
+                "UPDATE mailboxes SET proven_alive_at = r.at FROM {} WHERE mailboxes.id = r.id",
+                tx.dialect().records(1, &[Text("id"), Int("at")])
+            );
+            tx.exec(&sql, &[records.into()])?;
+            Ok(())
+        })
+        .await
+}
+
+/// Removes a mailbox with all its mail.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn remove(store: &Store, id: &str) -> Result<()> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = lock(tx, &id)?;
+            crate::search::remove_mailbox(tx, &id)?;
+            tx.exec("DELETE FROM mailboxes WHERE id = $1", &[(&id).into()])?;
+            let data = json!({"address": old.address});
+            events::append(tx, &[NewEvent::live("mailbox.removed", &id, data)], now)?;
+            wake(tx, &id);
+            Ok(())
+        })
+        .await
+}
+
+fn wake(tx: &mut Tx<'_>, id: &str) {
+    tx.wake(Topic::Mailbox(id.to_owned()));
+    tx.wake(Topic::Roster);
+}
+
+/// Reads a mailbox and holds its row until the transaction ends.
+pub(crate) fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
+    let sql = format!(
+        "SELECT 1 FROM mailboxes WHERE id = $1{}",
+        tx.dialect().for_update()
+    );
+    tx.row(&sql, &[id.into()])?;
+    read(tx, id)
+}
+
+pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
+    let sql = format!("SELECT {COLUMNS} FROM mailboxes m WHERE m.id = $1");
+    let row = tx.row(&sql, &[id.into()])?;
+    row.as_ref()
+        .map_or(Err(StoreError::NotFound("the mailbox")), from_row)
+}
+
+fn place(id: &str, side: &str) -> String {
+    format!("mailboxes/{id}/{side}")
+}
+
+fn json_or_null<T: serde::Serialize>(value: Option<&T>) -> Result<Value> {
+    Ok(value.map(serde_json::to_string).transpose()?.into())
+}
+
+fn maybe_json<T: serde::de::DeserializeOwned>(row: &Row, index: usize) -> Result<Option<T>> {
+    let text: Option<String> = row.get(index)?;
+    Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+fn from_row(row: &Row) -> Result<Mailbox> {
+    let (done, total, holes) = (
+        row.get::<i64>(19)?,
+        row.get::<i64>(20)?,
+        row.get::<i64>(21)?,
+    );
+    let (unfilled, folders) = (row.get::<i64>(22)?, row.get::<i64>(23)?);
+    let fetch_since: Option<Timestamp> = row.get(14)?;
+    let state = match (folders, unfilled, holes) {
+        (0, ..) => CoverageState::None,
+        (_, 1.., _) => CoverageState::Filling,
+        (_, _, 1..) => CoverageState::Holes,
+        _ => CoverageState::Complete,
+    };
+    Ok(Mailbox {
+        id: row.get(0)?,
+        address: row.get(1)?,
+        name: row.get(2)?,
+        kind: row.word(3, Kind::parse)?,
+        lifecycle: row.word(4, Lifecycle::parse)?,
+        receiving: row.word(5, Proof::parse)?,
+        sending: row.word(6, Proof::parse)?,
+        connection: Connection {
+            state: row.word(7, ConnectionState::parse)?,
+            proven_alive_at: row.get(8)?,
+            since: row.get(9)?,
+            until: row.get(10)?,
+            problem_id: row.get(11)?,
+        },
+        coverage: Coverage {
+            state,
+            done,
+            total: total.max(done),
+            since: fetch_since,
+            holes,
+        },
+        incoming: maybe_json(row, 12)?,
+        outgoing: maybe_json(row, 13)?,
+        fetch_since,
+        monitored_folders: maybe_json(row, 15)?,
+        last_report_id: row.get(16)?,
+        version: row.get(17)?,
+        created_at: row.get(18)?,
+    })
+}
