@@ -1,0 +1,35 @@
+//! An SMTP submission client that says exactly what became of a message.
+//!
+//! The story of one connection, and the file that tells each part:
+//!
+//! 1. [`Session::start`] hears the greeting and recognises a server that speaks something else (`session.rs`).
+//! 2. [`Session::ehlo`] learns what the server can do (`capability.rs`); [`Session::starttls`] makes the connection private,
+//!    forgets all that was learnt before and asks again.
+//! 3. [`Session::login`] proves who we are, with at most one attempt that a server could count (`auth.rs`).
+//! 4. [`Session::send`] hands over one message (`transaction.rs`): the addresses are checked (`envelope.rs`), every recipient
+//!    gets an answer of its own (`reply.rs`), the body is streamed in a form that cannot be mistaken for a second message
+//!    (`data.rs`), and the result is one of: not sent, accepted, refused, unknown.
+//! 5. [`Session::quit`] says goodbye. A session can send any number of messages before that.
+//!
+//! Everything the server says is bounded (`limits.rs`) and every wait has a deadline. No method is safe to drop half-way and
+//! then go on with: a session whose exchange was cut short says [`SmtpError::Unusable`] from then on.
+
+mod auth;
+mod capability;
+mod data;
+mod envelope;
+mod error;
+mod limits;
+mod reply;
+mod session;
+mod transaction;
+mod wire;
+
+pub use auth::LoginDone;
+pub use capability::{Capabilities, SizeLimit};
+pub use envelope::{AddressProblem, Envelope};
+pub use error::SmtpError;
+pub use limits::Limits;
+pub use reply::Reply;
+pub use session::{Greeting, Session};
+pub use transaction::{DataResult, Outcome, RecipientReply};
