@@ -45,7 +45,7 @@ CREATE TABLE messages (
   thread_id TEXT NOT NULL, digest TEXT NOT NULL, internet_message_id TEXT, direction TEXT NOT NULL,
   received_at {int} NOT NULL, size {int} NOT NULL, seen {int} NOT NULL, answered {int} NOT NULL,
   flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
-  sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}
+  sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT
 ) {strict};
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
@@ -95,16 +95,21 @@ CREATE TABLE owed (
 CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
 CREATE INDEX owed_by_message ON owed (message_id);
 
+-- `held`: no try by itself until a person changed something; then `next_attempt_at` is when it is given up.
 CREATE TABLE submissions (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, identity_id TEXT,
-  state TEXT NOT NULL, send_at {int}, digest TEXT NOT NULL, size {int} NOT NULL, envelope_from TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued','sending','accepted','deferred','unclear','failed','cancelled')),
+  send_at {int}, digest TEXT NOT NULL, size {int} NOT NULL, envelope_from TEXT NOT NULL,
   internet_message_id TEXT NOT NULL, subject TEXT NOT NULL, recipients TEXT NOT NULL, attempts {int} NOT NULL,
-  next_attempt_at {int}, claimed_by TEXT, claimed_until {int}, sent_copy TEXT NOT NULL, message_id TEXT,
-  possible_duplicate {int} NOT NULL, problem_id TEXT, answers_message_id TEXT, created_at {int} NOT NULL
+  next_attempt_at {int}, give_up_at {int} NOT NULL, held {int} NOT NULL DEFAULT 0, claimed_by TEXT, claimed_until {int},
+  sent_copy TEXT NOT NULL, message_id TEXT, possible_duplicate {int} NOT NULL, problem_id TEXT, answers_message_id TEXT,
+  created_at {int} NOT NULL, CHECK ((state = 'sending') = (claimed_until IS NOT NULL))
 ) {strict};
 CREATE INDEX submissions_due ON submissions (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, created_at);
+CREATE INDEX submissions_claimed ON submissions (claimed_until) WHERE claimed_until IS NOT NULL;
+CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, id);
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
+CREATE INDEX submissions_by_digest ON submissions (digest);
 
 CREATE TABLE events (
   position {int} PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, mailbox_id TEXT, origin TEXT NOT NULL,
@@ -118,11 +123,14 @@ CREATE TABLE webhooks (
 ) {strict};
 CREATE TABLE deliveries (
   id TEXT PRIMARY KEY, webhook_id TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE, event_id TEXT NOT NULL,
-  event_type TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, attempts {int} NOT NULL, next_attempt_at {int},
-  claimed_until {int}, last_status {int}, last_error TEXT, created_at {int} NOT NULL, delivered_at {int}
+  event_type TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending','delivered','dead')),
+  attempts {int} NOT NULL, next_attempt_at {int}, give_up_at {int} NOT NULL, claimed_until {int}, last_status {int},
+  last_error TEXT, created_at {int} NOT NULL, delivered_at {int}, CHECK ((state = 'pending') = (next_attempt_at IS NOT NULL))
 ) {strict};
-CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at, id);
+CREATE UNIQUE INDEX deliveries_by_event ON deliveries (webhook_id, event_id);
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, id);
+CREATE INDEX deliveries_by_time ON deliveries (created_at);
 
 CREATE TABLE reports (
   id TEXT PRIMARY KEY, mailbox_id TEXT REFERENCES mailboxes (id) ON DELETE CASCADE, verdict TEXT NOT NULL,

@@ -1,0 +1,554 @@
+//! Folders: what the server has, how much of it we keep, and how far we have come.
+//!
+//! Two cursors say how far: every message with `low_uid <= UID < high_uid` is accounted for (stored,
+//! in the ledger of failures, or gone). New mail raises `high_uid`; filling the past lowers `low_uid`
+//! until `backfilled`. Both move only in the transaction that stores the messages they cover.
+
+use crate::db::{Row, Value};
+use crate::error::{Result, StoreError};
+use crate::leases::Lease;
+use crate::wake::Topic;
+use crate::{Store, Tx, events, leases, mailboxes};
+use model::event::{NewEvent, Origin};
+use model::folder::{Folder, Mode, Progress, Role};
+use model::mailbox::CoverageState;
+use model::{Timestamp, fresh_id};
+use serde_json::json;
+
+const COLUMNS: &str =
+    "f.id, f.mailbox_id, f.path, f.delimiter, f.role, f.mode, f.since, f.messages, f.unread,
+    f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id)";
+
+/// A folder as the synchronisation knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Our id.
+    pub id: String,
+    /// The name on the wire (see [`wire_text`]).
+    pub wire_name: String,
+    /// The decoded path.
+    pub path: String,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// How much of it is stored.
+    pub mode: Mode,
+    /// A person chose the mode.
+    pub mode_fixed: bool,
+    /// Mail from this time on is stored.
+    pub since: Option<Timestamp>,
+    /// MAILBOXID (RFC 8474), if the server has it.
+    pub object_id: Option<String>,
+    /// UIDVALIDITY of what is stored.
+    pub uid_validity: Option<i64>,
+    /// First UID that was not yet looked at.
+    pub high_uid: i64,
+    /// Lowest UID that is accounted for; `None`: filling has not begun.
+    pub low_uid: Option<i64>,
+    /// HIGHESTMODSEQ up to which changes were applied.
+    pub mod_seq: Option<i64>,
+    /// MESSAGES of the server when it was last in step.
+    pub server_messages: Option<i64>,
+    /// Messages stored.
+    pub messages: i64,
+    /// The past is filled.
+    pub backfilled: bool,
+    /// UIDVALIDITY changes in a row without a completed filling between them.
+    pub resets: i64,
+}
+
+/// Bytes of a folder's name as text: as they are where they are UTF-8, else in base64 behind a mark.
+pub fn wire_text(wire: &[u8]) -> String {
+    use base64::Engine as _;
+    match std::str::from_utf8(wire) {
+        Ok(text) if !text.contains('\0') => text.to_owned(),
+        _ => format!(
+            "=?b64?{}",
+            base64::engine::general_purpose::STANDARD.encode(wire)
+        ),
+    }
+}
+
+/// The bytes behind [`wire_text`].
+pub fn wire_bytes(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    text.strip_prefix("=?b64?")
+        .and_then(|rest| base64::engine::general_purpose::STANDARD.decode(rest).ok())
+        .unwrap_or_else(|| text.as_bytes().to_vec())
+}
+
+/// All folders of a mailbox, as the synchronisation knows them.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = "SELECT id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
+                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets
+                FROM folders WHERE mailbox_id = $1 ORDER BY id";
+            tx.rows(sql, &[id.into()])?.iter().map(known_from_row).collect()
+        })
+        .await
+}
+
+fn known_from_row(row: &Row) -> Result<Known> {
+    Ok(Known {
+        id: row.get(0)?,
+        wire_name: row.get(1)?,
+        path: row.get(2)?,
+        role: row.maybe_word(3, Role::parse)?,
+        mode: row.word(4, Mode::parse)?,
+        mode_fixed: row.get(5)?,
+        since: row.get(6)?,
+        object_id: row.get(7)?,
+        uid_validity: row.get(8)?,
+        high_uid: row.get(9)?,
+        low_uid: row.get(10)?,
+        mod_seq: row.get(11)?,
+        server_messages: row.get(12)?,
+        messages: row.get(13)?,
+        backfilled: row.get(14)?,
+        resets: row.get(15)?,
+    })
+}
+
+/// A folder that the server has and we did not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFolder {
+    /// The name on the wire.
+    pub wire_name: String,
+    /// The decoded path.
+    pub path: String,
+    /// The server's delimiter.
+    pub delimiter: Option<String>,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// How much of it to store.
+    pub mode: Mode,
+    /// MAILBOXID, if the server has it.
+    pub object_id: Option<String>,
+}
+
+/// One change of the list of folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListChange {
+    /// The server has a new folder.
+    Created(NewFolder),
+    /// A folder has a new name; its messages stay what they are.
+    Renamed {
+        /// Our folder.
+        id: String,
+        /// Under its new name.
+        to: NewFolder,
+    },
+    /// The role, mode or object id is another one.
+    Adjusted {
+        /// Our folder.
+        id: String,
+        /// What it is for now.
+        role: Option<Role>,
+        /// How much of it to store.
+        mode: Mode,
+        /// MAILBOXID.
+        object_id: Option<String>,
+    },
+    /// The server has it no more.
+    Removed {
+        /// Our folder.
+        id: String,
+    },
+}
+
+/// Applies changes of the list of folders, with their events.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn apply_list(store: &Store, lease: &Lease, changes: Vec<ListChange>) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (now, lease) = (store.now(), lease.clone());
+    store
+        .db
+        .write(move |tx| {
+            let mailbox_id = lease.mailbox_id.as_str();
+            mailboxes::lock(tx, mailbox_id)?;
+            leases::check(tx, &lease)?;
+            let mut log = Vec::new();
+            for change in &changes {
+                apply_one(tx, mailbox_id, change, now, &mut log)?;
+            }
+            events::append(tx, &log, now)
+        })
+        .await
+}
+
+fn apply_one(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    change: &ListChange,
+    now: Timestamp,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    match change {
+        ListChange::Created(new) => {
+            let id = fresh_id("fld", now);
+            let args = [
+                Value::from(&id),
+                mailbox_id.into(),
+                (&new.wire_name).into(),
+                (&new.path).into(),
+                new.delimiter.clone().into(),
+                new.role.map(Role::as_str).into(),
+                new.mode.as_str().into(),
+                new.object_id.clone().into(),
+                now.into(),
+            ];
+            let made = tx.exec(
+                "INSERT INTO folders (id, mailbox_id, wire_name, path, delimiter, role, mode, object_id, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (mailbox_id, wire_name) DO NOTHING",
+                &args,
+            )?;
+            if made > 0 {
+                let data = json!({"folder_id": id, "path": new.path, "role": new.role});
+                log.push(NewEvent::live("folder.created", mailbox_id, data));
+            }
+        }
+        ListChange::Renamed { id, to } => {
+            tx.exec(
+                "UPDATE folders SET wire_name = $2, path = $3, delimiter = $4, object_id = $5 WHERE id = $1",
+                &[
+                    id.into(),
+                    (&to.wire_name).into(),
+                    (&to.path).into(),
+                    to.delimiter.clone().into(),
+                    to.object_id.clone().into(),
+                ],
+            )?;
+            let data = json!({"folder_id": id, "path": to.path});
+            log.push(NewEvent::live("folder.renamed", mailbox_id, data));
+        }
+        ListChange::Adjusted {
+            id,
+            role,
+            mode,
+            object_id,
+        } => {
+            tx.exec(
+                "UPDATE folders SET role = CASE WHEN role_fixed = 1 THEN role ELSE $2 END,
+                   mode = CASE WHEN mode_fixed = 1 THEN mode ELSE $3 END, object_id = $4 WHERE id = $1",
+                &[
+                    id.into(),
+                    role.map(Role::as_str).into(),
+                    mode.as_str().into(),
+                    object_id.clone().into(),
+                ],
+            )?;
+        }
+        ListChange::Removed { id } => {
+            let sql = "SELECT path FROM folders WHERE id = $1";
+            let Some(row) = tx.row(sql, &[id.into()])? else {
+                return Ok(());
+            };
+            let path: String = row.get(0)?;
+            vanish_all(tx, id, now)?;
+            tx.exec("DELETE FROM folders WHERE id = $1", &[id.into()])?;
+            let data = json!({"folder_id": id, "path": path});
+            log.push(NewEvent::live("folder.removed", mailbox_id, data));
+        }
+    }
+    Ok(())
+}
+
+/// Takes all placements of a folder away; its messages vanish unless they turn up elsewhere.
+pub(crate) fn vanish_all(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp) -> Result<()> {
+    tx.exec(
+        "UPDATE messages SET vanished_at = $2, vanished_from = $1
+         WHERE id IN (SELECT message_id FROM placements WHERE folder_id = $1)",
+        &[folder_id.into(), now.into()],
+    )?;
+    tx.exec(
+        "DELETE FROM placements WHERE folder_id = $1",
+        &[folder_id.into()],
+    )?;
+    tx.exec(
+        "DELETE FROM failures WHERE folder_id = $1",
+        &[folder_id.into()],
+    )?;
+    Ok(())
+}
+
+/// Begins a folder anew because its UIDVALIDITY is another one: what is stored keeps its data and
+/// loses its UIDs; it is matched again by its bytes as they are fetched.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: i64) -> Result<()> {
+    let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::lock(tx, &lease.mailbox_id)?;
+            leases::check(tx, &lease)?;
+            let row = tx.row(
+                "SELECT uid_validity, path FROM folders WHERE id = $1",
+                &[(&folder_id).into()],
+            )?;
+            let Some(row) = row else {
+                return Err(StoreError::NotFound("the folder"));
+            };
+            let before: Option<i64> = row.get(0)?;
+            if before == Some(uid_validity) {
+                return Ok(());
+            }
+            vanish_all(tx, &folder_id, now)?;
+            tx.exec(
+                "UPDATE folders SET uid_validity = $2, high_uid = 1, low_uid = NULL, mod_seq = NULL,
+                   server_messages = NULL, messages = 0, unread = 0, total = 0, backfilled = 0,
+                   resets = resets + $3 WHERE id = $1",
+                &[(&folder_id).into(), uid_validity.into(), i64::from(before.is_some()).into()],
+            )?;
+            if before.is_some() {
+                let data = json!({"folder_id": folder_id, "path": row.get::<String>(1)?});
+                let event = NewEvent {
+                    kind: "folder.reset",
+                    mailbox_id: Some(lease.mailbox_id.clone()),
+                    origin: Origin::CatchUp,
+                    data,
+                };
+                events::append(tx, &[event], now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Where the cursors of a folder go. `None` leaves one where it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// First UID that was not yet looked at.
+    pub high_uid: Option<i64>,
+    /// Lowest UID that is accounted for.
+    pub low_uid: Option<i64>,
+    /// Changes up to this HIGHESTMODSEQ are applied.
+    pub mod_seq: Option<i64>,
+    /// The server's count of messages, with which we are in step.
+    pub server_messages: Option<i64>,
+    /// Messages there are to store.
+    pub total: Option<i64>,
+    /// The past is filled.
+    pub backfilled: bool,
+}
+
+/// Moves the cursors of a folder.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn move_cursor(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    cursor: Cursor,
+) -> Result<()> {
+    let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let log = write_cursor(tx, &lease.mailbox_id, &folder_id, &cursor)?;
+            events::append(tx, &log, now)
+        })
+        .await
+}
+
+/// Moves the cursors inside a transaction; returns the event of a filling that is complete now.
+pub(crate) fn write_cursor(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    folder_id: &str,
+    cursor: &Cursor,
+) -> Result<Vec<NewEvent>> {
+    let before = tx.row(
+        "SELECT backfilled, path FROM folders WHERE id = $1",
+        &[folder_id.into()],
+    )?;
+    tx.exec(
+        "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
+           mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
+           total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
+           resets = CASE WHEN $7 = 1 THEN 0 ELSE resets END WHERE id = $1",
+        &[
+            folder_id.into(),
+            cursor.high_uid.into(),
+            cursor.low_uid.into(),
+            cursor.mod_seq.into(),
+            cursor.server_messages.into(),
+            cursor.total.into(),
+            i64::from(cursor.backfilled).into(),
+        ],
+    )?;
+    let Some(before) = before else {
+        return Ok(Vec::new());
+    };
+    if !cursor.backfilled || before.get::<bool>(0)? {
+        return Ok(Vec::new());
+    }
+    let left = tx.row(
+        "SELECT count(*), CAST(coalesce(sum(messages), 0) AS BIGINT) FROM folders
+         WHERE mailbox_id = $1 AND mode <> 'off'",
+        &[mailbox_id.into()],
+    )?;
+    let open = tx.row(
+        "SELECT count(*) FROM folders WHERE mailbox_id = $1 AND mode <> 'off' AND backfilled = 0",
+        &[mailbox_id.into()],
+    )?;
+    let open: i64 = open.map_or(Ok(1), |row| row.get(0))?;
+    let Some(left) = left.filter(|_| open == 0) else {
+        return Ok(Vec::new());
+    };
+    let data = json!({"folders": left.get::<i64>(0)?, "messages": left.get::<i64>(1)?});
+    Ok(vec![NewEvent {
+        kind: "mailbox.backfill_completed",
+        mailbox_id: Some(mailbox_id.to_owned()),
+        origin: Origin::Backfill,
+        data,
+    }])
+}
+
+/// The folders of a mailbox, as the API shows them.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(store: &Store, mailbox_id: &str) -> Result<Vec<Folder>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql =
+                format!("SELECT {COLUMNS} FROM folders f WHERE f.mailbox_id = $1 ORDER BY f.path");
+            tx.rows(&sql, &[id.into()])?.iter().map(from_row).collect()
+        })
+        .await
+}
+
+/// One folder.
+///
+/// # Errors
+/// No such folder.
+pub async fn get(store: &Store, id: &str) -> Result<Folder> {
+    let id = id.to_owned();
+    store.db.read(move |tx| read(tx, &id)).await
+}
+
+pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Folder> {
+    let sql = format!("SELECT {COLUMNS} FROM folders f WHERE f.id = $1");
+    let row = tx.row(&sql, &[id.into()])?;
+    row.as_ref()
+        .map_or(Err(StoreError::NotFound("the folder")), from_row)
+}
+
+/// What a person may change about a folder; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// What it is for.
+    pub role: Option<Option<Role>>,
+    /// How much of it to store.
+    pub mode: Option<Mode>,
+    /// Mail from this time on is stored.
+    pub since: Option<Option<Timestamp>>,
+}
+
+/// Changes how a folder is treated.
+///
+/// # Errors
+/// No such folder.
+pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
+    let id = id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            let old = read(tx, &id)?;
+            let since = change.since.unwrap_or(old.since);
+            let mode = change.mode.unwrap_or(old.mode);
+            let again = since != old.since || mode != old.mode;
+            tx.exec(
+                "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
+                   mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
+                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END,
+                   low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
+                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END WHERE id = $1",
+                &[
+                    (&id).into(),
+                    change.role.unwrap_or(old.role).map(Role::as_str).into(),
+                    change.role.is_some().into(),
+                    mode.as_str().into(),
+                    change.mode.is_some().into(),
+                    since.into(),
+                    again.into(),
+                ],
+            )?;
+            tx.wake(Topic::Mailbox(old.mailbox_id));
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Looks through a mailbox's folders again from the beginning; nothing that is stored is fetched twice.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::lock(tx, &id)?;
+            tx.exec(
+                "UPDATE folders SET backfilled = 0, low_uid = NULL, mod_seq = NULL, server_messages = NULL
+                 WHERE mailbox_id = $1",
+                &[(&id).into()],
+            )?;
+            tx.exec(
+                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE mailbox_id = $1",
+                &[(&id).into()],
+            )?;
+            tx.wake(Topic::Mailbox(id.clone()));
+            Ok(())
+        })
+        .await
+}
+
+fn from_row(row: &Row) -> Result<Folder> {
+    let path: String = row.get(2)?;
+    let delimiter: Option<String> = row.get(3)?;
+    let name = match delimiter.as_deref().filter(|d| !d.is_empty()) {
+        Some(delimiter) => path.rsplit(delimiter).next().unwrap_or(&path).to_owned(),
+        None => path.clone(),
+    };
+    let mode: Mode = row.word(5, Mode::parse)?;
+    let (done, total) = (row.get::<i64>(7)?, row.get::<i64>(9)?);
+    let state = match (mode, row.get::<bool>(10)?, row.get::<i64>(11)?) {
+        (Mode::Off, ..) => CoverageState::None,
+        (_, false, _) => CoverageState::Filling,
+        (_, true, 0) => CoverageState::Complete,
+        (_, true, _) => CoverageState::Holes,
+    };
+    Ok(Folder {
+        id: row.get(0)?,
+        mailbox_id: row.get(1)?,
+        path,
+        name,
+        role: row.maybe_word(4, Role::parse)?,
+        mode,
+        since: row.get(6)?,
+        messages: done,
+        unread: row.get(8)?,
+        progress: Progress {
+            state,
+            done,
+            total: total.max(done),
+        },
+    })
+}

@@ -1,0 +1,463 @@
+//! THE transaction: a fetched batch becomes rows, the folder's cursor moves over what they cover,
+//! and the events are numbered: all of it, or nothing. Running it again changes nothing, because
+//! (folder, UIDVALIDITY, UID) is a unique key.
+
+mod changes;
+mod threads;
+
+pub use changes::{Changes, FlagUpdate, apply, finish_vanished};
+pub(crate) use threads::refresh as refresh_threads;
+pub use threads::{ThreadRefs, Threaded, Threader};
+
+use crate::blobs::{self, Stored};
+use crate::db::Column::{Int, Text};
+use crate::error::{Result, StoreError};
+use crate::failures::{self, NewFailure};
+use crate::folders::{self, Cursor};
+use crate::leases::{self, Lease};
+use crate::search::{self, Words};
+use crate::{Store, Tx, events, mailboxes};
+use model::event::{NewEvent, Origin};
+use model::folder::Role;
+use model::message::{Direction, Flags};
+use model::{Timestamp, fresh_id};
+use serde_json::{Value as Json, json};
+use std::collections::{HashMap, HashSet};
+
+/// A message that was fetched, stored as a blob, and parsed.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Its UID.
+    pub uid: i64,
+    /// Its flags.
+    pub flags: Flags,
+    /// Its MODSEQ; 0 where the server has none.
+    pub mod_seq: i64,
+    /// INTERNALDATE.
+    pub received_at: Timestamp,
+    /// The raw bytes.
+    pub stored: Stored,
+    /// The parsed head: a JSON object as text.
+    pub head: String,
+    /// The words for the search.
+    pub words: Words,
+    /// What it hangs on.
+    pub refs: ThreadRefs,
+    /// Whether the owner sent it.
+    pub direction: Direction,
+    /// First address of From, lower case; empty if none.
+    pub sender: String,
+    /// The subject, for the event.
+    pub subject: String,
+    /// Written by a machine (RFC 3834, lists).
+    pub automatic: bool,
+    /// Has attachments.
+    pub has_attachments: bool,
+}
+
+/// What came of one stretch of a folder.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The folder.
+    pub folder_id: String,
+    /// UIDVALIDITY under which it was fetched.
+    pub uid_validity: i64,
+    /// How we came to know.
+    pub origin: Origin,
+    /// Messages to store.
+    pub messages: Vec<NewMessage>,
+    /// Messages that failed.
+    pub failures: Vec<NewFailure>,
+    /// UIDs that turned out to be gone before they could be fetched.
+    pub gone: Vec<i64>,
+    /// Where the cursors go.
+    pub cursor: Cursor,
+}
+
+/// What a batch brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// New messages.
+    pub stored: i64,
+    /// Messages that had moved here.
+    pub moved: i64,
+    /// Messages that were there already.
+    pub known: i64,
+    /// New rows in the ledger.
+    pub failed: i64,
+}
+
+/// Stores a batch.
+///
+/// # Errors
+/// Another node works on the mailbox; the folder was reset meanwhile; the database is out of reach.
+pub async fn ingest(
+    store: &Store,
+    lease: &Lease,
+    batch: Batch,
+    threader: Threader,
+) -> Result<Outcome> {
+    let (now, lease) = (store.now(), lease.clone());
+    store
+        .db
+        .write(move |tx| run(tx, &lease, batch, threader, now))
+        .await
+}
+
+struct Place {
+    path: String,
+    role: Option<Role>,
+}
+
+fn run(
+    tx: &mut Tx<'_>,
+    lease: &Lease,
+    mut batch: Batch,
+    threader: Threader,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let mailbox_id = lease.mailbox_id.as_str();
+    mailboxes::lock(tx, mailbox_id)?;
+    leases::check(tx, lease)?;
+    let place = folder_place(tx, &batch)?;
+    let mut outcome = Outcome::default();
+    let mut log = Vec::new();
+
+    let before = batch.messages.len();
+    let known = known_uids(tx, &batch)?;
+    batch
+        .messages
+        .retain(|message| !known.contains(&message.uid));
+    outcome.known = (before - batch.messages.len()) as i64;
+
+    let stored: Vec<Stored> = batch
+        .messages
+        .iter()
+        .map(|message| message.stored.clone())
+        .chain(
+            batch
+                .failures
+                .iter()
+                .filter_map(|failure| failure.raw.clone()),
+        )
+        .collect();
+    blobs::index(tx, &stored, now)?;
+
+    let moved = relink_moved(tx, mailbox_id, &mut batch, &place, &mut log)?;
+    outcome.moved = moved.len() as i64;
+    let threads = threads::assign(tx, mailbox_id, &batch.messages, threader, now)?;
+    let new = insert_messages(tx, mailbox_id, &batch, &threads, now)?;
+    outcome.stored = new.len() as i64;
+    let refs: Vec<(&str, &NewMessage)> = new.iter().map(|(id, m)| (id.as_str(), *m)).collect();
+    let placed: Vec<(&str, &NewMessage)> = moved
+        .iter()
+        .map(|(id, m)| (id.as_str(), m))
+        .chain(refs.iter().copied())
+        .collect();
+    insert_placements(tx, &batch, &placed)?;
+    for ((id, message), thread) in refs.iter().zip(&threads) {
+        log.push(received(mailbox_id, id, thread, message, &batch, &place));
+    }
+    let mut touched: HashSet<String> = threads.into_iter().collect();
+    touched.extend(threads::of_messages(
+        tx,
+        moved.iter().map(|(id, _)| id.as_str()),
+    )?);
+    threads::refresh(tx, mailbox_id, &touched)?;
+
+    outcome.failed = failures::add(
+        tx,
+        mailbox_id,
+        &batch.folder_id,
+        batch.uid_validity,
+        &batch.failures,
+        now,
+    )?;
+    let done: Vec<i64> = batch
+        .messages
+        .iter()
+        .map(|m| m.uid)
+        .chain(moved.iter().map(|(_, m)| m.uid))
+        .chain(batch.gone.iter().copied())
+        .collect();
+    forget_failures(tx, &batch, &done)?;
+    for failure in &batch.failures {
+        let data = json!({
+            "folder_id": batch.folder_id, "folder_path": place.path, "uid": failure.uid,
+            "problem_id": failure.problem_id, "reason": failure.reason,
+        });
+        log.push(event("message.unreadable", mailbox_id, batch.origin, data));
+    }
+    let unread = placed
+        .iter()
+        .filter(|(_, message)| !message.flags.seen)
+        .count() as i64;
+    tx.exec(
+        "UPDATE folders SET messages = messages + $2, unread = unread + $3 WHERE id = $1",
+        &[
+            (&batch.folder_id).into(),
+            (placed.len() as i64).into(),
+            unread.into(),
+        ],
+    )?;
+    log.extend(folders::write_cursor(
+        tx,
+        mailbox_id,
+        &batch.folder_id,
+        &batch.cursor,
+    )?);
+    events::append(tx, &log, now)?;
+    Ok(outcome)
+}
+
+/// The folder under the UIDVALIDITY of the batch; a reset in between makes the batch void.
+fn folder_place(tx: &mut Tx<'_>, batch: &Batch) -> Result<Place> {
+    let row = tx.row(
+        "SELECT uid_validity, path, role FROM folders WHERE id = $1",
+        &[(&batch.folder_id).into()],
+    )?;
+    let row = row.ok_or(StoreError::NotFound("the folder"))?;
+    if row.get::<Option<i64>>(0)? != Some(batch.uid_validity) {
+        return Err(StoreError::Conflict(
+            "the folder was reset meanwhile".into(),
+        ));
+    }
+    Ok(Place {
+        path: row.get(1)?,
+        role: row.maybe_word(2, Role::parse)?,
+    })
+}
+
+fn known_uids(tx: &mut Tx<'_>, batch: &Batch) -> Result<HashSet<i64>> {
+    let uids: Vec<i64> = batch.messages.iter().map(|message| message.uid).collect();
+    let sql = format!(
+        "SELECT uid FROM placements WHERE folder_id = $1 AND uid_validity = $2 AND uid IN {}",
+        tx.dialect().integers(3)
+    );
+    let args = [
+        (&batch.folder_id).into(),
+        batch.uid_validity.into(),
+        serde_json::to_string(&uids)?.into(),
+    ];
+    tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Messages whose bytes lay elsewhere until just now have moved: they keep their ids.
+fn relink_moved(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    batch: &mut Batch,
+    place: &Place,
+    log: &mut Vec<NewEvent>,
+) -> Result<Vec<(String, NewMessage)>> {
+    let vanished = tx.rows(
+        "SELECT id, digest, vanished_from FROM messages WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
+        &[mailbox_id.into()],
+    )?;
+    let mut by_digest: HashMap<String, Vec<(String, Option<String>)>> = HashMap::new();
+    for row in vanished.iter().rev() {
+        by_digest
+            .entry(row.get(1)?)
+            .or_default()
+            .push((row.get(0)?, row.get(2)?));
+    }
+    let mut moved = Vec::new();
+    let mut rest = Vec::with_capacity(batch.messages.len());
+    for message in std::mem::take(&mut batch.messages) {
+        let Some((id, from)) = by_digest.get_mut(&message.stored.digest).and_then(Vec::pop) else {
+            rest.push(message);
+            continue;
+        };
+        write_flags(tx, &id, &message.flags)?;
+        tx.exec(
+            "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = $2 WHERE id = $1",
+            &[(&id).into(), message.direction.as_str().into()],
+        )?;
+        if from.as_deref() != Some(&batch.folder_id) {
+            let data = json!({
+                "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
+                "folder_path": place.path, "folder_role": place.role,
+            });
+            log.push(event("message.moved", mailbox_id, live(batch.origin), data));
+        }
+        moved.push((id, message));
+    }
+    batch.messages = rest;
+    Ok(moved)
+}
+
+/// A move is never part of filling the past.
+fn live(origin: Origin) -> Origin {
+    if origin == Origin::Backfill {
+        Origin::CatchUp
+    } else {
+        origin
+    }
+}
+
+pub(crate) fn write_flags(tx: &mut Tx<'_>, message_id: &str, flags: &Flags) -> Result<()> {
+    tx.exec(
+        "UPDATE messages SET seen = $2, answered = $3, flagged = $4, draft = $5, keywords = $6 WHERE id = $1",
+        &[
+            message_id.into(),
+            flags.seen.into(),
+            flags.answered.into(),
+            flags.flagged.into(),
+            flags.draft.into(),
+            serde_json::to_string(&flags.keywords)?.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Inserts rows and search words; returns the ids in the order of the batch.
+fn insert_messages<'b>(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    batch: &'b Batch,
+    threads: &[String],
+    now: Timestamp,
+) -> Result<Vec<(String, &'b NewMessage)>> {
+    if batch.messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids = Vec::with_capacity(batch.messages.len());
+    let mut records = Vec::with_capacity(batch.messages.len());
+    for (message, thread) in batch.messages.iter().zip(threads) {
+        let id = fresh_id("msg", now);
+        records.push(json!({
+            "id": id, "thread_id": thread, "digest": message.stored.digest,
+            "internet_message_id": message.refs.message_id, "direction": message.direction.as_str(),
+            "received_at": message.received_at.0, "size": message.stored.place.length,
+            "seen": i64::from(message.flags.seen), "answered": i64::from(message.flags.answered),
+            "flagged": i64::from(message.flags.flagged), "draft": i64::from(message.flags.draft),
+            "keywords": serde_json::to_string(&message.flags.keywords)?,
+            "has_attachments": i64::from(message.has_attachments),
+            "sender": message.sender, "head": message.head,
+        }));
+        ids.push(id);
+    }
+    let columns = [
+        Text("id"),
+        Text("thread_id"),
+        Text("digest"),
+        Text("internet_message_id"),
+        Text("direction"),
+        Int("received_at"),
+        Int("size"),
+        Int("seen"),
+        Int("answered"),
+        Int("flagged"),
+        Int("draft"),
+        Text("keywords"),
+        Int("has_attachments"),
+        Text("sender"),
+        Text("head"),
+    ];
+    let names =
+        "id, thread_id, digest, internet_message_id, direction, received_at, size, seen, answered,
+        flagged, draft, keywords, has_attachments, sender, head";
+    let sql = format!(
+        "INSERT INTO messages (mailbox_id, {names}) SELECT $2, {names} FROM {} WHERE true RETURNING n, id",
+        tx.dialect().records(1, &columns)
+    );
+    let rows = tx.rows(
+        &sql,
+        &[serde_json::to_string(&records)?.into(), mailbox_id.into()],
+    )?;
+    let mut numbers: HashMap<String, i64> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        numbers.insert(row.get(1)?, row.get(0)?);
+    }
+    let words: Vec<(i64, &Words)> = ids
+        .iter()
+        .zip(&batch.messages)
+        .filter_map(|(id, message)| Some((*numbers.get(id)?, &message.words)))
+        .collect();
+    search::add(tx, &words)?;
+    Ok(ids.into_iter().zip(&batch.messages).collect())
+}
+
+fn insert_placements(tx: &mut Tx<'_>, batch: &Batch, placed: &[(&str, &NewMessage)]) -> Result<()> {
+    if placed.is_empty() {
+        return Ok(());
+    }
+    let records: Vec<Json> = placed
+        .iter()
+        .map(|(id, message)| {
+            json!({"uid": message.uid, "message_id": id, "mod_seq": message.mod_seq,
+                   "received_at": message.received_at.0})
+        })
+        .collect();
+    let columns = [
+        Int("uid"),
+        Text("message_id"),
+        Int("mod_seq"),
+        Int("received_at"),
+    ];
+    let sql = format!(
+        "INSERT INTO placements (folder_id, uid_validity, uid, message_id, mod_seq, received_at)
+         SELECT $2, $3, uid, message_id, mod_seq, received_at FROM {}",
+        tx.dialect().records(1, &columns)
+    );
+    tx.exec(
+        &sql,
+        &[
+            serde_json::to_string(&records)?.into(),
+            (&batch.folder_id).into(),
+            batch.uid_validity.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// A message that is there, or gone from the server, is no failure any more.
+fn forget_failures(tx: &mut Tx<'_>, batch: &Batch, uids: &[i64]) -> Result<()> {
+    if uids.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "DELETE FROM failures WHERE folder_id = $1 AND uid_validity = $2 AND uid IN {}",
+        tx.dialect().integers(3)
+    );
+    tx.exec(
+        &sql,
+        &[
+            (&batch.folder_id).into(),
+            batch.uid_validity.into(),
+            serde_json::to_string(uids)?.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+fn received(
+    mailbox_id: &str,
+    id: &str,
+    thread_id: &str,
+    message: &NewMessage,
+    batch: &Batch,
+    place: &Place,
+) -> NewEvent {
+    let kind = match message.direction {
+        Direction::Incoming => "message.received",
+        Direction::Outgoing => "message.sent",
+    };
+    let data = json!({
+        "message_id": id, "thread_id": thread_id, "folder_id": batch.folder_id,
+        "folder_path": place.path, "folder_role": place.role, "direction": message.direction,
+        "automatic": message.automatic, "subject": message.subject, "from": message.sender,
+        "internet_message_id": message.refs.message_id, "received_at": message.received_at,
+        "size": message.stored.place.length, "has_attachments": message.has_attachments,
+    });
+    event(kind, mailbox_id, batch.origin, data)
+}
+
+pub(crate) fn event(kind: &'static str, mailbox_id: &str, origin: Origin, data: Json) -> NewEvent {
+    NewEvent {
+        kind,
+        mailbox_id: Some(mailbox_id.to_owned()),
+        origin,
+        data,
+    }
+}
