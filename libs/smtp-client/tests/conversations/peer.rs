@@ -25,8 +25,6 @@ pub enum Step {
     HearAny,
     /// Demands that the client hangs up without another byte.
     NoMore,
-    /// Demands that the client hangs up.
-    Eof,
     /// Hangs up.
     Close,
     /// Does nothing any more, and keeps the connection.
@@ -88,7 +86,7 @@ async fn run(io: DuplexStream, steps: Vec<Step>, piece: usize) {
             }
             Step::Hear(wanted) => assert_eq!(line(&mut io).await, wanted),
             Step::HearAny => drop(line(&mut io).await),
-            Step::NoMore | Step::Eof => break,
+            Step::NoMore => break,
             Step::Close => return,
             Step::Stall => std::future::pending().await,
         }
