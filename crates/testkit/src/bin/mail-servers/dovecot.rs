@@ -152,7 +152,7 @@ passdb {{
 # Users named bounce-... exist for Postfix and are refused at delivery, which makes a bounce.
 passdb {{
   driver = static
-  username_filter = *@example.test *@other.test !bounce*
+  username_filter = *@example.test *@other.test !bounce-*
   args = password=secret-%n
 }}
 # Whoever fits no rule above is unknown, and that is another answer than a broken server.

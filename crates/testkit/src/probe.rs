@@ -1,0 +1,391 @@
+//! A second IMAP client: blocking, small, its own parser. Tests use it to act behind the product's back and to see
+//! what the server really has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::response::{self, Item};
+use crate::{TestUser, servers, utf7_decode, utf7_encode};
+
+/// How long the server may take for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder's messages: UID to flags (without `\Recent`) and the SHA-256 of the bytes, as hex.
+pub type Contents = BTreeMap<u32, (BTreeSet<String>, String)>;
+/// Everything that the server has for a user: folder name (decoded) to contents.
+pub type Oracle = BTreeMap<String, Contents>;
+
+/// What the server has for this user, read over a connection of its own, leaving everything as it is.
+pub fn oracle(user: &TestUser) -> Oracle {
+    let mut probe = ImapProbe::login(user);
+    let folders = probe.folders();
+    folders
+        .into_iter()
+        .map(|name| (name.clone(), probe.contents(&name)))
+        .collect()
+}
+
+/// The SHA-256 of bytes, as lower-case hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A connection. Every method panics with the server's words when the server says NO, except [`ImapProbe::command`].
+pub struct ImapProbe {
+    reader: BufReader<TcpStream>,
+    writer: TcpStream,
+    tags: u32,
+}
+
+/// The answer to one command.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// `OK`, `NO` or `BAD`.
+    pub status: String,
+    /// The response code without its brackets, empty where there is none.
+    pub code: String,
+    /// The untagged responses that came before, without the `*`.
+    pub untagged: Vec<Vec<Item>>,
+}
+
+/// What SELECT and EXAMINE tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// How many messages.
+    pub exists: u32,
+    /// UIDVALIDITY.
+    pub uid_validity: u32,
+    /// UIDNEXT.
+    pub uid_next: u32,
+    /// HIGHESTMODSEQ, 0 where not told.
+    pub highest_modseq: u64,
+}
+
+impl ImapProbe {
+    /// Connects to a plain-text port of 127.0.0.1 and reads the greeting.
+    pub fn connect(port: u16) -> Self {
+        let writer = TcpStream::connect(("127.0.0.1", port))
+            .unwrap_or_else(|e| panic!("no IMAP server on {port}: {e}"));
+        writer.set_nodelay(true).expect("a socket takes options");
+        writer
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a socket takes options");
+        let reader = BufReader::new(writer.try_clone().expect("a socket can be shared"));
+        let mut probe = Self {
+            reader,
+            writer,
+            tags: 0,
+        };
+        probe.read().expect("the server greets");
+        probe
+    }
+
+    /// Connects to the test server and signs in.
+    pub fn login(user: &TestUser) -> Self {
+        let mut probe = Self::connect(servers().imap_port);
+        probe.ok(&format!(
+            "LOGIN {} {}",
+            quote(&user.address),
+            quote(&user.password)
+        ));
+        probe
+    }
+
+    /// Sends one command and reads until its tagged answer, whatever it is.
+    pub fn command(&mut self, command: &str) -> Reply {
+        self.tags += 1;
+        let tag = format!("p{}", self.tags);
+        self.send(format!("{tag} {command}\r\n").as_bytes());
+        self.finish(&tag)
+    }
+
+    /// The same, and the answer must be OK.
+    #[track_caller]
+    pub fn ok(&mut self, command: &str) -> Reply {
+        let reply = self.command(command);
+        assert_eq!(reply.status, "OK", "{command}: {reply:?}");
+        reply
+    }
+
+    /// Opens a folder for reading and writing.
+    pub fn select(&mut self, folder: &str) -> Selected {
+        let reply = self.ok(&format!("SELECT {} (CONDSTORE)", name(folder)));
+        selected(&reply)
+    }
+
+    /// Opens a folder for reading only.
+    pub fn examine(&mut self, folder: &str) -> Selected {
+        let reply = self.ok(&format!("EXAMINE {} (CONDSTORE)", name(folder)));
+        selected(&reply)
+    }
+
+    /// Appends a message and returns its UID. `flags` as in `\Seen $label`; `date` as in `"01-Feb-2024 10:00:00 +0000"`
+    /// without the quotes, or empty.
+    pub fn append(&mut self, folder: &str, flags: &str, date: &str, raw: &[u8]) -> u32 {
+        self.tags += 1;
+        let tag = format!("p{}", self.tags);
+        let date = if date.is_empty() {
+            String::new()
+        } else {
+            format!("\"{date}\" ")
+        };
+        self.send(
+            format!(
+                "{tag} APPEND {} ({flags}) {date}{{{}+}}\r\n",
+                name(folder),
+                raw.len()
+            )
+            .as_bytes(),
+        );
+        self.send(raw);
+        self.send(b"\r\n");
+        let reply = self.finish(&tag);
+        assert_eq!(reply.status, "OK", "APPEND to {folder}: {reply:?}");
+        // APPENDUID <uidvalidity> <uid>
+        reply
+            .code
+            .rsplit(' ')
+            .next()
+            .and_then(|uid| uid.parse().ok())
+            .expect("the server has UIDPLUS")
+    }
+
+    /// Changes flags in the selected folder: `store("1:3", "+FLAGS", "\\Seen")`.
+    pub fn store(&mut self, uids: &str, how: &str, flags: &str) {
+        self.ok(&format!("UID STORE {uids} {how}.SILENT ({flags})"));
+    }
+
+    /// Moves messages of the selected folder.
+    pub fn move_to(&mut self, uids: &str, folder: &str) {
+        self.ok(&format!("UID MOVE {uids} {}", name(folder)));
+    }
+
+    /// Copies messages of the selected folder.
+    pub fn copy_to(&mut self, uids: &str, folder: &str) {
+        self.ok(&format!("UID COPY {uids} {}", name(folder)));
+    }
+
+    /// Marks messages of the selected folder deleted and removes them.
+    pub fn remove(&mut self, uids: &str) {
+        self.store(uids, "+FLAGS", "\\Deleted");
+        self.ok(&format!("UID EXPUNGE {uids}"));
+    }
+
+    /// Makes a folder.
+    pub fn create(&mut self, folder: &str) {
+        self.ok(&format!("CREATE {}", name(folder)));
+    }
+
+    /// Renames a folder.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        self.ok(&format!("RENAME {} {}", name(from), name(to)));
+    }
+
+    /// Removes a folder.
+    pub fn delete(&mut self, folder: &str) {
+        self.ok(&format!("DELETE {}", name(folder)));
+    }
+
+    /// The UIDs in the selected folder that fit: `search("UNSEEN")`.
+    pub fn search(&mut self, criteria: &str) -> Vec<u32> {
+        let reply = self.ok(&format!("UID SEARCH {criteria}"));
+        let found = reply
+            .untagged
+            .iter()
+            .filter(|items| is(items, 0, "SEARCH"))
+            .flatten();
+        found
+            .filter_map(Item::number)
+            .filter_map(|n| u32::try_from(n).ok())
+            .collect()
+    }
+
+    /// The names of all folders that can be opened, decoded.
+    pub fn folders(&mut self) -> Vec<String> {
+        let reply = self.ok("LIST \"\" \"*\"");
+        let listed = reply.untagged.iter().filter(|items| is(items, 0, "LIST"));
+        let open = listed.filter(|items| {
+            !items[1]
+                .list()
+                .iter()
+                .any(|a| a.as_str().eq_ignore_ascii_case("\\Noselect"))
+        });
+        open.map(|items| utf7_decode(&items[3].as_str())).collect()
+    }
+
+    /// One message's bytes, unread staying unread.
+    pub fn fetch(&mut self, uid: u32) -> Vec<u8> {
+        let reply = self.ok(&format!("UID FETCH {uid} (BODY.PEEK[])"));
+        for items in &reply.untagged {
+            if let Some(Item::Text(raw)) = field(items, "BODY[]") {
+                return raw.clone();
+            }
+        }
+        panic!("the server has no message with UID {uid}: {reply:?}")
+    }
+
+    /// Flags and hashes of every message of a folder.
+    pub fn contents(&mut self, folder: &str) -> Contents {
+        let mut contents = Contents::new();
+        if self.examine(folder).exists == 0 {
+            return contents;
+        }
+        let reply = self.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])");
+        for items in &reply.untagged {
+            let (Some(uid), Some(Item::Text(raw))) = (field(items, "UID"), field(items, "BODY[]"))
+            else {
+                continue;
+            };
+            let uid = uid
+                .number()
+                .and_then(|n| u32::try_from(n).ok())
+                .expect("a UID is a number");
+            let flags = field(items, "FLAGS").map(Item::list).unwrap_or_default();
+            let flags = flags
+                .iter()
+                .map(Item::as_str)
+                .filter(|flag| flag != "\\Recent")
+                .collect();
+            contents.insert(uid, (flags, sha256_hex(raw)));
+        }
+        contents
+    }
+
+    /// Starts IDLE (RFC 2177) in the selected folder.
+    pub fn idle(&mut self) {
+        self.tags += 1;
+        self.send(format!("p{} IDLE\r\n", self.tags).as_bytes());
+        while self.read().expect("the server accepts IDLE").0 != "+" {}
+    }
+
+    /// Waits in IDLE for an untagged response with this word (`EXISTS`, `EXPUNGE`, `FETCH`); returns when it came, or
+    /// none after `limit`.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the moment of arrival is what a speed test measures"
+    )]
+    pub fn wait_for(&mut self, word: &str, limit: Duration) -> Option<Instant> {
+        let since = Instant::now();
+        while let Some(left) = limit
+            .checked_sub(since.elapsed())
+            .filter(|left| !left.is_zero())
+        {
+            self.writer
+                .set_read_timeout(Some(left))
+                .expect("a socket takes options");
+            let arrived = self.has_bytes();
+            self.writer
+                .set_read_timeout(Some(PATIENCE))
+                .expect("a socket takes options");
+            if !arrived {
+                return None;
+            }
+            let (_, items) = self.read()?;
+            if items
+                .iter()
+                .any(|item| matches!(item, Item::Word(w) if w.eq_ignore_ascii_case(word)))
+            {
+                return Some(Instant::now());
+            }
+        }
+        None
+    }
+
+    /// Ends IDLE.
+    pub fn done(&mut self) {
+        let tag = format!("p{}", self.tags);
+        self.send(b"DONE\r\n");
+        self.finish(&tag);
+    }
+
+    fn has_bytes(&mut self) -> bool {
+        use std::io::BufRead as _;
+        self.reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).expect("the IMAP server reads");
+    }
+
+    fn read(&mut self) -> Option<(String, Vec<Item>)> {
+        response::read(&mut self.reader)
+    }
+
+    fn finish(&mut self, tag: &str) -> Reply {
+        let mut untagged = Vec::new();
+        loop {
+            let (got, items) = self
+                .read()
+                .expect("the IMAP server stays connected until the command ends");
+            if got == tag {
+                let status = items.first().map(Item::as_str).unwrap_or_default();
+                let code = match items.get(1) {
+                    Some(Item::Code(code)) => code.clone(),
+                    _ => String::new(),
+                };
+                return Reply {
+                    status,
+                    code,
+                    untagged,
+                };
+            }
+            untagged.push(items);
+        }
+    }
+}
+
+fn selected(reply: &Reply) -> Selected {
+    let mut selected = Selected::default();
+    for items in &reply.untagged {
+        if is(items, 1, "EXISTS") {
+            selected.exists = items[0]
+                .number()
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(0);
+        }
+        if let Some(Item::Code(code)) = items.get(1) {
+            let (word, value) = code.split_once(' ').unwrap_or((code, ""));
+            let number: u64 = value.parse().unwrap_or(0);
+            let small = u32::try_from(number).unwrap_or(0);
+            match word {
+                "UIDVALIDITY" => selected.uid_validity = small,
+                "UIDNEXT" => selected.uid_next = small,
+                "HIGHESTMODSEQ" => selected.highest_modseq = number,
+                _ => {}
+            }
+        }
+    }
+    selected
+}
+
+/// Is the item at this place this word?
+fn is(items: &[Item], at: usize, word: &str) -> bool {
+    matches!(items.get(at), Some(Item::Word(w)) if w.eq_ignore_ascii_case(word))
+}
+
+/// A named part of `n FETCH (UID 1 FLAGS () BODY[] {..})`.
+fn field<'a>(items: &'a [Item], name: &str) -> Option<&'a Item> {
+    if !is(items, 1, "FETCH") {
+        return None;
+    }
+    let parts = items.get(2)?.list();
+    parts
+        .chunks_exact(2)
+        .find(|pair| pair[0].as_str().eq_ignore_ascii_case(name))
+        .map(|pair| &pair[1])
+}
+
+fn name(folder: &str) -> String {
+    quote(&utf7_encode(folder))
+}
+
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
