@@ -10,6 +10,7 @@
 //! What goes wrong in here panics with a sentence that says what to do: a test has no other use for it.
 
 mod databases;
+mod encode;
 mod generator;
 mod http;
 mod json_api;
@@ -18,6 +19,7 @@ mod maildir;
 mod postroom;
 mod probe;
 mod proxy;
+mod random;
 mod response;
 mod samples;
 mod servers;

@@ -228,10 +228,11 @@ async fn pump(
             let part = usize::try_from(allowed)
                 .unwrap_or(usize::MAX)
                 .min(rest.len());
+            // Counted first: whoever has read the bytes finds them counted.
+            counter.fetch_add(part as u64, Ordering::SeqCst);
             if to.write_all(&rest[..part]).await.is_err() {
                 return;
             }
-            counter.fetch_add(part as u64, Ordering::SeqCst);
             carried += part as u64;
             rest = &rest[part..];
         }
