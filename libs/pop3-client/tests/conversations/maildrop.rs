@@ -252,3 +252,22 @@ async fn a_batch_does_not_go_on_over_a_message_that_was_not_read() {
     assert!(!session.is_usable());
     peer.abandon();
 }
+
+#[tokio::test]
+async fn the_whole_conversation_can_run_in_a_task_of_its_own() {
+    let (stream, peer) = peer::play_many_messages();
+    let task = tokio::spawn(async move {
+        let mut session = started(stream).await;
+        let mut batch = session.retr_all([1]);
+        let message = batch
+            .next()
+            .await
+            .expect("an answer")
+            .expect("given")
+            .read_all()
+            .await;
+        message.expect("a message")
+    });
+    assert_eq!(task.await.expect("the task"), b".a line\r\n");
+    peer.done().await;
+}

@@ -1,8 +1,9 @@
-//! Whole conversations with scripted servers.
+//! Whole conversations, with scripted servers and with real ones.
 
 mod greeting;
 mod maildrop;
 mod peer;
+mod real_servers;
 mod sign_in;
 mod stls;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mail_net::Stream;
 use smtp_client::{DataResult, Session, SmtpError};
 
 use crate::peer::{self, Step, Step::*, play};
@@ -242,4 +243,29 @@ async fn an_exchange_that_was_dropped_half_way_ends_the_session() {
     ));
     drop(session);
     peer.abandon();
+}
+
+#[tokio::test]
+async fn the_first_byte_of_the_dot_is_where_not_sent_becomes_unknown() {
+    const REPLIES: &[u8] = b"220 mx\r\n250-mx\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n";
+    const COMMANDS: &str = "EHLO me\r\nMAIL FROM:<joe@example.org>\r\nRCPT TO:<a@x>\r\nDATA\r\n";
+    const MESSAGE: &str = "x\r\n.\r\n";
+    for taken in 0..=MESSAGE.len() {
+        let server = peer::TakesOnly::new(REPLIES, COMMANDS.len() + taken);
+        let mut session = started(Stream::from_io(server)).await;
+        let result = session.send(&to(&["a@x"]), &b"x"[..]).await;
+        if taken <= "x\r\n".len() {
+            assert!(
+                matches!(result, Err(SmtpError::Closed { .. })),
+                "{taken} bytes taken gave {result:?}"
+            );
+        } else {
+            let outcome = result.expect("an outcome");
+            assert!(
+                matches!(outcome.data, DataResult::Unknown { .. }),
+                "{taken} bytes taken gave {outcome:?}"
+            );
+        }
+        assert!(!session.is_usable());
+    }
 }

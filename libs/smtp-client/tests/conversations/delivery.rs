@@ -310,3 +310,17 @@ async fn parameters_are_sent_where_they_are_offered() {
     ));
     peer.finish(session).await;
 }
+
+#[tokio::test]
+async fn the_whole_conversation_can_run_in_a_task_of_its_own() {
+    let (stream, peer) = play(PLAIN_HELLO);
+    let task = tokio::spawn(async move {
+        let mut session = started(stream).await;
+        session.send(&to(&[]), tokio::io::empty()).await
+    });
+    assert!(matches!(
+        task.await.expect("the task"),
+        Err(SmtpError::NoRecipients)
+    ));
+    peer.done().await;
+}

@@ -1,9 +1,10 @@
-//! Whole conversations with scripted servers.
+//! Whole conversations, with scripted servers and with real ones.
 
 mod broken;
 mod delivery;
 mod greeting;
 mod peer;
+mod real_servers;
 mod sign_in;
 mod starttls;
 

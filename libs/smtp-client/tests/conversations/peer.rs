@@ -8,8 +8,8 @@ use std::time::Duration;
 use mail_net::Stream;
 use smtp_client::Session;
 use tokio::io::{
-    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadBuf,
-    duplex,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream,
+    ReadBuf, duplex,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -160,6 +160,57 @@ impl AsyncRead for BrokenBody {
             return Poll::Ready(Err(io::Error::other("the disk is gone")));
         }
         buf.put_slice(b"half a line");
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A connection that has all its replies ready, takes so many bytes and then breaks.
+pub struct TakesOnly {
+    replies: &'static [u8],
+    bytes: usize,
+}
+
+impl TakesOnly {
+    pub fn new(replies: &'static [u8], bytes: usize) -> TakesOnly {
+        TakesOnly { replies, bytes }
+    }
+}
+
+impl AsyncRead for TakesOnly {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (now, later) = self
+            .replies
+            .split_at(self.replies.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.replies = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TakesOnly {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = bytes.len().min(self.bytes);
+        self.bytes -= count;
+        Poll::Ready(if count == 0 {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            Ok(count)
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 }
