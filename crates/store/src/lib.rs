@@ -6,6 +6,7 @@
 
 pub mod blobs;
 pub mod db;
+pub mod deliveries;
 pub mod error;
 pub mod events;
 pub mod failures;
@@ -17,7 +18,9 @@ pub mod owed;
 pub mod seal;
 pub mod search;
 pub mod settings;
+pub mod submissions;
 pub mod wake;
+pub mod webhooks;
 
 pub use db::{Db, Tx};
 pub use error::StoreError;

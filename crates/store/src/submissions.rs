@@ -1,0 +1,396 @@
+//! The outbox: messages on their way out, and what became of them for each recipient.
+//!
+//! Here is what people and applications do with a submission: queue it, look at it, cancel it, try
+//! it again. What the courier does (claim, settle) is in [`claim`], and what the mailbox's own mail
+//! proves about it in [`evidence`].
+
+mod claim;
+mod evidence;
+
+pub use claim::{
+    Claimed, SentCopyBy, Settlement, begin, depth, due_mailboxes, expire_claims, held_problem,
+    next_due, recover, renew, settle, settle_due,
+};
+pub(crate) use evidence::{link_sent, release_held};
+
+use crate::blobs::{self, Stored};
+use crate::db::{Row, Value};
+use crate::error::{Result, StoreError};
+use crate::wake::Topic;
+use crate::{Store, Tx, events};
+use model::event::NewEvent;
+use model::limits::SUBMISSION_TRY_MILLIS;
+use model::submission::{Recipient, SentCopy, SentCopyState, State, Submission};
+use model::{Timestamp, fresh_id};
+use serde_json::json;
+
+/// How long a submission stays unclear before it goes out once more.
+pub const UNCLEAR_MILLIS: i64 = 15 * 60_000;
+
+const COLUMNS: &str = "id, mailbox_id, identity_id, state, send_at, message_id, internet_message_id, subject,
+    attempts, next_attempt_at, recipients, sent_copy, possible_duplicate, problem_id, created_at, held,
+    digest, size, envelope_from, give_up_at, answers_message_id";
+
+/// What is needed to queue a message. Its bytes are stored already (see [`crate::blobs::Blobs::put`]).
+#[derive(Clone, Debug)]
+pub struct NewSubmission {
+    /// The mailbox that sends.
+    pub mailbox_id: String,
+    /// The identity it is sent as.
+    pub identity_id: Option<String>,
+    /// The message as it will go out, byte for byte.
+    pub digest: Stored,
+    /// The envelope's sender.
+    pub envelope_from: String,
+    /// The Message-ID header, as stored messages have it.
+    pub internet_message_id: String,
+    /// The Subject header, for lists.
+    pub subject: String,
+    /// Every recipient of the envelope, Bcc too. The same address twice is one recipient.
+    pub recipients: Vec<String>,
+    /// Not before this time.
+    pub send_at: Option<Timestamp>,
+    /// The stored message that this one answers.
+    pub answers_message_id: Option<String>,
+}
+
+/// Queues a message: once this returns it is durable, and goes out by itself.
+///
+/// # Errors
+/// No such mailbox, or one that only receives, or no recipient.
+pub async fn create(store: &Store, new: NewSubmission) -> Result<Submission> {
+    let now = store.now();
+    store.db.write(move |tx| create_in(tx, &new, now)).await
+}
+
+/// Like [`create`], as the last act of the caller's own transaction (with an idempotency key).
+///
+/// # Errors
+/// As [`create`].
+pub fn create_in(tx: &mut Tx<'_>, new: &NewSubmission, now: Timestamp) -> Result<Submission> {
+    let mailbox = crate::mailboxes::read(tx, &new.mailbox_id)?;
+    if mailbox.outgoing.is_none() {
+        return Err(StoreError::Conflict(
+            "the mailbox has no settings for sending".into(),
+        ));
+    }
+    let recipients = queued(&new.recipients);
+    if recipients.is_empty() {
+        return Err(StoreError::Conflict("the message has no recipients".into()));
+    }
+    blobs::index(tx, std::slice::from_ref(&new.digest), now)?;
+    let id = fresh_id("sub", now);
+    let due = new.send_at.map_or(now, |at| at.max(now));
+    let args = [
+        Value::from(&id),
+        (&new.mailbox_id).into(),
+        new.identity_id.clone().into(),
+        new.send_at.into(),
+        (&new.digest.digest).into(),
+        i64::try_from(new.digest.place.length)
+            .unwrap_or(i64::MAX)
+            .into(),
+        (&new.envelope_from).into(),
+        (&new.internet_message_id).into(),
+        (&new.subject).into(),
+        serde_json::to_string(&recipients)?.into(),
+        due.into(),
+        due.plus_millis(SUBMISSION_TRY_MILLIS).into(),
+        new.answers_message_id.clone().into(),
+        now.into(),
+    ];
+    tx.exec(
+        "INSERT INTO submissions (id, mailbox_id, identity_id, state, send_at, digest, size, envelope_from,
+           internet_message_id, subject, recipients, attempts, next_attempt_at, give_up_at, sent_copy,
+           possible_duplicate, answers_message_id, created_at)
+         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14)",
+        &args,
+    )?;
+    let submission = read(tx, &id)?.submission;
+    events::append(tx, &[event("submission.queued", &submission)], now)?;
+    tx.wake(Topic::Submissions);
+    Ok(submission)
+}
+
+/// Everyone once, whatever the case of the letters.
+fn queued(addresses: &[String]) -> Vec<Recipient> {
+    let mut seen = std::collections::HashSet::new();
+    addresses
+        .iter()
+        .filter(|address| seen.insert(address.to_lowercase()))
+        .map(|address| Recipient {
+            address: address.clone(),
+            state: State::Queued,
+            code: None,
+            enhanced_code: None,
+            text: None,
+        })
+        .collect()
+}
+
+/// One submission.
+///
+/// # Errors
+/// No such submission.
+pub async fn get(store: &Store, id: &str) -> Result<Submission> {
+    let id = id.to_owned();
+    store.db.read(move |tx| Ok(read(tx, &id)?.submission)).await
+}
+
+/// Where the bytes of a submission are, by digest (see [`crate::blobs::find`]).
+///
+/// # Errors
+/// No such submission.
+pub async fn digest(store: &Store, id: &str) -> Result<String> {
+    let id = id.to_owned();
+    store.db.read(move |tx| Ok(read(tx, &id)?.digest)).await
+}
+
+/// Which submissions are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of these mailboxes; `None`: all.
+    pub mailbox_ids: Option<Vec<String>>,
+    /// Only in these states; empty: all.
+    pub states: Vec<State>,
+}
+
+/// Submissions, newest first, older than the one with the id `before`.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(
+    store: &Store,
+    filter: Filter,
+    before: Option<String>,
+    limit: i64,
+) -> Result<Vec<Submission>> {
+    store
+        .db
+        .read(move |tx| {
+            let texts = |n| tx.dialect().texts(n);
+            let mut sql = format!(
+                "SELECT {COLUMNS} FROM submissions WHERE ($1 = '' OR id < $1) AND $3 <> '' AND $4 <> ''"
+            );
+            if filter.mailbox_ids.is_some() {
+                sql.push_str(&format!(" AND mailbox_id IN {}", texts(3)));
+            }
+            if !filter.states.is_empty() {
+                sql.push_str(&format!(" AND state IN {}", texts(4)));
+            }
+            sql.push_str(" ORDER BY id DESC LIMIT $2");
+            let args = [
+                before.unwrap_or_default().into(),
+                limit.into(),
+                serde_json::to_string(&filter.mailbox_ids.unwrap_or_default())?.into(),
+                serde_json::to_string(&filter.states)?.into(),
+            ];
+            tx.rows(&sql, &args)?
+                .iter()
+                .map(|row| Ok(from_row(row)?.submission))
+                .collect()
+        })
+        .await
+}
+
+/// Takes a submission back. Recipients who have it already keep it; nobody else gets it.
+///
+/// # Errors
+/// No such submission; it is being sent now, or its fate is settled.
+pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let mut old = lock(tx, &id)?;
+            match old.submission.state {
+                State::Queued | State::Deferred | State::Unclear => {}
+                State::Cancelled => return Ok(old.submission),
+                State::Sending => return refuse("the message is being sent right now"),
+                State::Accepted => return refuse("the mail server has taken the message already"),
+                State::Failed => return refuse("the message has failed already"),
+            }
+            for recipient in &mut old.submission.recipients {
+                if matches!(recipient.state, State::Queued | State::Deferred) {
+                    recipient.state = State::Cancelled;
+                }
+            }
+            tx.exec(
+                "UPDATE submissions SET state = 'cancelled', recipients = $2, next_attempt_at = NULL, held = 0
+                 WHERE id = $1",
+                &[
+                    (&id).into(),
+                    serde_json::to_string(&old.submission.recipients)?.into(),
+                ],
+            )?;
+            let submission = read(tx, &id)?.submission;
+            events::append(tx, &[event("submission.cancelled", &submission)], now)?;
+            Ok(submission)
+        })
+        .await
+}
+
+/// Tries again now, by hand: what waits, and what has failed. It also releases the mailbox's other
+/// submissions where a person was asked to act. An unclear one becomes a possible duplicate.
+///
+/// # Errors
+/// No such submission; it is under way, taken by the server, or cancelled.
+pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let mut old = lock(tx, &id)?;
+            let again = match old.submission.state {
+                State::Queued | State::Deferred | State::Unclear => false,
+                State::Failed => true,
+                State::Sending => return refuse("the message is being sent right now"),
+                State::Accepted => return refuse("the mail server has taken the message already"),
+                State::Cancelled => return refuse("the message was cancelled"),
+            };
+            if again {
+                for recipient in &mut old.submission.recipients {
+                    if recipient.state == State::Failed {
+                        recipient.state = State::Queued;
+                    }
+                }
+            }
+            let state = if again {
+                overall(&old.submission.recipients)
+            } else {
+                old.submission.state
+            };
+            tx.exec(
+                "UPDATE submissions SET state = $2, recipients = $3, next_attempt_at = $4, give_up_at = $5, held = 0
+                 WHERE id = $1",
+                &[
+                    (&id).into(),
+                    state.as_str().into(),
+                    serde_json::to_string(&old.submission.recipients)?.into(),
+                    now.into(),
+                    now.plus_millis(SUBMISSION_TRY_MILLIS).into(),
+                ],
+            )?;
+            release_held(tx, &old.submission.mailbox_id, now)?;
+            tx.wake(Topic::Submissions);
+            let submission = read(tx, &id)?.submission;
+            if again {
+                events::append(tx, &[event("submission.queued", &submission)], now)?;
+            }
+            Ok(submission)
+        })
+        .await
+}
+
+fn refuse<T>(why: &str) -> Result<T> {
+    Err(StoreError::Conflict(why.to_owned()))
+}
+
+/// Where a message stands as a whole, from where it stands with each recipient: whatever is open
+/// comes before whatever is settled, and one who has it counts more than one who has it not.
+pub fn overall(recipients: &[Recipient]) -> State {
+    [
+        State::Unclear,
+        State::Deferred,
+        State::Queued,
+        State::Accepted,
+        State::Cancelled,
+    ]
+    .into_iter()
+    .find(|state| recipients.iter().any(|r| r.state == *state))
+    .unwrap_or(State::Failed)
+}
+
+/// What an event says about a submission.
+fn event(kind: &'static str, submission: &Submission) -> NewEvent {
+    let s = submission;
+    let data = json!({
+        "submission_id": s.id, "state": s.state, "internet_message_id": s.internet_message_id,
+        "message_id": s.message_id, "subject": s.subject, "recipients": s.recipients, "attempts": s.attempts,
+        "next_attempt_at": s.next_attempt_at, "possible_duplicate": s.possible_duplicate, "problem_id": s.problem_id,
+    });
+    NewEvent::live(kind, &s.mailbox_id, data)
+}
+
+/// Reads a submission and holds its row until the transaction ends.
+fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM submissions WHERE id = $1{}",
+        tx.dialect().for_update()
+    );
+    one(tx.row(&sql, &[id.into()])?.as_ref())
+}
+
+fn read(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
+    let sql = format!("SELECT {COLUMNS} FROM submissions WHERE id = $1");
+    one(tx.row(&sql, &[id.into()])?.as_ref())
+}
+
+fn one(row: Option<&Row>) -> Result<Claimed> {
+    row.map_or(Err(StoreError::NotFound("the submission")), from_row)
+}
+
+fn from_row(row: &Row) -> Result<Claimed> {
+    let held: bool = row.get(15)?;
+    let next_attempt_at: Option<Timestamp> = row.get(9)?;
+    Ok(Claimed {
+        submission: Submission {
+            id: row.get(0)?,
+            mailbox_id: row.get(1)?,
+            identity_id: row.get(2)?,
+            state: row.word(3, State::parse)?,
+            send_at: row.get(4)?,
+            message_id: row.get(5)?,
+            internet_message_id: row.get(6)?,
+            subject: row.get(7)?,
+            attempts: row.get(8)?,
+            // A held one waits for a person: the time in its row is when it will be given up.
+            next_attempt_at: next_attempt_at.filter(|_| !held),
+            recipients: row.json(10)?,
+            sent_copy: SentCopy {
+                state: row.word(11, SentCopyState::parse)?,
+            },
+            possible_duplicate: row.get(12)?,
+            problem_id: row.get(13)?,
+            created_at: row.get(14)?,
+        },
+        digest: row.get(16)?,
+        size: row.get::<i64>(17)?.unsigned_abs(),
+        envelope_from: row.get(18)?,
+        give_up_at: row.get(19)?,
+        answers_message_id: row.get(20)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_open_comes_before_what_is_settled() {
+        use State::{Accepted, Cancelled, Deferred, Failed, Queued, Unclear};
+        let table = [
+            (vec![Queued, Queued], Queued),
+            (vec![Accepted, Failed], Accepted),
+            (vec![Failed, Failed], Failed),
+            (vec![Accepted, Deferred, Failed], Deferred),
+            (vec![Deferred, Unclear], Unclear),
+            (vec![Cancelled, Accepted], Accepted),
+            (vec![Cancelled, Failed], Cancelled),
+        ];
+        for (states, wanted) in table {
+            let mut recipients = queued(&["a@x".into(), "b@x".into(), "c@x".into()]);
+            recipients.truncate(states.len());
+            for (recipient, state) in recipients.iter_mut().zip(&states) {
+                recipient.state = *state;
+            }
+            assert_eq!(overall(&recipients), wanted, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_address_twice_is_one_recipient() {
+        let all = queued(&["Ann@Example.com".into(), "ann@example.com".into()]);
+        assert_eq!(all.len(), 1);
+    }
+}
