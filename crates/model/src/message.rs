@@ -151,8 +151,13 @@ pub struct Message {
     pub head: String,
 }
 
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Message {
+    /// Appends the message as a JSON object. Our own facts and the head, which is never parsed
+    /// again, become one object: a page of a list costs little more than copying its text.
+    ///
+    /// # Errors
+    /// None that these types can cause.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         #[derive(Serialize)]
         struct Own<'a> {
             id: &'a str,
@@ -176,13 +181,22 @@ impl Serialize for Message {
             flags: &self.flags,
             labels: [],
         };
-        let mut text = serde_json::to_string(&own).map_err(S::Error::custom)?;
-        // Two objects become one: the head was written by our own serialiser and starts with "{".
+        serde_json::to_writer(&mut *out, &own)?;
+        // The head was written by our own serialiser and starts with "{".
         if let Some(rest) = self.head.strip_prefix('{').filter(|rest| *rest != "}") {
-            text.pop();
-            text.push(',');
-            text.push_str(rest);
+            out.pop();
+            out.push(b',');
+            out.extend_from_slice(rest.as_bytes());
         }
+        Ok(())
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = Vec::with_capacity(self.head.len() + 512);
+        self.write_json(&mut text).map_err(S::Error::custom)?;
+        let text = String::from_utf8(text).map_err(S::Error::custom)?;
         serde_json::value::RawValue::from_string(text)
             .map_err(S::Error::custom)?
             .serialize(serializer)
