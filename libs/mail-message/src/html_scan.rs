@@ -158,56 +158,57 @@ fn starts_markup(bytes: &[u8]) -> bool {
 }
 
 /// The value of the attribute called `wanted` (lower case), references decoded.
-pub(crate) fn attribute(attributes: &str, wanted: &str) -> Option<String> {
-    let bytes = attributes.as_bytes();
+pub(crate) fn attribute(list: &str, wanted: &str) -> Option<String> {
+    let (_, raw) = attributes(list).find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    let mut out = String::new();
+    unescape(raw, &mut out);
+    Some(out)
+}
+
+/// Names and raw values of the attributes of a start tag, in one pass.
+pub(crate) fn attributes(list: &str) -> impl Iterator<Item = (&str, &str)> {
+    let bytes = list.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
-        while bytes
-            .get(at)
-            .is_some_and(|b| b.is_ascii_whitespace() || *b == b'/')
-        {
+    std::iter::from_fn(move || {
+        let is = |at: usize, test: fn(u8) -> bool| bytes.get(at).is_some_and(|b| test(*b));
+        while is(at, |b| b.is_ascii_whitespace() || b == b'/') {
             at += 1;
         }
         let name_start = at;
-        while bytes
-            .get(at)
-            .is_some_and(|b| !b.is_ascii_whitespace() && !matches!(b, b'=' | b'/'))
-        {
+        // A name may begin with "=" (HTML section 13.2.5.32).
+        at += usize::from(at < bytes.len());
+        while is(at, |b| {
+            !b.is_ascii_whitespace() && !matches!(b, b'=' | b'/')
+        }) {
             at += 1;
         }
-        let name = attributes.get(name_start..at).unwrap_or_default();
-        while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+        if at == name_start {
+            return None;
+        }
+        let name = list.get(name_start..at).unwrap_or_default();
+        while is(at, |b| b.is_ascii_whitespace()) {
             at += 1;
         }
-        let mut value = "";
-        if bytes.get(at) == Some(&b'=') {
-            at += 1;
-            while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
-                at += 1;
-            }
-            let quote = bytes.get(at).copied().filter(|q| matches!(q, b'"' | b'\''));
-            if quote.is_some() {
-                at += 1;
-            }
-            let from = at;
-            while bytes.get(at).is_some_and(|&b| match quote {
-                Some(q) => b != q,
-                None => !b.is_ascii_whitespace(),
-            }) {
-                at += 1;
-            }
-            value = attributes.get(from..at).unwrap_or_default();
-            at += usize::from(quote.is_some());
-        } else if at == name_start {
+        if bytes.get(at) != Some(&b'=') {
+            return Some((name, ""));
+        }
+        at += 1;
+        while is(at, |b| b.is_ascii_whitespace()) {
             at += 1;
         }
-        if name.eq_ignore_ascii_case(wanted) {
-            let mut out = String::new();
-            unescape(value, &mut out);
-            return Some(out);
+        let quote = bytes.get(at).copied().filter(|q| matches!(q, b'"' | b'\''));
+        at += usize::from(quote.is_some());
+        let from = at;
+        while bytes.get(at).is_some_and(|&b| match quote {
+            Some(q) => b != q,
+            None => !b.is_ascii_whitespace(),
+        }) {
+            at += 1;
         }
-    }
-    None
+        let value = list.get(from..at).unwrap_or_default();
+        at += usize::from(quote.is_some());
+        Some((name, value))
+    })
 }
 
 /// Appends `text` with its character references decoded.
