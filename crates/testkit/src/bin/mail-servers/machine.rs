@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::Server;
 
-/// Any failure to start; shown to a person.
+/// Any failure to start, shown to a person.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// The user number of mail processes when nobody else is meant; needs no entry in /etc/passwd.
