@@ -51,6 +51,15 @@ pub(crate) fn append(tx: &mut Tx<'_>, events: &[NewEvent], now: Timestamp) -> Re
     Ok(())
 }
 
+/// Logs one event by itself.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn log(store: &Store, event: NewEvent) -> Result<()> {
+    let now = store.now();
+    store.db.write(move |tx| append(tx, &[event], now)).await
+}
+
 const COLUMNS: &str = "position, id, kind, mailbox_id, origin, occurred_at, data";
 
 /// Which events are wanted.
