@@ -4,6 +4,8 @@
 //! no transaction is ever held across a wait for the network, because transactions are plain
 //! synchronous closures that run on the database's own threads (see [`db`]).
 
+pub mod access;
+pub mod audit;
 pub mod blobs;
 pub mod db;
 pub mod deliveries;
@@ -11,14 +13,18 @@ pub mod error;
 pub mod events;
 pub mod failures;
 pub mod folders;
+pub mod idempotency;
 pub mod ingest;
 pub mod leases;
 pub mod mailboxes;
+pub mod messages;
 pub mod owed;
+pub mod reports;
 pub mod seal;
 pub mod search;
 pub mod settings;
 pub mod submissions;
+pub mod threads;
 pub mod wake;
 pub mod webhooks;
 

@@ -70,3 +70,154 @@ pub(crate) fn remove_mailbox(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// Where a word is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Field {
+    /// Everywhere.
+    #[default]
+    Any,
+    /// In the subject.
+    Subject,
+    /// In names and addresses.
+    People,
+    /// In the text.
+    Body,
+}
+
+/// One thing that must, or must not, be in a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Term {
+    /// Where.
+    pub field: Field,
+    /// Tokens, made like those of the index, separated by blanks.
+    pub tokens: String,
+    /// The tokens follow each other.
+    pub phrase: bool,
+    /// It must not be there.
+    pub negated: bool,
+    /// The last token may go on.
+    pub prefix: bool,
+}
+
+/// The statement for the numbers of the messages that match the expression in argument `$n`.
+pub(crate) fn matching(dialect: Dialect, n: usize) -> String {
+    match dialect {
+        Dialect::Sqlite => {
+            format!("SELECT rowid FROM message_search WHERE message_search MATCH ${n}")
+        }
+        Dialect::Postgres => {
+            format!("SELECT n FROM message_search WHERE words @@ to_tsquery('simple', ${n})")
+        }
+    }
+}
+
+/// The expressions for [`matching`]: what must be there, and what must not.
+pub(crate) fn expressions(dialect: Dialect, terms: &[Term]) -> (Option<String>, Option<String>) {
+    let join = |negated: bool, with: &str| {
+        let parts: Vec<_> = terms
+            .iter()
+            .filter(|term| term.negated == negated)
+            .filter_map(|term| expression(dialect, term))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(with))
+    };
+    match dialect {
+        Dialect::Sqlite => (join(false, " AND "), join(true, " OR ")),
+        Dialect::Postgres => (join(false, " & "), join(true, " | ")),
+    }
+}
+
+fn expression(dialect: Dialect, term: &Term) -> Option<String> {
+    // Tokens have no signs in them; whatever has is none of ours.
+    let tokens: Vec<String> = term
+        .tokens
+        .split_whitespace()
+        .map(|token| {
+            token
+                .chars()
+                .filter(|c| !matches!(c, '"' | '\'' | '\\' | '\0'))
+                .collect()
+        })
+        .filter(|token: &String| !token.is_empty())
+        .collect();
+    let last = tokens.len().checked_sub(1)?;
+    Some(match dialect {
+        Dialect::Sqlite => {
+            let star = if term.prefix { " *" } else { "" };
+            let inner = if term.phrase {
+                format!("\"{}\"{star}", tokens.join(" "))
+            } else {
+                let words: Vec<_> = tokens
+                    .iter()
+                    .enumerate()
+                    .map(|(i, token)| format!("\"{token}\"{}", if i == last { star } else { "" }))
+                    .collect();
+                words.join(" AND ")
+            };
+            let column = match term.field {
+                Field::Any => "",
+                Field::Subject => "subject : ",
+                Field::People => "people : ",
+                Field::Body => "body : ",
+            };
+            format!("{column}({inner})")
+        }
+        Dialect::Postgres => {
+            let weight = match term.field {
+                Field::Any => "",
+                Field::Subject => "A",
+                Field::People => "B",
+                Field::Body => "C",
+            };
+            let words: Vec<_> = tokens
+                .iter()
+                .enumerate()
+                .map(|(i, token)| {
+                    let star = if term.prefix && i == last { "*" } else { "" };
+                    match (star, weight) {
+                        ("", "") => format!("'{token}'"),
+                        _ => format!("'{token}':{star}{weight}"),
+                    }
+                })
+                .collect();
+            format!(
+                "({})",
+                words.join(if term.phrase { " <-> " } else { " & " })
+            )
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_becomes_an_expression_of_either_database() {
+        let term = Term {
+            field: Field::Subject,
+            tokens: "hello wor".into(),
+            prefix: true,
+            ..Term::default()
+        };
+        let (sqlite, _) = expressions(Dialect::Sqlite, std::slice::from_ref(&term));
+        assert_eq!(sqlite.unwrap(), "subject : (\"hello\" AND \"wor\" *)");
+        let (postgres, _) = expressions(Dialect::Postgres, &[term]);
+        assert_eq!(postgres.unwrap(), "('hello':A & 'wor':*A)");
+    }
+
+    #[test]
+    fn signs_that_mean_something_to_the_database_do_not_get_there() {
+        let term = Term {
+            tokens: "a\" OR 'b\\ \0".into(),
+            phrase: true,
+            negated: true,
+            ..Term::default()
+        };
+        assert_eq!(
+            expressions(Dialect::Sqlite, std::slice::from_ref(&term)),
+            (None, Some("(\"a OR b\")".into()))
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Idempotency keys: a POST that is repeated with the same key is done once and answered the same.
+//!
+//! A key is claimed before the work and settled after it. Where the work is one transaction, the
+//! answer is settled inside it ([`settle_in`]), so that no crash can come between the two. Answers
+//! are sealed, because some of them show a secret once.
+
+use crate::db::Dialect;
+use crate::error::{Result, StoreError};
+use crate::{Store, Tx};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::limits::IDEMPOTENCY_MILLIS;
+use model::{Secret, Timestamp};
+
+/// After this time the claim of a node that did not settle it is void.
+const CLAIM_MILLIS: i64 = 120_000;
+
+/// A key, whose it is, and what was asked under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The token or user that sent it.
+    pub owner: String,
+    /// The key.
+    pub key: String,
+    /// Digest of verb, path and body.
+    pub request_digest: String,
+    /// This process: after a restart, its unsettled claims are void.
+    pub process: String,
+}
+
+/// What is known of a key.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// It is ours now: do the work.
+    Yours,
+    /// The work was done; this was the answer.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// JSON.
+        body: Secret,
+    },
+    /// The work is being done by someone else.
+    InProgress,
+    /// The key stands for another request.
+    OtherRequest,
+}
+
+/// Claims a key. `running`: this process is at work under the same key.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
+    let (now, seal) = (store.now(), store.seal.clone());
+    store
+        .db
+        .write(move |tx| {
+            tx.exec(
+                "DELETE FROM idempotency WHERE created_at < $1",
+                &[now.plus_millis(-IDEMPOTENCY_MILLIS).into()],
+            )?;
+            let claimed = tx.exec(
+                "INSERT INTO idempotency (key, owner, request_digest, status, body, created_at)
+                 VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (owner, key) DO NOTHING",
+                &[
+                    (&key.key).into(),
+                    (&key.owner).into(),
+                    (&key.request_digest).into(),
+                    (&key.process).into(),
+                    now.into(),
+                ],
+            )?;
+            if claimed == 1 {
+                return Ok(Claim::Yours);
+            }
+            let sql = format!(
+                "SELECT request_digest, status, body, created_at FROM idempotency WHERE owner = $1 AND key = $2{}",
+                tx.dialect().for_update()
+            );
+            let row = tx.row(&sql, &[(&key.owner).into(), (&key.key).into()])?;
+            let Some(row) = row else { return Ok(Claim::InProgress) };
+            if row.get::<String>(0)? != key.request_digest {
+                return Ok(Claim::OtherRequest);
+            }
+            let (status, body): (i64, String) = (row.get(1)?, row.get(2)?);
+            if status != 0 {
+                let sealed = STANDARD
+                    .decode(body)
+                    .map_err(|_| StoreError::Corrupt("an answer is not base64".into()))?;
+                let body = seal.open_sealed(&place(&key), &sealed)?;
+                return Ok(Claim::Answered { status: status as u16, body });
+            }
+            // SQLite has one serving process: a claim of another one belongs to a process that is gone.
+            let ours = body == key.process;
+            let void = (ours && !running)
+                || (!ours
+                    && (tx.dialect() == Dialect::Sqlite
+                        || now.0 - row.get::<Timestamp>(3)?.0 > CLAIM_MILLIS));
+            if !void {
+                return Ok(Claim::InProgress);
+            }
+            tx.exec(
+                "UPDATE idempotency SET body = $3, created_at = $4 WHERE owner = $1 AND key = $2",
+                &[(&key.owner).into(), (&key.key).into(), (&key.process).into(), now.into()],
+            )?;
+            Ok(Claim::Yours)
+        })
+        .await
+}
+
+/// Settles a key with the answer.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn settle(store: &Store, key: Key, status: u16, body: Secret) -> Result<()> {
+    let other = store.clone();
+    store
+        .db
+        .write(move |tx| settle_in(&other, tx, &key, status, &body))
+        .await
+}
+
+/// Like [`settle`], inside the transaction that does the work.
+///
+/// # Errors
+/// As [`settle`]; `Conflict` when the claim was lost meanwhile.
+pub fn settle_in(
+    store: &Store,
+    tx: &mut Tx<'_>,
+    key: &Key,
+    status: u16,
+    body: &Secret,
+) -> Result<()> {
+    let sealed = STANDARD.encode(store.seal.seal(&place(key), body)?);
+    let settled = tx.exec(
+        "UPDATE idempotency SET status = $4, body = $5 WHERE owner = $1 AND key = $2 AND status = 0 AND body = $3",
+        &[
+            (&key.owner).into(),
+            (&key.key).into(),
+            (&key.process).into(),
+            i64::from(status).into(),
+            sealed.into(),
+        ],
+    )?;
+    match settled {
+        1 => Ok(()),
+        _ => Err(StoreError::Conflict(
+            "another request has taken this idempotency key over".into(),
+        )),
+    }
+}
+
+/// Gives a claim back: nothing was done under it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn give_up(store: &Store, key: Key) -> Result<()> {
+    store
+        .db
+        .write(move |tx| {
+            tx.exec(
+                "DELETE FROM idempotency WHERE owner = $1 AND key = $2 AND status = 0 AND body = $3",
+                &[key.owner.into(), key.key.into(), key.process.into()],
+            )?;
+            Ok(())
+        })
+        .await
+}
+
+fn place(key: &Key) -> String {
+    format!("idempotency/{}/{}", key.owner, key.key)
+}

@@ -1,0 +1,448 @@
+//! Messages for the API: pages by keyset, one message, and where its bytes are.
+//!
+//! A page is one statement: an inner one that walks an index from the cursor on, and around it the
+//! placements of what was found. Which index fits depends on what is asked (all mail, a mailbox, a
+//! folder, a conversation, a rare word); see [`list`].
+
+use crate::blobs;
+use crate::db::{Row, Value};
+use crate::error::{Result, StoreError};
+use crate::search::{self, Term};
+use crate::{Store, Tx};
+use model::Timestamp;
+use model::folder::Role;
+use model::message::{Direction, Flags, Message, Placement};
+
+/// Folders with one role that are walked one by one; of more, the newest mail is looked through.
+const FOLDERS_WALKED: usize = 16;
+/// A search with fewer hits starts from the hits, one with more from the newest mail.
+const FEW_HITS: i64 = 2_000;
+
+/// What a page needs of each message, behind the time of the order: see [`from_row`].
+const COLUMNS: &str =
+    "m.id, m.mailbox_id, m.thread_id, m.direction, m.received_at, m.size, m.seen, m.answered, m.flagged,
+     m.draft, m.keywords, m.head";
+
+/// Which messages are wanted; what is absent does not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of these mailboxes (what the caller may see); `None`: all.
+    pub visible: Option<Vec<String>>,
+    /// Of this mailbox.
+    pub mailbox_id: Option<String>,
+    /// In this folder.
+    pub folder_id: Option<String>,
+    /// In folders with this role.
+    pub role: Option<Role>,
+    /// Of this conversation.
+    pub thread_id: Option<String>,
+    /// With these words.
+    pub terms: Vec<Term>,
+    /// From an address with each of these texts in it.
+    pub from: Vec<String>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub before: Option<Timestamp>,
+    /// Not yet read, or read.
+    pub unread: Option<bool>,
+    /// Marked, or not.
+    pub flagged: Option<bool>,
+    /// With attachments, or without.
+    pub has_attachments: Option<bool>,
+    /// Received or sent.
+    pub direction: Option<Direction>,
+}
+
+/// Where a page ended: the next page begins behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// Time of the last message, as its folder or the message itself has it.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+/// A page of messages, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Where the next page begins; `None`: this was the last one.
+    pub next: Option<After>,
+}
+
+/// A page of messages, newest first.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(store: &Store, filter: Filter, after: Option<After>, limit: i64) -> Result<Page> {
+    store
+        .db
+        .read(move |tx| page(tx, &filter, after.as_ref(), limit))
+        .await
+}
+
+fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> Result<Page> {
+    let mut starts = Vec::new();
+    match (&filter.folder_id, filter.role) {
+        (None, None) => starts.push(Wanted::all()),
+        (Some(folder_id), role) => {
+            let mut wanted = Wanted::in_folder(folder_id);
+            if let Some(role) = role {
+                wanted.and_in_role(role);
+            }
+            starts.push(wanted);
+        }
+        (None, Some(role)) => {
+            let folders = folders_with_role(tx, role, filter)?;
+            if folders.len() > FOLDERS_WALKED {
+                let mut wanted = Wanted::all();
+                wanted.and_in_role(role);
+                starts.push(wanted);
+            } else {
+                starts.extend(folders.iter().map(|id| Wanted::in_folder(id)));
+            }
+        }
+    }
+    let walks = starts.len();
+    let mut found = Vec::new();
+    let mut more = false;
+    for mut wanted in starts {
+        wanted.narrow(tx, filter)?;
+        let (some, full) = run(tx, wanted, after, limit)?;
+        found.extend(some);
+        more |= full;
+    }
+    if walks > 1 {
+        found.sort_by(newest_first);
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|found| seen.insert(found.message.id.clone()));
+        more |= found.len() as i64 > limit;
+        found.truncate(limit as usize);
+    }
+    let next = found.last().filter(|_| more).map(|last| After {
+        at: last.at,
+        id: last.message.id.clone(),
+    });
+    Ok(Page {
+        messages: found.into_iter().map(|found| found.message).collect(),
+        next,
+    })
+}
+
+fn folders_with_role(tx: &mut Tx<'_>, role: Role, filter: &Filter) -> Result<Vec<String>> {
+    let mut args = vec![role.as_str().into(), (FOLDERS_WALKED as i64 + 1).into()];
+    let mut sql = "SELECT id FROM folders WHERE role = $1".to_owned();
+    if let Some(id) = &filter.mailbox_id {
+        args.push(id.into());
+        sql.push_str(&format!(" AND mailbox_id = ${}", args.len()));
+    }
+    if let Some(ids) = &filter.visible {
+        args.push(serde_json::to_string(ids)?.into());
+        sql.push_str(&format!(
+            " AND mailbox_id IN {}",
+            tx.dialect().texts(args.len())
+        ));
+    }
+    sql.push_str(" LIMIT $2");
+    tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The inner statement as it grows: an index to walk, and conditions.
+struct Wanted {
+    from: &'static str,
+    /// The columns of the order, newest first.
+    order: (&'static str, &'static str),
+    conditions: Vec<String>,
+    args: Vec<Value>,
+}
+
+impl Wanted {
+    fn all() -> Self {
+        Self {
+            from: "messages m",
+            order: ("m.received_at", "m.id"),
+            // A message that was taken out of its last folder is about to turn up elsewhere or to go.
+            conditions: vec!["m.vanished_at IS NULL".to_owned()],
+            args: Vec::new(),
+        }
+    }
+
+    fn in_folder(folder_id: &str) -> Self {
+        let mut wanted = Self::all();
+        wanted.from = "placements p JOIN messages m ON m.id = p.message_id";
+        wanted.order = ("p.received_at", "p.message_id");
+        wanted.and("p.folder_id = $", folder_id);
+        wanted
+    }
+
+    /// Adds a condition; `$` in it stands for the argument.
+    fn and(&mut self, condition: &str, arg: impl Into<Value>) {
+        self.args.push(arg.into());
+        let place = format!("${}", self.args.len());
+        self.conditions.push(condition.replace('$', &place));
+    }
+
+    fn and_in_role(&mut self, role: Role) {
+        self.and(
+            "EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
+                     WHERE x.message_id = m.id AND y.role = $)",
+            role.as_str(),
+        );
+    }
+
+    fn narrow(&mut self, tx: &mut Tx<'_>, filter: &Filter) -> Result<()> {
+        let dialect = tx.dialect();
+        if let Some(id) = &filter.mailbox_id {
+            self.and("m.mailbox_id = $", id);
+        }
+        if let Some(ids) = &filter.visible {
+            let n = self.args.len() + 1;
+            self.args.push(serde_json::to_string(ids)?.into());
+            // `|| ''` keeps SQLite from walking mailbox by mailbox, and sorting everything.
+            self.conditions
+                .push(format!("m.mailbox_id || '' IN {}", dialect.texts(n)));
+        }
+        if let Some(id) = &filter.thread_id {
+            self.and("m.thread_id = $", id);
+        }
+        for part in &filter.from {
+            let escaped: String = part
+                .to_lowercase()
+                .chars()
+                .flat_map(|c| {
+                    let escape = matches!(c, '%' | '_' | '\\').then_some('\\');
+                    escape.into_iter().chain(std::iter::once(c))
+                })
+                .collect();
+            self.and("m.sender LIKE $ ESCAPE '\\'", format!("%{escaped}%"));
+        }
+        if let Some(at) = filter.since {
+            self.and("m.received_at >= $", at);
+        }
+        if let Some(at) = filter.before {
+            self.and("m.received_at < $", at);
+        }
+        if let Some(unread) = filter.unread {
+            self.and("m.seen = $", !unread);
+        }
+        if let Some(flagged) = filter.flagged {
+            self.and("m.flagged = $", flagged);
+        }
+        if let Some(has) = filter.has_attachments {
+            self.and("m.has_attachments = $", has);
+        }
+        if let Some(direction) = filter.direction {
+            self.and("m.direction = $", direction.as_str());
+        }
+        self.search(tx, &filter.terms)
+    }
+
+    fn search(&mut self, tx: &mut Tx<'_>, terms: &[Term]) -> Result<()> {
+        let dialect = tx.dialect();
+        let (wanted, unwanted) = search::expressions(dialect, terms);
+        if let Some(expression) = wanted {
+            let sql = format!("{} LIMIT $2", search::matching(dialect, 1));
+            let hits = tx.rows(&sql, &[(&expression).into(), FEW_HITS.into()])?;
+            let n = self.args.len() + 1;
+            if (hits.len() as i64) < FEW_HITS {
+                let numbers = hits
+                    .iter()
+                    .map(|row| row.get(0))
+                    .collect::<Result<Vec<i64>>>()?;
+                self.args.push(serde_json::to_string(&numbers)?.into());
+                self.conditions
+                    .push(format!("m.n IN {}", dialect.integers(n)));
+            } else {
+                self.args.push(expression.into());
+                self.conditions
+                    .push(format!("m.n IN ({})", search::matching(dialect, n)));
+            }
+        }
+        if let Some(expression) = unwanted {
+            let n = self.args.len() + 1;
+            self.args.push(expression.into());
+            self.conditions
+                .push(format!("m.n NOT IN ({})", search::matching(dialect, n)));
+        }
+        Ok(())
+    }
+}
+
+/// A message with the time by which it is ordered.
+struct Found {
+    at: Timestamp,
+    message: Message,
+}
+
+fn newest_first(a: &Found, b: &Found) -> std::cmp::Ordering {
+    (b.at, &b.message.id).cmp(&(a.at, &a.message.id))
+}
+
+/// Runs one walk; also says whether there may be more behind its end.
+fn run(
+    tx: &mut Tx<'_>,
+    mut wanted: Wanted,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<(Vec<Found>, bool)> {
+    let (at, id) = wanted.order;
+    if let Some(after) = after {
+        wanted.args.push(after.at.into());
+        wanted.args.push((&after.id).into());
+        let n = wanted.args.len();
+        wanted
+            .conditions
+            .push(format!("({at}, {id}) < (${}, ${n})", n - 1));
+    }
+    wanted.args.push(limit.into());
+    let inner = format!(
+        "SELECT {at} AS at, {COLUMNS} FROM {} WHERE {} ORDER BY {at} DESC, {id} DESC LIMIT ${}",
+        wanted.from,
+        wanted.conditions.join(" AND "),
+        wanted.args.len()
+    );
+    let (found, doubled) = with_placements(tx, &inner, &wanted.args)?;
+    let full = doubled || found.len() as i64 == limit;
+    Ok((found, full))
+}
+
+/// Messages of an inner statement with their placements, newest first; also says whether one came
+/// twice (two UIDs of one folder).
+fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<Found>, bool)> {
+    let sql = format!(
+        "SELECT page.*, p.folder_id, f.path, f.role FROM ({inner}) page
+         LEFT JOIN placements p ON p.message_id = page.id LEFT JOIN folders f ON f.id = p.folder_id"
+    );
+    let mut found: Vec<Found> = Vec::new();
+    let mut doubled = false;
+    for row in tx.rows(&sql, args)? {
+        let id: String = row.get(1)?;
+        let index = match found.iter().rposition(|found| found.message.id == id) {
+            Some(index) => index,
+            None => {
+                let (at, message) = (row.get(0)?, from_row(&row)?);
+                found.push(Found { at, message });
+                found.len() - 1
+            }
+        };
+        let Some(folder_id) = row.get::<Option<String>>(13)? else {
+            continue;
+        };
+        let placements = &mut found[index].message.folders;
+        if placements.iter().any(|p| p.folder_id == folder_id) {
+            doubled = true;
+            continue;
+        }
+        placements.push(Placement {
+            folder_id,
+            path: row.get(14)?,
+            role: row.maybe_word(15, Role::parse)?,
+        });
+    }
+    found.sort_by(newest_first);
+    Ok((found, doubled))
+}
+
+fn from_row(row: &Row) -> Result<Message> {
+    let keywords: String = row.get(11)?;
+    Ok(Message {
+        id: row.get(1)?,
+        mailbox_id: row.get(2)?,
+        thread_id: row.get(3)?,
+        folders: Vec::new(),
+        direction: row.word(4, Direction::parse)?,
+        received_at: row.get(5)?,
+        size: row.get(6)?,
+        flags: Flags {
+            seen: row.get(7)?,
+            answered: row.get(8)?,
+            flagged: row.get(9)?,
+            draft: row.get(10)?,
+            keywords: match keywords.as_str() {
+                "[]" => Vec::new(),
+                other => serde_json::from_str(other)?,
+            },
+        },
+        head: row.get(12)?,
+    })
+}
+
+/// One message, also one that has just left its last folder.
+///
+/// # Errors
+/// No such message.
+pub async fn get(store: &Store, id: &str) -> Result<Message> {
+    let id = id.to_owned();
+    store.db.read(move |tx| read(tx, &id)).await
+}
+
+pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Message> {
+    let inner = format!("SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.id = $1");
+    let (mut found, _) = with_placements(tx, &inner, &[id.into()])?;
+    found
+        .pop()
+        .map(|found| found.message)
+        .ok_or(StoreError::NotFound("the message"))
+}
+
+/// The messages of a conversation, oldest first, at most `limit`.
+pub(crate) fn of_thread(tx: &mut Tx<'_>, thread_id: &str, limit: i64) -> Result<Vec<Message>> {
+    let inner = format!(
+        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.thread_id = $1 AND m.vanished_at IS NULL
+         ORDER BY m.received_at DESC, m.id DESC LIMIT $2"
+    );
+    let (found, _) = with_placements(tx, &inner, &[thread_id.into(), limit.into()])?;
+    Ok(found.into_iter().rev().map(|found| found.message).collect())
+}
+
+/// Messages by their ids, in no order.
+pub(crate) fn by_ids(tx: &mut Tx<'_>, ids: &[String]) -> Result<Vec<Message>> {
+    let inner = format!(
+        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.id IN {}",
+        tx.dialect().texts(1)
+    );
+    let (found, _) = with_placements(tx, &inner, &[serde_json::to_string(ids)?.into()])?;
+    Ok(found.into_iter().map(|found| found.message).collect())
+}
+
+/// The raw bytes of a message: whose they are, under which digest, and where.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The mailbox.
+    pub mailbox_id: String,
+    /// SHA-256, in hex.
+    pub digest: String,
+    /// Where the bytes are.
+    pub place: blobs::Place,
+}
+
+/// Where the raw bytes of a message are.
+///
+/// # Errors
+/// No such message.
+pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
+    let id = id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx
+                .row(
+                    "SELECT m.mailbox_id, m.digest, b.segment, b.position, b.length
+                     FROM messages m JOIN blobs b ON b.digest = m.digest WHERE m.id = $1",
+                    &[id.into()],
+                )?
+                .ok_or(StoreError::NotFound("the message"))?;
+            Ok(Raw {
+                mailbox_id: row.get(0)?,
+                digest: row.get(1)?,
+                place: blobs::Place {
+                    segment: row.get(2)?,
+                    position: row.get::<i64>(3)? as u64,
+                    length: row.get::<i64>(4)? as u64,
+                },
+            })
+        })
+        .await
+}

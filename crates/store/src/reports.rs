@@ -1,0 +1,108 @@
+//! Connection reports: the last ones of each mailbox, and of settings that were never saved.
+
+use crate::error::{Result, StoreError};
+use crate::{Store, Tx};
+use model::limits::REPORTS_KEPT;
+use model::report::Report;
+
+/// Keeps a report; older ones than the last [`REPORTS_KEPT`] of the same mailbox go.
+///
+/// # Errors
+/// The mailbox is gone, or the database is out of reach.
+pub async fn insert(store: &Store, report: Report) -> Result<()> {
+    store
+        .db
+        .write(move |tx| {
+            if let Some(id) = &report.mailbox_id {
+                crate::mailboxes::read(tx, id)?;
+            }
+            tx.exec(
+                "INSERT INTO reports (id, mailbox_id, verdict, body, created_at) VALUES ($1, $2, $3, $4, $5)",
+                &[
+                    (&report.id).into(),
+                    report.mailbox_id.clone().into(),
+                    report.verdict.as_str().into(),
+                    serde_json::to_string(&report)?.into(),
+                    report.started_at.into(),
+                ],
+            )?;
+            let (group, mut args) = match report.mailbox_id {
+                Some(id) => ("mailbox_id = $2", vec![REPORTS_KEPT.into(), id.into()]),
+                None => ("mailbox_id IS NULL", vec![REPORTS_KEPT.into()]),
+            };
+            let sql = format!(
+                "SELECT created_at FROM reports WHERE {group} ORDER BY created_at DESC LIMIT 1 OFFSET $1"
+            );
+            if let Some(row) = tx.row(&sql, &args)? {
+                args[0] = row.get::<i64>(0)?.into();
+                tx.exec(&format!("DELETE FROM reports WHERE {group} AND created_at <= $1"), &args)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// One report.
+///
+/// # Errors
+/// No such report.
+pub async fn get(store: &Store, id: &str) -> Result<Report> {
+    let id = id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx.row("SELECT body FROM reports WHERE id = $1", &[id.into()])?;
+            row.map_or(Err(StoreError::NotFound("the report")), |row| row.json(0))
+        })
+        .await
+}
+
+/// Reports, newest first, older than the one with the id `before`; of one mailbox, of `visible`
+/// mailboxes, or (`None`) all.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn list(
+    store: &Store,
+    mailbox_id: Option<String>,
+    visible: Option<Vec<String>>,
+    before: Option<String>,
+    limit: i64,
+) -> Result<Vec<Report>> {
+    store
+        .db
+        .read(move |tx| read(tx, mailbox_id, visible, before, limit))
+        .await
+}
+
+fn read(
+    tx: &mut Tx<'_>,
+    mailbox_id: Option<String>,
+    visible: Option<Vec<String>>,
+    before: Option<String>,
+    limit: i64,
+) -> Result<Vec<Report>> {
+    let mut sql = "SELECT body FROM reports WHERE true".to_owned();
+    let mut args = vec![limit.into()];
+    if let Some(id) = mailbox_id {
+        args.push(id.into());
+        sql.push_str(&format!(" AND mailbox_id = ${}", args.len()));
+    }
+    if let Some(ids) = visible {
+        args.push(serde_json::to_string(&ids)?.into());
+        sql.push_str(&format!(
+            " AND mailbox_id IN {}",
+            tx.dialect().texts(args.len())
+        ));
+    }
+    if let Some(before) = before {
+        args.push(before.into());
+        // Ids begin with their time.
+        sql.push_str(&format!(" AND id < ${}", args.len()));
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT $1");
+    tx.rows(&sql, &args)?
+        .iter()
+        .map(|row| row.json(0))
+        .collect()
+}
