@@ -5,7 +5,7 @@ mod claim;
 
 pub use claim::{Claimed, Settlement, Verdict, claim_due, due_webhooks, next_due, settle};
 
-use crate::db::Column::Text;
+use crate::db::Column::{Int, Text};
 use crate::db::Row;
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
@@ -87,6 +87,7 @@ fn insert<'a>(
         .map(|event| {
             Ok(json!({
                 "id": fresh_id("dlv", now), "event_id": event.id, "event_type": event.kind, "body": body(event)?,
+                "position": events::parse_cursor(&event.cursor).unwrap_or(0),
             }))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -98,11 +99,12 @@ fn insert<'a>(
         Text("event_id"),
         Text("event_type"),
         Text("body"),
+        Int("position"),
     ];
     let sql = format!(
-        "INSERT INTO deliveries (id, webhook_id, event_id, event_type, body, state, attempts, next_attempt_at,
+        "INSERT INTO deliveries (id, webhook_id, event_id, position, event_type, body, state, attempts, next_attempt_at,
            give_up_at, created_at)
-         SELECT id, $2, event_id, event_type, body, 'pending', 0, $3, $4, $3 FROM {} WHERE true
+         SELECT id, $2, event_id, position, event_type, body, 'pending', 0, $3, $4, $3 FROM {} WHERE true
          ON CONFLICT (webhook_id, event_id) DO NOTHING",
         tx.dialect().records(1, &columns)
     );

@@ -316,7 +316,7 @@ fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
          WHERE id = $1 AND lifecycle = 'enabled' AND connection_state IN ('held', 'waiting', 'limited', 'off')",
         &[id.into(), now.into()],
     )?;
-    Ok(())
+    crate::submissions::release_held(tx, id, now)
 }
 
 /// Takes note of a proof of the settings by a report.

@@ -21,7 +21,7 @@ const SEARCH_POSTGRES: &str = "CREATE TABLE message_search (
 pub async fn run(db: &Db) -> Result<()> {
     db.write(|tx| {
         lock(tx)?;
-        tx.batch("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")?;
+        tx.batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")?;
         let row = tx.row("SELECT max(version) FROM schema_version", &[])?;
         let done = row
             .map_or(Ok(None), |row| row.get::<Option<i64>>(0))?
@@ -42,8 +42,8 @@ pub async fn run(db: &Db) -> Result<()> {
                 })?;
             }
             tx.exec(
-                "INSERT INTO schema_version (version) SELECT CAST($1 AS INTEGER)",
-                &[Value::from((i as i64 + 1).to_string())],
+                "INSERT INTO schema_version (version) VALUES ($1)",
+                &[Value::from(i as i64 + 1)],
             )?;
         }
         Ok(())

@@ -123,12 +123,12 @@ CREATE TABLE webhooks (
 ) {strict};
 CREATE TABLE deliveries (
   id TEXT PRIMARY KEY, webhook_id TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE, event_id TEXT NOT NULL,
-  event_type TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending','delivered','dead')),
+  position {int} NOT NULL, event_type TEXT NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending','delivered','dead')),
   attempts {int} NOT NULL, next_attempt_at {int}, give_up_at {int} NOT NULL, claimed_until {int}, last_status {int},
   last_error TEXT, created_at {int} NOT NULL, delivered_at {int}, CHECK ((state = 'pending') = (next_attempt_at IS NOT NULL))
 ) {strict};
 CREATE UNIQUE INDEX deliveries_by_event ON deliveries (webhook_id, event_id);
-CREATE INDEX deliveries_due ON deliveries (webhook_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_attempt_at, position) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_by_time ON deliveries (created_at);
 

@@ -115,7 +115,7 @@ pub async fn claim_due(store: &Store, webhook_id: &str, limit: i64) -> Result<Ve
             let url: String = row.get(0)?;
             let sql = format!(
                 "SELECT d.id, d.event_id, d.body, d.attempts, d.give_up_at FROM deliveries d
-                 WHERE {DUE} AND d.webhook_id = $2 ORDER BY d.next_attempt_at, d.id LIMIT $3{}",
+                 WHERE {DUE} AND d.webhook_id = $2 ORDER BY d.next_attempt_at, d.position LIMIT $3{}",
                 tx.dialect().for_update_skip_locked()
             );
             let rows = tx.rows(&sql, &[now.into(), (&webhook_id).into(), limit.into()])?;
@@ -219,15 +219,15 @@ fn note_health(
     } else {
         "Every delivery has failed for three days."
     };
+    let since = if settlement.gone {
+        now
+    } else {
+        now.plus_millis(-WEBHOOK_TRY_MILLIS)
+    };
     let switched_off = tx.exec(
         "UPDATE webhooks SET enabled = 0, disabled_reason = $2
-         WHERE id = $1 AND enabled = 1 AND (failing_since <= $3 OR $4 = 1)",
-        &[
-            id.into(),
-            reason.into(),
-            now.plus_millis(-WEBHOOK_TRY_MILLIS).into(),
-            i64::from(settlement.gone).into(),
-        ],
+         WHERE id = $1 AND enabled = 1 AND failing_since <= $3",
+        &[id.into(), reason.into(), since.into()],
     )?;
     if switched_off == 0 {
         return Ok(None);

@@ -16,7 +16,7 @@ use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
 use crate::search::{self, Words};
-use crate::{Store, Tx, events, mailboxes};
+use crate::{Store, Tx, events, mailboxes, submissions};
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
@@ -158,6 +158,13 @@ fn run(
     for ((id, message), thread) in refs.iter().zip(&threads) {
         log.push(received(mailbox_id, id, thread, message, &batch, &place));
     }
+    let sent: Vec<(&str, &str)> = refs
+        .iter()
+        .filter(|(_, message)| message.direction == Direction::Outgoing && !message.flags.draft)
+        .filter_map(|(id, message)| Some((message.refs.message_id.as_deref()?, *id)))
+        .collect();
+    let filed = matches!(place.role, Some(Role::Sent | Role::All));
+    log.extend(submissions::link_sent(tx, mailbox_id, &sent, filed, now)?);
     let mut touched: HashSet<String> = threads.into_iter().collect();
     touched.extend(threads::of_messages(
         tx,

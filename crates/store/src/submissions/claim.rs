@@ -8,12 +8,11 @@
 use super::{COLUMNS, UNCLEAR_MILLIS, event, from_row, lock, overall, read};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
-use crate::{Store, Tx, events, mailboxes};
+use crate::{Store, Tx, events, mailboxes, owed};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{Mailbox, Protocol};
 use model::submission::{Recipient, SentCopyState, State, Submission};
-use serde_json::json;
 
 /// Life of a claim without renewal.
 pub const CLAIM_MILLIS: i64 = 60_000;
@@ -358,17 +357,18 @@ fn apply(
 
 fn owe_copy(tx: &mut Tx<'_>, old: &Claimed, now: Timestamp) -> Result<()> {
     let submission = &old.submission;
-    let body = json!({
-        "digest": old.digest, "size": old.size,
-        "internet_message_id": submission.internet_message_id, "submission_id": submission.id,
-    });
+    let intent = owed::Intent::Append {
+        digest: old.digest.clone(),
+        internet_message_id: submission.internet_message_id.clone(),
+        submission_id: submission.id.clone(),
+    };
     tx.exec(
         "INSERT INTO owed (id, mailbox_id, kind, body, next_attempt_at, created_at)
          VALUES ($1, $2, 'append', $3, $4, $4) ON CONFLICT (id) DO NOTHING",
         &[
             owed_id(&submission.id).into(),
             (&submission.mailbox_id).into(),
-            body.to_string().into(),
+            serde_json::to_string(&intent)?.into(),
             now.into(),
         ],
     )?;

@@ -9,51 +9,83 @@ use crate::wake::Topic;
 use model::Timestamp;
 use model::event::NewEvent;
 use model::submission::{SentCopyState, State};
+use std::collections::HashMap;
 
-/// An outgoing message with this Message-ID was seen in the mailbox: links it to its submission,
-/// takes the copy in Sent as filed (and off the list of what we owe), and settles an unclear
-/// submission as accepted. Returns the events; the caller appends them last.
+/// Outgoing messages were seen in the mailbox, as pairs of Message-ID and our own id: settles an
+/// unclear submission as accepted. Seen where sent mail is `filed`, it is also linked to its
+/// submission, whose copy is then no longer owed. (Whoever writes to himself finds his message in
+/// the inbox too: that proves that it went out, and is no copy in Sent.) Returns the events; the
+/// caller appends them last.
 pub(crate) fn link_sent(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
-    internet_message_id: &str,
-    message_id: &str,
+    seen: &[(&str, &str)],
+    filed: bool,
     now: Timestamp,
 ) -> Result<Vec<NewEvent>> {
-    let bare = internet_message_id
-        .trim()
-        .trim_start_matches('<')
-        .trim_end_matches('>');
+    if seen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let message_ids: HashMap<&str, &str> = seen
+        .iter()
+        .map(|(wire, ours)| (bare(wire), *ours))
+        .collect();
+    let wanted: Vec<String> = message_ids
+        .keys()
+        .flat_map(|id| [(*id).to_owned(), format!("<{id}>")])
+        .collect();
     let sql = format!(
         "SELECT {COLUMNS} FROM submissions
-         WHERE mailbox_id = $1 AND internet_message_id IN ($2, $3) AND message_id IS NULL ORDER BY id{}",
+         WHERE mailbox_id = $1 AND message_id IS NULL AND internet_message_id IN {} ORDER BY id{}",
+        tx.dialect().texts(2),
         tx.dialect().for_update()
     );
-    let args = [mailbox_id.into(), bare.into(), format!("<{bare}>").into()];
+    let args = [mailbox_id.into(), serde_json::to_string(&wanted)?.into()];
     let mut news = Vec::new();
     for row in tx.rows(&sql, &args)? {
         let mut found = from_row(&row)?;
-        tx.exec(
-            "DELETE FROM owed WHERE id = $1",
-            &[owed_id(&found.submission.id).into()],
-        )?;
-        tx.exec(
-            "UPDATE submissions SET message_id = $2, sent_copy = 'filed' WHERE id = $1",
-            &[(&found.submission.id).into(), message_id.into()],
-        )?;
+        let Some(message_id) = message_ids.get(bare(&found.submission.internet_message_id)) else {
+            continue;
+        };
+        if filed {
+            tx.exec(
+                "DELETE FROM owed WHERE id = $1",
+                &[owed_id(&found.submission.id).into()],
+            )?;
+            tx.exec(
+                "UPDATE submissions SET message_id = $2, sent_copy = 'filed' WHERE id = $1",
+                &[(&found.submission.id).into(), (*message_id).into()],
+            )?;
+            found.submission.message_id = Some((*message_id).to_owned());
+            found.submission.sent_copy.state = SentCopyState::Filed;
+        }
         if found.submission.state == State::Unclear {
+            let mut recipients = found.submission.recipients.clone();
+            for recipient in &mut recipients {
+                if recipient.state == State::Unclear {
+                    recipient.state = State::Accepted;
+                }
+            }
             let settlement = Settlement {
-                recipients: found.submission.recipients.clone(),
+                recipients,
                 next_attempt_at: None,
                 held: false,
                 problem_id: None,
                 sent_copy_by: SentCopyBy::Provider,
             };
-            found.submission.message_id = Some(message_id.to_owned());
-            news.extend(write(tx, &found, settlement, SentCopyState::Filed, now)?.1);
+            let sent_copy = found.submission.sent_copy.state;
+            news.extend(write(tx, &found, settlement, sent_copy, now)?.1);
         }
     }
     Ok(news)
+}
+
+/// Message-IDs are compared without their angle brackets.
+fn bare(message_id: &str) -> &str {
+    message_id
+        .trim()
+        .trim_start_matches('<')
+        .trim_end_matches('>')
 }
 
 /// Somebody changed the mailbox's settings or wants another try: what was held for it is due now.

@@ -1,0 +1,120 @@
+//! A fresh store for a test, on each of the two databases.
+#![allow(dead_code, reason = "each test executable uses what it needs of this")]
+
+use model::mailbox::{
+    Auth, Credentials, Incoming, Kind, Lifecycle, Mailbox, Outgoing, Protocol, Security,
+};
+use model::{Clock, Timestamp};
+use std::future::Future;
+use store::Store;
+
+/// When every test begins: 2026-01-02T03:04:05Z.
+pub const START: Timestamp = Timestamp(1_767_323_045_000);
+
+/// A store with a clock that is moved by hand; gone with its folder at the end.
+pub struct Fixture {
+    /// The store, as the node `here`.
+    pub store: Store,
+    /// Its clock.
+    pub clock: Clock,
+    /// Where it lives.
+    pub config: store::Config,
+    dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn new(database: Option<String>) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = store::Config {
+            database: match database {
+                Some(url) => store::db::Location::Postgres(url),
+                None => store::db::Location::Sqlite(dir.path().join("postroom.db")),
+            },
+            blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
+            key_file: dir.path().join("key"),
+            extra_ca_file: None,
+            node: "here".to_owned(),
+        };
+        let clock = Clock::manual(START);
+        let store = Store::open(&config, clock.clone())
+            .await
+            .expect("the store opens");
+        Self {
+            store,
+            clock,
+            config,
+            dir,
+        }
+    }
+
+    /// The same store as seen by a second node.
+    pub fn node(&self, name: &str) -> Store {
+        Store {
+            node: name.into(),
+            ..self.store.clone()
+        }
+    }
+
+    /// An enabled mailbox that receives by IMAP and sends by SMTP.
+    pub async fn mailbox(&self, address: &str) -> Mailbox {
+        self.mailbox_with(address, Some(Protocol::Imap)).await
+    }
+
+    /// An enabled mailbox that sends by SMTP and receives as said, or not at all.
+    pub async fn mailbox_with(&self, address: &str, protocol: Option<Protocol>) -> Mailbox {
+        let new = store::mailboxes::NewMailbox {
+            address: address.to_owned(),
+            name: "Ann".to_owned(),
+            kind: Kind::Personal,
+            incoming: protocol.map(|protocol| Incoming {
+                protocol,
+                host: "mail.example.com".to_owned(),
+                port: 993,
+                security: Security::Tls,
+                username: address.to_owned(),
+                auth: Auth::Password,
+                certificate_sha256: None,
+            }),
+            outgoing: Some(Outgoing {
+                host: "mail.example.com".to_owned(),
+                port: 465,
+                security: Security::Tls,
+                username: address.to_owned(),
+                auth: Auth::Password,
+                certificate_sha256: None,
+            }),
+            credentials: Credentials::default(),
+            fetch_since: None,
+            monitored_folders: None,
+        };
+        let mailbox = store::mailboxes::create(&self.store, new)
+            .await
+            .expect("a mailbox");
+        store::mailboxes::set_lifecycle(&self.store, &mailbox.id, Lifecycle::Enabled)
+            .await
+            .expect("an enabled mailbox")
+    }
+
+    /// The types of all events so far, in order.
+    pub async fn event_types(&self) -> Vec<String> {
+        let (events, _) = store::events::list(&self.store, Default::default(), 10_000)
+            .await
+            .expect("the events");
+        events.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+/// Runs a test on SQLite and on PostgreSQL.
+pub async fn both<F, Fut>(test: F)
+where
+    F: Fn(Fixture) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    eprintln!("on SQLite");
+    test(Fixture::new(None).await).await;
+    eprintln!("on PostgreSQL");
+    let url = tokio::task::spawn_blocking(testkit::postgres_database)
+        .await
+        .expect("a database");
+    test(Fixture::new(Some(url)).await).await;
+}

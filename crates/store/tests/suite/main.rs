@@ -1,0 +1,7 @@
+//! Every public function of the store, on both databases.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod submissions;
+mod webhooks;

@@ -1,0 +1,458 @@
+//! The outbox: queued, claimed, settled, and never sent twice by mistake.
+
+use crate::common::{Fixture, START, both};
+use model::mailbox::{Mailbox, Protocol};
+use model::submission::{SentCopyState, State, Submission};
+use store::StoreError;
+use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
+    submissions::create(&f.store, new(f, mailbox, to).await)
+        .await
+        .expect("a submission")
+}
+
+async fn new(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> NewSubmission {
+    NewSubmission {
+        mailbox_id: mailbox.id.clone(),
+        identity_id: None,
+        digest: f
+            .store
+            .blobs
+            .put(b"Subject: x\r\n\r\nHello")
+            .await
+            .expect("stored"),
+        envelope_from: mailbox.address.clone(),
+        internet_message_id: "one@example.com".to_owned(),
+        subject: "x".to_owned(),
+        recipients: to.iter().map(|t| (*t).to_owned()).collect(),
+        send_at: None,
+        answers_message_id: None,
+    }
+}
+
+async fn claim(f: &Fixture, mailbox: &Mailbox) -> Option<Claimed> {
+    submissions::begin(&f.store, &mailbox.id)
+        .await
+        .expect("a claim")
+}
+
+/// Everyone gets the same state.
+fn all(claimed: &Claimed, state: State) -> Settlement {
+    let mut recipients = claimed.submission.recipients.clone();
+    for recipient in &mut recipients {
+        recipient.state = state;
+    }
+    Settlement {
+        recipients,
+        next_attempt_at: None,
+        held: false,
+        problem_id: None,
+        sent_copy_by: SentCopyBy::Us,
+    }
+}
+
+async fn owed(f: &Fixture) -> i64 {
+    f.store
+        .db
+        .read(|tx| {
+            tx.row("SELECT count(*) FROM owed WHERE kind = 'append'", &[])?
+                .map_or(Ok(0), |row| row.get(0))
+        })
+        .await
+        .expect("a count")
+}
+
+#[tokio::test]
+async fn a_message_is_queued_claimed_once_and_accepted_with_its_copy_owed() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let queued = queue(&f, &mailbox, &["Bob@x.org", "bob@x.org", "eve@x.org"]).await;
+        assert_eq!((queued.state, queued.recipients.len()), (State::Queued, 2));
+        assert_eq!(
+            submissions::due_mailboxes(&f.store, Vec::new(), 10)
+                .await
+                .unwrap(),
+            [mailbox.id.clone()]
+        );
+        let busy = vec![mailbox.id.clone()];
+        assert!(
+            submissions::due_mailboxes(&f.store, busy, 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+
+        let claimed = claim(&f, &mailbox).await.expect("it is due");
+        assert_eq!(claimed.submission.state, State::Sending);
+        assert_eq!((claimed.size, claimed.submission.attempts), (19, 1));
+        assert!(claim(&f, &mailbox).await.is_none(), "claimed twice");
+        assert_eq!(submissions::depth(&f.store).await.unwrap(), 1);
+
+        let done = submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted))
+            .await
+            .unwrap();
+        assert_eq!(
+            (done.state, done.sent_copy.state),
+            (State::Accepted, SentCopyState::Owed)
+        );
+        assert_eq!(
+            (owed(&f).await, submissions::depth(&f.store).await.unwrap()),
+            (1, 0)
+        );
+        let again = submissions::settle(&f.store, &claimed, all(&claimed, State::Failed)).await;
+        assert!(matches!(again, Err(StoreError::Fenced)));
+        let types = f.event_types().await;
+        assert_eq!(
+            types[types.len() - 2..],
+            ["submission.queued", "submission.accepted"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pop3_mailbox_and_a_filing_provider_are_owed_no_copy() {
+    both(|f| async move {
+        for (protocol, by, state) in [
+            (Some(Protocol::Pop3), SentCopyBy::Us, SentCopyState::None),
+            (None, SentCopyBy::Us, SentCopyState::None),
+            (
+                Some(Protocol::Imap),
+                SentCopyBy::Provider,
+                SentCopyState::Pending,
+            ),
+        ] {
+            let mailbox = f.mailbox_with("ann@example.com", protocol).await;
+            queue(&f, &mailbox, &["bob@x.org"]).await;
+            let claimed = claim(&f, &mailbox).await.unwrap();
+            let settlement = Settlement {
+                sent_copy_by: by,
+                ..all(&claimed, State::Accepted)
+            };
+            let done = submissions::settle(&f.store, &claimed, settlement)
+                .await
+                .unwrap();
+            assert_eq!(done.sent_copy.state, state);
+        }
+        assert_eq!(owed(&f).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_scheduled_waits_for_its_time() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let later = START.plus_millis(DAY);
+        let scheduled = NewSubmission {
+            send_at: Some(later),
+            ..new(&f, &mailbox, &["bob@x.org"]).await
+        };
+        submissions::create(&f.store, scheduled).await.unwrap();
+        assert!(
+            submissions::due_mailboxes(&f.store, Vec::new(), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(submissions::next_due(&f.store).await.unwrap(), Some(later));
+        f.clock.advance(DAY);
+        assert!(claim(&f, &mailbox).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplicate() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        f.clock.advance(MINUTE / 2);
+        assert!(submissions::renew(&f.store, &claimed).await.unwrap());
+        f.clock.advance(MINUTE / 2);
+        assert_eq!(
+            submissions::expire_claims(&f.store).await.unwrap(),
+            0,
+            "renewed"
+        );
+        f.clock.advance(MINUTE);
+        assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 1);
+        assert!(!submissions::renew(&f.store, &claimed).await.unwrap());
+
+        let unclear = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(
+            (unclear.state, unclear.possible_duplicate),
+            (State::Unclear, false)
+        );
+        assert!(claim(&f, &mailbox).await.is_none(), "not before its time");
+        f.clock.advance(15 * MINUTE);
+        let again = claim(&f, &mailbox).await.expect("once more");
+        assert!(again.submission.possible_duplicate);
+        assert!(matches!(
+            submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted)).await,
+            Err(StoreError::Fenced)
+        ));
+        let still = submissions::settle(&f.store, &again, all(&again, State::Unclear))
+            .await
+            .unwrap();
+        assert_eq!((still.state, still.next_attempt_at), (State::Unclear, None));
+        f.clock.advance(2 * DAY);
+        assert!(
+            claim(&f, &mailbox).await.is_none(),
+            "never by itself a third time"
+        );
+        let types = f.event_types().await;
+        assert_eq!(
+            types.iter().filter(|t| *t == "submission.unclear").count(),
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_word_of_the_server_settles_an_expired_claim() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        queue(&f, &mailbox, &["bob@x.org"]).await;
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        f.clock.advance(2 * MINUTE);
+        submissions::expire_claims(&f.store).await.unwrap();
+        let done = submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted))
+            .await
+            .unwrap();
+        assert_eq!(done.state, State::Accepted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_ends_the_claims_of_the_same_node() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+        claim(&f, &mailbox).await.unwrap();
+        if f.store.db.dialect() == store::db::Dialect::Postgres {
+            assert_eq!(submissions::recover(&f.node("there")).await.unwrap(), 0);
+        }
+        assert_eq!(submissions::recover(&f.store).await.unwrap(), 1);
+        assert_eq!(
+            submissions::get(&f.store, &id).await.unwrap().state,
+            State::Unclear
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn recipients_settle_one_by_one() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        queue(&f, &mailbox, &["a@x", "b@x", "c@x"]).await;
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        let mut settlement = all(&claimed, State::Accepted);
+        settlement.recipients[1].state = State::Deferred;
+        settlement.recipients[2].state = State::Failed;
+        settlement.next_attempt_at = Some(START.plus_millis(5 * MINUTE));
+        let open = submissions::settle(&f.store, &claimed, settlement)
+            .await
+            .unwrap();
+        assert_eq!(
+            (open.state, open.sent_copy.state),
+            (State::Deferred, SentCopyState::Owed)
+        );
+        f.clock.advance(5 * MINUTE);
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        let mut settlement = all(&claimed, State::Accepted);
+        settlement.recipients[2].state = State::Failed;
+        let done = submissions::settle(&f.store, &claimed, settlement)
+            .await
+            .unwrap();
+        assert_eq!((done.state, done.attempts), (State::Accepted, 2));
+        assert_eq!(owed(&f).await, 1, "one copy, however many tries");
+        let types = f.event_types().await;
+        assert_eq!(
+            types[types.len() - 3..],
+            [
+                "submission.deferred",
+                "submission.failed",
+                "submission.accepted"
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_needs_a_person_is_held_until_settings_change_or_a_retry() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let first = queue(&f, &mailbox, &["bob@x.org"]).await;
+        let hold = |claimed: &Claimed| Settlement {
+            held: true,
+            problem_id: Some("password_refused".to_owned()),
+            ..all(claimed, State::Deferred)
+        };
+        let put_off = || submissions::settle_due(&f.store, &mailbox.id, 100, hold);
+        assert_eq!(put_off().await.unwrap().len(), 1);
+        let held = submissions::get(&f.store, &first.id).await.unwrap();
+        assert_eq!(
+            (held.state, held.attempts, held.next_attempt_at),
+            (State::Deferred, 1, None)
+        );
+        let problem = submissions::held_problem(&f.store, &mailbox.id)
+            .await
+            .unwrap();
+        assert_eq!(problem.as_deref(), Some("password_refused"));
+        f.clock.advance(DAY);
+        assert!(claim(&f, &mailbox).await.is_none());
+
+        store::mailboxes::try_again(&f.store, &mailbox.id)
+            .await
+            .unwrap();
+        assert_eq!(
+            submissions::held_problem(&f.store, &mailbox.id)
+                .await
+                .unwrap(),
+            None
+        );
+        assert_eq!(put_off().await.unwrap().len(), 1);
+        submissions::retry(&f.store, &first.id).await.unwrap();
+        assert!(claim(&f, &mailbox).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cancelling_is_possible_until_the_message_is_on_its_way() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let first = queue(&f, &mailbox, &["bob@x.org"]).await;
+        let gone = submissions::cancel(&f.store, &first.id).await.unwrap();
+        assert_eq!(
+            (gone.state, gone.recipients[0].state),
+            (State::Cancelled, State::Cancelled)
+        );
+        assert!(
+            submissions::cancel(&f.store, &first.id).await.is_ok(),
+            "twice is the same"
+        );
+        assert!(claim(&f, &mailbox).await.is_none());
+        assert!(matches!(
+            submissions::retry(&f.store, &first.id).await,
+            Err(StoreError::Conflict(_))
+        ));
+
+        let second = queue(&f, &mailbox, &["bob@x.org"]).await;
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        assert!(matches!(
+            submissions::cancel(&f.store, &second.id).await,
+            Err(StoreError::Conflict(_))
+        ));
+        assert!(matches!(
+            submissions::retry(&f.store, &second.id).await,
+            Err(StoreError::Conflict(_))
+        ));
+        submissions::settle(&f.store, &claimed, all(&claimed, State::Failed))
+            .await
+            .unwrap();
+        assert!(matches!(
+            submissions::cancel(&f.store, &second.id).await,
+            Err(StoreError::Conflict(_))
+        ));
+        let again = submissions::retry(&f.store, &second.id).await.unwrap();
+        assert_eq!(
+            (again.state, again.recipients[0].state),
+            (State::Queued, State::Queued)
+        );
+        assert!(claim(&f, &mailbox).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_paused_or_only_receives_sends_nothing() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        queue(&f, &mailbox, &["bob@x.org"]).await;
+        let paused = model::mailbox::Lifecycle::Paused;
+        store::mailboxes::set_lifecycle(&f.store, &mailbox.id, paused)
+            .await
+            .unwrap();
+        assert!(
+            submissions::due_mailboxes(&f.store, Vec::new(), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert!(claim(&f, &mailbox).await.is_none());
+        let no_sending = store::mailboxes::Change {
+            outgoing: Some(None),
+            ..Default::default()
+        };
+        store::mailboxes::change(&f.store, &mailbox.id, no_sending, None)
+            .await
+            .unwrap();
+        let refused = submissions::create(&f.store, new(&f, &mailbox, &["bob@x.org"]).await).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))));
+        let nobody = submissions::create(&f.store, new(&f, &mailbox, &[]).await).await;
+        assert!(matches!(nobody, Err(StoreError::Conflict(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_go_on_where_they_stopped() {
+    both(|f| async move {
+        let (ann, bob) = (
+            f.mailbox("ann@example.com").await,
+            f.mailbox("bob@example.com").await,
+        );
+        let mut ids = Vec::new();
+        for n in 0..5 {
+            f.clock.advance(1);
+            ids.push(
+                queue(&f, if n == 2 { &bob } else { &ann }, &["x@x"])
+                    .await
+                    .id,
+            );
+        }
+        ids.reverse();
+        let list = |filter: Filter, before: Option<String>, limit| {
+            let store = f.store.clone();
+            async move {
+                let found = submissions::list(&store, filter, before, limit)
+                    .await
+                    .unwrap();
+                found.into_iter().map(|s| s.id).collect::<Vec<_>>()
+            }
+        };
+        let first = list(Filter::default(), None, 3).await;
+        assert_eq!(first, ids[..3]);
+        assert_eq!(
+            list(Filter::default(), first.last().cloned(), 3).await,
+            ids[3..]
+        );
+        let of_bob = Filter {
+            mailbox_ids: Some(vec![bob.id.clone()]),
+            states: vec![State::Queued, State::Failed],
+        };
+        assert_eq!(list(of_bob, None, 9).await, ids[2..3]);
+        let failed = Filter {
+            mailbox_ids: None,
+            states: vec![State::Failed],
+        };
+        assert!(list(failed, None, 9).await.is_empty());
+        let of_nobody = Filter {
+            mailbox_ids: Some(Vec::new()),
+            states: Vec::new(),
+        };
+        assert!(list(of_nobody, None, 9).await.is_empty());
+    })
+    .await;
+}
