@@ -77,7 +77,12 @@ fn tidy(addr: &Addr<'_>) -> Option<Address> {
         .name
         .as_deref()
         .map(|n| clean::line(n, MAX_NAME))
-        .map(|n| n.trim_matches(['"', ' ']).to_owned())
+        .map(
+            |n| match n.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
+                Some(inner) => inner.trim().to_owned(),
+                None => n,
+            },
+        )
         .filter(|n| !n.is_empty());
     if address.is_empty() {
         // "ann@example.com" in quotes or encoded as a word: still an address.

@@ -36,7 +36,7 @@ mod words;
 
 pub use address::Address;
 pub use auth_results::AuthResults;
-//pub use compose::{ComposeError, Composed, Draft, DraftAttachment, compose, message_id};
+pub use compose::{ComposeError, Composed, Draft, DraftAttachment, compose, message_id};
 pub use read::{
     Attachment, AttachmentMeta, Head, Message, SearchText, Summary, attachment, head, read,
     summarize,
