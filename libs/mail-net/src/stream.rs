@@ -41,11 +41,25 @@ struct Secured {
     info: TlsInfo,
 }
 
-/// Below TLS: a socket, or anything else that carries bytes (tests, proxies).
-pub(crate) enum Transport {
+/// What carries the bytes, with read-ahead below TLS: rustls asks for 4 KB at a time, and a system call for each of
+/// those costs more than the decryption.
+pub(crate) struct Transport {
+    carrier: Carrier,
+    /// `ahead[at..end]` has been read from the carrier but not handed on. Empty while the peer is silent.
+    ahead: Vec<u8>,
+    at: usize,
+    end: usize,
+    reads_ahead: bool,
+}
+
+/// A socket, or anything else that carries bytes (tests, proxies).
+enum Carrier {
     Tcp(TcpStream),
     Other(Box<dyn Duplex>),
 }
+
+/// How much is read ahead below TLS.
+const READ_AHEAD: usize = 64 << 10;
 
 /// Bytes both ways.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -55,14 +69,14 @@ impl Stream {
     pub(crate) fn from_tcp(tcp: TcpStream) -> io::Result<Stream> {
         Ok(Stream {
             peer: Some(tcp.peer_addr()?),
-            inner: Inner::Plain(Transport::Tcp(tcp)),
+            inner: Inner::Plain(Transport::new(Carrier::Tcp(tcp))),
         })
     }
 
     /// Wraps any two-way byte stream, for tests and for connections made elsewhere. It passed no policy.
     pub fn from_io(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Stream {
         Stream {
-            inner: Inner::Plain(Transport::Other(Box::new(io))),
+            inner: Inner::Plain(Transport::new(Carrier::Other(Box::new(io)))),
             peer: None,
         }
     }
@@ -134,12 +148,12 @@ macro_rules! forward {
         }
     };
     ($self:ident, $io:ident => $call:expr) => {
-        match $self.get_mut() {
-            Transport::Tcp(io) => {
+        match &mut $self.get_mut().carrier {
+            Carrier::Tcp(io) => {
                 let $io = Pin::new(io);
                 $call
             }
-            Transport::Other(io) => {
+            Carrier::Other(io) => {
                 let $io = Pin::new(io);
                 $call
             }
@@ -175,13 +189,68 @@ impl AsyncWrite for Stream {
     }
 }
 
+impl Transport {
+    fn new(carrier: Carrier) -> Transport {
+        Transport {
+            carrier,
+            ahead: Vec::new(),
+            at: 0,
+            end: 0,
+            reads_ahead: false,
+        }
+    }
+
+    /// From here on reads may take more from the carrier than was asked for.
+    pub(crate) fn read_ahead(mut self) -> Transport {
+        self.reads_ahead = true;
+        self
+    }
+
+    fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = buf.remaining().min(self.end - self.at);
+        buf.put_slice(&self.ahead[self.at..self.at + count]);
+        self.at += count;
+    }
+}
+
 impl AsyncRead for Transport {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        forward!(self, io => io.poll_read(cx, buf))
+        let this = self.get_mut();
+        if this.at < this.end {
+            this.hand_on(buf);
+            return Poll::Ready(Ok(()));
+        }
+        if !this.reads_ahead {
+            return this.carrier.poll_read(cx, buf);
+        }
+        this.ahead.resize(READ_AHEAD, 0);
+        let mut ahead = ReadBuf::new(&mut this.ahead);
+        match this.carrier.poll_read(cx, &mut ahead) {
+            Poll::Ready(Ok(())) => {
+                (this.at, this.end) = (0, ahead.filled().len());
+                this.hand_on(buf);
+                Poll::Ready(Ok(()))
+            }
+            outcome => {
+                // Nothing there: an idle connection must not keep the buffer.
+                this.ahead = Vec::new();
+                (this.at, this.end) = (0, 0);
+                outcome
+            }
+        }
+    }
+}
+
+impl Carrier {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Carrier::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            Carrier::Other(io) => Pin::new(io).poll_read(cx, buf),
+        }
     }
 }
 

@@ -122,7 +122,7 @@ impl Net {
             .config(Arc::clone(&watcher))
             .map_err(|error| other(error.to_string()))?;
         let limit = self.timeouts().tls;
-        let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport);
+        let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport.read_ahead());
         let outcome = timeout(limit, handshake)
             .await
             .map_err(|_| NetError::TimedOut {
