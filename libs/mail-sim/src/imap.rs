@@ -1,0 +1,231 @@
+//! An IMAP server with a small mailbox in memory and faults by name.
+
+mod command;
+mod fetch;
+mod mailbox;
+mod session;
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use crate::net::{Encryption, Server, lock};
+use mailbox::Mailbox;
+
+/// A moment in a session where a fault can strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// Instead of the greeting.
+    Greeting,
+    /// Instead of the answer to CAPABILITY.
+    Capability,
+    /// Instead of the answer to LOGIN or AUTHENTICATE.
+    Login,
+    /// Instead of the answer to LIST.
+    List,
+    /// Instead of the answer to SELECT or EXAMINE.
+    Select,
+    /// In the place of a message's bytes in the answer to FETCH.
+    Fetch,
+    /// After the client said IDLE.
+    Idle,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImapFault {
+    /// A line that never ends.
+    EndlessLine(Point),
+    /// A literal that claims 4 GiB, and bytes without end.
+    HugeLiteralClaim(Point),
+    /// Random bytes, then silence.
+    Nonsense(Point),
+    /// Silence; the connection stays open.
+    StallAfter(Point),
+    /// The connection is closed.
+    CloseAt(Point),
+    /// Half of a message's bytes, then the connection is closed.
+    CloseMidLiteral,
+    /// The greeting of a POP3 server.
+    NotImap,
+    /// `* BYE` instead of a greeting.
+    ByeAtOnce(String),
+    /// NO to every sign-in, with this text (response code included).
+    LoginRefused(String),
+    /// So many connections are served at once; the next sign-in is refused with `[LIMIT]`.
+    TooManyConnections(usize),
+    /// NO to every FETCH whose set contains this UID.
+    BadUidFails(u32),
+    /// `BODY[] NIL` for this UID.
+    NilBody(u32),
+    /// NO with this text to every FETCH ("Request is throttled. Suggested Backoff Time: 300000 milliseconds").
+    ThrottleText(String),
+    /// Plain text that pretends to come from inside TLS, sent together with the answer to STARTTLS (RFC 9051
+    /// section 11.1).
+    StartTlsInjection,
+    /// A folder whose name is neither UTF-8 nor modified UTF-7.
+    InvalidUtf8FolderNames,
+    /// RFC822.SIZE says this for every message.
+    WrongSize(u64),
+    /// EXISTS in the answer to SELECT says this.
+    WrongCount(u32),
+}
+
+/// What the server offers, has and does wrong.
+#[derive(Debug, Clone)]
+pub struct ImapScript {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) capabilities: String,
+    pub(crate) encryption: Encryption,
+    pub(crate) faults: Vec<ImapFault>,
+}
+
+impl Default for ImapScript {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ImapScript {
+    /// An empty INBOX, no encryption, no fault.
+    pub fn new() -> Self {
+        Self {
+            mailbox: Mailbox::default(),
+            capabilities:
+                "IMAP4rev1 SASL-IR LITERAL+ IDLE ID NAMESPACE UNSELECT UIDPLUS AUTH=PLAIN"
+                    .to_owned(),
+            encryption: Encryption::None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Adds a message to a folder, made where missing; UIDs count from 1.
+    #[must_use]
+    pub fn mail(mut self, folder: &str, raw: &[u8]) -> Self {
+        self.mailbox.add(folder, raw);
+        self
+    }
+
+    /// Adds an empty folder.
+    #[must_use]
+    pub fn folder(mut self, folder: &str) -> Self {
+        self.mailbox.folder_mut(folder);
+        self
+    }
+
+    /// Sets a folder's UIDVALIDITY.
+    #[must_use]
+    pub fn uid_validity(mut self, folder: &str, value: u32) -> Self {
+        self.mailbox.folder_mut(folder).uid_validity = value;
+        self
+    }
+
+    /// Replaces the capabilities, whether the simulator can do them or not.
+    #[must_use]
+    pub fn capabilities(mut self, words: &str) -> Self {
+        self.capabilities = words.to_owned();
+        self
+    }
+
+    /// Encrypts.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = encryption;
+        self
+    }
+
+    /// Adds a fault.
+    #[must_use]
+    pub fn fault(mut self, fault: ImapFault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+}
+
+/// A running IMAP server.
+pub struct ImapSim {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+/// What sessions and the test look at together.
+pub(crate) struct Shared {
+    pub script: Mutex<ImapScript>,
+    pub log: Mutex<Vec<String>>,
+    pub connections: Mutex<Connections>,
+    /// Counts arrivals, so that IDLE wakes up.
+    pub arrivals: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+pub(crate) struct Connections {
+    pub accepted: usize,
+    pub open: usize,
+    pub logins: usize,
+}
+
+impl ImapSim {
+    /// Starts it.
+    pub fn start(script: ImapScript) -> Self {
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script),
+            log: Mutex::default(),
+            connections: Mutex::default(),
+            arrivals: watch::Sender::new(0),
+        });
+        let state = Arc::clone(&shared);
+        let server =
+            Server::start(move |connection| session::serve(connection, Arc::clone(&state)));
+        Self { server, shared }
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    /// The authority that signed its certificate, as PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.server.ca_pem
+    }
+
+    /// What clients sent, one command each, in order, passwords included.
+    pub fn log(&self) -> Vec<String> {
+        lock(&self.shared.log).clone()
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        lock(&self.shared.connections).accepted
+    }
+
+    /// How many connections are open now.
+    pub fn open_connections(&self) -> usize {
+        lock(&self.shared.connections).open
+    }
+
+    /// How many sign-ins were tried.
+    pub fn logins(&self) -> usize {
+        lock(&self.shared.connections).logins
+    }
+
+    /// Replaces all faults, for open sessions and new ones.
+    pub fn set_faults(&self, faults: &[ImapFault]) {
+        lock(&self.shared.script).faults = faults.to_vec();
+    }
+
+    /// Delivers a message; sessions in IDLE hear of it. Returns its UID.
+    pub fn deliver(&self, folder: &str, raw: &[u8]) -> u32 {
+        let uid = lock(&self.shared.script).mailbox.add(folder, raw);
+        self.shared.arrivals.send_modify(|count| *count += 1);
+        uid
+    }
+
+    /// Gives a folder another UIDVALIDITY; its messages keep their UIDs.
+    pub fn set_uid_validity(&self, folder: &str, value: u32) {
+        lock(&self.shared.script)
+            .mailbox
+            .folder_mut(folder)
+            .uid_validity = value;
+    }
+}

@@ -1,0 +1,202 @@
+//! Sockets, TLS and threads for the simulators.
+
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+/// How a simulator encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// Not at all; STARTTLS is not offered.
+    #[default]
+    None,
+    /// STARTTLS is offered.
+    Starttls,
+    /// From the first byte.
+    Implicit,
+}
+
+/// The longest line that a client may send, in bytes.
+const LINE_LIMIT: u64 = 1_000_000;
+/// Sent again and again by what never ends, in bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// A listening simulator: ends when dropped.
+pub(crate) struct Server {
+    pub port: u16,
+    /// The authority that signed the certificate for localhost and 127.0.0.1, as PEM.
+    pub ca_pem: String,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1 and serves every connection in a thread of the simulator's own.
+    pub fn start<F, Fut>(serve: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + 'static,
+        Fut: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let (acceptor, ca_pem) = tls();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
+        listener
+            .set_nonblocking(true)
+            .expect("a socket takes options");
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener).expect("a listening socket");
+                let accept = async {
+                    loop {
+                        let Ok((stream, _)) = listener.accept().await else {
+                            continue;
+                        };
+                        let _ = stream.set_nodelay(true);
+                        // A client that goes away is not worth a word: the test knows.
+                        tokio::spawn(serve(Connection::new(stream, acceptor.clone())));
+                    }
+                };
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept => {}
+                }
+            });
+        });
+        Self {
+            port,
+            ca_pem,
+            _stop: stop,
+        }
+    }
+}
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// One client.
+pub(crate) struct Connection {
+    socket: BufReader<Box<dyn Socket>>,
+    acceptor: TlsAcceptor,
+    pub encrypted: bool,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, acceptor: TlsAcceptor) -> Self {
+        Self {
+            socket: BufReader::new(Box::new(stream)),
+            acceptor,
+            encrypted: false,
+        }
+    }
+
+    /// Sends bytes.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.socket.write_all(bytes.as_ref()).await?;
+        self.socket.flush().await
+    }
+
+    /// One line with its end; empty at the end of the connection. Only LF ends it: what came before shows whether CR did.
+    pub async fn line(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        (&mut self.socket)
+            .take(LINE_LIMIT)
+            .read_until(b'\n', &mut line)
+            .await?;
+        Ok(line)
+    }
+
+    /// Exactly so many bytes.
+    pub async fn bytes(&mut self, length: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.socket.read_exact(&mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// The server's side of a TLS handshake; what was read ahead is lost, as it should be.
+    pub async fn encrypt(self) -> std::io::Result<Self> {
+        let Self {
+            socket, acceptor, ..
+        } = self;
+        let stream = acceptor.accept(socket.into_inner()).await?;
+        Ok(Self {
+            socket: BufReader::new(Box::new(stream)),
+            acceptor,
+            encrypted: true,
+        })
+    }
+
+    /// Sends one byte again and again until the client goes away.
+    pub async fn send_for_ever(&mut self, byte: u8) -> std::io::Result<()> {
+        let chunk = [byte; CHUNK];
+        loop {
+            self.send(chunk).await?;
+        }
+    }
+
+    /// Says nothing until the client goes away.
+    pub async fn stall(&mut self) -> std::io::Result<()> {
+        let mut ignored = [0; CHUNK];
+        while self.socket.read(&mut ignored).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// Locks what only a panicking test could have poisoned.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes that look random and are the same every time.
+pub(crate) fn nonsense(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut bytes = Vec::with_capacity(length);
+    for _ in 0..length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.push(state.to_be_bytes()[0]);
+    }
+    bytes
+}
+
+/// An authority and a certificate for localhost, made anew for every simulator.
+fn tls() -> (TlsAcceptor, String) {
+    let make = || -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
+        let mut authority = CertificateParams::new(Vec::new())?;
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "mail-sim authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate()?;
+        let ca_pem = authority.self_signed(&authority_key)?.pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?
+            .signed_by(&key, &issuer)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()?
+                .with_no_client_auth()
+                .with_single_cert(vec![leaf.der().clone()], key)?;
+        Ok((TlsAcceptor::from(Arc::new(config)), ca_pem))
+    };
+    make().expect("fixed parameters make a certificate")
+}
