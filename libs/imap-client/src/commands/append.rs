@@ -84,7 +84,7 @@ impl Session {
         let mut body = std::pin::pin!(body.take(size));
         let mut piece = vec![0; usize::try_from(size).map_or(PIECE, |size| size.clamp(1, PIECE))];
         let mut left = size;
-        while left > 0 {
+        while left > 0 && !self.wire.peer_is_gone() {
             let count = body.read(&mut piece).await?;
             if count == 0 {
                 return Err(ImapError::protocol(format!(

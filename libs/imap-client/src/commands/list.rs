@@ -71,7 +71,9 @@ impl Session {
             && self.supports("LIST-STATUS")
         {
             let names = self.status_names(items);
-            wanted.push(format!("STATUS ({names})"));
+            if !names.is_empty() {
+                wanted.push(format!("STATUS ({names})"));
+            }
         }
         format!(" RETURN ({})", wanted.join(" "))
     }

@@ -46,7 +46,8 @@ pub struct Selected {
 
 impl Session {
     /// Enters a folder. `since` is used when QRESYNC is enabled; otherwise, where CONDSTORE is offered, it is
-    /// switched on for the folder.
+    /// switched on for the folder. With [`QresyncFrom::known`] the server tells changes of those UIDs only: what is new
+    /// has to be asked for by UID.
     ///
     /// Unsolicited items of the folder selected before are dropped: take them first.
     ///
@@ -108,7 +109,7 @@ impl Session {
         Ok(selected)
     }
 
-    /// Leaves the selected folder without expunging (UNSELECT, RFC 3691; else by examining nothing at all).
+    /// Leaves the selected folder without expunging (UNSELECT, RFC 3691).
     ///
     /// # Errors
     /// `No`/`Bad`, or a fatal error; [`ImapError::Unsupported`] when the server has no UNSELECT.

@@ -37,6 +37,7 @@ pub(crate) struct Wire {
     /// Named in the error when it takes longer.
     waiting_for: &'static str,
     bytes_read: u64,
+    peer_is_gone: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -77,6 +78,7 @@ impl Wire {
             patience: limits.progress,
             waiting_for: "an answer",
             bytes_read: 0,
+            peer_is_gone: false,
         }
     }
 
@@ -297,30 +299,39 @@ impl Wire {
         }
     }
 
-    /// Writes all. Each written piece counts as progress.
+    /// Writes all. Each written piece counts as progress. When the peer has closed, the bytes are dropped without an
+    /// error: what it said before is still to be read, and usually says why.
     pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), ImapError> {
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && !self.peer_is_gone {
             let written = timeout(self.patience, self.stream.write(bytes)).await;
-            match self.sent(written)? {
-                0 => return Err(ImapError::Closed),
-                count => bytes = bytes.get(count..).unwrap_or(&[]),
-            }
+            let count = self.sent(written)?.unwrap_or(0);
+            self.peer_is_gone |= count == 0;
+            bytes = bytes.get(count..).unwrap_or(&[]);
         }
         Ok(())
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), ImapError> {
-        let flushed = timeout(self.patience, self.stream.flush()).await;
-        self.sent(flushed)
+        if !self.peer_is_gone {
+            let flushed = timeout(self.patience, self.stream.flush()).await;
+            self.peer_is_gone = self.sent(flushed)?.is_none();
+        }
+        Ok(())
     }
 
-    fn sent<T>(&self, outcome: Result<io::Result<T>, Elapsed>) -> Result<T, ImapError> {
+    /// Whether writing makes no sense any more.
+    pub(crate) fn peer_is_gone(&self) -> bool {
+        self.peer_is_gone
+    }
+
+    /// `None` when the peer has closed.
+    fn sent<T>(&self, outcome: Result<io::Result<T>, Elapsed>) -> Result<Option<T>, ImapError> {
         match outcome {
             Err(_) => Err(ImapError::TimedOut {
                 what: self.waiting_for,
             }),
-            Ok(Err(error)) if closed(&error) => Err(ImapError::Closed),
-            Ok(outcome) => Ok(outcome?),
+            Ok(Err(error)) if closed(&error) => Ok(None),
+            Ok(outcome) => Ok(Some(outcome?)),
         }
     }
 
