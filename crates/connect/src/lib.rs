@@ -1,1 +1,20 @@
-//! See ARCHITECTURE.md.
+//! One engine that proves a mailbox, and one language for what stands in the way.
+//!
+//! - [`problems`] is the catalogue: every problem with its cause, its remedy and who acts next.
+//! - [`recognise`] turns what a server said, or a socket did, into one entry of it. Pure.
+//! - [`open`] goes from settings to a signed-in session, for whoever needs one: the report, the synchroniser, the outbox.
+//! - [`engine`] makes the connection report: ten steps, streamed as they end, and a verdict of one sentence.
+//! - [`roles`] says what a folder is for.
+
+mod alike;
+pub mod engine;
+pub mod open;
+pub mod problems;
+pub mod recognise;
+mod report;
+pub mod roles;
+mod steps;
+
+pub use engine::{Engine, TestRequest};
+pub use recognise::{Failure, Peer, Spoken};
+pub use report::proofs;

@@ -1,0 +1,343 @@
+//! The connection report: ten steps, each with its own limit and all within one, told as they end.
+//!
+//! Receiving goes through steps 1 to 8 and stops at the first that fails. Sending (step 9) has a road of its own and is tried
+//! whatever became of receiving. Step 10 only runs when a recipient was named. No step is ever tried twice, so a refused
+//! password is shown to each server once.
+
+use crate::open::{Opening, Waits};
+use crate::recognise::{Failure, Peer};
+use crate::report::{Good, ended, judge, skipped};
+use crate::steps;
+use mail_net::Net;
+use model::mailbox::{Credentials, Incoming, Outgoing};
+use model::report::{Report, Step, StepCode, StepStatus, Trigger};
+use model::{Clock, fresh_id};
+use std::future::Future;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, timeout};
+
+/// The whole report.
+const OVERALL: Duration = Duration::from_secs(45);
+/// Of that, what receiving leaves for sending.
+const KEPT_FOR_SENDING: Duration = Duration::from_secs(15);
+/// How long a listener that does not take its steps holds the report up, once.
+const LISTENER: Duration = Duration::from_secs(1);
+/// How long a goodbye may take; nothing depends on it.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What to test.
+#[derive(Clone, Debug)]
+pub struct TestRequest {
+    /// The mailbox, if the settings were saved.
+    pub mailbox_id: Option<String>,
+    /// The mail address: the sender of the test message.
+    pub address: String,
+    /// The receiving side; none: send only.
+    pub incoming: Option<Incoming>,
+    /// The sending side; none: receive only.
+    pub outgoing: Option<Outgoing>,
+    /// The secrets of both sides.
+    pub credentials: Credentials,
+    /// Folders that must exist, as people write them; empty: INBOX.
+    pub monitored_folders: Vec<String>,
+    /// Who gets a test message; none: no message is sent.
+    pub test_recipient: Option<String>,
+    /// Why the report is made.
+    pub trigger: Trigger,
+}
+
+/// Makes connection reports. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    net: Net,
+    clock: Clock,
+    ehlo_name: String,
+}
+
+impl Engine {
+    /// `ehlo_name` is the host name that we introduce ourselves with to sending servers.
+    pub fn new(net: Net, clock: Clock, ehlo_name: impl Into<String>) -> Self {
+        Self {
+            net,
+            clock,
+            ehlo_name: ehlo_name.into(),
+        }
+    }
+
+    /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known
+    /// better later (capabilities, after the sign-in) is sent again. Nobody needs to listen.
+    pub async fn test(&self, request: TestRequest, on_step: Sender<Step>) -> Report {
+        let started_at = self.clock.now();
+        let mut run = Run {
+            began: Instant::now(),
+            steps: Vec::with_capacity(StepCode::ALL.len()),
+            listener: Some(on_step),
+        };
+
+        let mut reading = None;
+        if let Some(incoming) = &request.incoming {
+            reading = self.receive(&mut run, &request, incoming).await;
+        } else {
+            run.skip_until(StepCode::Read, "receiving is not set up")
+                .await;
+        }
+        if let Some(outgoing) = &request.outgoing {
+            self.send(&mut run, &request, outgoing, &mut reading).await;
+        } else {
+            run.skip_until(StepCode::Send, "sending is not set up")
+                .await;
+        }
+        if let Some(conversation) = reading.and_then(|opening| opening.conversation) {
+            let _ = timeout(GOODBYE, conversation.end()).await;
+        }
+
+        let (verdict, summary) = judge(
+            &run.steps,
+            request.incoming.is_some(),
+            request.outgoing.is_some(),
+        );
+        Report {
+            id: fresh_id("rep", started_at),
+            mailbox_id: request.mailbox_id,
+            trigger: request.trigger,
+            started_at,
+            finished_at: self.clock.now(),
+            verdict,
+            summary,
+            steps: run.steps,
+        }
+    }
+
+    /// Steps 1 to 8. Gives the open conversation when all of them are good: step 10 looks for its message there.
+    async fn receive<'a>(
+        &'a self,
+        run: &mut Run,
+        request: &'a TestRequest,
+        incoming: &'a Incoming,
+    ) -> Option<Opening<'a>> {
+        let peer = Peer::incoming(incoming, self.clock.now());
+        let mut opening = Opening::new(
+            &self.net,
+            peer,
+            incoming.certificate_sha256.as_deref(),
+            "",
+            Waits::Short,
+        );
+        let kept = if request.outgoing.is_some() {
+            KEPT_FOR_SENDING
+        } else {
+            Duration::ZERO
+        };
+        let until = run.began + OVERALL.saturating_sub(kept);
+        let secret = request.credentials.incoming.as_ref();
+        let mut folders = steps::folders::Listing::default();
+        for code in [
+            StepCode::Dns,
+            StepCode::Tcp,
+            StepCode::Tls,
+            StepCode::Greeting,
+            StepCode::Capabilities,
+            StepCode::Login,
+            StepCode::Folders,
+            StepCode::Read,
+        ] {
+            let doing = steps::doing(code, &peer);
+            let good = match code {
+                StepCode::Folders => {
+                    run.step(
+                        code,
+                        &doing,
+                        &peer,
+                        until,
+                        steps::folders::run(&mut opening, &mut folders),
+                    )
+                    .await
+                }
+                StepCode::Read => {
+                    let wanted = &request.monitored_folders;
+                    run.step(
+                        code,
+                        &doing,
+                        &peer,
+                        until,
+                        steps::read::run(&mut opening, &folders, wanted),
+                    )
+                    .await
+                }
+                _ => {
+                    run.step(
+                        code,
+                        &doing,
+                        &peer,
+                        until,
+                        steps::network(code, &mut opening, secret, &self.clock),
+                    )
+                    .await
+                }
+            };
+            if !good {
+                run.skip_until(StepCode::Read, "not reached: an earlier step failed")
+                    .await;
+                return None;
+            }
+            if code == StepCode::Login {
+                // Many servers tell all they can do only to those who are signed in.
+                run.revise(
+                    StepCode::Capabilities,
+                    steps::capabilities::after_sign_in(&opening),
+                )
+                .await;
+            }
+        }
+        Some(opening)
+    }
+
+    /// Steps 9 and 10.
+    async fn send<'a>(
+        &'a self,
+        run: &mut Run,
+        request: &'a TestRequest,
+        outgoing: &'a Outgoing,
+        reading: &mut Option<Opening<'a>>,
+    ) {
+        let peer = Peer::outgoing(outgoing, self.clock.now());
+        let mut opening = Opening::new(
+            &self.net,
+            peer,
+            outgoing.certificate_sha256.as_deref(),
+            &self.ehlo_name,
+            Waits::Short,
+        );
+        let until = run.began + OVERALL;
+        let good = steps::smtp::run(
+            run,
+            &mut opening,
+            request.credentials.outgoing.as_ref(),
+            until,
+            &self.clock,
+        )
+        .await;
+        match (&request.test_recipient, good) {
+            (None, _) => {
+                run.skip(StepCode::Send, "no test message was asked for")
+                    .await
+            }
+            (Some(_), false) => {
+                run.skip(StepCode::Send, "not reached: an earlier step failed")
+                    .await
+            }
+            (Some(recipient), true) => {
+                let doing = steps::doing(StepCode::Send, &peer);
+                let message = steps::send::TestMessage::new(
+                    &request.address,
+                    recipient,
+                    &self.ehlo_name,
+                    self.clock.now(),
+                );
+                let sending = steps::send::run(&mut opening, reading.as_mut(), &message, until);
+                run.step(StepCode::Send, &doing, &peer, until, sending)
+                    .await;
+            }
+        }
+        if let Some(conversation) = opening.conversation {
+            let _ = timeout(GOODBYE, conversation.end()).await;
+        }
+    }
+}
+
+/// One report in the making.
+pub(crate) struct Run {
+    began: Instant,
+    steps: Vec<Step>,
+    /// None once nobody listens any more, or too slowly.
+    listener: Option<Sender<Step>>,
+}
+
+impl Run {
+    /// Takes one step within its limit and the report's, and tells of it. True when the next step can follow.
+    async fn step(
+        &mut self,
+        code: StepCode,
+        doing: &str,
+        peer: &Peer<'_>,
+        until: Instant,
+        work: impl Future<Output = Result<Good, Failure>>,
+    ) -> bool {
+        self.tell(&Step {
+            did: doing.to_owned(),
+            ..Step::running(code)
+        })
+        .await;
+        let step = timed(code, doing, peer, until, work).await;
+        let good = step.status != StepStatus::Fail;
+        self.finish(step).await;
+        good
+    }
+
+    /// Adds a step that has ended.
+    pub(crate) async fn finish(&mut self, step: Step) {
+        self.tell(&step).await;
+        self.steps.push(step);
+    }
+
+    /// Puts better knowledge into a step that has ended.
+    async fn revise(&mut self, code: StepCode, better: Option<Good>) {
+        let Some(place) = self.steps.iter().position(|step| step.code == code) else {
+            return;
+        };
+        if let Some(good) = better {
+            self.steps[place] = ended(code, "", Ok(good), self.steps[place].ms);
+            let step = self.steps[place].clone();
+            self.tell(&step).await;
+        }
+    }
+
+    async fn skip(&mut self, code: StepCode, reason: &str) {
+        self.finish(skipped(code, reason)).await;
+    }
+
+    /// Skips every step that has not been taken yet, up to and with `last`.
+    async fn skip_until(&mut self, last: StepCode, reason: &str) {
+        for code in StepCode::ALL {
+            let taken = self.steps.iter().any(|step| step.code == *code);
+            if code.number() <= last.number() && !taken {
+                self.skip(*code, reason).await;
+            }
+        }
+    }
+
+    /// Tells the listener. One who is gone, or does not keep up, is told nothing more; the report itself misses nothing.
+    pub(crate) async fn tell(&mut self, step: &Step) {
+        if let Some(listener) = &self.listener
+            && !matches!(
+                timeout(LISTENER, listener.send(step.clone())).await,
+                Ok(Ok(()))
+            )
+        {
+            self.listener = None;
+        }
+    }
+}
+
+/// One step within its own limit and the report's.
+pub(crate) async fn timed(
+    code: StepCode,
+    doing: &str,
+    peer: &Peer<'_>,
+    until: Instant,
+    work: impl Future<Output = Result<Good, Failure>>,
+) -> Step {
+    let began = Instant::now();
+    let limit = steps::limit(code).min(until.saturating_duration_since(began));
+    let outcome = match timeout(limit, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(steps::timed_out(code, peer)),
+    };
+    ended(
+        code,
+        doing,
+        outcome,
+        i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
+    )
+}

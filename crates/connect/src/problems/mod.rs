@@ -1,0 +1,292 @@
+//! The catalogue of problems: everything that can stand in the way, in words, once.
+//!
+//! One entry serves the connection report, the running engine, the API's `type` links, `postroom explain` and the pages in
+//! `docs/problems`. Texts may hold placeholders such as `{host}`; [`fill`] puts the facts of one occurrence in their place and
+//! general words where a fact is not known, so that a sentence is always whole.
+//!
+//! The entries are grouped by where they arise, in the order of the connection report.
+
+mod address;
+mod certificate;
+mod mailbox;
+mod request;
+mod sending;
+mod service;
+mod sign_in;
+mod talk;
+
+use model::problem::{Problem, Remedy, Retry};
+use model::report::StepCode;
+
+/// One problem as such; [`Entry::occurred`] makes it one occurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The lasting name, such as `password_refused`.
+    pub id: &'static str,
+    /// The step of the connection report where it shows; none: it is not about a connection.
+    pub step: Option<StepCode>,
+    /// A short clause that begins with a capital: "The server refused the password".
+    pub title: &'static str,
+    /// What it means, one line, with placeholders.
+    pub cause: &'static str,
+    /// What to do, one line, with placeholders.
+    pub remedy: &'static str,
+    /// What a program could offer as a button, with placeholders: `try_again`, `use:{other_port}:{other_security}`.
+    pub action: &'static str,
+    /// When trying again makes sense.
+    pub retry: Retry,
+    /// Other causes, the likeliest first.
+    pub likely_others: &'static [&'static str],
+}
+
+/// The facts of one occurrence: what is put in the place of `{name}`.
+pub type Facts<'a> = &'a [(&'a str, &'a str)];
+
+/// Words for facts that are not known. A placeholder that is missing here is a mistake, which a test finds.
+const IN_GENERAL: &[(&str, &str)] = &[
+    ("host", "the server"),
+    ("port", "the port"),
+    ("user", "this user"),
+    ("names", "other names"),
+    ("name", "another host"),
+    ("sha256", "fingerprint"),
+    ("issuer", "an authority"),
+    ("until", "its end"),
+    ("spoken", "another protocol"),
+    ("wanted", "the wanted protocol"),
+    ("offered", "nothing that fits"),
+    ("folder", "the folder"),
+    ("alike", "one of the folders that exist"),
+    ("other_port", "port"),
+    ("other_security", "security"),
+    ("what", "an answer"),
+    ("size", "more bytes than allowed"),
+    ("limit", "the limit"),
+    ("address", "the address"),
+];
+
+impl Entry {
+    /// One occurrence, with the server's words if it said something.
+    pub fn occurred(&self, facts: Facts<'_>, server_said: Option<String>) -> Problem {
+        Problem {
+            id: self.id.to_owned(),
+            retry: self.retry,
+            means: sentence(self.cause, facts),
+            server_said,
+            remedy: Remedy {
+                text: sentence(self.remedy, facts),
+                action: Some(fill(self.action, facts)),
+                url: None,
+            },
+            until: None,
+        }
+    }
+
+    /// The other causes as remedies.
+    pub fn others(&self, facts: Facts<'_>) -> Vec<Remedy> {
+        self.likely_others
+            .iter()
+            .map(|text| Remedy {
+                text: sentence(text, facts),
+                ..Remedy::default()
+            })
+            .collect()
+    }
+}
+
+/// Every entry, grouped by where it arises.
+pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
+    [
+        address::ENTRIES,
+        certificate::ENTRIES,
+        talk::ENTRIES,
+        sign_in::ENTRIES,
+        mailbox::ENTRIES,
+        sending::ENTRIES,
+        service::ENTRIES,
+        request::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The entry of this id.
+pub fn find(id: &str) -> Option<&'static Entry> {
+    catalogue().find(|entry| entry.id == id)
+}
+
+/// The entry of an id that the code itself names; an unknown one becomes `internal_error`, which a test keeps from happening.
+pub(crate) fn entry(id: &str) -> &'static Entry {
+    find(id).unwrap_or(&service::INTERNAL_ERROR)
+}
+
+/// Puts facts into a text's placeholders, and general words where a fact is missing.
+pub fn fill(template: &str, facts: Facts<'_>) -> String {
+    let mut text = String::with_capacity(template.len() + 40);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let (name, behind) = after.split_once('}').unwrap_or((after, ""));
+        let value = facts
+            .iter()
+            .chain(IN_GENERAL)
+            .find(|(known, _)| *known == name);
+        text.push_str(value.map_or(name, |(_, value)| value));
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// [`fill`] for a sentence: it begins with a capital, unless a fact that is written small, such as a host, begins it.
+pub fn sentence(template: &str, facts: Facts<'_>) -> String {
+    let text = fill(template, facts);
+    let begins_with_fact = facts
+        .iter()
+        .any(|(name, _)| template.starts_with(&format!("{{{name}}}")));
+    if begins_with_fact {
+        return text;
+    }
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn texts(entry: &Entry) -> Vec<&'static str> {
+        let mut all = vec![entry.title, entry.cause, entry.remedy];
+        all.extend(entry.likely_others);
+        all
+    }
+
+    #[test]
+    fn ids_are_unique_and_written_like_words() {
+        let mut seen = HashSet::new();
+        for entry in catalogue() {
+            assert!(seen.insert(entry.id), "{} is there twice", entry.id);
+            assert!(
+                entry
+                    .id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()),
+                "{}",
+                entry.id
+            );
+        }
+        assert!(seen.len() > 80);
+    }
+
+    #[test]
+    fn every_field_says_something() {
+        for entry in catalogue() {
+            assert!(!entry.action.is_empty(), "{}", entry.id);
+            for text in texts(entry) {
+                assert!(text.len() > 8, "{}: {text:?}", entry.id);
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_keep_the_rules() {
+        const BANNED: &[&str] = &[
+            "oops", "sorry", "please", "invalid", "illegal", "!", "  ", "\n",
+        ];
+        for entry in catalogue() {
+            assert!(
+                !entry.title.ends_with('.'),
+                "{}: a title is a clause",
+                entry.id
+            );
+            assert!(
+                !entry.title.contains('{'),
+                "{}: a title needs no facts",
+                entry.id
+            );
+            assert!(entry.title.starts_with(char::is_uppercase), "{}", entry.id);
+            for text in texts(entry) {
+                let lower = text.to_lowercase();
+                for word in BANNED {
+                    assert!(!lower.contains(word), "{}: {text:?} has {word:?}", entry.id);
+                }
+                assert!(text.len() <= 240, "{}: one line, not {text:?}", entry.id);
+            }
+            for text in &texts(entry)[1..] {
+                assert!(text.ends_with('.'), "{}: {text:?} is no sentence", entry.id);
+            }
+        }
+    }
+
+    /// "Connection failed" names nobody; a person wants to know who did what.
+    #[test]
+    fn every_cause_names_who_acted() {
+        const ACTORS: &[&str] = &[
+            "{host}",
+            "the server",
+            "postroom",
+            "this machine",
+            "the provider",
+            "the certificate",
+            "the network",
+            "the name",
+            "the administrator",
+            "the request",
+            "the caller",
+            "another",
+            "the message",
+            "the mailbox",
+            "the token",
+            "the webhook",
+            "the account",
+            "the folder",
+            "the receiver",
+            "the disk",
+        ];
+        for entry in catalogue() {
+            let lower = entry.cause.to_lowercase();
+            assert!(
+                ACTORS.iter().any(|actor| lower.contains(actor)),
+                "{}: {:?} names nobody",
+                entry.id,
+                entry.cause
+            );
+        }
+    }
+
+    #[test]
+    fn every_placeholder_has_general_words() {
+        for entry in catalogue() {
+            for text in texts(entry).into_iter().chain([entry.action]) {
+                for part in text.split('{').skip(1) {
+                    let name = part.split('}').next().unwrap_or_default();
+                    assert!(
+                        IN_GENERAL.iter().any(|(known, _)| *known == name),
+                        "{}: {{{name}}} is unknown",
+                        entry.id
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn facts_take_the_place_of_general_words() {
+        let template = "{host} says no to {user}.";
+        assert_eq!(sentence(template, &[]), "The server says no to this user.");
+        assert_eq!(
+            sentence(template, &[("host", "imap.example.com")]),
+            "imap.example.com says no to this user."
+        );
+        assert_eq!(fill("a {", &[]), "a ");
+    }
+
+    #[test]
+    fn a_fact_cannot_bring_in_a_placeholder() {
+        assert_eq!(fill("{host}", &[("host", "{user}")]), "{user}");
+    }
+}

@@ -1,0 +1,350 @@
+//! From what a server said or a socket did to one entry of the catalogue: the same for the report and the running engine.
+//!
+//! Pure: no I/O, no clock. [`Peer`] says who was talked to, the recognisers say what it means, [`Failure`] carries the result.
+//! Texts are matched in one table only (`texts.rs`); everything else goes by codes and types.
+
+mod imap;
+mod net;
+mod pause;
+mod pop3;
+mod smtp;
+mod texts;
+
+pub use imap::imap;
+pub(crate) use imap::{greeting_refused as imap_greeting_refused, no_mechanism};
+pub(crate) use net::day;
+pub use net::net;
+pub use pop3::pop3;
+pub use smtp::{smtp, smtp_data, smtp_recipient};
+
+use crate::problems::{self, Facts};
+use model::Timestamp;
+use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
+use model::problem::{Problem, Remedy, Retry};
+use model::report::StepCode;
+
+/// The server's words are shown up to this many characters.
+const SAID_CHARS: usize = 500;
+
+/// Why something with a mail server did not work. `Display` is plain English without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problem.means)]
+pub struct Failure {
+    /// What it is, and who acts now.
+    pub problem: Box<Problem>,
+    /// Where it showed: for sending too, this is the network step, not `smtp`.
+    pub step: StepCode,
+    /// Other causes, the likeliest first.
+    pub others: Vec<Remedy>,
+}
+
+impl Failure {
+    /// One occurrence of the catalogue's entry `id`.
+    pub fn new(id: &str, facts: Facts<'_>, server_said: Option<&str>) -> Self {
+        let entry = problems::entry(id);
+        Self {
+            problem: Box::new(entry.occurred(facts, server_said.and_then(presentable))),
+            step: entry.step.unwrap_or(StepCode::Capabilities),
+            others: entry.others(facts),
+        }
+    }
+
+    /// The same, seen in another step than the entry says.
+    #[must_use]
+    pub fn at(mut self, step: StepCode) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// The same with a better way out; the catalogue's own remedy becomes the first of the others.
+    #[must_use]
+    pub fn with_remedy(mut self, text: String, action: String) -> Self {
+        let old = std::mem::replace(
+            &mut self.problem.remedy,
+            Remedy {
+                text,
+                action: Some(action),
+                url: None,
+            },
+        );
+        self.others.insert(
+            0,
+            Remedy {
+                action: None,
+                ..old
+            },
+        );
+        self
+    }
+
+    /// The catalogue's id.
+    pub fn id(&self) -> &str {
+        &self.problem.id
+    }
+
+    /// The catalogue's short clause.
+    pub fn title(&self) -> &'static str {
+        problems::entry(&self.problem.id).title
+    }
+}
+
+/// What is spoken with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// Reading, RFC 9051.
+    Imap,
+    /// Fetching, RFC 1939.
+    Pop3,
+    /// Sending, RFC 6409.
+    Smtp,
+}
+
+impl Spoken {
+    /// The protocol's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+            Self::Smtp => "SMTP",
+        }
+    }
+
+    /// The usual ports with their security, best first (RFC 8314).
+    pub const fn ports(self) -> &'static [(u16, Security)] {
+        match self {
+            Self::Imap => &[(993, Security::Tls), (143, Security::Starttls)],
+            Self::Pop3 => &[(995, Security::Tls), (110, Security::Starttls)],
+            Self::Smtp => &[
+                (465, Security::Tls),
+                (587, Security::Starttls),
+                (25, Security::Starttls),
+            ],
+        }
+    }
+
+    const fn tls_port(self) -> u16 {
+        self.ports()[0].0
+    }
+}
+
+/// Whom we talk to, for the words of a failure. No secret is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// What is spoken.
+    pub spoken: Spoken,
+    /// The host as set.
+    pub host: &'a str,
+    /// The TCP port.
+    pub port: u16,
+    /// How the bytes are protected.
+    pub security: Security,
+    /// The name to sign in with.
+    pub username: &'a str,
+    /// What proves it.
+    pub auth: Auth,
+    /// The present moment, for pauses.
+    pub now: Timestamp,
+}
+
+impl<'a> Peer<'a> {
+    /// The receiving side.
+    pub fn incoming(settings: &'a Incoming, now: Timestamp) -> Self {
+        Self {
+            spoken: match settings.protocol {
+                Protocol::Imap => Spoken::Imap,
+                Protocol::Pop3 => Spoken::Pop3,
+            },
+            host: &settings.host,
+            port: settings.port,
+            security: settings.security,
+            username: &settings.username,
+            auth: settings.auth,
+            now,
+        }
+    }
+
+    /// The sending side.
+    pub fn outgoing(settings: &'a Outgoing, now: Timestamp) -> Self {
+        Self {
+            spoken: Spoken::Smtp,
+            host: &settings.host,
+            port: settings.port,
+            security: settings.security,
+            username: &settings.username,
+            auth: settings.auth,
+            now,
+        }
+    }
+
+    /// One occurrence of an entry with this server's facts, and `more` before them.
+    pub fn failure(&self, id: &str, more: Facts<'_>, server_said: Option<&str>) -> Failure {
+        let port = self.port.to_string();
+        let other_port = self.spoken.tls_port().to_string();
+        let mut facts: Vec<(&str, &str)> = more.to_vec();
+        facts.extend([
+            ("host", self.host),
+            ("port", port.as_str()),
+            ("wanted", self.spoken.name()),
+            ("other_port", other_port.as_str()),
+        ]);
+        if !self.username.is_empty() {
+            facts.push(("user", self.username));
+        }
+        let mut failure = Failure::new(id, &facts, server_said);
+        if failure.problem.retry == Retry::PauseUntil {
+            let pause = server_said
+                .and_then(pause::named)
+                .unwrap_or_else(|| pause::usual(id));
+            failure.problem.until = Some(self.now.plus_millis(pause));
+        }
+        failure
+    }
+
+    /// Something else answers on this port; its first line tells what.
+    fn wrong_protocol(&self, line: &str) -> Failure {
+        let first = line.trim_start();
+        // FTP greets with 220 as SMTP does, but says its name.
+        let spoken = if first.starts_with("+OK") || first.starts_with("-ERR") {
+            Some(Spoken::Pop3)
+        } else if first.starts_with("* ") {
+            Some(Spoken::Imap)
+        } else if (first.starts_with("220") || first.starts_with("554") || first.starts_with("421"))
+            && !first.to_ascii_uppercase().contains("FTP")
+        {
+            Some(Spoken::Smtp)
+        } else {
+            None
+        };
+        let named = match spoken {
+            Some(spoken) => spoken.name(),
+            None if first.starts_with("HTTP/") || first.starts_with('<') => "HTTP (a web server)",
+            None if first.starts_with("SSH-") => "SSH (remote sign-in)",
+            None if first.to_ascii_uppercase().contains("FTP") => "FTP (file transfer)",
+            None => "something that is no mail protocol",
+        };
+        self.failure("wrong_protocol", &[("spoken", named)], Some(line))
+    }
+
+    fn timed_out(&self, what: &str) -> Failure {
+        self.failure("timed_out", &[("what", what)], None)
+    }
+
+    fn closed(&self, what: &str) -> Failure {
+        self.failure("server_closed", &[("what", what)], None)
+    }
+
+    /// The server refused the sign-in: texts first, because codes are the same for many causes.
+    fn sign_in_refused(
+        &self,
+        by_code: &'static str,
+        text: &str,
+        oauth_error: Option<&str>,
+    ) -> Failure {
+        let said = match oauth_error {
+            Some(json) => format!("{text} ({})", readable_oauth_error(json)),
+            None => text.to_owned(),
+        };
+        let id = match texts::sign_in(text) {
+            // A text about passwords says nothing about a token.
+            Some("password_refused" | "app_password_required" | "sign_in_refused_unclear")
+            | None
+                if self.auth == Auth::Oauth2 && by_code == "password_refused" =>
+            {
+                "oauth_token_refused"
+            }
+            Some(id) => id,
+            None => by_code,
+        };
+        self.failure(id, &[], Some(&said)).at(StepCode::Login)
+    }
+}
+
+/// The JSON of RFC 7628 section 3.2.2 in words: "status 401, scope https://mail.google.com/".
+fn readable_oauth_error(json: &str) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(json) else {
+        return json.chars().take(SAID_CHARS).collect();
+    };
+    let words: Vec<String> = fields
+        .iter()
+        .filter_map(|(name, value)| match value {
+            serde_json::Value::String(text) => Some(format!("{name} {text}")),
+            serde_json::Value::Number(number) => Some(format!("{name} {number}")),
+            _ => None,
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// The server's words, bounded and without control characters; nothing if nothing is left.
+pub(crate) fn presentable(text: &str) -> Option<String> {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SAID_CHARS)
+        .collect();
+    let clean = clean.trim();
+    (!clean.is_empty()).then(|| clean.to_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    pub(crate) fn peer(spoken: Spoken, auth: Auth) -> Peer<'static> {
+        Peer {
+            spoken,
+            host: "mail.example.com",
+            port: spoken.tls_port(),
+            security: Security::Tls,
+            username: "ann@example.com",
+            auth,
+            now: NOW,
+        }
+    }
+
+    #[test]
+    fn the_first_line_names_the_protocol() {
+        let imap = peer(Spoken::Imap, Auth::Password);
+        for (line, wanted) in [
+            ("+OK Dovecot ready.", "POP3"),
+            ("220 mx.example.com ESMTP Postfix", "SMTP"),
+            ("220 (vsFTPd 3.0.5)", "FTP"),
+            ("HTTP/1.1 400 Bad Request", "HTTP"),
+            ("SSH-2.0-OpenSSH_9.9", "SSH"),
+            ("\u{fffd}\u{fffd}", "no mail protocol"),
+        ] {
+            let failure = imap.wrong_protocol(line);
+            assert_eq!(failure.id(), "wrong_protocol");
+            assert!(failure.problem.means.contains(wanted), "{line}: {failure}");
+            assert_eq!(
+                failure.problem.remedy.action.as_deref(),
+                Some("use:993:tls")
+            );
+        }
+    }
+
+    #[test]
+    fn an_oauth_error_is_decoded_for_people() {
+        let json = r#"{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}"#;
+        let failure = peer(Spoken::Imap, Auth::Oauth2).sign_in_refused(
+            "password_refused",
+            "SASL authentication failed",
+            Some(json),
+        );
+        assert_eq!(failure.id(), "oauth_token_refused");
+        let said = failure.problem.server_said.unwrap();
+        assert!(
+            said.contains("status 400") && said.contains("scope https://mail.google.com/"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_a_server_says_is_bounded_and_harmless() {
+        assert_eq!(presentable("\x1b[31m\r\n"), Some("[31m".to_owned()));
+        assert_eq!(presentable(" \r\n "), None);
+        assert_eq!(presentable(&"x".repeat(10_000)).unwrap().len(), SAID_CHARS);
+    }
+}

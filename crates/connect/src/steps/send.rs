@@ -1,0 +1,344 @@
+//! Step 10: a small message to a named address, and the wait for it. It leaves no trace: the message is removed again, and
+//! nothing else is touched.
+
+use super::folders;
+use crate::open::{Conversation, ImapTalk, Opening};
+use crate::recognise::{self, Failure, Peer};
+use crate::report::{Good, remedy};
+use imap_client::{MailboxName, Mode, StoreMode, UidSet};
+use model::folder::Role;
+use model::report::StepCode;
+use model::{Timestamp, fresh_id};
+use smtp_client::{DataResult, Envelope};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long the message may take to come back.
+const ARRIVAL: Duration = Duration::from_secs(30);
+/// Time kept at the end to clean up and to finish the report.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+/// Pause between two looks; the first looks come fast, for servers that deliver at once.
+const LOOKS: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+];
+
+/// The message that is sent.
+pub(crate) struct TestMessage {
+    from: String,
+    to: String,
+    /// With angle brackets.
+    message_id: String,
+    raw: String,
+}
+
+impl TestMessage {
+    pub(crate) fn new(from: &str, to: &str, host: &str, now: Timestamp) -> Self {
+        let id = fresh_id("test", now);
+        let message_id = format!("<{id}@{host}>");
+        let date = date(now);
+        let raw = format!(
+            "From: <{from}>\r\nTo: <{to}>\r\nSubject: Postroom connection test\r\nDate: {date}\r\nMessage-ID: {message_id}\r\n\
+             X-Postroom-Test: {id}\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\r\n\
+             Postroom sent this message to test a mailbox and removes it when it finds it.\r\nIt can be deleted.\r\n"
+        );
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            message_id,
+            raw,
+        }
+    }
+
+    /// Whether it goes to the mailbox that is read here, `+detail` left aside.
+    fn comes_back(&self) -> bool {
+        let plain = |address: &str| {
+            let lower = address.to_lowercase();
+            match lower.split_once('@') {
+                Some((local, domain)) => {
+                    format!("{}@{domain}", local.split('+').next().unwrap_or(local))
+                }
+                None => lower,
+            }
+        };
+        plain(&self.from) == plain(&self.to)
+    }
+}
+
+pub(crate) async fn run(
+    opening: &mut Opening<'_>,
+    reading: Option<&mut Opening<'_>>,
+    message: &TestMessage,
+    until: Instant,
+) -> Result<Good, Failure> {
+    let peer = opening.peer;
+    let began = Instant::now();
+    if let Some(warning) = hand_over(opening, message, &peer).await? {
+        return Ok(warning);
+    }
+    let sent = format!("sent a test message to {}", message.to);
+    let talk = match reading.map(|reading| &mut reading.conversation) {
+        Some(Some(Conversation::Imap(talk))) if message.comes_back() => talk,
+        Some(Some(_)) if message.comes_back() => {
+            return Ok(Good::did(format!(
+                "{sent}; {} took it, and POP3 shows new mail only to the next session",
+                peer.host
+            )));
+        }
+        _ => return Ok(Good::did(format!("{sent}; {} took it", peer.host))),
+    };
+    let until = (began + ARRIVAL).min(until - AFTERWARDS);
+    match wait_for(talk, message, until, &peer).await {
+        Ok(Some(arrival)) => {
+            let ms = began.elapsed().as_millis();
+            let filed = remove(talk, &arrival, message).await;
+            let copy = if filed {
+                "; the server filed a copy in Sent"
+            } else {
+                ""
+            };
+            let good = Good::did(format!("{sent}; it came back in {ms} ms{copy}"));
+            Ok(if arrival.junk {
+                let act = remedy(
+                    "Mark such a message as no spam in another mail program.",
+                    "none",
+                );
+                good.but(
+                    "The test message arrived in the folder for spam.",
+                    Some(act),
+                )
+            } else {
+                good
+            })
+        }
+        Ok(None) => {
+            let failure = peer.failure("test_not_arrived", &[], None);
+            Ok(Good::did(sent).but_failure(failure))
+        }
+        // Sending worked; that receiving broke meanwhile is another matter.
+        Err(failure) => Ok(Good::did(sent).but_failure(failure)),
+    }
+}
+
+/// Gives the message to the server. A refused recipient says nothing against the settings, so it is a warning.
+async fn hand_over(
+    opening: &mut Opening<'_>,
+    message: &TestMessage,
+    peer: &Peer<'_>,
+) -> Result<Option<Good>, Failure> {
+    let Some(Conversation::Smtp(session)) = &mut opening.conversation else {
+        return Err(peer.failure("internal_error", &[], None));
+    };
+    let envelope = Envelope {
+        from: message.from.clone(),
+        to: vec![message.to.clone()],
+        size: message.raw.len() as u64,
+        ..Envelope::default()
+    };
+    let outcome = session.send(&envelope, message.raw.as_bytes()).await;
+    let outcome = outcome.map_err(|error| {
+        let failure = recognise::smtp(&error, peer).at(StepCode::Send);
+        with_facts(failure, message, peer)
+    })?;
+    let refused = outcome
+        .recipients
+        .iter()
+        .find(|recipient| !recipient.accepted);
+    let offered = || Good::did(format!("offered a test message for {}", message.to));
+    if let Some(refused) = refused {
+        let failure = recognise::smtp_recipient(&refused.address, &refused.reply, peer);
+        return match failure.id() {
+            "smtp_recipient_refused" | "smtp_recipient_deferred" | "smtp_greylisted" => {
+                Ok(Some(offered().but_failure(failure)))
+            }
+            _ => Err(with_facts(failure, message, peer)),
+        };
+    }
+    match outcome.data {
+        DataResult::Accepted(_) => Ok(None),
+        DataResult::Refused(reply) => Err(recognise::smtp_data(&reply, peer)),
+        DataResult::Unknown { what } => Ok(Some(
+            offered().but_failure(
+                peer.failure("smtp_unclear", &[], Some(&what))
+                    .at(StepCode::Send),
+            ),
+        )),
+        DataResult::NotSent => Err(peer.failure("internal_error", &[], None)),
+    }
+}
+
+/// Names the addresses in what is about the sender.
+fn with_facts(failure: Failure, message: &TestMessage, peer: &Peer<'_>) -> Failure {
+    let said = failure.problem.server_said.clone();
+    match failure.id() {
+        "smtp_sender_refused" => peer.failure(
+            "smtp_sender_refused",
+            &[("address", &message.from)],
+            said.as_deref(),
+        ),
+        "smtp_relay_refused" => peer.failure(
+            "smtp_relay_refused",
+            &[("address", &message.to)],
+            said.as_deref(),
+        ),
+        _ => failure,
+    }
+    .at(StepCode::Send)
+}
+
+/// Where the message was found.
+struct Arrival {
+    folder: MailboxName,
+    uids: UidSet,
+    junk: bool,
+    sent: Option<MailboxName>,
+}
+
+/// Looks into INBOX until the message is there, and now and then into the folder for spam.
+async fn wait_for(
+    talk: &mut ImapTalk,
+    message: &TestMessage,
+    until: Instant,
+    peer: &Peer<'_>,
+) -> Result<Option<Arrival>, Failure> {
+    let listing = folders::list(talk, peer).await?;
+    let named = |role| listing.with_role(role).map(|folder| folder.name.clone());
+    let (junk, sent) = (named(Role::Junk), named(Role::Sent));
+    let inbox = MailboxName::inbox();
+    let broken = |error| recognise::imap(&error, peer);
+    let mut look = 0;
+    loop {
+        let last = Instant::now() >= until;
+        let uids = find(talk, &inbox, message).await.map_err(broken)?;
+        if !uids.is_empty() {
+            return Ok(Some(Arrival {
+                folder: inbox,
+                uids,
+                junk: false,
+                sent,
+            }));
+        }
+        if let Some(junk) = junk.as_ref().filter(|_| last || look % 4 == 3) {
+            let uids = find(talk, junk, message).await.map_err(broken)?;
+            if !uids.is_empty() {
+                return Ok(Some(Arrival {
+                    folder: junk.clone(),
+                    uids,
+                    junk: true,
+                    sent,
+                }));
+            }
+        }
+        if last {
+            return Ok(None);
+        }
+        sleep(LOOKS[look.min(LOOKS.len() - 1)]).await;
+        look += 1;
+    }
+}
+
+/// EXAMINE each time: it is what makes every server look again.
+async fn find(
+    talk: &mut ImapTalk,
+    folder: &MailboxName,
+    message: &TestMessage,
+) -> Result<UidSet, imap_client::ImapError> {
+    talk.session.select(folder, Mode::Examine, None).await?;
+    search(talk, message).await
+}
+
+async fn search(
+    talk: &mut ImapTalk,
+    message: &TestMessage,
+) -> Result<UidSet, imap_client::ImapError> {
+    match imap_client::quoted(&message.message_id) {
+        Some(id) => {
+            talk.session
+                .uid_search(&format!("HEADER Message-ID {id}"))
+                .await
+        }
+        None => Ok(UidSet::new()),
+    }
+}
+
+/// Removes the test message where it arrived and where the server filed a copy; true when there was such a copy. Only with
+/// UIDPLUS, which removes these UIDs and no others; whatever fails here leaves a small message behind and no more.
+async fn remove(talk: &mut ImapTalk, arrival: &Arrival, message: &TestMessage) -> bool {
+    let can_remove = talk.session.supports("UIDPLUS");
+    let mut filed = false;
+    if let Some(sent) = arrival
+        .sent
+        .as_ref()
+        .filter(|sent| **sent != arrival.folder)
+    {
+        let copies = find(talk, sent, message).await.unwrap_or_default();
+        filed = !copies.is_empty();
+        if filed && can_remove {
+            let _ = remove_from(talk, sent, &copies).await;
+        }
+    }
+    if can_remove {
+        let _ = remove_from(talk, &arrival.folder, &arrival.uids).await;
+    }
+    filed
+}
+
+async fn remove_from(
+    talk: &mut ImapTalk,
+    folder: &MailboxName,
+    uids: &UidSet,
+) -> Result<(), imap_client::ImapError> {
+    talk.session.select(folder, Mode::ReadWrite, None).await?;
+    talk.session
+        .uid_store(uids, StoreMode::Add, &["\\Deleted"], None)
+        .await?;
+    talk.session.uid_expunge(uids).await
+}
+
+/// The Date header (RFC 5322 section 3.3), in UTC.
+fn date(now: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    // 1970-01-01 was a Thursday.
+    let weekday =
+        DAYS[usize::try_from(now.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or_default()];
+    let text = now.to_string();
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or("00");
+    let month = part(5, 7).parse::<usize>().unwrap_or(1).clamp(1, 12);
+    format!(
+        "{weekday}, {} {} {} {} +0000",
+        part(8, 10),
+        MONTHS[month - 1],
+        part(0, 4),
+        part(11, 19)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_that_of_rfc_5322() {
+        let at = Timestamp::parse("2026-11-21T02:47:07Z").unwrap();
+        assert_eq!(date(at), "Sat, 21 Nov 2026 02:47:07 +0000");
+    }
+
+    #[test]
+    fn only_mail_to_the_same_mailbox_is_waited_for() {
+        let message =
+            |to: &str| TestMessage::new("Ann@example.com", to, "host.example", Timestamp(0));
+        assert!(message("ann+test@EXAMPLE.com").comes_back());
+        assert!(!message("bob@example.com").comes_back());
+        assert!(
+            message("ann@example.com")
+                .raw
+                .contains("X-Postroom-Test: test_")
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! Step 3: encryption, and whose certificate it is.
+
+use super::count;
+use crate::open::Opening;
+use crate::recognise::{Failure, day};
+use crate::report::{Good, remedy};
+use mail_net::TlsInfo;
+use model::Timestamp;
+use model::mailbox::Security;
+
+/// Fewer days of validity than this are worth a warning.
+const WARN_DAYS: i64 = 14;
+const DAY: i64 = 24 * 3600;
+
+pub(crate) async fn run(opening: &mut Opening<'_>, now: Timestamp) -> Result<Good, Failure> {
+    opening.secure().await?;
+    if opening.peer.security == Security::None {
+        let (port, _) = opening.peer.spoken.ports()[0];
+        return Ok(Good::did("went on without encryption, as set").but(
+            "Everything, the password included, can be read and changed on the way.",
+            Some(remedy(
+                format!("Use TLS on port {port}."),
+                format!("use:{port}:tls"),
+            )),
+        ));
+    }
+    match opening.tls_info() {
+        Some(info) => Ok(words(info, opening.is_pinned(), now)),
+        // `secure` has promised it; without it nothing more is said.
+        None => Err(opening.peer.failure("tls_failed", &[], None)),
+    }
+}
+
+fn words(info: &TlsInfo, pinned: bool, now: Timestamp) -> Good {
+    let certificate = &info.certificate;
+    let version = info.version.replace("TLSv", "TLS ");
+    let days = (certificate.not_after - now.seconds()).div_euclid(DAY);
+    let good = |validity: String| {
+        let whose = if pinned {
+            "the certificate is the pinned one"
+        } else {
+            "the certificate fits"
+        };
+        Good::did(format!("{version}; {whose}; {validity}"))
+    };
+    let contact = || {
+        Some(remedy(
+            "The administrator of the mail server has to renew it.",
+            "contact_provider",
+        ))
+    };
+    if days < 0 {
+        // Only a pinned certificate comes this far.
+        let until = day(certificate.not_after);
+        return good(format!("expired on {until}")).but(
+            format!("The pinned certificate was valid until {until}."),
+            None,
+        );
+    }
+    let left = match u64::try_from(days) {
+        Ok(0) => "less than a day".to_owned(),
+        days => count(days.unwrap_or_default(), "more day", "more days"),
+    };
+    if days < WARN_DAYS && !pinned {
+        return good(format!("valid {left}")).but(
+            format!(
+                "The certificate expires on {}: valid {left}.",
+                day(certificate.not_after)
+            ),
+            contact(),
+        );
+    }
+    good(format!("valid {left}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mail_net::CertificateInfo;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn found(days: i64, pinned: bool) -> Good {
+        let info = TlsInfo {
+            version: "TLSv1.3".to_owned(),
+            cipher: "x".to_owned(),
+            certificate: CertificateInfo {
+                subject: String::new(),
+                issuer: String::new(),
+                names: Vec::new(),
+                not_before: 0,
+                not_after: NOW.seconds() + days * DAY + 60,
+                sha256: String::new(),
+                self_signed: false,
+            },
+        };
+        words(&info, pinned, NOW)
+    }
+
+    #[test]
+    fn days_left_are_told_and_few_are_a_warning() {
+        assert_eq!(
+            found(61, false).did,
+            "TLS 1.3; the certificate fits; valid 61 more days"
+        );
+        assert!(!found(61, false).warning && !found(14, false).warning && found(13, false).warning);
+        assert!(found(0, false).did.ends_with("less than a day"));
+        assert!(found(-10, true).warning && found(-10, true).did.contains("expired on"));
+        assert!(!found(3, true).warning);
+    }
+}
