@@ -29,6 +29,7 @@ pub struct Machine {
     /// Its group.
     pub mail_gid: u32,
     next_port: AtomicU16,
+    _watch_limit: Option<WatchLimit>,
 }
 
 impl Machine {
@@ -45,15 +46,17 @@ impl Machine {
                 .and_then(|v| v.parse().ok())
                 .filter(|id| *id != 0)
         };
-        if many_connections {
-            raise_watch_limit()?;
-        }
         let seed = std::process::id().wrapping_mul(7919) % u32::from(PORTS);
         Ok(Self {
             dir: dir.to_owned(),
             mail_uid: from_sudo("SUDO_UID").unwrap_or(MAIL_UID),
             mail_gid: from_sudo("SUDO_GID").unwrap_or(MAIL_UID),
             next_port: AtomicU16::new(u16::try_from(seed)?),
+            _watch_limit: if many_connections {
+                Some(WatchLimit::raise()?)
+            } else {
+                None
+            },
         })
     }
 
@@ -114,12 +117,24 @@ pub fn user(name: &str) -> Result<(u32, u32)> {
     Err(format!("the machine has no user {name}: run scripts/install-test-deps").into())
 }
 
-/// A thousand idling connections need a thousand inotify instances of one user; the kernel's default is 128, after
-/// which Dovecot falls back to looking every 30 seconds.
-fn raise_watch_limit() -> Result<()> {
-    let limit = "/proc/sys/fs/inotify/max_user_instances";
-    if fs::read_to_string(limit)?.trim().parse::<u32>()? < 8_192 {
-        fs::write(limit, "8192")?;
+/// The kernel's limit on inotify instances of one user, raised for a run and put back when dropped.
+///
+/// A thousand idling connections need a thousand of them; the usual limit is 128, after which Dovecot falls back to
+/// looking every 30 seconds.
+struct WatchLimit(Vec<u8>);
+
+const WATCH_LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
+
+impl WatchLimit {
+    fn raise() -> Result<Self> {
+        let before = fs::read(WATCH_LIMIT)?;
+        fs::write(WATCH_LIMIT, "8192")?;
+        Ok(Self(before))
     }
-    Ok(())
+}
+
+impl Drop for WatchLimit {
+    fn drop(&mut self) {
+        let _ = fs::write(WATCH_LIMIT, &self.0);
+    }
 }

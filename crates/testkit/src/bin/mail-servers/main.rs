@@ -147,7 +147,8 @@ fn serve(arguments: &Arguments, dir: &Path, children: &mut Vec<Server>) -> Resul
         // The handlers stand before the first child does.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let servers = start_servers(arguments, dir, children)?;
+        let machine = Machine::prepare(dir, arguments.many_connections)?;
+        let servers = start_servers(&machine, dir, children)?;
         write_endpoints(dir, &servers)?;
         if arguments.dir.is_none() {
             println!("{}", dir.join(ENDPOINTS_FILE).display());
@@ -169,13 +170,12 @@ pub(crate) struct Server {
     stop_signal: &'static str,
 }
 
-fn start_servers(arguments: &Arguments, dir: &Path, children: &mut Vec<Server>) -> Result<Servers> {
-    let machine = Machine::prepare(dir, arguments.many_connections)?;
+fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> Result<Servers> {
     let certificates = certificates::make(dir)?;
 
-    let (dovecot, mail) = dovecot::start(&machine, &certificates)?;
+    let (dovecot, mail) = dovecot::start(machine, &certificates)?;
     children.push(dovecot);
-    let (postfix, submission) = postfix::start(&machine, &certificates, &mail)?;
+    let (postfix, submission) = postfix::start(machine, &certificates, &mail)?;
     children.push(postfix);
 
     for port in [
@@ -190,11 +190,11 @@ fn start_servers(arguments: &Arguments, dir: &Path, children: &mut Vec<Server>) 
 
     // The slow starters last: they take two processors for two seconds, and few tests need them at once.
     let postgres_port = machine.port()?;
-    children.push(postgres::start(&machine, postgres_port)?);
+    children.push(postgres::start(machine, postgres_port)?);
     let s3_port = match s3::program()? {
         Some(program) => {
             let port = machine.port()?;
-            children.push(s3::start(&machine, &program, port)?);
+            children.push(s3::start(machine, &program, port)?);
             Some(port)
         }
         None => None,
@@ -207,11 +207,11 @@ fn start_servers(arguments: &Arguments, dir: &Path, children: &mut Vec<Server>) 
         ca_pem_path: certificates.ca,
         imap_port: mail.imap,
         imaps_port: mail.imaps,
-        imaps_wrong_name_port: forward::start(&machine, dovecot::WRONG_NAME, mail.imaps)?,
-        imaps_expired_port: forward::start(&machine, dovecot::EXPIRED, mail.imaps)?,
-        imaps_untrusted_port: forward::start(&machine, dovecot::UNTRUSTED, mail.imaps)?,
-        imap_tls_required_port: forward::start(&machine, dovecot::TLS_REQUIRED, mail.imap)?,
-        basic_imap_port: forward::start(&machine, dovecot::BASIC, mail.imap)?,
+        imaps_wrong_name_port: forward::start(machine, dovecot::WRONG_NAME, mail.imaps)?,
+        imaps_expired_port: forward::start(machine, dovecot::EXPIRED, mail.imaps)?,
+        imaps_untrusted_port: forward::start(machine, dovecot::UNTRUSTED, mail.imaps)?,
+        imap_tls_required_port: forward::start(machine, dovecot::TLS_REQUIRED, mail.imap)?,
+        basic_imap_port: forward::start(machine, dovecot::BASIC, mail.imap)?,
         pop3_port: mail.pop3,
         pop3s_port: mail.pop3s,
         lmtp_port: mail.lmtp,
