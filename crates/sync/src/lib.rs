@@ -1,1 +1,92 @@
-//! See ARCHITECTURE.md.
+//! Keeps our copy of each mailbox in step with its server.
+//!
+//! One task for each mailbox compares what we know with what the server has, takes the next step and
+//! commits it. IDLE, NOTIFY and the API only make it look sooner: after a restart, a lost connection
+//! or a missed signal the same code runs. What decides is pure ([`list::plan`], [`folder::plan`]);
+//! what acts is a plain loop.
+//!
+//! - [`roster`]: leases become tasks, and tasks end with their leases
+//! - [`mailbox`]: one mailbox's life: connect, rounds, wait, back off, be held
+//! - [`folder`]: one folder: look, fetch, parse, ingest
+//! - [`list`]: the list of folders
+//! - [`owed`]: what the application asked us to change on the server
+
+mod alive;
+mod backoff;
+pub mod error;
+pub mod folder;
+pub mod list;
+pub mod mailbox;
+pub mod owed;
+pub mod roster;
+mod threading;
+
+use connect::Engine;
+use mail_net::Net;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// MiB of raw messages that may be parsed at the same time, over all mailboxes.
+const PARSE_MIB: usize = 160;
+/// Batches of filling the past that may be under way at once, over all mailboxes: new mail needs no permit.
+const FILLING: usize = 4;
+/// Connections that may be opened at the same time: no storm of sign-ins after a restart.
+const CONNECTING: usize = 16;
+
+/// How often and how long.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// A waiting connection proves that it lives at least this often.
+    pub proof: std::time::Duration,
+    /// Folders that the server does not report by itself are looked at this often.
+    pub poll: std::time::Duration,
+    /// First pause after a failure; it doubles up to `backoff_max`.
+    pub backoff: std::time::Duration,
+    /// Longest pause after failures.
+    pub backoff_max: std::time::Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            proof: std::time::Duration::from_secs(55),
+            poll: std::time::Duration::from_secs(60),
+            backoff: std::time::Duration::from_secs(2),
+            backoff_max: std::time::Duration::from_secs(300),
+        }
+    }
+}
+
+/// What every mailbox task needs.
+#[derive(Clone)]
+pub struct Context {
+    /// The store.
+    pub store: Store,
+    /// The network.
+    pub net: Net,
+    /// Makes connection reports for mailboxes that break.
+    pub engine: Engine,
+    /// How often and how long.
+    pub timing: Timing,
+    alive: alive::Alive,
+    parsing: Arc<Semaphore>,
+    filling: Arc<Semaphore>,
+    connecting: Arc<Semaphore>,
+}
+
+impl Context {
+    /// Puts together what the tasks share.
+    pub fn new(store: Store, net: Net, engine: Engine, timing: Timing) -> Self {
+        Self {
+            store,
+            net,
+            engine,
+            timing,
+            alive: alive::Alive::default(),
+            parsing: Arc::new(Semaphore::new(PARSE_MIB)),
+            filling: Arc::new(Semaphore::new(FILLING)),
+            connecting: Arc::new(Semaphore::new(CONNECTING)),
+        }
+    }
+}

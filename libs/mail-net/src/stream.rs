@@ -62,8 +62,8 @@ enum Carrier {
 const READ_AHEAD: usize = 64 << 10;
 
 /// Bytes both ways.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Duplex for T {}
 
 impl Stream {
     pub(crate) fn from_tcp(tcp: TcpStream) -> io::Result<Stream> {
@@ -74,7 +74,7 @@ impl Stream {
     }
 
     /// Wraps any two-way byte stream, for tests and for connections made elsewhere. It passed no policy.
-    pub fn from_io(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Stream {
+    pub fn from_io(io: impl AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static) -> Stream {
         Stream {
             inner: Inner::Plain(Transport::new(Carrier::Other(Box::new(io)))),
             peer: None,

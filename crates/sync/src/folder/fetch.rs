@@ -1,0 +1,355 @@
+//! Fetches whole messages in batches: the network reads the next batch while the last one is parsed
+//! and committed. A batch counts only when the server has said OK; of one that was cut, the messages
+//! that came whole are kept all the same, and nothing else.
+
+use super::parse::{self, Fetched, Owner};
+use crate::Context;
+use crate::error::{Result, SyncError};
+use crate::mailbox::isolation::Isolation;
+use connect::problems;
+use imap_client::{BodyEvent, Completion, MessageMeta, Session, UidSet};
+use model::Timestamp;
+use model::event::Origin;
+use model::message::Flags;
+use std::collections::VecDeque;
+use store::StoreError;
+use store::blobs::{Batch as BlobBatch, Stored};
+use store::failures::NewFailure;
+use store::folders::Cursor;
+use store::ingest::{self, Outcome};
+use store::leases::Lease;
+use tokio::sync::mpsc;
+
+/// What is fetched, and into which folder it goes.
+pub struct Job<'a> {
+    /// What all tasks share.
+    pub context: &'a Context,
+    /// The right to write.
+    pub lease: &'a Lease,
+    /// Our folder.
+    pub folder_id: &'a str,
+    /// UIDVALIDITY of the folder that is selected.
+    pub uid_validity: i64,
+    /// Whose mail it is.
+    pub owner: Owner,
+    /// How we came to know.
+    pub origin: Origin,
+}
+
+/// How the cursors move with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// New mail: the upper cursor goes behind the batch.
+    Up,
+    /// The past: the lower cursor goes to the batch's beginning.
+    Down,
+    /// Messages tried again: no cursor moves.
+    Stay,
+}
+
+/// A batch on its way from the network to the store.
+struct Ready {
+    blobs: BlobBatch,
+    fetched: Vec<Fetched>,
+    failures: Vec<NewFailure>,
+    gone: Vec<i64>,
+    cursor: Cursor,
+}
+
+/// Fetches and stores `batches` in order, until all are done or `stop` says so between two of them.
+///
+/// # Errors
+/// The connection or the store failed; what was committed stays.
+pub async fn run(
+    session: &mut Session,
+    job: &Job<'_>,
+    batches: Vec<UidSet>,
+    direction: Direction,
+    isolation: &mut Isolation,
+    stop: impl FnMut(&mut Session) -> bool,
+) -> Result<Outcome> {
+    // One batch waits while another is committed: bounded, and enough to keep both sides busy.
+    let (sender, receiver) = mpsc::channel(1);
+    let (network, stored) = tokio::join!(
+        fetch_all(session, job, batches, direction, isolation, stop, sender),
+        ingest_all(job, receiver)
+    );
+    let outcome = stored?;
+    network?;
+    Ok(outcome)
+}
+
+async fn fetch_all(
+    session: &mut Session,
+    job: &Job<'_>,
+    batches: Vec<UidSet>,
+    direction: Direction,
+    isolation: &mut Isolation,
+    mut stop: impl FnMut(&mut Session) -> bool,
+    sender: mpsc::Sender<Ready>,
+) -> Result<()> {
+    let mut queue: VecDeque<UidSet> = batches.into();
+    while let Some(batch) = queue.pop_front() {
+        let limit = isolation.batch_limit(job.folder_id);
+        if batch.len() > limit {
+            let mut parts = split(&batch, limit, direction);
+            while let Some(part) = parts.pop() {
+                queue.push_front(part);
+            }
+            continue;
+        }
+        let mut ready = Ready {
+            blobs: job.context.store.blobs.batch()?,
+            fetched: Vec::with_capacity(batch.len() as usize),
+            failures: isolation.take_given_up(job.folder_id, &batch),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+        };
+        let mut wanted = batch.clone();
+        for failure in &ready.failures {
+            wanted.remove(failure.uid as u64);
+        }
+        let refused = match fetch_one(session, &wanted, &mut ready).await {
+            Ok(refused) => refused,
+            Err(Cut { error, in_body }) => {
+                isolation.strike(job.folder_id, &wanted, in_body, &error);
+                // What came whole is kept; the cursor stays, so that the rest is asked for again.
+                let _ = sender.send(ready).await;
+                return Err(error);
+            }
+        };
+        match refused {
+            Some(refused) if wanted.len() > 1 => {
+                // The set is refused because of one of its messages: halve until it stands alone.
+                let half = wanted.len().div_ceil(2);
+                let mut parts = split(&wanted, half, direction);
+                while let Some(part) = parts.pop() {
+                    queue.push_front(part);
+                }
+                tracing::debug!(
+                    folder = job.folder_id,
+                    refused,
+                    "a batch was refused; halving it"
+                );
+            }
+            Some(refused) => {
+                if let Some(uid) = wanted.first() {
+                    ready
+                        .failures
+                        .push(failure(uid, "message_unreadable", refused));
+                }
+            }
+            None => isolation.passed(job.folder_id),
+        }
+        move_cursor(&mut ready, &batch, direction);
+        if sender.send(ready).await.is_err() {
+            // The store has failed; its error is the one that counts.
+            return Ok(());
+        }
+        if stop(session) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn move_cursor(ready: &mut Ready, batch: &UidSet, direction: Direction) {
+    match (direction, batch.first(), batch.last()) {
+        (Direction::Up, _, Some(last)) => ready.cursor.high_uid = Some(last as i64 + 1),
+        (Direction::Down, Some(first), _) => ready.cursor.low_uid = Some(first as i64),
+        _ => {}
+    }
+}
+
+/// Parts of at most `size` messages, in the order of travel.
+fn split(set: &UidSet, size: u64, direction: Direction) -> Vec<UidSet> {
+    let mut parts = super::plan::newest_first(set, size.max(1) as usize);
+    if direction == Direction::Up {
+        parts.reverse();
+    }
+    parts
+}
+
+/// A connection that broke, and the message that was on the wire, if we know.
+struct Cut {
+    error: SyncError,
+    in_body: Option<u64>,
+}
+
+/// Fetches one set. Returns the server's words when it refused.
+async fn fetch_one(
+    session: &mut Session,
+    wanted: &UidSet,
+    ready: &mut Ready,
+) -> Result<Option<String>, Cut> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let mut in_body = None;
+    let outcome = read_bodies(session, wanted, ready, &mut in_body).await;
+    let (refused, doubtful) = outcome.map_err(|error| Cut { error, in_body })?;
+    let came: UidSet = ready
+        .fetched
+        .iter()
+        .fold(UidSet::new(), |mut set, message| {
+            set.insert(message.uid as u64);
+            set
+        });
+    let missing = wanted.difference(&came);
+    if refused.is_none() && !(missing.is_empty() && doubtful.is_empty()) {
+        let mut asked = missing.clone();
+        asked.extend(&doubtful);
+        let there = session
+            .uid_search(&format!("UID {asked}"))
+            .await
+            .map_err(|error| Cut {
+                error: error.into(),
+                in_body: None,
+            })?;
+        judge(ready, &missing, &doubtful, &there);
+    }
+    Ok(refused)
+}
+
+/// A message that did not come, or came with another size than announced, was perhaps expunged
+/// meanwhile: what the server no longer lists leaves no trace. (One server invents a message then.)
+fn judge(ready: &mut Ready, missing: &UidSet, doubtful: &UidSet, there: &UidSet) {
+    for uid in missing.iter() {
+        if there.contains(uid) {
+            let text = "the server lists the message, but sent no body for it".to_owned();
+            ready
+                .failures
+                .push(failure(uid, "message_unreadable", text));
+        } else {
+            ready.gone.push(uid as i64);
+        }
+    }
+    ready.fetched.retain(|message| {
+        let uid = message.uid as u64;
+        let invented = doubtful.contains(uid) && !there.contains(uid);
+        if invented {
+            ready.gone.push(message.uid);
+        }
+        !invented
+    });
+}
+
+async fn read_bodies(
+    session: &mut Session,
+    wanted: &UidSet,
+    ready: &mut Ready,
+    in_body: &mut Option<u64>,
+) -> Result<(Option<String>, UidSet)> {
+    let mut doubtful = UidSet::new();
+    let mut stored: Option<Stored> = None;
+    let only = (wanted.len() == 1).then(|| wanted.first()).flatten();
+    session.start_fetch_bodies(wanted).await?;
+    loop {
+        match session.next_body_event().await? {
+            BodyEvent::Begin { uid, .. } => {
+                *in_body = uid.or(only);
+                ready.blobs.begin();
+            }
+            BodyEvent::Chunk(bytes) => ready.blobs.append(bytes).await?,
+            BodyEvent::BodyEnd { .. } => stored = Some(ready.blobs.end()),
+            BodyEvent::Missing => stored = None,
+            BodyEvent::MessageEnd { meta, .. } => {
+                *in_body = None;
+                let Some(stored) = stored.take() else {
+                    continue;
+                };
+                let Some(uid) = meta.uid.filter(|uid| wanted.contains(*uid)) else {
+                    continue;
+                };
+                if meta.size.is_some_and(|size| size != stored.place.length) {
+                    doubtful.insert(uid);
+                }
+                if !ready
+                    .fetched
+                    .iter()
+                    .any(|message| message.uid == uid as i64)
+                {
+                    ready.fetched.push(fetched(uid, &meta, stored));
+                }
+            }
+            BodyEvent::Done {
+                status: Completion::Ok,
+                ..
+            } => return Ok((None, doubtful)),
+            BodyEvent::Done {
+                status: Completion::No { text, .. } | Completion::Bad { text, .. },
+                ..
+            } => return Ok((Some(text), doubtful)),
+        }
+    }
+}
+
+fn fetched(uid: u64, meta: &MessageMeta, stored: Stored) -> Fetched {
+    Fetched {
+        uid: uid as i64,
+        flags: Flags::from_imap(meta.flags.as_deref().unwrap_or_default()),
+        mod_seq: meta.modseq.unwrap_or(0) as i64,
+        internal_date: meta
+            .internal_date
+            .map(|seconds| Timestamp(seconds.saturating_mul(1000))),
+        stored,
+    }
+}
+
+/// A row for the ledger.
+pub(crate) fn failure(uid: u64, problem_id: &'static str, reason: String) -> NewFailure {
+    debug_assert!(problems::find(problem_id).is_some());
+    NewFailure {
+        uid: uid as i64,
+        problem_id: problem_id.to_owned(),
+        reason,
+        raw: None,
+    }
+}
+
+async fn ingest_all(job: &Job<'_>, mut batches: mpsc::Receiver<Ready>) -> Result<Outcome> {
+    let mut total = Outcome::default();
+    while let Some(mut ready) = batches.recv().await {
+        let bytes: u64 = ready
+            .fetched
+            .iter()
+            .map(|message| message.stored.place.length)
+            .sum();
+        ready.blobs.sync_keeping().await?;
+        let messages =
+            parse::batch(job.context, ready.blobs, ready.fetched, job.owner.clone()).await?;
+        let batch = ingest::Batch {
+            folder_id: job.folder_id.to_owned(),
+            uid_validity: job.uid_validity,
+            origin: job.origin,
+            messages,
+            failures: ready.failures,
+            gone: ready.gone,
+            cursor: ready.cursor,
+        };
+        let outcome = ingest::ingest(
+            &job.context.store,
+            job.lease,
+            batch,
+            crate::threading::threader,
+        )
+        .await?;
+        metrics::counter!("postroom_messages_stored_total", "origin" => job.origin.as_str())
+            .increment(outcome.stored as u64);
+        metrics::counter!("postroom_ingest_bytes_total").increment(bytes);
+        total.stored += outcome.stored;
+        total.moved += outcome.moved;
+        total.known += outcome.known;
+        total.failed += outcome.failed;
+    }
+    Ok(total)
+}
+
+impl From<StoreError> for Cut {
+    fn from(error: StoreError) -> Self {
+        Self {
+            error: error.into(),
+            in_body: None,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! One folder: look at it, take in what changed, fetch what is new, fill the past.
+
+pub mod fetch;
+pub mod look;
+pub mod parse;
+pub mod plan;

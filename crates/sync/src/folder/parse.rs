@@ -1,0 +1,242 @@
+//! From raw bytes to a row: parsing never decides whether a message is stored, only how it is shown.
+
+use crate::Context;
+use crate::error::Result;
+use mail_message::read::{Summary, summarize};
+use mail_message::search::tokens;
+use model::Timestamp;
+use model::folder::Role;
+use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
+use model::message::{Direction, Flags};
+use std::collections::HashSet;
+use store::StoreError;
+use store::blobs::{Batch, Stored};
+use store::ingest::{NewMessage, ThreadRefs};
+use store::search::Words;
+
+/// Most references of one message that are kept: a thread is found by its ends.
+const REFERENCES: usize = 100;
+/// Longest Message-ID that is kept as a key.
+const MESSAGE_ID: usize = 900;
+
+/// A message whose bytes are durable and whose facts the server has told.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Its UID.
+    pub uid: i64,
+    /// Its flags.
+    pub flags: Flags,
+    /// Its MODSEQ; 0 where the server has none.
+    pub mod_seq: i64,
+    /// INTERNALDATE; `None` where the server's was unreadable.
+    pub internal_date: Option<Timestamp>,
+    /// The raw bytes.
+    pub stored: Stored,
+}
+
+/// Whose mail it is and where it lies: decides the direction.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The mailbox's address, lower case.
+    pub address: String,
+    /// The folder's role.
+    pub role: Option<Role>,
+}
+
+/// Parses a batch on a blocking thread. The batch is given back.
+///
+/// # Errors
+/// Bytes that were stored just now cannot be read back.
+pub async fn batch(
+    context: &Context,
+    batch: Batch,
+    fetched: Vec<Fetched>,
+    owner: Owner,
+) -> Result<Vec<NewMessage>> {
+    let now = context.store.now();
+    let mut outside = Vec::new();
+    for (i, message) in fetched.iter().enumerate() {
+        if batch.bytes(&message.stored).is_none() {
+            outside.push((i, read_back(context, &message.stored).await?));
+        }
+    }
+    let parsed = tokio::task::spawn_blocking(move || {
+        let mut outside = outside.into_iter().peekable();
+        let mut messages = Vec::with_capacity(fetched.len());
+        for (i, message) in fetched.into_iter().enumerate() {
+            let held;
+            let raw = match batch.bytes(&message.stored) {
+                Some(raw) => raw,
+                None => {
+                    held = outside.next_if(|(at, _)| *at == i).map(|(_, held)| held);
+                    held.as_ref().map_or(&[][..], |held| &held.raw)
+                }
+            };
+            messages.push(one(message, raw, &owner, now));
+        }
+        messages
+    });
+    parsed
+        .await
+        .map_err(|e| StoreError::Unavailable(format!("parsing stopped: {e}")).into())
+}
+
+struct Held {
+    raw: Vec<u8>,
+    _memory: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// A message too large for the batch's memory is read back from its segment, within a bound that
+/// all mailboxes share.
+async fn read_back(context: &Context, stored: &Stored) -> Result<Held> {
+    let length = stored.place.length;
+    let wanted = if length > PARSE_BYTES {
+        PARSE_HEAD_BYTES
+    } else {
+        length
+    };
+    let mib = (wanted.div_ceil(1024 * 1024) as u32 * 2).clamp(1, crate::PARSE_MIB as u32);
+    let memory = context
+        .parsing
+        .clone()
+        .acquire_many_owned(mib)
+        .await
+        .map_err(|_| StoreError::Unavailable("the server is stopping".into()))?;
+    let raw = context.store.blobs.read(&stored.place, wanted).await?;
+    Ok(Held {
+        raw,
+        _memory: memory,
+    })
+}
+
+fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessage {
+    let Summary {
+        head,
+        search,
+        date_ms,
+        ..
+    } = summarize(raw);
+    let sender = head
+        .from
+        .first()
+        .map(|from| from.address.to_lowercase())
+        .unwrap_or_default();
+    let own = !sender.is_empty() && sender == owner.address;
+    let outgoing = own || matches!(owner.role, Some(Role::Sent | Role::Drafts));
+    let received_at = fetched
+        .internal_date
+        .or_else(|| date_ms.map(Timestamp))
+        .unwrap_or(now);
+    NewMessage {
+        uid: fetched.uid,
+        flags: fetched.flags,
+        mod_seq: fetched.mod_seq,
+        received_at,
+        refs: ThreadRefs {
+            message_id: head
+                .internet_message_id
+                .clone()
+                .filter(|id| id.len() <= MESSAGE_ID),
+            references: references(&head.references),
+            in_reply_to: head.in_reply_to.clone().filter(|id| id.len() <= MESSAGE_ID),
+        },
+        direction: if outgoing {
+            Direction::Outgoing
+        } else {
+            Direction::Incoming
+        },
+        sender,
+        subject: head.subject.clone().unwrap_or_default(),
+        automatic: head.automatic,
+        has_attachments: head.has_attachments,
+        words: Words {
+            subject: tokens(&search.subject),
+            people: tokens(&search.people),
+            body: tokens(&search.body),
+        },
+        // A head is made of texts and lists: it always has a JSON form.
+        head: serde_json::to_string(&head).unwrap_or_else(|_| "{}".to_owned()),
+        stored: fetched.stored,
+    }
+}
+
+/// The first reference and the last ones, each once.
+fn references(all: &[String]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let skip = all.len().saturating_sub(REFERENCES - 1);
+    all.iter()
+        .enumerate()
+        .filter(|(i, id)| (*i == 0 || *i >= skip) && id.len() <= MESSAGE_ID && seen.insert(*id))
+        .map(|(_, id)| id.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetched() -> Fetched {
+        Fetched {
+            uid: 1,
+            flags: Flags::default(),
+            mod_seq: 0,
+            internal_date: None,
+            stored: Stored {
+                digest: "d".into(),
+                place: store::blobs::Place {
+                    segment: "s".into(),
+                    position: 0,
+                    length: 0,
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn mail_from_oneself_is_outgoing_and_so_is_all_in_sent() {
+        let raw = b"From: Ann <Ann@example.test>\r\nSubject: x\r\n\r\ny";
+        let owner = |address: &str, role| Owner {
+            address: address.into(),
+            role,
+        };
+        let direction = |owner| one(fetched(), raw, &owner, Timestamp(0)).direction;
+        assert_eq!(
+            direction(owner("ann@example.test", None)),
+            Direction::Outgoing
+        );
+        assert_eq!(
+            direction(owner("bob@example.test", None)),
+            Direction::Incoming
+        );
+        assert_eq!(
+            direction(owner("bob@example.test", Some(Role::Sent))),
+            Direction::Outgoing
+        );
+    }
+
+    #[test]
+    fn an_empty_message_is_a_message() {
+        let message = one(
+            fetched(),
+            b"",
+            &Owner {
+                address: String::new(),
+                role: None,
+            },
+            Timestamp(5),
+        );
+        assert_eq!(message.received_at, Timestamp(5));
+        assert!(message.head.starts_with('{'));
+    }
+
+    #[test]
+    fn a_long_chain_keeps_its_ends() {
+        let all: Vec<String> = (0..500).map(|i| format!("{i}@x")).collect();
+        let kept = references(&all);
+        assert_eq!(kept.len(), REFERENCES);
+        assert_eq!(
+            (kept[0].as_str(), kept[REFERENCES - 1].as_str()),
+            ("0@x", "499@x")
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! What to do about a folder: pure decisions.
+
+use crate::list::Status;
+use imap_client::UidSet;
+use model::message::Flags;
+use std::collections::HashMap;
+use store::folders::Known;
+use store::ingest::FlagUpdate;
+
+/// UIDVALIDITY changes in a row after which a folder is left alone with a clear problem.
+pub const RESETS_MAX: i64 = 5;
+
+/// What a folder needs, as far as STATUS tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing has changed.
+    Nothing,
+    /// Something has changed, or cannot be told.
+    Look,
+}
+
+/// Compares the cursors with STATUS. `seen_next`: the UIDNEXT with which we were last in step, where
+/// the newest messages are gone and our cursor is lower. `compare`: it is time to look even if nothing can be seen from
+/// outside (a server without HIGHESTMODSEQ does not show changed flags).
+pub fn need(known: &Known, status: &Status, seen_next: Option<i64>, compare: bool) -> Need {
+    let same = known.uid_validity.is_some()
+        && known.uid_validity == status.uid_validity
+        && known.backfilled
+        && status.uid_next.is_some()
+        && (status.uid_next == Some(known.high_uid) || status.uid_next == seen_next)
+        && status.messages.is_some()
+        && status.messages == known.server_messages;
+    let quiet = match (status.mod_seq, known.mod_seq) {
+        (Some(now), Some(then)) => now == then,
+        (None, None) => !compare,
+        _ => false,
+    };
+    if same && quiet {
+        Need::Nothing
+    } else {
+        Need::Look
+    }
+}
+
+/// How to learn what changed since the cursors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The server tells changes and what vanished (QRESYNC).
+    Qresync(u64),
+    /// The server tells changes (CONDSTORE); what vanished is found by listing UIDs.
+    Condstore(u64),
+    /// UIDs and flags of all messages are compared.
+    Compare,
+}
+
+/// The cheapest way that cannot be wrong. A HIGHESTMODSEQ below ours (a restored backup, a lost
+/// index) is no ground to stand on.
+pub fn way(known: &Known, qresync: bool, condstore: bool) -> Way {
+    match known.mod_seq.filter(|seq| *seq > 0) {
+        Some(seq) if qresync => Way::Qresync(seq as u64),
+        Some(seq) if condstore => Way::Condstore(seq as u64),
+        _ => Way::Compare,
+    }
+}
+
+/// What we have that the server has no more, as ranges for the store. Only what lies below
+/// `high_uid` was ever looked at.
+pub fn vanished(ours: &UidSet, servers: &UidSet) -> Vec<(i64, i64)> {
+    ranges(&ours.difference(servers))
+}
+
+/// The ranges of a set, within the numbers that a UID can have.
+pub fn ranges(set: &UidSet) -> Vec<(i64, i64)> {
+    let bound = |uid: u64| uid.min(i64::from(u32::MAX) as u64) as i64;
+    set.ranges()
+        .iter()
+        .map(|(first, last)| (bound(*first), bound(*last)))
+        .collect()
+}
+
+/// Flags that differ from what we have.
+pub fn changed_flags(
+    ours: &HashMap<i64, Flags>,
+    servers: impl IntoIterator<Item = FlagUpdate>,
+) -> Vec<FlagUpdate> {
+    servers
+        .into_iter()
+        .filter(|update| {
+            ours.get(&update.uid)
+                .is_some_and(|flags| *flags != update.flags)
+        })
+        .collect()
+}
+
+/// Cuts what is to be fetched into batches, newest first.
+pub fn newest_first(todo: &UidSet, batch: usize) -> Vec<UidSet> {
+    let mut batches = Vec::new();
+    let mut current = UidSet::new();
+    let mut count = 0;
+    for uid in todo.iter().rev() {
+        current.insert(uid);
+        count += 1;
+        if count == batch {
+            batches.push(std::mem::take(&mut current));
+            count = 0;
+        }
+    }
+    if !current.is_empty() {
+        batches.push(current);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::folder::Mode;
+
+    fn known() -> Known {
+        Known {
+            id: "f".into(),
+            wire_name: "INBOX".into(),
+            path: "INBOX".into(),
+            role: None,
+            mode: Mode::Full,
+            mode_fixed: false,
+            since: None,
+            object_id: None,
+            uid_validity: Some(7),
+            high_uid: 10,
+            low_uid: Some(1),
+            mod_seq: Some(50),
+            server_messages: Some(9),
+            messages: 9,
+            backfilled: true,
+            resets: 0,
+        }
+    }
+
+    fn status() -> Status {
+        Status {
+            uid_validity: Some(7),
+            uid_next: Some(10),
+            mod_seq: Some(50),
+            messages: Some(9),
+            unseen: None,
+        }
+    }
+
+    #[test]
+    fn a_folder_in_step_needs_nothing() {
+        assert_eq!(need(&known(), &status(), None, true), Need::Nothing);
+    }
+
+    #[test]
+    fn each_difference_is_a_reason_to_look() {
+        let cases = [
+            Status {
+                uid_validity: Some(8),
+                ..status()
+            },
+            Status {
+                uid_validity: None,
+                ..status()
+            },
+            Status {
+                uid_next: Some(11),
+                ..status()
+            },
+            Status {
+                uid_next: None,
+                ..status()
+            },
+            Status {
+                mod_seq: Some(51),
+                ..status()
+            },
+            Status {
+                mod_seq: Some(49),
+                ..status()
+            },
+            Status {
+                mod_seq: None,
+                ..status()
+            },
+            Status {
+                messages: Some(8),
+                ..status()
+            },
+            Status {
+                messages: None,
+                ..status()
+            },
+        ];
+        for case in cases {
+            assert_eq!(need(&known(), &case, None, false), Need::Look, "{case:?}");
+        }
+        assert_eq!(
+            need(
+                &Known {
+                    backfilled: false,
+                    ..known()
+                },
+                &status(),
+                None,
+                false
+            ),
+            Need::Look
+        );
+    }
+
+    #[test]
+    fn without_modseq_only_time_brings_a_comparison() {
+        let known = Known {
+            mod_seq: None,
+            ..known()
+        };
+        let status = Status {
+            mod_seq: None,
+            ..status()
+        };
+        assert_eq!(need(&known, &status, None, false), Need::Nothing);
+        assert_eq!(need(&known, &status, None, true), Need::Look);
+    }
+
+    #[test]
+    fn the_cheapest_way_needs_a_cursor() {
+        assert_eq!(way(&known(), true, true), Way::Qresync(50));
+        assert_eq!(way(&known(), false, true), Way::Condstore(50));
+        assert_eq!(way(&known(), false, false), Way::Compare);
+        assert_eq!(
+            way(
+                &Known {
+                    mod_seq: None,
+                    ..known()
+                },
+                true,
+                true
+            ),
+            Way::Compare
+        );
+        assert_eq!(
+            way(
+                &Known {
+                    mod_seq: Some(0),
+                    ..known()
+                },
+                true,
+                true
+            ),
+            Way::Compare
+        );
+    }
+
+    #[test]
+    fn what_the_server_has_no_more_vanished() {
+        let ours = UidSet::parse("1:5,9");
+        let servers = UidSet::parse("2,4:100");
+        assert_eq!(vanished(&ours, &servers), [(1, 1), (3, 3)]);
+    }
+
+    #[test]
+    fn batches_go_from_the_newest_down() {
+        let batches = newest_first(&UidSet::parse("1:5"), 2);
+        let texts: Vec<String> = batches.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["4:5", "2:3", "1"]);
+    }
+}

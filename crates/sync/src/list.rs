@@ -1,0 +1,251 @@
+//! The list of folders: what the server has against what we know.
+
+use model::folder::{Mode, Role};
+use store::folders::{Known, ListChange, NewFolder};
+
+/// A folder as the server lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The name on the wire.
+    pub wire_name: String,
+    /// The decoded path.
+    pub path: String,
+    /// The delimiter.
+    pub delimiter: Option<String>,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// MAILBOXID, if the server has it.
+    pub object_id: Option<String>,
+    /// Counts from STATUS, if it was asked.
+    pub status: Status,
+}
+
+/// What STATUS says; absent where the server does not say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// UIDVALIDITY.
+    pub uid_validity: Option<i64>,
+    /// UIDNEXT.
+    pub uid_next: Option<i64>,
+    /// HIGHESTMODSEQ; zero and NOMODSEQ are absent.
+    pub mod_seq: Option<i64>,
+    /// MESSAGES.
+    pub messages: Option<i64>,
+    /// UNSEEN.
+    pub unseen: Option<i64>,
+}
+
+/// How much of a folder to store when nobody said otherwise: everything but junk, trash, and the
+/// views that show messages of other folders again.
+pub fn default_mode(path: &str, role: Option<Role>, monitored: Option<&[String]>) -> Mode {
+    let wanted = match monitored {
+        Some(paths) => paths.iter().any(|want| same_path(want, path)),
+        None => !matches!(
+            role,
+            Some(Role::Junk | Role::Trash | Role::All | Role::Flagged)
+        ),
+    };
+    if wanted { Mode::Full } else { Mode::Off }
+}
+
+/// INBOX is the same in any case, other names are not (RFC 3501 section 5.1).
+fn same_path(a: &str, b: &str) -> bool {
+    a == b || (a.eq_ignore_ascii_case("INBOX") && b.eq_ignore_ascii_case("INBOX"))
+}
+
+/// The changes that make what we know equal to what the server lists. A renamed folder is known by
+/// its MAILBOXID, or else by being the only one with the same UIDVALIDITY, UIDNEXT and count.
+pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) -> Vec<ListChange> {
+    let missing: Vec<&Known> = known
+        .iter()
+        .filter(|folder| !listed.iter().any(|l| l.wire_name == folder.wire_name))
+        .collect();
+    let fresh: Vec<&Listed> = listed
+        .iter()
+        .filter(|l| !known.iter().any(|folder| folder.wire_name == l.wire_name))
+        .collect();
+    let mut changes = Vec::new();
+    let mut renamed: Vec<&str> = Vec::new();
+    for new in &fresh {
+        let candidates: Vec<&&Known> = missing.iter().filter(|old| is_rename(old, new)).collect();
+        let rivals = fresh
+            .iter()
+            .filter(|other| candidates.first().is_some_and(|old| is_rename(old, other)));
+        let mode = default_mode(&new.path, new.role, monitored);
+        let folder = NewFolder {
+            wire_name: new.wire_name.clone(),
+            path: new.path.clone(),
+            delimiter: new.delimiter.clone(),
+            role: new.role,
+            mode,
+            object_id: new.object_id.clone(),
+        };
+        match candidates.as_slice() {
+            [old] if rivals.count() == 1 => {
+                renamed.push(&old.id);
+                changes.push(ListChange::Renamed {
+                    id: old.id.clone(),
+                    to: folder,
+                });
+            }
+            _ => changes.push(ListChange::Created(folder)),
+        }
+    }
+    for old in missing
+        .iter()
+        .filter(|old| !renamed.contains(&old.id.as_str()))
+    {
+        changes.push(ListChange::Removed { id: old.id.clone() });
+    }
+    for old in known {
+        let Some(now) = listed.iter().find(|l| l.wire_name == old.wire_name) else {
+            continue;
+        };
+        let mode = if old.mode_fixed {
+            old.mode
+        } else {
+            default_mode(&now.path, now.role, monitored)
+        };
+        if now.role != old.role || mode != old.mode || now.object_id != old.object_id {
+            changes.push(ListChange::Adjusted {
+                id: old.id.clone(),
+                role: now.role,
+                mode,
+                object_id: now.object_id.clone(),
+            });
+        }
+    }
+    // Renames before removals and creations: a name may be free only afterwards.
+    changes.sort_by_key(|change| match change {
+        ListChange::Renamed { .. } => 0,
+        ListChange::Removed { .. } => 1,
+        ListChange::Created(_) => 2,
+        ListChange::Adjusted { .. } => 3,
+    });
+    changes
+}
+
+fn is_rename(old: &Known, new: &Listed) -> bool {
+    if old.object_id.is_some() && new.object_id.is_some() {
+        return old.object_id == new.object_id;
+    }
+    // An empty folder has nothing to keep: a new id costs nothing and guesses nothing.
+    let Some(count) = old.server_messages.filter(|count| *count > 0) else {
+        return false;
+    };
+    old.uid_validity.is_some()
+        && old.uid_validity == new.status.uid_validity
+        && Some(old.high_uid) == new.status.uid_next
+        && Some(count) == new.status.messages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(id: &str, name: &str) -> Known {
+        Known {
+            id: id.into(),
+            wire_name: name.into(),
+            path: name.into(),
+            role: None,
+            mode: Mode::Full,
+            mode_fixed: false,
+            since: None,
+            object_id: None,
+            uid_validity: Some(7),
+            high_uid: 100,
+            low_uid: Some(1),
+            mod_seq: None,
+            server_messages: Some(50),
+            messages: 50,
+            backfilled: true,
+            resets: 0,
+        }
+    }
+
+    fn listed(name: &str) -> Listed {
+        Listed {
+            wire_name: name.into(),
+            path: name.into(),
+            ..Listed::default()
+        }
+    }
+
+    fn with_counts(mut listed: Listed) -> Listed {
+        listed.status = Status {
+            uid_validity: Some(7),
+            uid_next: Some(100),
+            messages: Some(50),
+            ..Status::default()
+        };
+        listed
+    }
+
+    #[test]
+    fn the_same_list_changes_nothing() {
+        assert_eq!(plan(&[known("a", "INBOX")], &[listed("INBOX")], None), []);
+    }
+
+    #[test]
+    fn a_folder_with_the_same_counts_under_a_new_name_was_renamed() {
+        let changes = plan(&[known("a", "Old")], &[with_counts(listed("New"))], None);
+        assert!(
+            matches!(&changes[..], [ListChange::Renamed { id, to }] if id == "a" && to.path == "New")
+        );
+    }
+
+    #[test]
+    fn two_candidates_are_no_rename() {
+        let new = [with_counts(listed("New1")), with_counts(listed("New2"))];
+        let changes = plan(&[known("a", "Old")], &new, None);
+        assert_eq!(
+            changes
+                .iter()
+                .filter(|c| matches!(c, ListChange::Created(_)))
+                .count(),
+            2
+        );
+        assert!(
+            changes
+                .iter()
+                .any(|c| matches!(c, ListChange::Removed { .. }))
+        );
+    }
+
+    #[test]
+    fn other_counts_are_another_folder() {
+        let changes = plan(&[known("a", "Old")], &[listed("New")], None);
+        assert!(matches!(
+            &changes[..],
+            [ListChange::Removed { .. }, ListChange::Created(_)]
+        ));
+    }
+
+    #[test]
+    fn object_ids_beat_counts() {
+        let mut old = known("a", "Old");
+        old.object_id = Some("F1".into());
+        let mut new = listed("New");
+        new.object_id = Some("F1".into());
+        assert!(matches!(
+            &plan(&[old], &[new], None)[..],
+            [ListChange::Renamed { .. }]
+        ));
+    }
+
+    #[test]
+    fn junk_and_trash_are_left_out_unless_named() {
+        assert_eq!(default_mode("Spam", Some(Role::Junk), None), Mode::Off);
+        let named = ["inbox".to_owned(), "Spam".to_owned()];
+        assert_eq!(
+            default_mode("Spam", Some(Role::Junk), Some(&named)),
+            Mode::Full
+        );
+        assert_eq!(
+            default_mode("INBOX", Some(Role::Inbox), Some(&named)),
+            Mode::Full
+        );
+        assert_eq!(default_mode("Work", None, Some(&named)), Mode::Off);
+    }
+}

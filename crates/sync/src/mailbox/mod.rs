@@ -1,0 +1,264 @@
+//! One mailbox's life: connect, bring in step, wait for news; when something breaks, back off, or be
+//! held until a person acts.
+
+pub mod isolation;
+pub mod news;
+mod open;
+mod state;
+mod visit;
+
+pub(crate) use visit::Visit;
+
+use crate::error::{Result, SyncError};
+use crate::{Context, backoff};
+use connect::Failure;
+use model::mailbox::{ConnectionState, Lifecycle, Mailbox, Protocol};
+use model::problem::Retry;
+use state::StateKeeper;
+use std::time::Duration;
+use store::StoreError;
+use store::leases::Lease;
+use store::wake::{Listener, Topic};
+use tokio_util::sync::CancellationToken;
+
+/// A refused credential is confirmed once after this pause, and then held.
+const CONFIRM: Duration = Duration::from_secs(15);
+/// The refusals in a row after which a mailbox is held.
+const REFUSALS: u32 = 2;
+/// The pause when our own store is the trouble.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Works on a mailbox until it is cancelled, loses its lease, or the mailbox is no longer enabled.
+pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
+    let topic = Topic::Mailbox(lease.mailbox_id.clone());
+    let mut life = Life {
+        wake: context.store.db.wakes().listen(topic),
+        state: StateKeeper::new(context.clone(), lease.clone()),
+        isolation: isolation::Isolation::default(),
+        failures: 0,
+        refusals: 0,
+        context,
+        lease,
+        cancel,
+    };
+    loop {
+        match life.once().await {
+            Ok(Next::Again) => {}
+            Ok(Next::End) => return,
+            Err(StoreError::Fenced | StoreError::NotFound(_)) => return,
+            Err(error) => {
+                tracing::warn!(mailbox = life.lease.mailbox_id, %error, "the store is in the way");
+                life.rest(STORE_PAUSE).await;
+            }
+        }
+        if life.cancel.is_cancelled() {
+            return;
+        }
+    }
+}
+
+enum Next {
+    Again,
+    End,
+}
+
+struct Life {
+    context: Context,
+    lease: Lease,
+    cancel: CancellationToken,
+    wake: Listener,
+    state: StateKeeper,
+    isolation: isolation::Isolation,
+    /// Failures in a row, without progress between them.
+    failures: u32,
+    /// Refused sign-ins in a row.
+    refusals: u32,
+}
+
+impl Life {
+    /// One connection, from opening to its end, and what follows from how it ended.
+    async fn once(&mut self) -> Result<Next, StoreError> {
+        let mailbox = store::mailboxes::get(&self.context.store, &self.lease.mailbox_id).await?;
+        if mailbox.lifecycle != Lifecycle::Enabled {
+            return Ok(Next::End);
+        }
+        match mailbox.connection.state {
+            ConnectionState::Held => {
+                self.woken().await;
+                self.refusals = 0;
+                return Ok(Next::Again);
+            }
+            // A pause that began before a restart goes on after it.
+            ConnectionState::Waiting | ConnectionState::Limited => {
+                let until = mailbox.connection.until.unwrap_or_default();
+                let left = until.0.saturating_sub(self.context.store.now().0);
+                if left > 0 {
+                    self.rest(Duration::from_millis(left as u64)).await;
+                    return Ok(Next::Again);
+                }
+            }
+            _ => {}
+        }
+        let Some(incoming) = mailbox.incoming.clone() else {
+            // Send only: there is nothing to watch.
+            self.woken().await;
+            return Ok(Next::Again);
+        };
+        self.state.connecting().await?;
+        let ended = match incoming.protocol {
+            Protocol::Imap => self.imap(&mailbox).await,
+            Protocol::Pop3 => Err(Failure::new("internal_error", &[], None).into()),
+        };
+        match ended {
+            Ok(()) => Ok(Next::Again),
+            Err(SyncError::Store(error)) => {
+                self.settle(store_failure(&error)?).await?;
+                Ok(Next::Again)
+            }
+            Err(error) => {
+                let failure = self.recognise(error, &mailbox);
+                self.settle(failure).await?;
+                Ok(Next::Again)
+            }
+        }
+    }
+
+    async fn imap(&mut self, mailbox: &Mailbox) -> Result<()> {
+        let session = open::session(&self.context, mailbox, &self.cancel).await?;
+        let Some(session) = session else {
+            return Ok(());
+        };
+        self.refusals = 0;
+        let visit = Visit::new(&self.context, &self.lease, mailbox, session).await?;
+        let (progress, ended) = visit
+            .stay(
+                &mut self.state,
+                &mut self.isolation,
+                &mut self.wake,
+                &self.cancel,
+            )
+            .await;
+        if progress {
+            self.failures = 0;
+        }
+        ended
+    }
+
+    fn recognise(&self, error: SyncError, mailbox: &Mailbox) -> Failure {
+        let now = self.context.store.now();
+        match error {
+            SyncError::Connect(failure) => failure,
+            SyncError::Imap(error) => open::recognise(&error, mailbox, now),
+            SyncError::UidValidity { .. } => {
+                Failure::new("uid_validity_unstable", &[], Some(&error.to_string()))
+            }
+            SyncError::Store(error) => {
+                Failure::new("store_unavailable", &[], Some(&error.to_string()))
+            }
+        }
+    }
+
+    /// What a failure leads to: a pause that ends by itself, one that the server named, or a hold.
+    async fn settle(&mut self, failure: Failure) -> Result<(), StoreError> {
+        if self.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let problem = *failure.problem;
+        metrics::counter!("postroom_problems_total", "problem" => problem.id.clone()).increment(1);
+        tracing::info!(
+            mailbox = self.lease.mailbox_id,
+            problem = problem.id,
+            said = problem.server_said,
+            "the connection failed"
+        );
+        let now = self.context.store.now();
+        let timing = &self.context.timing;
+        match problem.retry {
+            Retry::AfterChange => {
+                self.refusals += 1;
+                if self.refusals < REFUSALS {
+                    let pause = CONFIRM.min(timing.backoff * 4);
+                    self.state
+                        .waiting(&problem, now.plus_millis(millis(pause)))
+                        .await?;
+                    self.rest(pause).await;
+                } else {
+                    self.state.held(&problem).await?;
+                }
+            }
+            Retry::Never => self.state.held(&problem).await?,
+            Retry::PauseUntil => {
+                let until = problem.until.unwrap_or(now.plus_millis(300_000));
+                self.state.limited(&problem, until).await?;
+                self.rest(Duration::from_millis(
+                    until.0.saturating_sub(now.0).max(0) as u64
+                ))
+                .await;
+            }
+            Retry::Backoff => {
+                self.failures += 1;
+                let pause = backoff::pause(
+                    self.failures,
+                    timing.backoff,
+                    timing.backoff_max,
+                    backoff::dice(),
+                );
+                self.state
+                    .waiting(&problem, now.plus_millis(millis(pause)))
+                    .await?;
+                self.rest(pause).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a wake-up or the end.
+    async fn woken(&mut self) {
+        tokio::select! {
+            () = self.wake.next() => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+
+    /// Waits for the time, unless somebody changes the mailbox or asks to try again.
+    async fn rest(&mut self, pause: Duration) {
+        let end = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return,
+                () = self.cancel.cancelled() => return,
+                () = self.wake.next() => {
+                    // An owed change wakes too, but is no reason to storm a server that is down.
+                    let mailbox =
+                        store::mailboxes::get(&self.context.store, &self.lease.mailbox_id).await;
+                    let waiting = mailbox.is_ok_and(|mailbox| {
+                        mailbox.lifecycle == Lifecycle::Enabled
+                            && matches!(
+                                mailbox.connection.state,
+                                ConnectionState::Waiting | ConnectionState::Limited
+                            )
+                    });
+                    if !waiting {
+                        self.failures = 0;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A failure of our own store as a problem; being fenced or gone is not for the mailbox to show.
+fn store_failure(error: &StoreError) -> Result<Failure, StoreError> {
+    let id = match error {
+        StoreError::Fenced => return Err(StoreError::Fenced),
+        StoreError::NotFound(what) => return Err(StoreError::NotFound(what)),
+        StoreError::Full(_) => "disk_full",
+        _ => "store_unavailable",
+    };
+    Ok(Failure::new(id, &[], Some(&error.to_string())))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

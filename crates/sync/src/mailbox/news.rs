@@ -1,0 +1,82 @@
+//! What the server said unasked, sorted by what is to be done about it. Nothing of it is dropped:
+//! a count that came in the middle of another command is looked at afterwards.
+
+use crate::folder::look::update;
+use crate::folder::plan::ranges;
+use imap_client::{Session, UidSet, Unsolicited};
+use store::ingest::{Changes, FlagUpdate};
+
+/// News that was not yet acted upon.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Flags in the open folder.
+    flags: Vec<FlagUpdate>,
+    /// UIDs gone from the open folder.
+    vanished: UidSet,
+    /// Something was expunged from the open folder, and the server did not say which UID.
+    pub expunged: bool,
+    /// The open folder has this many messages now.
+    pub exists: Option<u64>,
+    /// Other folders changed, or the list of folders did.
+    pub elsewhere: bool,
+    /// NOTIFY has stopped, or the server closes: what we were told is not all.
+    pub unsure: bool,
+}
+
+impl News {
+    /// Takes over what the session has collected.
+    pub fn collect(&mut self, session: &mut Session) {
+        for said in session.take_unsolicited() {
+            match said {
+                Unsolicited::Exists(count) => self.exists = Some(count),
+                Unsolicited::Fetch(meta) => match update(&meta) {
+                    Some(update) => self.flags.push(update),
+                    // Flags of an unknown UID: only a comparison tells whose.
+                    None if meta.flags.is_some() => self.expunged = true,
+                    None => {}
+                },
+                Unsolicited::Vanished { uids, .. } => self.vanished.extend(&uids),
+                Unsolicited::Expunge(_) => self.expunged = true,
+                Unsolicited::Status { .. } | Unsolicited::List(_) => self.elsewhere = true,
+                Unsolicited::NotificationOverflow | Unsolicited::Bye { .. } => self.unsure = true,
+                Unsolicited::Recent(_) | Unsolicited::Capability => {}
+                Unsolicited::Alert { text } => tracing::info!(text, "the server wants this read"),
+            }
+        }
+    }
+
+    /// Whether changes of the open folder wait to be applied.
+    pub fn has_changes(&self) -> bool {
+        !self.flags.is_empty() || !self.vanished.is_empty()
+    }
+
+    /// Whether there is anything to act upon.
+    pub fn is_empty(&self) -> bool {
+        !self.has_changes()
+            && !self.expunged
+            && !self.elsewhere
+            && !self.unsure
+            && self.exists.is_none()
+    }
+
+    /// Moves flags and vanished messages into a transaction for the open folder. Returns whether
+    /// messages vanished: they may have moved elsewhere.
+    pub fn drain_into(&mut self, changes: &mut Changes) -> bool {
+        changes.flags.append(&mut self.flags);
+        let vanished = std::mem::take(&mut self.vanished);
+        changes.vanished.extend(ranges(&vanished));
+        !vanished.is_empty()
+    }
+
+    /// Another folder is about to be opened: it is compared as a whole, so what was said about the
+    /// one before will be seen again when that one is looked at.
+    pub fn leave_folder(&mut self) {
+        if self.has_changes() || self.expunged || self.exists.is_some() {
+            self.elsewhere = true;
+        }
+        self.flags.clear();
+        self.vanished = UidSet::new();
+        self.expunged = false;
+        self.exists = None;
+    }
+}

@@ -1,0 +1,183 @@
+//! Leases become tasks: each mailbox whose lease this node holds has one task, and a task ends with
+//! its lease. Other nodes take over what a dead one held once its leases have run out.
+
+use crate::{Context, mailbox};
+use model::limits::{LEASE_MILLIS, LEASE_RENEW_MILLIS};
+use std::collections::HashMap;
+use std::time::Duration;
+use store::leases::{self, Lease};
+use store::wake::Topic;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Leases taken in one step: a restart with thousands of mailboxes is spread out.
+const TAKEN_AT_ONCE: i64 = 100;
+/// How long the tasks may take to stop when asked.
+const STOPPING: Duration = Duration::from_secs(5);
+
+struct Worker {
+    lease: Lease,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Runs until it is cancelled; then all tasks have ended and the leases are given back.
+pub async fn run(context: Context, cancel: CancellationToken) {
+    let mut roster = Roster {
+        context,
+        workers: HashMap::new(),
+        renewed: Instant::now(),
+    };
+    let mut wake = roster.context.store.db.wakes().listen(Topic::Roster);
+    let renew = Duration::from_millis(LEASE_RENEW_MILLIS as u64);
+    loop {
+        if let Err(error) = roster.step().await {
+            tracing::warn!(%error, "the leases cannot be renewed now");
+            roster.stop_when_stale().await;
+        }
+        if let Err(error) = roster.context.alive.flush(&roster.context.store).await {
+            tracing::debug!(%error, "proofs of life were not written");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(renew) => {}
+            () = wake.next() => {}
+            () = cancel.cancelled() => break,
+        }
+    }
+    roster.stop_all().await;
+    if let Err(error) = leases::leave(&roster.context.store).await {
+        tracing::warn!(%error, "the leases were not given back; they run out by themselves");
+    }
+}
+
+struct Roster {
+    context: Context,
+    workers: HashMap<String, Worker>,
+    renewed: Instant,
+}
+
+impl Roster {
+    async fn step(&mut self) -> Result<(), store::StoreError> {
+        let store = &self.context.store;
+        let held = leases::renew(store).await?;
+        self.renewed = Instant::now();
+        self.end_finished(&held).await?;
+        let store = &self.context.store;
+        for _ in 0..leases::surplus(store).await? {
+            // Another node has joined: the newest work is handed over first.
+            let Some(id) = self.workers.keys().max().cloned() else {
+                break;
+            };
+            self.stop(&id).await;
+        }
+        for lease in held {
+            if !self.workers.contains_key(&lease.mailbox_id) {
+                // A lease without a task: the task has ended, or this process has just begun.
+                leases::release(&self.context.store, &lease).await?;
+            }
+        }
+        for lease in leases::acquire(&self.context.store, TAKEN_AT_ONCE).await? {
+            self.start(lease);
+        }
+        Ok(())
+    }
+
+    /// Ends the tasks whose lease is lost, and forgets those that ended by themselves.
+    async fn end_finished(&mut self, held: &[Lease]) -> Result<(), store::StoreError> {
+        let lost: Vec<String> = self
+            .workers
+            .values()
+            .filter(|worker| !held.contains(&worker.lease) || worker.task.is_finished())
+            .map(|worker| worker.lease.mailbox_id.clone())
+            .collect();
+        for id in lost {
+            self.stop(&id).await;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, lease: Lease) {
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(guarded(self.context.clone(), lease.clone(), cancel.clone()));
+        self.workers.insert(
+            lease.mailbox_id.clone(),
+            Worker {
+                lease,
+                cancel,
+                task,
+            },
+        );
+    }
+
+    async fn stop(&mut self, id: &str) {
+        let Some(worker) = self.workers.remove(id) else {
+            return;
+        };
+        worker.cancel.cancel();
+        let abort = worker.task.abort_handle();
+        if tokio::time::timeout(STOPPING, worker.task).await.is_err() {
+            abort.abort();
+        }
+        if let Err(error) = leases::release(&self.context.store, &worker.lease).await {
+            tracing::debug!(%error, "a lease was not given back");
+        }
+    }
+
+    async fn stop_all(&mut self) {
+        for worker in self.workers.values() {
+            worker.cancel.cancel();
+        }
+        let ids: Vec<String> = self.workers.keys().cloned().collect();
+        let end = Instant::now() + STOPPING;
+        for id in ids {
+            let Some(worker) = self.workers.remove(&id) else {
+                continue;
+            };
+            let abort = worker.task.abort_handle();
+            if tokio::time::timeout_at(end, worker.task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+
+    /// Without a renewal for the life of a lease, others may have taken over: the work must stop.
+    /// (Fencing would refuse its writes; this spares the servers a second connection.)
+    async fn stop_when_stale(&mut self) {
+        if self.renewed.elapsed() >= Duration::from_millis(LEASE_MILLIS as u64) {
+            self.stop_all().await;
+        }
+    }
+}
+
+/// A panic in one mailbox's task is that mailbox's problem alone: it is logged, the task is over, and
+/// the roster starts a new one.
+async fn guarded(context: Context, lease: Lease, cancel: CancellationToken) {
+    let id = lease.mailbox_id.clone();
+    let inner = tokio::spawn(mailbox::run(context, lease, cancel.clone()));
+    let abort = inner.abort_handle();
+    let _guard = AbortOnDrop(abort);
+    match inner.await {
+        Ok(()) => {}
+        Err(error) if error.is_panic() => {
+            tracing::error!(
+                mailbox = id,
+                "the work on a mailbox panicked; it starts again"
+            );
+            // Not at once: a message that makes us panic must not spin.
+            tokio::select! {
+                () = tokio::time::sleep(STOPPING) => {}
+                () = cancel.cancelled() => {}
+            }
+        }
+        Err(_) => {}
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
