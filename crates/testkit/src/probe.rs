@@ -2,7 +2,7 @@
 //! what the server really has.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, ErrorKind, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -296,6 +296,26 @@ impl ImapProbe {
             }
         }
         None
+    }
+
+    /// Waits until the server ends the connection.
+    ///
+    /// # Panics
+    /// After `limit`.
+    pub fn wait_for_end(&mut self, limit: Duration) {
+        self.writer
+            .set_read_timeout(Some(limit))
+            .expect("a socket takes options");
+        while self.has_bytes() && self.read().is_some() {}
+        // A reset is an end too; only silence is none.
+        let mut byte = [0];
+        let silent =
+            |e: &std::io::Error| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        let end = std::io::Read::read(&mut self.reader, &mut byte);
+        assert!(
+            !end.as_ref().is_err_and(silent),
+            "the server keeps the connection open"
+        );
     }
 
     /// Ends IDLE.

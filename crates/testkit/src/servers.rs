@@ -65,6 +65,27 @@ pub struct Servers {
     pub token_key: String,
 }
 
+impl Servers {
+    /// Runs Dovecot's administration tool and returns what it printed: `doveadm(&["kick", &user.address])` ends a
+    /// user's connections, `mailbox delete`, `force-resync` and the like act behind every client's back.
+    ///
+    /// # Panics
+    /// When the tool refuses; the text is its own.
+    pub fn doveadm(&self, arguments: &[&str]) -> String {
+        let config = self.dir.join("dovecot/dovecot.conf");
+        let mut command = std::process::Command::new("doveadm");
+        let output = command.arg("-c").arg(config).args(arguments).output();
+        let output = output.unwrap_or_else(|e| panic!("doveadm does not start: {e}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "doveadm {}: {errors}",
+            arguments.join(" ")
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
 /// The servers of this test run.
 ///
 /// # Panics

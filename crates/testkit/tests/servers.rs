@@ -73,6 +73,26 @@ fn every_mechanism_that_is_offered_lets_a_user_in() {
             .status,
         "OK"
     );
+
+    let mut line = Line::open(servers().submission_plain_port);
+    line.read();
+    line.smtp("EHLO testkit");
+    assert!(
+        line.smtp(&format!("AUTH XOAUTH2 {xoauth2}"))
+            .starts_with("235")
+    );
+}
+
+#[test]
+fn the_administration_tool_acts_behind_a_client() {
+    let user = user("doveadm");
+    user.seed("INBOX", Generator::new(1).take(3));
+    let mut probe = ImapProbe::login(&user);
+    probe.select("INBOX");
+    let listed = servers().doveadm(&["fetch", "-u", &user.address, "uid", "mailbox", "INBOX"]);
+    assert_eq!(listed.matches("uid:").count(), 3);
+    servers().doveadm(&["kick", &user.address]);
+    probe.wait_for_end(LIMIT);
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub struct Mail {
 
 /// Writes the configuration and starts Dovecot.
 pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, Mail)> {
+    check_version()?;
     let dir = machine.folder("dovecot")?;
     let root = machine.folder("mail")?;
     chown(&root, Some(machine.mail_uid), Some(machine.mail_gid))?;
@@ -74,6 +75,21 @@ pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, 
         Command::new("dovecot").arg("-F").arg("-c").arg(&config),
     )?;
     Ok((server, mail))
+}
+
+/// The configuration language changed with 2.4.
+fn check_version() -> Result<()> {
+    let output = Command::new("dovecot").arg("--version").output();
+    let output = output
+        .map_err(|e| format!("Dovecot does not start ({e}): run scripts/install-test-deps"))?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    if !version.starts_with("2.3.") {
+        return Err(format!(
+            "these tests are written for Dovecot 2.3 (Debian 12); this one is {version}"
+        )
+        .into());
+    }
+    Ok(())
 }
 
 /// Dovecot's local validation of access tokens reads the file `default/HS256/default`.
