@@ -184,7 +184,7 @@ impl Conversation {
                 talk.capabilities = found.clone();
                 // A name is nice to have: a server that refuses it is not refused by us.
                 match talk.session.id(ID).await {
-                    Err(error) if error.is_fatal() => return Err(recognise::imap(&error, peer)),
+                    Err(error) if error.is_fatal() => Err(recognise::imap(&error, peer)),
                     _ => Ok(done.mechanism),
                 }
             }

@@ -4,6 +4,7 @@ use crate::open::Opening;
 use crate::recognise::{Failure, Peer};
 use crate::report::Good;
 use futures_util::future::join_all;
+use model::mailbox::Security;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -41,33 +42,79 @@ async fn with_open_port(failure: Failure, opening: &Opening<'_>) -> Failure {
     if failure.id() == "address_blocked" {
         return failure;
     }
-    let peer = &opening.peer;
-    let others = peer
-        .spoken
-        .ports()
-        .iter()
-        .filter(|(port, _)| *port != peer.port);
-    let looked = join_all(others.map(async |(port, security)| {
-        opening
-            .port_answers(*port, OTHERS)
-            .await
-            .then_some((*port, *security))
-    }));
-    let Some((port, security)) = looked.await.into_iter().flatten().next() else {
+    let Some((port, security)) = open_port(opening, opening.peer.spoken.ports()).await else {
         return failure;
     };
     let text = format!(
         "Port {port} of {} is open: use it with {}.",
-        peer.host,
+        opening.peer.host,
         words(security)
     );
     failure.with_remedy(text, format!("use:{port}:{security}"))
 }
 
-fn words(security: model::mailbox::Security) -> &'static str {
+/// The first of these ports that answers, the wanted one left out.
+async fn open_port(opening: &Opening<'_>, ports: &[(u16, Security)]) -> Option<(u16, Security)> {
+    let others = ports.iter().filter(|(port, _)| *port != opening.peer.port);
+    let looks = others.map(async |(port, security)| {
+        opening
+            .port_answers(*port, OTHERS)
+            .await
+            .then_some((*port, *security))
+    });
+    join_all(looks).await.into_iter().flatten().next()
+}
+
+const fn words(security: Security) -> &'static str {
     match security {
-        model::mailbox::Security::Tls => "TLS",
-        model::mailbox::Security::Starttls => "STARTTLS",
-        model::mailbox::Security::None => "no encryption",
+        Security::Tls => "TLS",
+        Security::Starttls => "STARTTLS",
+        Security::None => "no encryption",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::Waits;
+    use crate::recognise::Spoken;
+    use mail_net::{Net, Policy, Timeouts, TlsSettings};
+    use model::Timestamp;
+    use model::mailbox::Auth;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_open_port_beside_the_closed_one_is_found() {
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = open
+            .local_addr()
+            .map(|address| (address.port(), open))
+            .unwrap();
+        let closed = {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        let policy = Policy {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Policy::public_only()
+        };
+        let net = Net::new(policy, TlsSettings::new(None).unwrap(), Timeouts::default());
+        let peer = Peer {
+            spoken: Spoken::Imap,
+            host: "127.0.0.1",
+            port: closed,
+            security: Security::Tls,
+            username: "",
+            auth: Auth::Password,
+            now: Timestamp(0),
+        };
+        let mut opening = Opening::new(&net, peer, None, "", Waits::Short);
+        opening.resolve().await.unwrap();
+        let ports = [(closed, Security::Tls), (open.0, Security::Starttls)];
+        assert_eq!(
+            open_port(&opening, &ports).await,
+            Some((open.0, Security::Starttls))
+        );
+        assert_eq!(open_port(&opening, &ports[..1]).await, None);
     }
 }
