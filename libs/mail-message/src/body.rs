@@ -209,10 +209,8 @@ fn append(out: &mut String, piece: &str, separator: &str, max: usize) -> bool {
     if piece.is_empty() {
         return false;
     }
-    if !out.is_empty() {
-        if !out.ends_with('\n') || separator.len() > 1 {
-            out.push_str(separator);
-        }
+    if !out.is_empty() && (!out.ends_with('\n') || separator.len() > 1) {
+        out.push_str(separator);
     }
     let room = max.saturating_sub(out.len());
     if piece.len() > room {

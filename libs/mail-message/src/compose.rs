@@ -6,6 +6,7 @@
 //! The same draft always gives the same bytes, so a retry sends the same message (R12).
 
 use crate::address::Address;
+use crate::compose_check::{Check, ascii_domain, is_id, is_structured};
 use crate::{attachments, clean, html_text};
 use base64::Engine as _;
 use mail_builder::MessageBuilder;
@@ -17,7 +18,9 @@ use mail_builder::headers::message_id::MessageId;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use utoipa::ToSchema;
 
 /// Recipients of one message, all fields together.
 pub const MAX_RECIPIENTS: usize = 2_000;
@@ -31,9 +34,6 @@ pub const MAX_ATTACHMENTS: usize = 500;
 pub const MAX_HEADERS: usize = 100;
 /// Octets of a line without its end (RFC 5322 section 2.1.1).
 const MAX_LINE: usize = 998;
-/// Longest piece without a blank in an extra header: it cannot be folded.
-const MAX_WORD: usize = 900;
-const MAX_HEADER_VALUE: usize = 8_000;
 
 /// A message to be written.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,7 +84,7 @@ pub struct DraftAttachment {
 }
 
 /// A message ready to be sent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Composed {
     /// The bytes, CR LF at every line end, no `Bcc`.
     pub raw: Vec<u8>,
@@ -97,7 +97,7 @@ pub struct Composed {
 }
 
 /// One field that cannot be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the draft, like `/to/0/address`.
     pub pointer: String,
@@ -209,59 +209,6 @@ pub fn message_id(unique: &str, address: &str) -> String {
     format!("{left}@{domain}")
 }
 
-/// The address with its domain in ASCII, where it can be sent to without SMTPUTF8.
-fn ascii_address(address: &str) -> Result<String, &'static str> {
-    let (local, domain) = address
-        .rsplit_once('@')
-        .ok_or("is not an address like name@domain")?;
-    if !local.is_ascii() {
-        return Err("has letters before the @ that need SMTPUTF8, which is not supported");
-    }
-    let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
-    if local.is_empty() || local.len() > 64 || !local.bytes().all(atom) {
-        return Err("has characters before the @ that cannot be sent");
-    }
-    let domain = ascii_domain(domain).ok_or("has no valid domain after the @")?;
-    Ok(format!("{local}@{domain}"))
-}
-
-fn ascii_domain(domain: &str) -> Option<String> {
-    if let Some(literal) = domain.strip_prefix('[').and_then(|d| d.strip_suffix(']')) {
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':');
-        return (!literal.is_empty() && literal.len() < 60 && literal.chars().all(good))
-            .then(|| domain.to_owned());
-    }
-    let good = |c: char| {
-        c.is_alphanumeric()
-            || matches!(c, '-' | '.' | '_')
-            || (!c.is_ascii() && !c.is_control() && !c.is_whitespace() && !clean::is_invisible(c))
-    };
-    if domain.is_empty() || domain.len() > 255 || !domain.chars().all(good) {
-        return None;
-    }
-    let ascii = if domain.is_ascii() {
-        domain.to_owned()
-    } else {
-        match url::Host::parse(domain).ok()? {
-            url::Host::Domain(d) => d,
-            _ => return None,
-        }
-    };
-    let labels = ascii.split('.').all(|l| !l.is_empty() && l.len() <= 63);
-    (ascii.len() <= 255 && ascii.is_ascii() && labels).then_some(ascii)
-}
-
-/// Printable ASCII with one @, no brackets or blanks.
-fn is_id(id: &str) -> bool {
-    id.len() <= 250
-        && id.split('@').count() == 2
-        && !id.starts_with('@')
-        && !id.ends_with('@')
-        && id
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"<>()\"\\,;".contains(&b))
-}
-
 /// The first id names the conversation, the last ones its newest branch. Ids that cannot be
 /// written are left out: other people's mistakes must not stop an answer.
 fn bounded_references(ids: &[String]) -> Vec<&str> {
@@ -276,167 +223,6 @@ fn bounded_references(ids: &[String]) -> Vec<&str> {
         .chain(good.get(tail..).unwrap_or_default())
         .copied()
         .collect()
-}
-
-#[derive(Default)]
-struct Check {
-    errors: Vec<FieldError>,
-}
-
-impl Check {
-    fn refuse(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
-        // One bad list must not make a bad answer of megabytes.
-        const MAX_ERRORS: usize = 50;
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push(FieldError {
-                pointer: pointer.into(),
-                message: message.into(),
-            });
-        }
-    }
-
-    fn line(&mut self, text: &str, pointer: &str, max: usize) {
-        if text
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-        {
-            self.refuse(
-                pointer,
-                "contains a line break or another control character",
-            );
-        }
-        if text.chars().count() > max {
-            self.refuse(pointer, format!("is longer than {max} characters"));
-        }
-    }
-
-    fn list(&mut self, list: &[Address], pointer: &str) -> Vec<Address> {
-        list.iter()
-            .take(MAX_RECIPIENTS + 1)
-            .enumerate()
-            .map(|(n, a)| self.address(a, &format!("{pointer}/{n}")))
-            .collect()
-    }
-
-    fn address(&mut self, address: &Address, pointer: &str) -> Address {
-        if let Some(name) = &address.name {
-            self.line(name, &format!("{pointer}/name"), 500);
-        }
-        let ascii = match ascii_address(address.address.trim()) {
-            Ok(ascii) if !address.address.chars().any(char::is_control) => ascii,
-            Ok(_) => {
-                self.refuse(format!("{pointer}/address"), "contains a control character");
-                String::new()
-            }
-            Err(message) => {
-                self.refuse(format!("{pointer}/address"), message);
-                String::new()
-            }
-        };
-        Address {
-            name: address
-                .name
-                .as_deref()
-                .map(str::trim)
-                .filter(|n| !n.is_empty())
-                .map(str::to_owned),
-            address: ascii,
-        }
-    }
-
-    fn headers(&mut self, headers: &[(String, String)]) {
-        if headers.len() > MAX_HEADERS {
-            self.refuse("/headers", format!("more than {MAX_HEADERS} headers"));
-        }
-        for (name, value) in headers.iter().take(MAX_HEADERS) {
-            let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
-            if !is_allowed_header(name) {
-                self.refuse(
-                    &pointer,
-                    "may not be set; only X-*, List-* and a few others may",
-                );
-                continue;
-            }
-            self.line(value, &pointer, MAX_HEADER_VALUE);
-            if value.split_whitespace().any(|w| w.len() > MAX_WORD) {
-                self.refuse(&pointer, "has a word that is too long for one line");
-            }
-            if is_structured(name) && !value.is_ascii() {
-                self.refuse(&pointer, "must be ASCII");
-            }
-        }
-    }
-
-    fn attachments(&mut self, list: &[DraftAttachment]) {
-        if list.len() > MAX_ATTACHMENTS {
-            self.refuse(
-                "/attachments",
-                format!("more than {MAX_ATTACHMENTS} attachments"),
-            );
-        }
-        for (n, file) in list.iter().take(MAX_ATTACHMENTS).enumerate() {
-            let pointer = format!("/attachments/{n}");
-            self.line(&file.filename, &format!("{pointer}/filename"), 1_000);
-            if !is_media_type(&file.content_type) {
-                self.refuse(
-                    format!("{pointer}/content_type"),
-                    "is not a content type like application/pdf",
-                );
-            }
-            let good = |b: u8| b.is_ascii_graphic() && !b"<>()\"\\,;".contains(&b);
-            if let Some(id) = &file.content_id
-                && (id.is_empty() || id.len() > 250 || !id.bytes().all(good))
-            {
-                self.refuse(format!("{pointer}/content_id"), "is not a content id");
-            }
-        }
-    }
-}
-
-fn is_allowed_header(name: &str) -> bool {
-    let token = !name.is_empty()
-        && name.len() <= 76
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    let lower = name.to_ascii_lowercase();
-    token
-        && (lower.len() > 2 && lower.starts_with("x-")
-            || lower.len() > 5 && lower.starts_with("list-")
-            || matches!(
-                lower.as_str(),
-                "importance"
-                    | "priority"
-                    | "sensitivity"
-                    | "auto-submitted"
-                    | "precedence"
-                    | "organization"
-                    | "comments"
-                    | "keywords"
-                    | "feedback-id"
-                    | "expires"
-                    | "content-language"
-                    | "disposition-notification-to"
-                    | "archived-at"
-            ))
-}
-
-/// Fields that machines read: no encoded words in them.
-fn is_structured(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    !(lower.starts_with("x-") || matches!(lower.as_str(), "organization" | "comments" | "keywords"))
-}
-
-fn is_media_type(value: &str) -> bool {
-    let good = |s: &str| {
-        !s.is_empty()
-            && s.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
-    };
-    value.len() <= 127
-        && value.split_once('/').is_some_and(|(main, sub)| {
-            good(main) && good(sub) && !main.eq_ignore_ascii_case("multipart")
-        })
 }
 
 fn header_value<'x>(name: &str, value: &'x str) -> HeaderType<'x> {

@@ -125,7 +125,7 @@ fn safe(name: &str, value: &str) -> bool {
     if !value.chars().all(plain) {
         return false;
     }
-    let even = |q: char| value.matches(q).count() % 2 == 0;
+    let even = |q: char| value.matches(q).count().is_multiple_of(2);
     if !even('"') || !even('\'') || value.matches('(').count() != value.matches(')').count() {
         return false;
     }

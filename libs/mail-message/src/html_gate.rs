@@ -7,6 +7,7 @@
 
 use crate::css;
 use crate::html_scan::{Piece, Scanner, attributes, unescape};
+use crate::html_url::{is_data_picture, is_web, link, percent_decoded, strip_scheme};
 use crate::sanitize::{Options, RemoteImages};
 use std::collections::HashSet;
 
@@ -14,10 +15,9 @@ use std::collections::HashSet;
 pub(crate) const MAX_DEPTH: usize = 150;
 /// Elements and texts; the rest is cut.
 pub(crate) const MAX_NODES: usize = 150_000;
-/// Longest address of a link or picture.
-const MAX_URL: usize = 4_000;
-/// Longest picture inside the HTML itself.
-const MAX_DATA_URL: usize = 512 * 1024;
+
+/// Ampersands and the like in one run of text.
+const MAX_STOPS: usize = 256;
 
 /// Elements that may stay. Anything else loses its tags.
 pub(crate) const TAGS: [&str; 64] = [
@@ -143,6 +143,7 @@ pub(crate) fn pass(html: &str, options: &Options<'_>, own: &HashSet<String>) -> 
         stack: Vec::new(),
         nodes: 0,
         after_pre: false,
+        stops: 0,
     };
     let mut skipping: Option<(&'static str, usize)> = None;
     for (_, piece) in Scanner::new(html) {
@@ -210,6 +211,8 @@ struct Gate<'o, 'p> {
     nodes: usize,
     /// The parser behind drops a line end right after `<pre>`.
     after_pre: bool,
+    /// See [`Gate::write_text`]: stops since the last tag.
+    stops: usize,
 }
 
 impl Gate<'_, '_> {
@@ -232,11 +235,45 @@ impl Gate<'_, '_> {
             if text.bytes().all(|b| b.is_ascii_whitespace()) {
                 return;
             }
-            self.into_cell();
+            self.open_cell();
         }
         self.after_pre = false;
         self.nodes += 1;
-        escape_text(text, &mut self.passed.html);
+        self.write_text(text);
+    }
+
+    /// Writes text; a run with many characters that html5ever's serialiser stops at is divided
+    /// by `<span>`, because at each stop it looks through the rest of the run again.
+    fn write_text(&mut self, text: &str) {
+        let mut in_span = false;
+        for c in text.chars() {
+            if c == '&' || ('\u{80}'..='\u{bf}').contains(&c) {
+                self.stops += 1;
+                if self.stops > MAX_STOPS {
+                    if self.stack.len() >= MAX_DEPTH {
+                        // No room for a span.
+                        self.passed.truncated = true;
+                        break;
+                    }
+                    self.passed
+                        .html
+                        .push_str(if in_span { "</span><span>" } else { "<span>" });
+                    self.nodes += 1;
+                    self.stops = 1;
+                    in_span = true;
+                }
+            }
+            match c {
+                '&' => self.passed.html.push_str("&amp;"),
+                '<' => self.passed.html.push_str("&lt;"),
+                '>' => self.passed.html.push_str("&gt;"),
+                c => self.passed.html.push(c),
+            }
+        }
+        if in_span {
+            self.passed.html.push_str("</span>");
+            self.stops = 0;
+        }
     }
 
     fn start(&mut self, tag: &'static str, list: &str) {
@@ -247,6 +284,7 @@ impl Gate<'_, '_> {
             return;
         }
         self.nodes += 1;
+        self.stops = 0;
         self.after_pre = tag == "pre";
         self.passed.html.push('<');
         self.passed.html.push_str(tag);
@@ -286,7 +324,7 @@ impl Gate<'_, '_> {
             _ => {}
         }
         if is_frame(self.top()) {
-            self.into_cell();
+            self.open_cell();
         }
         if BLOCKS.contains(&tag) {
             self.close_open("p", &[]);
@@ -308,7 +346,7 @@ impl Gate<'_, '_> {
     }
 
     /// Content between the cells of a table gets a cell of its own.
-    fn into_cell(&mut self) {
+    fn open_cell(&mut self) {
         if self.top() == "table" {
             self.open("tbody");
         }
@@ -320,6 +358,7 @@ impl Gate<'_, '_> {
 
     fn open(&mut self, tag: &'static str) {
         self.nodes += 1;
+        self.stops = 0;
         self.passed.html.push('<');
         self.passed.html.push_str(tag);
         self.passed.html.push('>');
@@ -379,6 +418,7 @@ impl Gate<'_, '_> {
         self.after_pre = false;
         while self.stack.len() > length {
             if let Some(tag) = self.stack.pop() {
+                self.stops = 0;
                 self.passed.html.push_str("</");
                 self.passed.html.push_str(tag);
                 self.passed.html.push('>');
@@ -486,17 +526,6 @@ fn is_heading(tag: &str) -> bool {
     matches!(tag, "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
-fn escape_text(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c => out.push(c),
-        }
-    }
-}
-
 /// Attributes that may stay, by element.
 pub(crate) const GENERIC: [&str; 5] = ["align", "dir", "lang", "style", "title"];
 /// More attributes of single elements.
@@ -545,64 +574,4 @@ fn allowed(tag: &str, name: &str) -> Option<&'static str> {
         let (_, list) = SPECIFIC.iter().find(|(t, _)| *t == tag)?;
         list.iter().copied().find(same)
     })
-}
-
-/// The rest of `url` after `scheme`, any case.
-fn strip_scheme<'u>(url: &'u str, scheme: &str) -> Option<&'u str> {
-    let (start, rest) = url.split_at_checked(scheme.len())?;
-    start.eq_ignore_ascii_case(scheme).then_some(rest)
-}
-
-/// `http://host` or `https://host`.
-pub(crate) fn is_web(url: &str) -> bool {
-    url.len() <= MAX_URL
-        && ["http://", "https://"].iter().any(|scheme| {
-            strip_scheme(url, scheme)
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['))
-        })
-}
-
-/// Pictures without script inside: never SVG.
-pub(crate) fn is_data_picture(url: &str) -> bool {
-    url.len() <= MAX_DATA_URL
-        && ["png", "jpeg", "jpg", "gif", "webp"].iter().any(|kind| {
-            strip_scheme(url, &format!("data:image/{kind};base64,")).is_some_and(|data| {
-                data.bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
-            })
-        })
-}
-
-/// A link that may be followed: web, mail or telephone.
-pub(crate) fn link(url: &str) -> Option<String> {
-    let url = url.trim();
-    if url.len() > MAX_URL {
-        return None;
-    }
-    let known = is_web(url)
-        || strip_scheme(url, "mailto:").is_some()
-        || strip_scheme(url, "tel:").is_some_and(|n| {
-            n.chars()
-                .all(|c| c.is_ascii_digit() || "+-.()%;=".contains(c))
-        });
-    known.then(|| url.split_whitespace().collect::<Vec<_>>().join("%20"))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&b, tail)) = rest.split_first() {
-        let escape = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok());
-        match escape.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(code) if b == b'%' => {
-                bytes.push(code);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(b);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

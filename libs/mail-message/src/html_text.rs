@@ -220,11 +220,7 @@ impl Writer {
             "div" | "tr" | "section" | "article" | "header" | "footer" | "address" | "dt"
             | "dd" | "center" | "form" | "fieldset" | "caption" | "figure" | "main" | "nav"
             | "body" | "details" | "summary" | "option" => self.block(1),
-            "td" | "th" => {
-                if self.started && self.breaks == 0 {
-                    self.cell = true;
-                }
-            }
+            "td" | "th" if self.started && self.breaks == 0 => self.cell = true,
             "pre" => {
                 self.block(2);
                 self.pre += 1;

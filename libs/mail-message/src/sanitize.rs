@@ -6,7 +6,7 @@
 //! Both are repeated until nothing changes, so what a browser reads is what was checked.
 
 use crate::html_gate::{self, Passed};
-use crate::{body, clean, css, html_text};
+use crate::{body, clean, css, html_text, html_url};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -118,13 +118,13 @@ static AMMONIA: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
 /// ammonia's second look at values.
 fn attribute<'u>(tag: &str, name: &str, value: &'u str) -> Option<Cow<'u, str>> {
     match (tag, name) {
-        ("a", "href") => html_gate::link(value).map(Cow::Owned),
-        ("img", "data-blocked-src") => html_gate::is_web(value).then_some(Cow::Borrowed(value)),
+        ("a", "href") => html_url::link(value).map(Cow::Owned),
+        ("img", "data-blocked-src") => html_url::is_web(value).then_some(Cow::Borrowed(value)),
         ("img", "src") => {
             let data = value
                 .get(..5)
                 .is_some_and(|s| s.eq_ignore_ascii_case("data:"));
-            (!data || html_gate::is_data_picture(value)).then_some(Cow::Borrowed(value))
+            (!data || html_url::is_data_picture(value)).then_some(Cow::Borrowed(value))
         }
         (_, "style") => Some(css::filter(value))
             .filter(|s| !s.is_empty())

@@ -20,37 +20,46 @@ pub const MAX_QUERY: usize = 2_000;
 #[must_use]
 pub fn tokens(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // Most mail is ASCII: no normalisation needed.
-    if text.is_ascii() {
-        fold(
-            text.bytes().map(|b| char::from(b.to_ascii_lowercase())),
-            &mut out,
-        );
-    } else {
-        let folded = text
-            .nfkd()
-            .filter(|c| !is_combining_mark(*c) || is_cjk(*c))
-            .flat_map(char::to_lowercase)
-            // Lower-casing may decompose again: the Turkish dotted capital I.
-            .filter(|c| !is_combining_mark(*c) || is_cjk(*c))
-            .flat_map(|c| {
-                // Letters that Unicode does not take apart but people type without.
-                let (one, two) = match c {
-                    'ß' => ('s', Some('s')),
-                    'æ' => ('a', Some('e')),
-                    'œ' => ('o', Some('e')),
-                    'ø' => ('o', None),
-                    'ł' => ('l', None),
-                    'đ' => ('d', None),
-                    'ı' => ('i', None),
-                    c => (c, None),
-                };
-                std::iter::once(one).chain(two)
-            });
-        // NFKD takes Hangul apart; put it together again.
-        fold(folded.nfc(), &mut out);
+    // ASCII that is no letter and no digit divides words in every script; the words of most
+    // mail are ASCII and need no normalisation.
+    for piece in text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()) {
+        if piece.is_empty() {
+            continue;
+        }
+        if piece.is_ascii() {
+            separate(&mut out);
+            let cut = piece.get(..MAX_TOKEN.min(piece.len())).unwrap_or_default();
+            out.extend(cut.bytes().map(|b| char::from(b.to_ascii_lowercase())));
+        } else {
+            normalised(piece, &mut out);
+        }
     }
     out
+}
+
+fn normalised(piece: &str, out: &mut String) {
+    let folded = piece
+        .nfkd()
+        .filter(|c| !is_combining_mark(*c) || is_cjk(*c))
+        .flat_map(char::to_lowercase)
+        // Lower-casing may decompose again: the Turkish dotted capital I.
+        .filter(|c| !is_combining_mark(*c) || is_cjk(*c))
+        .flat_map(|c| {
+            // Letters that Unicode does not take apart but people type without.
+            let (one, two) = match c {
+                'ß' => ('s', Some('s')),
+                'æ' => ('a', Some('e')),
+                'œ' => ('o', Some('e')),
+                'ø' => ('o', None),
+                'ł' => ('l', None),
+                'đ' => ('d', None),
+                'ı' => ('i', None),
+                c => (c, None),
+            };
+            std::iter::once(one).chain(two)
+        });
+    // NFKD takes Hangul apart; put it together again.
+    fold(folded.nfc(), out);
 }
 
 fn fold(chars: impl Iterator<Item = char>, out: &mut String) {

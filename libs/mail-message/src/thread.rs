@@ -5,14 +5,15 @@
 //! depend on the order or the batching of arrival; only names of threads may differ, and where
 //! two threads turn out to be one, the smaller id wins.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use utoipa::ToSchema;
 
 /// References looked at per message: the first and the newest.
 pub const MAX_REFERENCES: usize = 200;
 
 /// What threading needs to know of a message.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThreadInput {
     /// `Message-ID` without brackets.
     pub message_id: Option<String>,
@@ -23,7 +24,7 @@ pub struct ThreadInput {
 }
 
 /// Where the messages of a batch belong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Assignment {
     /// The thread of each message, in the order of the batch.
     pub threads: Vec<String>,

@@ -1,6 +1,6 @@
 //! Sanitising: vectors of attack, what must stay, rest after one pass, bounded time.
 
-use mail_message::sanitize::{Options, RemoteImages, Sanitized, sanitize};
+use mail_message::sanitize::{MAX_INPUT, Options, RemoteImages, Sanitized, sanitize};
 
 fn blocked(html: &str) -> Sanitized {
     sanitize(html, &Options::default())
@@ -298,27 +298,34 @@ fn hostile_documents_end_in_bounded_time() {
         many(10_000, "<div>"),
         many(100_000, "<b>"),
         many(100_000, "<table>"),
-        many(50_000, "<table><tr><td>"),
-        many(50_000, "<a href=http://x><p>"),
+        many(20_000, "<table><tr><td>"),
+        many(10_000, "<a href=http://x><p>"),
         (0..50_000)
             .map(|i| format!("<b title={i}>"))
             .collect::<String>()
-            + &many(50_000, "<p>x"),
-        format!("<table>{}", many(200_000, "x<br>")),
+            + &many(20_000, "<p>x"),
+        format!("<table>{}", many(50_000, "x<br>")),
         format!("<a {}>x", many(300_000, "a b=c ")),
         format!("<img src='{}'>", many(1_000_000, "x")),
         format!("<p style='{}'>x", many(300_000, "a:b;")),
-        many(1_000_000, "<"),
-        many(500_000, "&"),
+        many(100_000, "<"),
+        many(100_000, "&"),
+        many(50_000, "a &amp; b "),
+        many(100_000, "\u{a0}"),
+        many(1_000, "<i>") + &many(50_000, "&"),
         many(300_000, "<!--"),
         many(200_000, "<svg>"),
         many(200_000, "</p>"),
         many(10_000, "<li><ul>"),
-        many(100_000, "<h1>"),
+        many(20_000, "<h1>"),
     ];
     for shape in shapes {
         let out = blocked(&shape);
-        assert_inert(&shape[..40], &out.html);
+        assert_inert(shape.get(..40).unwrap_or_default(), &out.html);
+        // Escaping makes text longer; what is over the bound now is cut.
+        if out.html.len() <= MAX_INPUT {
+            assert_eq!(blocked(&out.html).html, out.html);
+        }
     }
 }
 
