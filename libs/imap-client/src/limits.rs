@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::{ImapError, UidSet};
+
 /// Bounds of one session.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -17,8 +19,10 @@ pub struct Limits {
     pub response: usize,
     /// The most folders one LIST may name.
     pub list_entries: usize,
-    /// The most unsolicited items that wait for [`crate::Session::take_unsolicited`].
+    /// The most memory in bytes (roughly) that unsolicited items may take until [`crate::Session::take_unsolicited`].
     pub unsolicited: usize,
+    /// The most memory in bytes (roughly) that the answers to one command may take where they are collected.
+    pub collected: usize,
     /// How long to wait for the greeting.
     pub greeting: Duration,
     /// How long a command may go without a single byte from the server.
@@ -32,10 +36,42 @@ impl Default for Limits {
             literal: 2 << 30,
             inline_literal: 1 << 20,
             response: 8 << 20,
-            list_entries: 500_000,
-            unsolicited: 1_000_000,
+            list_entries: 200_000,
+            unsolicited: 32 << 20,
+            collected: 64 << 20,
             greeting: Duration::from_secs(30),
             progress: Duration::from_secs(60),
         }
+    }
+}
+
+/// What any kept item costs beside its text.
+pub(crate) const ITEM_COST: usize = 200;
+
+/// Memory that answers may still take: a server that never stops must not fill ours.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    left: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Budget {
+        Budget { limit, left: limit }
+    }
+
+    /// Takes `bytes` off.
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), ImapError> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
+            ImapError::limit(format!("answers of more than {} bytes", self.limit))
+        })?;
+        Ok(())
+    }
+
+    /// Adds UIDs to a set, and takes off what they cost.
+    pub(crate) fn extend(&mut self, set: &mut UidSet, more: &UidSet) -> Result<(), ImapError> {
+        self.spend(size_of_val(more.ranges()))?;
+        set.extend(more);
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::date;
+use crate::limits::ITEM_COST;
 use crate::wire::tokenizer::Cursor;
 use crate::wire::value::Value;
 
@@ -70,6 +71,17 @@ pub(crate) fn parse(seq: u64, mut rest: Cursor<'_>) -> (MessageMeta, BodyItem<'_
 }
 
 impl MessageMeta {
+    /// Roughly the memory it takes, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        let flags = self
+            .flags
+            .iter()
+            .flatten()
+            .map(|flag| flag.len() + size_of::<String>());
+        let header = self.header.as_ref().map_or(0, Vec::len);
+        ITEM_COST + header + flags.sum::<usize>()
+    }
+
     fn take(&mut self, name: &[u8], value: &Value<'_>) {
         let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
         if is("UID") {

@@ -239,7 +239,7 @@ impl Session {
 
     /// What the server said unasked since the last call, in order. Take it before selecting another folder.
     pub fn take_unsolicited(&mut self) -> Vec<Unsolicited> {
-        std::mem::take(&mut self.facts.unsolicited).into()
+        self.facts.take_unsolicited()
     }
 
     /// Gives buffers back to the system; [`Session::idle`] does it by itself.
@@ -314,12 +314,7 @@ impl Session {
             // The future of an earlier command was dropped: its answer would be taken for ours.
             self.state = State::Over;
         }
-        if self.state == State::Over {
-            return Err(match &self.facts.bye {
-                Some(text) => ImapError::Bye { text: text.clone() },
-                None => ImapError::Closed,
-            });
-        }
+        self.check_alive()?;
         self.state = State::Busy;
         self.wire.expect(waiting_for, self.limits.progress);
         Ok(())
@@ -336,6 +331,15 @@ impl Session {
             }
             (error, _) => error,
         })
+    }
+
+    /// Refuses when the session is over.
+    pub(crate) fn check_alive(&self) -> Result<(), ImapError> {
+        match (self.state, &self.facts.bye) {
+            (State::Over, Some(text)) => Err(ImapError::Bye { text: text.clone() }),
+            (State::Over, None) => Err(ImapError::Closed),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn tag(&mut self) -> Tag {

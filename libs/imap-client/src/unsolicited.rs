@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::commands::list::{self, ListEntry};
 use crate::commands::status::{self, StatusData};
 use crate::ext::qresync;
+use crate::limits::ITEM_COST;
 use crate::message_meta::{self, MessageMeta};
 use crate::wire::response::{Code, Response, StatusKind};
 use crate::wire::value::clean;
@@ -54,6 +55,17 @@ pub enum Unsolicited {
 }
 
 impl Unsolicited {
+    /// Roughly the memory it takes, in bytes.
+    fn cost(&self) -> usize {
+        match self {
+            Unsolicited::Fetch(meta) => meta.cost(),
+            Unsolicited::Vanished { uids, .. } => ITEM_COST + size_of_val(uids.ranges()),
+            Unsolicited::Status { name, .. } => ITEM_COST + name.wire().len(),
+            Unsolicited::List(entry) => entry.cost(),
+            _ => ITEM_COST,
+        }
+    }
+
     /// Whether a synchroniser has something to do.
     pub(crate) fn is_news(&self) -> bool {
         !matches!(
@@ -68,6 +80,8 @@ impl Unsolicited {
 pub(crate) struct Facts {
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) unsolicited: VecDeque<Unsolicited>,
+    /// Roughly the memory that the queue takes.
+    unsolicited_cost: usize,
     /// The reason of a BYE, once there was one.
     pub(crate) bye: Option<String>,
 }
@@ -138,19 +152,34 @@ impl Facts {
         Ok(())
     }
 
+    pub(crate) fn take_unsolicited(&mut self) -> Vec<Unsolicited> {
+        self.unsolicited_cost = 0;
+        std::mem::take(&mut self.unsolicited).into()
+    }
+
+    /// Drops what is of no use any more.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&Unsolicited) -> bool) {
+        self.unsolicited.retain(wanted);
+        self.unsolicited_cost = self.unsolicited.iter().map(Unsolicited::cost).sum();
+    }
+
     fn push(&mut self, item: Unsolicited, limit: usize) -> Result<(), ImapError> {
         // A later count replaces the one just before it; a server that repeats itself must not fill the queue.
-        let full = self.unsolicited.len() >= limit;
+        let cost = item.cost();
+        let full = self.unsolicited_cost + cost > limit;
         match (self.unsolicited.back_mut(), &item) {
             (Some(Unsolicited::Exists(count)), Unsolicited::Exists(new)) => *count = *new,
             (Some(Unsolicited::Recent(count)), Unsolicited::Recent(new)) => *count = *new,
             (Some(Unsolicited::Capability), Unsolicited::Capability) => {}
             _ if full => {
                 return Err(ImapError::limit(format!(
-                    "more than {limit} unsolicited responses"
+                    "unsolicited responses of more than {limit} bytes"
                 )));
             }
-            _ => self.unsolicited.push_back(item),
+            _ => {
+                self.unsolicited_cost += cost;
+                self.unsolicited.push_back(item);
+            }
         }
         Ok(())
     }

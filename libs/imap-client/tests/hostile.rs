@@ -222,13 +222,47 @@ async fn too_many_folders_and_too_much_chatter_are_named() {
     let turns = vec![turn("", "* PREAUTH hi\r\n"), turn("NOOP", chatter)];
     let _server = tokio::spawn(support::play(server, turns));
     let limits = Limits {
-        unsolicited: 50,
+        unsolicited: 5000,
         ..quick()
     };
     let (mut session, _) = Session::start(Stream::from_io(client), limits, None)
         .await
         .unwrap();
     assert!(matches!(session.noop().await, Err(ImapError::Limit { .. })));
+}
+
+#[tokio::test]
+async fn answers_that_never_end_are_stopped_where_they_are_collected() {
+    for (command, line) in [
+        ("UID FETCH", "* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n"),
+        ("UID SEARCH", "* SEARCH 1 3 5 7 9\r\n"),
+    ] {
+        let (client, server) = duplex(1 << 16);
+        let turns = vec![
+            turn("", "* PREAUTH hi\r\n"),
+            turn(command, line.repeat(10_000)),
+        ];
+        let _server = tokio::spawn(support::play(server, turns));
+        let limits = Limits {
+            collected: 100_000,
+            ..quick()
+        };
+        let (mut session, _) = Session::start(Stream::from_io(client), limits, None)
+            .await
+            .unwrap();
+        let error = if command == "UID FETCH" {
+            session
+                .fetch_meta(&UidSet::parse("1"), &MetaItems::default(), None, false)
+                .await
+                .unwrap_err()
+        } else {
+            session.uid_search("ALL").await.unwrap_err()
+        };
+        assert!(
+            matches!(error, ImapError::Limit { .. }),
+            "{command}: {error:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -170,3 +170,30 @@ async fn news_cut_into_single_bytes_arrive_whole() {
     assert_eq!(session.take_unsolicited(), [Unsolicited::Exists(7)]);
     task.await.unwrap();
 }
+
+#[tokio::test]
+async fn folders_that_come_go_and_change_their_names_are_news() {
+    let turns = vec![
+        turn(
+            "IDLE",
+            "+ idling\r\n* LIST () \"/\" a\r\n* LIST () \"/\" b (CHILDINFO (\"X\") \"OLDNAME\" (a))\r\n\
+             * LIST (\\NonExistent) \"/\" b\r\n* STATUS c (MESSAGES 4)\r\n",
+        ),
+        turn("DONE", "$T OK\r\n"),
+    ];
+    let (mut session, _server) = session("IDLE", turns).await;
+    assert_eq!(
+        session.idle(LONG, std::future::pending()).await.unwrap(),
+        IdleEnd::News
+    );
+    let news = session.take_unsolicited();
+    assert_eq!(news.len(), 4, "{news:?}");
+    let Unsolicited::List(renamed) = &news[1] else {
+        panic!("{news:?}")
+    };
+    assert_eq!(renamed.old_name.as_ref().unwrap().decoded(), "a");
+    let Unsolicited::List(gone) = &news[2] else {
+        panic!("{news:?}")
+    };
+    assert!(!gone.is_selectable());
+}

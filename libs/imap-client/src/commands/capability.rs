@@ -13,9 +13,7 @@ impl Session {
         if self.facts.capabilities.is_none() {
             let command = self.command("CAPABILITY");
             self.run(command, &mut ignore).await?;
-            self.facts
-                .unsolicited
-                .retain(|item| *item != Unsolicited::Capability);
+            self.facts.retain(|item| *item != Unsolicited::Capability);
         }
         Ok(self.facts.capabilities.get_or_insert_default())
     }

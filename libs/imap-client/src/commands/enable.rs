@@ -5,6 +5,9 @@ use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::value::clean;
 
+/// More than this is not kept.
+const MAX_ENABLED: usize = 100;
+
 impl Session {
     /// Asks for extensions and gives back what was really enabled, in capitals. Extensions that are not offered are
     /// not asked for.
@@ -21,13 +24,14 @@ impl Session {
             return Ok(Vec::new());
         }
         let command = self.command("ENABLE").raw(&offered.join(" "))?;
-        let mut enabled = Vec::new();
+        let mut enabled: Vec<String> = Vec::new();
         self.run(command, &mut |response: &Response<'_>| {
             let Some(rest) = response.data("ENABLED") else {
                 return Ok(false);
             };
             let words = rest.rest().split(u8::is_ascii_whitespace);
-            for word in words.filter(|word| !word.is_empty()).take(100) {
+            let room = MAX_ENABLED - enabled.len();
+            for word in words.filter(|word| !word.is_empty()).take(room) {
                 enabled.push(clean(word).to_ascii_uppercase());
             }
             Ok(true)

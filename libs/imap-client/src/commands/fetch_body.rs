@@ -180,6 +180,7 @@ impl Session {
         if self.in_flight.is_empty() {
             return Err(ImapError::protocol("no body was asked for"));
         }
+        self.check_alive()?;
         self.wire.expect("a message", self.limits.progress);
         let found = match self.next_found().await {
             Ok(found) => found,

@@ -1,6 +1,7 @@
 //! UID FETCH of everything but bodies: flags, sizes, dates, header fields, and the differences since a MODSEQ.
 
 use crate::ext::qresync;
+use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
 use crate::session::Session;
 use crate::wire::response::Response;
@@ -8,6 +9,9 @@ use crate::{ImapError, UidSet};
 
 /// A command's set of UIDs is at most this long, in characters; longer sets become several commands.
 pub(crate) const MAX_SET_TEXT: usize = 1000;
+
+/// Takes messages as they come.
+pub(crate) type MetaSink<'s> = dyn FnMut(MessageMeta) -> Result<(), ImapError> + Send + 's;
 
 /// What to ask about each message. The UID always comes with it.
 #[derive(Debug, Clone, Default)]
@@ -51,10 +55,14 @@ impl Session {
         vanished: bool,
     ) -> Result<MetaResult, ImapError> {
         let mut messages = Vec::new();
+        let mut budget = Budget::new(self.limits.collected);
+        let mut keep = |meta: MessageMeta| {
+            budget.spend(meta.cost())?;
+            messages.push(meta);
+            Ok(())
+        };
         let vanished = self
-            .fetch_meta_with(uids, items, changed_since, vanished, |meta| {
-                messages.push(meta)
-            })
+            .fetch_meta_to(uids, items, changed_since, vanished, &mut keep)
             .await?;
         Ok(MetaResult { messages, vanished })
     }
@@ -72,6 +80,22 @@ impl Session {
         vanished: bool,
         mut on_message: impl FnMut(MessageMeta) + Send,
     ) -> Result<UidSet, ImapError> {
+        let mut hand_over = |meta: MessageMeta| {
+            on_message(meta);
+            Ok(())
+        };
+        self.fetch_meta_to(uids, items, changed_since, vanished, &mut hand_over)
+            .await
+    }
+
+    async fn fetch_meta_to(
+        &mut self,
+        uids: &UidSet,
+        items: &MetaItems,
+        changed_since: Option<u64>,
+        vanished: bool,
+        sink: &mut MetaSink<'_>,
+    ) -> Result<UidSet, ImapError> {
         let names = self.item_names(items)?;
         let modifier = match changed_since {
             None => String::new(),
@@ -80,6 +104,7 @@ impl Session {
             }
             Some(modseq) => format!(" (CHANGEDSINCE {modseq})"),
         };
+        let mut budget = Budget::new(self.limits.collected);
         let mut gone = UidSet::new();
         for set in uids.chunks(u64::MAX, MAX_SET_TEXT) {
             let command = self
@@ -93,13 +118,13 @@ impl Session {
                         .uid
                         .is_some_and(|uid| set.contains(uid) || is_open(&set));
                     if ours {
-                        on_message(meta);
+                        sink(meta)?;
                     }
                     return Ok(ours);
                 }
                 match response.data("VANISHED").map(qresync::vanished) {
                     Some((true, uids)) => {
-                        gone.extend(&uids);
+                        budget.extend(&mut gone, &uids)?;
                         Ok(true)
                     }
                     // Without EARLIER it happens right now: news like any other.

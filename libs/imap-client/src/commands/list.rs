@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::status::{self, StatusData, StatusItem};
+use crate::limits::{Budget, ITEM_COST};
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::tokenizer::Cursor;
+use crate::wire::value::Value;
 use crate::{ImapError, MailboxName};
 
 /// What to ask for beside the names.
@@ -30,6 +32,8 @@ pub struct ListEntry {
     pub status: Option<StatusData>,
     /// MAILBOXID (RFC 8474), if the numbers carried it.
     pub mailbox_id: Option<String>,
+    /// The name it had before, when the server tells of a renaming (RFC 5465 section 5.4).
+    pub old_name: Option<MailboxName>,
 }
 
 impl ListEntry {
@@ -38,6 +42,12 @@ impl ListEntry {
         self.attributes
             .iter()
             .any(|have| have.eq_ignore_ascii_case(attribute))
+    }
+
+    /// Roughly the memory it takes, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        let attributes = self.attributes.iter();
+        ITEM_COST + self.name.wire().len() + attributes.map(|text| text.len() + 24).sum::<usize>()
     }
 
     /// Whether it can be selected.
@@ -83,11 +93,13 @@ impl Session {
             .command("LIST")
             .raw(&format!("\"\" \"*\"{return_options}"))?;
         let limit = self.limits.list_entries;
+        let mut budget = Budget::new(self.limits.collected);
         let mut entries: Vec<ListEntry> = Vec::new();
         let mut positions: HashMap<MailboxName, usize> = HashMap::new();
         self.run(command, &mut |response: &Response<'_>| {
             if let Some(rest) = response.data("LIST") {
                 if let Some(entry) = parse(rest) {
+                    budget.spend(entry.cost())?;
                     if entries.len() >= limit {
                         return Err(ImapError::limit(format!("more than {limit} folders")));
                     }
@@ -120,7 +132,7 @@ impl Session {
     }
 }
 
-/// Reads `(\HasNoChildren) "/" INBOX (CHILDINFO ..)`.
+/// Reads `(\HasNoChildren) "/" new ("OLDNAME" (old))`.
 pub(crate) fn parse(mut rest: Cursor<'_>) -> Option<ListEntry> {
     let attributes = rest.value().words()?;
     let delimiter = rest.value().text().and_then(|text| text.chars().next());
@@ -131,5 +143,21 @@ pub(crate) fn parse(mut rest: Cursor<'_>) -> Option<ListEntry> {
         attributes,
         status: None,
         mailbox_id: None,
+        old_name: old_name(&rest.value()),
     })
+}
+
+fn old_name(extended: &Value<'_>) -> Option<MailboxName> {
+    let mut items = extended.list()?;
+    loop {
+        let name = match items.value() {
+            Value::End => return None,
+            name => name.text()?,
+        };
+        let value = items.value();
+        if name.eq_ignore_ascii_case("OLDNAME") {
+            let old = value.list()?.value().bytes()?;
+            return Some(MailboxName::from_wire(&old));
+        }
+    }
 }

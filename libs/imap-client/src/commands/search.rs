@@ -1,5 +1,6 @@
 //! UID SEARCH, as compact as the server can (ESEARCH, RFC 4731).
 
+use crate::limits::Budget;
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::value::Value;
@@ -23,10 +24,11 @@ impl Session {
         let command = self
             .command("UID SEARCH")
             .raw(&format!("{compact}{criteria}"))?;
+        let mut budget = Budget::new(self.limits.collected);
         let mut found = UidSet::new();
         self.run(command, &mut |response: &Response<'_>| {
             if let Some(rest) = response.data("SEARCH") {
-                found.extend(&plain(rest.rest()));
+                budget.extend(&mut found, &plain(rest.rest()))?;
                 return Ok(true);
             }
             let Some(mut rest) = response.data("ESEARCH") else {
@@ -38,7 +40,7 @@ impl Session {
                     Value::End => return Ok(true),
                     Value::Atom(name) if name.eq_ignore_ascii_case(b"ALL") => {
                         if let Some(set) = rest.value().bytes() {
-                            found.extend(&UidSet::parse_bytes(&set));
+                            budget.extend(&mut found, &UidSet::parse_bytes(&set))?;
                         }
                     }
                     _ => {}

@@ -1,6 +1,8 @@
 //! SELECT and EXAMINE: entering a folder, with the differences since last time where QRESYNC is enabled.
 
+use super::fetch_meta::MetaSink;
 use crate::ext::qresync::{self, QresyncFrom};
+use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
 use crate::session::{Completed, Session};
 use crate::wire::response::{Code, Response};
@@ -59,10 +61,14 @@ impl Session {
         mode: Mode,
         since: Option<&QresyncFrom>,
     ) -> Result<Selected, ImapError> {
+        let mut budget = Budget::new(self.limits.collected);
         let mut changed = Vec::new();
-        let mut selected = self
-            .select_with(name, mode, since, |meta| changed.push(meta))
-            .await?;
+        let mut keep = |meta: MessageMeta| {
+            budget.spend(meta.cost())?;
+            changed.push(meta);
+            Ok(())
+        };
+        let mut selected = self.select_to(name, mode, since, &mut keep).await?;
         selected.changed = changed;
         Ok(selected)
     }
@@ -78,6 +84,20 @@ impl Session {
         since: Option<&QresyncFrom>,
         mut on_changed: impl FnMut(MessageMeta) + Send,
     ) -> Result<Selected, ImapError> {
+        let mut hand_over = |meta: MessageMeta| {
+            on_changed(meta);
+            Ok(())
+        };
+        self.select_to(name, mode, since, &mut hand_over).await
+    }
+
+    async fn select_to(
+        &mut self,
+        name: &MailboxName,
+        mode: Mode,
+        since: Option<&QresyncFrom>,
+        sink: &mut MetaSink<'_>,
+    ) -> Result<Selected, ImapError> {
         let verb = match mode {
             Mode::Examine => "EXAMINE",
             Mode::ReadWrite => "SELECT",
@@ -92,10 +112,11 @@ impl Session {
             command = command.raw("(CONDSTORE)")?;
         }
         self.leave_folder();
+        let mut budget = Budget::new(self.limits.collected);
         let mut selected = Selected::default();
         let ended = self
             .run(command, &mut |response: &Response<'_>| {
-                selected.take(response, &mut on_changed)
+                selected.take(response, sink, &mut budget)
             })
             .await?;
         selected.read_only = match &ended.code {
@@ -126,7 +147,7 @@ impl Session {
     fn leave_folder(&mut self) {
         self.selected = None;
         self.has_modseq = false;
-        self.facts.unsolicited.retain(|item| {
+        self.facts.retain(|item| {
             !matches!(
                 item,
                 Unsolicited::Exists(_)
@@ -143,7 +164,8 @@ impl Selected {
     fn take(
         &mut self,
         response: &Response<'_>,
-        on_changed: &mut (impl FnMut(MessageMeta) + Send),
+        sink: &mut MetaSink<'_>,
+        budget: &mut Budget,
     ) -> Result<bool, ImapError> {
         if let Some(code) = response.code() {
             // What came before [CLOSED] was about the folder that is left (RFC 7162 section 3.2.11).
@@ -160,9 +182,9 @@ impl Selected {
         } else if let Some(mut rest) = response.data("FLAGS") {
             self.flags = rest.value().words().unwrap_or_default();
         } else if let Some(rest) = response.data("VANISHED") {
-            self.vanished.extend(&qresync::vanished(rest).1);
+            budget.extend(&mut self.vanished, &qresync::vanished(rest).1)?;
         } else if let Some((seq, rest)) = response.numbered("FETCH") {
-            on_changed(message_meta::parse(seq, rest).0);
+            sink(message_meta::parse(seq, rest).0)?;
         } else {
             return Ok(false);
         }

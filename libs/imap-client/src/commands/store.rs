@@ -1,6 +1,7 @@
 //! UID STORE: changing flags. The answer is read, because some servers say OK and do nothing.
 
 use super::fetch_meta::MAX_SET_TEXT;
+use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
 use crate::session::{Completed, Session};
 use crate::wire::response::{Response, StatusKind};
@@ -47,6 +48,7 @@ impl Session {
             .filter(|_| self.has_modseq)
             .map(|modseq| format!("(UNCHANGEDSINCE {modseq}) "))
             .unwrap_or_default();
+        let mut budget = Budget::new(self.limits.collected);
         let mut result = StoreResult::default();
         for set in uids.chunks(u64::MAX, MAX_SET_TEXT) {
             let command = self
@@ -62,6 +64,7 @@ impl Session {
                     let (meta, _) = message_meta::parse(seq, rest);
                     let ours = meta.uid.is_some_and(|uid| set.contains(uid));
                     if ours {
+                        budget.spend(meta.cost())?;
                         updated.push(meta);
                     }
                     Ok(ours)

@@ -16,6 +16,9 @@ const COALESCE_SILENCE: Duration = Duration::from_millis(3);
 /// ... and this much time does in any case.
 const COALESCE_LIMIT: Duration = Duration::from_millis(40);
 
+/// No IDLE is longer, whatever the caller says.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// Why waiting ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleEnd {
@@ -89,6 +92,7 @@ impl Session {
         max: Duration,
         wake: impl Future<Output = ()>,
     ) -> Result<IdleEnd, ImapError> {
+        let max = max.min(LONGEST);
         let deadline = Instant::now() + max;
         // The read itself has no other limit than the caller's.
         self.wire.expect("news", max + Duration::from_secs(1));

@@ -117,6 +117,11 @@ impl Wire {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
+            // A huge line is over; its buffer must not outlive it.
+            if self.buf.len() > BULK_BUFFER {
+                self.buf.truncate(BULK_BUFFER);
+                self.buf.shrink_to_fit();
+            }
         }
     }
 
