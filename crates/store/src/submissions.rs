@@ -9,7 +9,7 @@ mod evidence;
 
 pub use claim::{
     Claimed, SentCopyBy, Settlement, begin, depth, due_mailboxes, expire_claims, held_problem,
-    next_due, recover, renew, settle, settle_due,
+    is_open_with, next_due, recover, renew, settle, settle_due,
 };
 pub(crate) use evidence::{link_sent, release_held};
 

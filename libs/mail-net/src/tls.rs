@@ -70,6 +70,23 @@ impl TlsSettings {
     }
 }
 
+impl Net {
+    /// The same trust and the same cryptography for a client of another kind, such as one for HTTPS.
+    ///
+    /// # Errors
+    /// [`NetError::Io`] when the cryptography has no common protocol version, which cannot happen with ring.
+    pub fn client_config(&self) -> Result<ClientConfig, NetError> {
+        let settings = self.tls_settings();
+        let config = ClientConfig::builder_with_provider(Arc::clone(&settings.provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| NetError::Io(io::Error::other(error)))?
+            .dangerous()
+            .with_custom_certificate_verifier(settings.verifier.clone())
+            .with_no_client_auth();
+        Ok(config)
+    }
+}
+
 impl fmt::Debug for TlsSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TlsSettings")

@@ -16,6 +16,8 @@ use model::submission::{Recipient, SentCopyState, State, Submission};
 
 /// Life of a claim without renewal.
 pub const CLAIM_MILLIS: i64 = 60_000;
+/// How long a provider that files sent mail by itself is given before we do it.
+pub const PROVIDER_COPY_MILLIS: i64 = 120_000;
 /// Claims that are looked at in one transaction when they have ended.
 const EXPIRED_AT_ONCE: i64 = 200;
 
@@ -263,6 +265,23 @@ pub async fn held_problem(store: &Store, mailbox_id: &str) -> Result<Option<Stri
         .await
 }
 
+/// Whether some open submission of the mailbox waits because of this problem: met again, it is no
+/// accident.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn is_open_with(store: &Store, mailbox_id: &str, problem_id: &str) -> Result<bool> {
+    let (mailbox_id, problem_id) = (mailbox_id.to_owned(), problem_id.to_owned());
+    store
+        .db
+        .read(move |tx| {
+            let sql = "SELECT 1 FROM submissions
+                       WHERE mailbox_id = $1 AND problem_id = $2 AND next_attempt_at IS NOT NULL LIMIT 1";
+            Ok(tx.row(sql, &[mailbox_id.into(), problem_id.into()])?.is_some())
+        })
+        .await
+}
+
 /// Ends claims whose holder has not been heard of: their messages are `unclear`. Returns how many.
 ///
 /// # Errors
@@ -347,15 +366,20 @@ fn apply(
         (SentCopyState::Pending, _) if old.submission.message_id.is_some() => SentCopyState::Filed,
         (SentCopyState::Pending, _) if !keeps_mail => SentCopyState::None,
         (SentCopyState::Pending, SentCopyBy::Us) => {
-            owe_copy(tx, old, now)?;
+            owe_copy(tx, old, now, now)?;
             SentCopyState::Owed
+        }
+        // Believed, and made good if the copy has not shown itself after a while.
+        (SentCopyState::Pending, SentCopyBy::Provider) => {
+            owe_copy(tx, old, now.plus_millis(PROVIDER_COPY_MILLIS), now)?;
+            SentCopyState::Pending
         }
         _ => before,
     };
     write(tx, old, settlement, sent_copy, now)
 }
 
-fn owe_copy(tx: &mut Tx<'_>, old: &Claimed, now: Timestamp) -> Result<()> {
+fn owe_copy(tx: &mut Tx<'_>, old: &Claimed, due: Timestamp, now: Timestamp) -> Result<()> {
     let submission = &old.submission;
     let intent = owed::Intent::Append {
         digest: old.digest.clone(),
@@ -364,11 +388,12 @@ fn owe_copy(tx: &mut Tx<'_>, old: &Claimed, now: Timestamp) -> Result<()> {
     };
     tx.exec(
         "INSERT INTO owed (id, mailbox_id, kind, body, next_attempt_at, created_at)
-         VALUES ($1, $2, 'append', $3, $4, $4) ON CONFLICT (id) DO NOTHING",
+         VALUES ($1, $2, 'append', $3, $4, $5) ON CONFLICT (id) DO NOTHING",
         &[
             owed_id(&submission.id).into(),
             (&submission.mailbox_id).into(),
             serde_json::to_string(&intent)?.into(),
+            due.into(),
             now.into(),
         ],
     )?;
@@ -401,10 +426,12 @@ pub(super) fn write(
     let state = overall(&new.recipients);
     let next = match state {
         // Whoever says that it is unclear does not say when it goes out again: once, after a while.
+        State::Unclear | State::Queued | State::Deferred if new.held => {
+            (old.give_up_at > now).then_some(old.give_up_at)
+        }
         State::Unclear => new
             .next_attempt_at
             .or_else(|| (!before.possible_duplicate).then_some(now.plus_millis(UNCLEAR_MILLIS))),
-        State::Queued | State::Deferred if new.held => Some(old.give_up_at),
         State::Queued | State::Deferred => Some(new.next_attempt_at.unwrap_or(now)),
         _ => None,
     };
@@ -418,7 +445,7 @@ pub(super) fn write(
             serde_json::to_string(&new.recipients)?.into(),
             before.attempts.into(),
             next.into(),
-            (new.held && matches!(state, State::Queued | State::Deferred)).into(),
+            (new.held && next.is_some()).into(),
             problem_id.into(),
             sent_copy.as_str().into(),
         ],

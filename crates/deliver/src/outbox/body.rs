@@ -1,0 +1,139 @@
+//! The bytes of a stored message, streamed: what is sent is exactly what was stored, at every try.
+
+use bytes::{Buf as _, Bytes};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use store::blobs::{Blobs, Place, READ_BYTES};
+use store::{Store, StoreError, blobs};
+use tokio::io::{AsyncRead, ReadBuf};
+
+type Reading = Pin<Box<dyn Future<Output = Result<Bytes, StoreError>> + Send>>;
+
+/// A stored message that can be read from its start, any number of times.
+pub(super) struct Body {
+    blobs: Blobs,
+    place: Place,
+}
+
+/// What the bytes ask of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Some byte is above 127.
+    pub(super) eight_bit: bool,
+    /// A header has UTF-8 in it (RFC 6532).
+    pub(super) utf8_header: bool,
+}
+
+impl Body {
+    /// Finds a message by its digest.
+    pub(super) async fn find(store: &Store, digest: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            blobs: store.blobs.clone(),
+            place: blobs::find(store, digest).await?,
+        })
+    }
+
+    /// Looks through the whole message.
+    pub(super) async fn shape(&self) -> Result<Shape, StoreError> {
+        let mut shape = Shape::default();
+        let mut at = 0;
+        while at < self.place.length {
+            let piece = self
+                .blobs
+                .read_some(&self.place, at..at + READ_BYTES)
+                .await?;
+            if piece.is_empty() {
+                return Err(StoreError::Corrupt("a stored message is too short".into()));
+            }
+            if at == 0 {
+                shape.utf8_header = has_utf8(header(&piece));
+            }
+            shape.eight_bit |= !piece.is_ascii();
+            at += piece.len() as u64;
+        }
+        Ok(shape)
+    }
+
+    /// Reads it from its start.
+    pub(super) fn read(&self) -> Reader {
+        Reader {
+            blobs: self.blobs.clone(),
+            place: self.place.clone(),
+            at: 0,
+            piece: Bytes::new(),
+            reading: None,
+        }
+    }
+}
+
+/// Everything before the first empty line.
+fn header(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .or_else(|| bytes.windows(2).position(|w| w == b"\n\n"));
+    &bytes[..end.unwrap_or(bytes.len())]
+}
+
+/// UTF-8 beyond ASCII. Other 8-bit bytes in a header are nothing that any extension permits.
+fn has_utf8(header: &[u8]) -> bool {
+    !header.is_ascii() && std::str::from_utf8(header).is_ok()
+}
+
+/// A message being read.
+pub(super) struct Reader {
+    blobs: Blobs,
+    place: Place,
+    at: u64,
+    piece: Bytes,
+    reading: Option<Reading>,
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while this.piece.is_empty() && this.at < this.place.length {
+            let reading = this.reading.get_or_insert_with(|| {
+                let (blobs, place, at) = (this.blobs.clone(), this.place.clone(), this.at);
+                Box::pin(async move { blobs.read_some(&place, at..at + READ_BYTES).await })
+            });
+            let read = ready!(reading.as_mut().poll(cx));
+            this.reading = None;
+            let piece = read.map_err(io::Error::other)?;
+            if piece.is_empty() {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+            this.at += piece.len() as u64;
+            this.piece = piece;
+        }
+        let count = buf.remaining().min(this.piece.len());
+        buf.put_slice(&this.piece[..count]);
+        this.piece.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_ends_at_the_first_empty_line() {
+        assert_eq!(header(b"A: b\r\n\r\nbody"), b"A: b");
+        assert_eq!(header(b"A: b\n\nbody"), b"A: b");
+        assert_eq!(header(b"A: b"), b"A: b");
+    }
+
+    #[test]
+    fn only_utf8_asks_for_smtputf8() {
+        assert!(has_utf8("Subject: Grüße".as_bytes()));
+        assert!(!has_utf8(b"Subject: Gr\xfc\xdfe"));
+        assert!(!has_utf8(b"Subject: Hello"));
+    }
+}

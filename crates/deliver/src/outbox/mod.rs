@@ -1,0 +1,127 @@
+//! The outbox: which mailboxes have something to send, and one courier for each of them.
+//!
+//! A courier has the mailbox's connection for itself, so a slow server holds nobody else's mail. It
+//! sends what is due, one message after the other, and ends; the next look starts another.
+
+mod body;
+mod courier;
+mod sent_copy;
+pub mod verdict;
+
+use mail_net::Net;
+use model::Timestamp;
+use runner::{CancellationToken, Next, StepError, Supervisor, Task};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::wake::Topic;
+use store::{Store, submissions};
+
+/// Mailboxes that send at the same time.
+pub const MAILBOXES_AT_ONCE: usize = 32;
+/// How long a mailbox is left alone after its courier has stumbled over something of our own.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(30);
+
+/// Starts a courier for every mailbox that has something to send.
+pub struct Outbox {
+    store: Store,
+    net: Net,
+    supervisor: Supervisor,
+    busy: Busy,
+}
+
+impl Outbox {
+    /// The outbox of a store.
+    pub fn new(store: &Store, net: &Net, supervisor: &Supervisor) -> Self {
+        Self {
+            store: store.clone(),
+            net: net.clone(),
+            supervisor: supervisor.clone(),
+            busy: Busy::default(),
+        }
+    }
+
+    fn start(&self, mailbox_id: String) {
+        let place = self.busy.take(mailbox_id.clone());
+        let (store, net) = (self.store.clone(), self.net.clone());
+        self.supervisor
+            .run(format!("outbox {mailbox_id}"), |stop| async move {
+                if let Err(error) = courier::serve(&store, &net, &mailbox_id, &stop).await {
+                    tracing::warn!(mailbox_id, %error, "sending for this mailbox pauses");
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE_AFTER_ERROR) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                drop(place);
+                // There is room again, and perhaps more to send.
+                store.db.wakes().send_all(&[Topic::Submissions]);
+            });
+    }
+}
+
+impl Task for Outbox {
+    async fn run_once(&mut self, _: &CancellationToken) -> Result<Next, StepError> {
+        let expired = submissions::expire_claims(&self.store).await?;
+        if expired > 0 {
+            tracing::warn!(
+                submissions = expired,
+                "whoever was sending these has not been heard of: they are unclear"
+            );
+        }
+        let busy = self.busy.all();
+        let room = MAILBOXES_AT_ONCE.saturating_sub(busy.len());
+        if room > 0 {
+            for mailbox_id in submissions::due_mailboxes(&self.store, busy, room as i64).await? {
+                self.start(mailbox_id);
+            }
+        }
+        let depth = submissions::depth(&self.store).await?;
+        metrics::gauge!("postroom_outbox_depth").set(depth as f64);
+        let next = submissions::next_due(&self.store).await?;
+        Ok(next.map_or(Next::Idle, |at| Next::After(until(at, self.store.now()))))
+    }
+
+    fn topics(&self) -> Vec<Topic> {
+        vec![Topic::Submissions]
+    }
+}
+
+/// How long it is until a time; never nothing, so that nobody looks in a busy loop.
+pub(crate) fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis(at.0.saturating_sub(now.0).max(10).unsigned_abs())
+}
+
+/// The mailboxes that have a courier now.
+#[derive(Clone, Default)]
+struct Busy(Arc<Mutex<HashSet<String>>>);
+
+impl Busy {
+    fn take(&self, mailbox_id: String) -> Place {
+        self.lock().insert(mailbox_id.clone());
+        Place {
+            busy: self.clone(),
+            mailbox_id,
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A courier's place; given back when it is dropped, also by a panic.
+struct Place {
+    busy: Busy,
+    mailbox_id: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.busy.lock().remove(&self.mailbox_id);
+    }
+}
