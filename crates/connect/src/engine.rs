@@ -281,12 +281,13 @@ impl Run {
         self.steps.push(step);
     }
 
-    /// Puts better knowledge into a step that has ended.
+    /// Puts better knowledge into a step that has ended, before what was known then.
     async fn revise(&mut self, code: StepCode, better: Option<Good>) {
         let Some(place) = self.steps.iter().position(|step| step.code == code) else {
             return;
         };
-        if let Some(good) = better {
+        if let Some(mut good) = better {
+            good.did = format!("{}; {}", good.did, self.steps[place].did);
             self.steps[place] = ended(code, "", Ok(good), self.steps[place].ms);
             let step = self.steps[place].clone();
             self.tell(&step).await;

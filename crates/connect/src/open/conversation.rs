@@ -11,6 +11,8 @@ use std::time::Duration;
 const ID: &[(&str, &str)] = &[("name", "Postroom"), ("version", env!("CARGO_PKG_VERSION"))];
 /// The longest wait of a report's step.
 const SHORT: Duration = Duration::from_secs(10);
+/// How long the server may think about a test message.
+const VERDICT: Duration = Duration::from_secs(20);
 /// More of a header than this is not read for a report.
 const SHORT_MESSAGE_BYTES: u64 = 1024 * 1024;
 
@@ -264,6 +266,10 @@ fn smtp_limits(waits: Waits) -> smtp_client::Limits {
         Waits::Short => smtp_client::Limits {
             greeting: SHORT,
             command: SHORT,
+            data_start: SHORT,
+            data_block: SHORT,
+            // Of a test message it does little harm not to know what became of it.
+            data_end: VERDICT,
             ..smtp_client::Limits::interactive()
         },
     }

@@ -328,14 +328,13 @@ impl<'a> Opening<'a> {
         let Some(conversation) = &mut self.conversation else {
             return Err(self.lost_its_way());
         };
-        conversation
-            .sign_in(&credentials, &self.peer)
-            .await
-            .map_err(|failure| match failure.id() {
-                // What breaks while signing in is no refusal, but it belongs to this step.
-                "timed_out" | "server_closed" | "server_nonsense" => failure.at(StepCode::Login),
-                _ => failure,
-            })
+        let done = conversation.sign_in(&credentials, &self.peer).await;
+        done.map_err(|failure| match failure.id() {
+            // What breaks while signing in is no refusal, but it belongs to this step.
+            "timed_out" | "server_closed" | "server_nonsense" => failure.at(StepCode::Login),
+            // A server may repeat what it was told.
+            _ => failure.without(secret),
+        })
     }
 
     fn credentials(&self, secret: &Secret) -> sasl::Credentials {

@@ -34,7 +34,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "folder_missing",
         step: Some(Read),
         title: "A monitored folder does not exist",
-        cause: "{host} has no folder called {folder}.",
+        cause: "The folder {folder} does not exist at {host}.",
         remedy: "Choose another folder: {alike}.",
         action: "choose_folders",
         retry: AfterChange,

@@ -31,7 +31,7 @@ pub struct Entry {
     pub cause: &'static str,
     /// What to do, one line, with placeholders.
     pub remedy: &'static str,
-    /// What a program could offer as a button, with placeholders: `try_again`, `use:{other_port}:{other_security}`.
+    /// What a program could offer as a button, with placeholders: `try_again`, `use:{other_port}:tls`.
     pub action: &'static str,
     /// When trying again makes sense.
     pub retry: Retry,
@@ -45,7 +45,7 @@ pub type Facts<'a> = &'a [(&'a str, &'a str)];
 /// Words for facts that are not known. A placeholder that is missing here is a mistake, which a test finds.
 const IN_GENERAL: &[(&str, &str)] = &[
     ("host", "the server"),
-    ("port", "the port"),
+    ("port", "N"),
     ("user", "this user"),
     ("names", "other names"),
     ("name", "another host"),
@@ -55,10 +55,9 @@ const IN_GENERAL: &[(&str, &str)] = &[
     ("spoken", "another protocol"),
     ("wanted", "the wanted protocol"),
     ("offered", "nothing that fits"),
-    ("folder", "the folder"),
+    ("folder", "in question"),
     ("alike", "one of the folders that exist"),
-    ("other_port", "port"),
-    ("other_security", "security"),
+    ("other_port", "N"),
     ("what", "an answer"),
     ("size", "more bytes than allowed"),
     ("limit", "the limit"),

@@ -18,10 +18,10 @@ pub use pop3::pop3;
 pub use smtp::{smtp, smtp_data, smtp_recipient};
 
 use crate::problems::{self, Facts};
-use model::Timestamp;
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
 use model::problem::{Problem, Remedy, Retry};
 use model::report::StepCode;
+use model::{Secret, Timestamp};
 
 /// The server's words are shown up to this many characters.
 const SAID_CHARS: usize = 500;
@@ -74,6 +74,19 @@ impl Failure {
                 ..old
             },
         );
+        self
+    }
+
+    /// The same without the secret, should the server have repeated it. A shorter one hides nothing and would tear words.
+    pub(crate) fn without(mut self, secret: &Secret) -> Self {
+        const SHORTEST: usize = 4;
+        let secret = secret.expose();
+        if let Some(said) = &mut self.problem.server_said
+            && secret.chars().count() >= SHORTEST
+            && said.contains(secret)
+        {
+            *said = said.replace(secret, "<hidden>");
+        }
         self
     }
 

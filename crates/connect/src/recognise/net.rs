@@ -57,10 +57,11 @@ fn tls(failure: &TlsFailure, peer: &Peer<'_>) -> Failure {
         TlsFailureKind::Other if failure.certificate.is_some() => "certificate_refused",
         TlsFailureKind::Other => "tls_failed",
     };
+    // These say in our words what the catalogue says better; the others have details that nothing else holds.
+    let details = matches!(id, "tls_failed" | "tls_too_old" | "certificate_refused");
+    let details = details.then_some(failure.message.as_str());
     let Some(certificate) = &failure.certificate else {
-        return peer
-            .failure(id, &[], Some(&failure.message))
-            .at(StepCode::Tls);
+        return peer.failure(id, &[], details).at(StepCode::Tls);
     };
     let names = some_names(certificate);
     let until = day(certificate.not_after);
@@ -72,7 +73,7 @@ fn tls(failure: &TlsFailure, peer: &Peer<'_>) -> Failure {
         ("issuer", certificate.issuer.as_str()),
         ("until", until.as_str()),
     ];
-    let mut found = peer.failure(id, &facts, Some(&failure.message));
+    let mut found = peer.failure(id, &facts, details);
     if id == "certificate_name_mismatch" && concrete.is_none() {
         // A wildcard is no host: only a person knows which host is behind it.
         found.problem.remedy.action = Some("edit_host".to_owned());

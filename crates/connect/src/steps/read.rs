@@ -85,12 +85,13 @@ async fn read_imap(
 }
 
 fn missing_folder(missing: &str, listing: &Listing, peer: &Peer<'_>) -> Failure {
-    let there: Vec<&str> = listing
+    let mut there: Vec<&str> = listing
         .folders
         .iter()
         .filter(|folder| folder.selectable)
         .map(|folder| folder.path.as_str())
         .collect();
+    there.sort_by_key(|path| !path.eq_ignore_ascii_case("inbox"));
     let alike = alike(missing, there.iter().copied());
     // Without a likely one, the first few show at least how names look on this server.
     let shown = if alike.is_empty() {

@@ -5,7 +5,7 @@ use super::folders;
 use crate::open::{Conversation, ImapTalk, Opening};
 use crate::recognise::{self, Failure, Peer};
 use crate::report::{Good, remedy};
-use imap_client::{MailboxName, Mode, StoreMode, UidSet};
+use imap_client::{MailboxName, MetaItems, Mode, StoreMode, UidSet};
 use model::folder::Role;
 use model::report::StepCode;
 use model::{Timestamp, fresh_id};
@@ -94,13 +94,14 @@ pub(crate) async fn run(
     match wait_for(talk, message, until, &peer).await {
         Ok(Some(arrival)) => {
             let ms = began.elapsed().as_millis();
+            let sender = verified(talk, &arrival).await;
             let filed = remove(talk, &arrival, message).await;
             let copy = if filed {
                 "; the server filed a copy in Sent"
             } else {
                 ""
             };
-            let good = Good::did(format!("{sent}; it came back in {ms} ms{copy}"));
+            let good = Good::did(format!("{sent}; it came back in {ms} ms{sender}{copy}"));
             Ok(if arrival.junk {
                 let act = remedy(
                     "Mark such a message as no spam in another mail program.",
@@ -264,6 +265,42 @@ async fn search(
     }
 }
 
+/// What the receiving server found out about the sender, in words; nothing where it does not say.
+async fn verified(talk: &mut ImapTalk, arrival: &Arrival) -> String {
+    let items = MetaItems {
+        header: true,
+        ..MetaItems::default()
+    };
+    let read = talk
+        .session
+        .fetch_meta(&arrival.uids, &items, None, false)
+        .await;
+    let header = read
+        .ok()
+        .and_then(|read| read.messages.into_iter().find_map(|message| message.header));
+    header.map_or_else(String::new, |header| results(&header))
+}
+
+/// "; SPF pass, DKIM pass, DMARC pass"
+fn results(header: &[u8]) -> String {
+    let Some(found) = mail_message::read(header).auth_results else {
+        return String::new();
+    };
+    let told: Vec<String> = [
+        ("SPF", found.spf),
+        ("DKIM", found.dkim),
+        ("DMARC", found.dmarc),
+    ]
+    .into_iter()
+    .filter_map(|(name, result)| Some(format!("{name} {}", result?)))
+    .collect();
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", told.join(", "))
+    }
+}
+
 /// Removes the test message where it arrived and where the server filed a copy; true when there was such a copy. Only with
 /// UIDPLUS, which removes these UIDs and no others; whatever fails here leaves a small message behind and no more.
 async fn remove(talk: &mut ImapTalk, arrival: &Arrival, message: &TestMessage) -> bool {
@@ -327,6 +364,14 @@ mod tests {
     fn the_date_is_that_of_rfc_5322() {
         let at = Timestamp::parse("2026-11-21T02:47:07Z").unwrap();
         assert_eq!(date(at), "Sat, 21 Nov 2026 02:47:07 +0000");
+    }
+
+    #[test]
+    fn what_was_found_out_about_the_sender_is_told() {
+        let header =
+            b"Authentication-Results: mx.example; spf=pass; dkim=fail\r\nFrom: a@b\r\n\r\n";
+        assert_eq!(results(header), "; SPF pass, DKIM fail");
+        assert_eq!(results(b"From: a@b\r\n\r\n"), "");
     }
 
     #[test]

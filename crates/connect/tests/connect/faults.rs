@@ -122,6 +122,18 @@ async fn imap_faults_get_their_names() {
 }
 
 #[tokio::test]
+async fn a_password_that_the_server_repeats_is_hidden() {
+    let fault = ImapFault::LoginRefused("[ALERT] secret is not the password of ann".to_owned());
+    let report = imap_report(
+        &ImapSim::start(ImapScript::new().fault(fault)),
+        Security::None,
+    )
+    .await;
+    let said = step(&report, StepCode::Login).server_said.as_deref();
+    assert_eq!(said, Some("<hidden> is not the password of ann"));
+}
+
+#[tokio::test]
 async fn a_throttled_command_names_the_pause() {
     let text = "Request is throttled. Suggested Backoff Time: 300000 milliseconds".to_owned();
     let script = ImapScript::new()

@@ -33,7 +33,7 @@ async fn all_well_is_said_to_work() {
     );
     assert!(
         did(StepCode::Capabilities)
-            .starts_with("push yes, fast resync yes, move yes, folder marks yes")
+            .starts_with("push yes, fast resync yes, move yes, folder marks yes; sign-in by ")
     );
     assert!(
         did(StepCode::Login).contains("SCRAM-SHA-256"),
