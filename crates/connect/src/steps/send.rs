@@ -11,12 +11,14 @@ use model::report::StepCode;
 use model::{Timestamp, fresh_id};
 use smtp_client::{DataResult, Envelope};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long the message may take to come back.
 const ARRIVAL: Duration = Duration::from_secs(30);
 /// Time kept at the end to clean up and to finish the report.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+/// How long the last look may take, and how much is kept to tell of it.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 /// Pause between two looks; the first looks come fast, for servers that deliver at once.
 const LOOKS: [Duration; 4] = [
     Duration::from_millis(100),
@@ -90,12 +92,25 @@ pub(crate) async fn run(
         }
         _ => return Ok(Good::did(format!("{sent}; {} took it", peer.host))),
     };
-    let until = (began + ARRIVAL).min(until - AFTERWARDS);
-    match wait_for(talk, message, until, &peer).await {
+    let last_look = (began + ARRIVAL).min(until - AFTERWARDS);
+    let waiting = wait_for(talk, message, last_look, &peer);
+    // A look that never ends says no more than one that finds nothing.
+    match timeout_at(last_look + LAST_LOOK, waiting)
+        .await
+        .unwrap_or(Ok(None))
+    {
         Ok(Some(arrival)) => {
             let ms = began.elapsed().as_millis();
-            let sender = verified(talk, &arrival).await;
-            let filed = remove(talk, &arrival, message).await;
+            let tidying = async {
+                (
+                    verified(talk, &arrival).await,
+                    remove(talk, &arrival, message).await,
+                )
+            };
+            // It came back: whatever is slow from here on does not make that a failure.
+            let (sender, filed) = timeout_at(until - LAST_LOOK, tidying)
+                .await
+                .unwrap_or_default();
             let copy = if filed {
                 "; the server filed a copy in Sent"
             } else {

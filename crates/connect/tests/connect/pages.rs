@@ -2,6 +2,7 @@
 
 use connect::problems::{Entry, catalogue, sentence};
 use model::problem::Retry;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -19,6 +20,35 @@ fn the_page_of_problems_says_what_the_catalogue_says() {
         found == wanted,
         "docs/problems/README.md is out of date: run UPDATE_DOCS=1 cargo nextest run -p connect"
     );
+}
+
+/// A misspelled id would quietly become `internal_error`.
+#[test]
+fn every_id_that_the_code_names_is_in_the_catalogue() {
+    let mut known: HashSet<&str> = catalogue().map(|entry| entry.id).collect();
+    known.extend(catalogue().filter_map(|entry| entry.action.split(':').next()));
+    // A placeholder, and a word from Dovecot's mouth.
+    known.extend(["other_port", "mail_max_userip_connections"]);
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for literal in source.split('"') {
+                let like_an_id = literal.contains('_')
+                    && literal.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                assert!(
+                    !like_an_id || known.contains(literal),
+                    "{}: {literal:?}",
+                    path.display()
+                );
+            }
+        }
+    }
 }
 
 fn page() -> String {
