@@ -262,3 +262,18 @@ pub async fn finish_vanished(
         })
         .await
 }
+
+/// Whether any message vanished after `since` and was not settled yet.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn vanished_since(store: &Store, mailbox_id: &str, since: Timestamp) -> Result<bool> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = "SELECT 1 FROM messages WHERE mailbox_id = $1 AND vanished_at > $2 LIMIT 1";
+            Ok(tx.row(sql, &[id.into(), since.into()])?.is_some())
+        })
+        .await
+}

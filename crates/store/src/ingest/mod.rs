@@ -5,7 +5,7 @@
 mod changes;
 mod threads;
 
-pub use changes::{Changes, FlagUpdate, apply, finish_vanished};
+pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
 pub(crate) use threads::refresh as refresh_threads;
 pub use threads::{ThreadRefs, Threaded, Threader};
 
@@ -72,10 +72,14 @@ pub struct Batch {
     pub gone: Vec<i64>,
     /// Where the cursors go.
     pub cursor: Cursor,
+    /// Messages with the same bytes as one that lies in another folder are stored too: it was made
+    /// sure that they are copies. Otherwise they are handed back, because one that was moved is seen
+    /// here before it is known to have left there.
+    pub copies_too: bool,
 }
 
 /// What a batch brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// New messages.
     pub stored: i64,
@@ -85,6 +89,8 @@ pub struct Outcome {
     pub known: i64,
     /// New rows in the ledger.
     pub failed: i64,
+    /// Copies, or messages on the move (see [`Batch::copies_too`]); the cursors stayed for them.
+    pub doubtful: Vec<NewMessage>,
 }
 
 /// Stores a batch.
@@ -145,6 +151,12 @@ fn run(
 
     let moved = relink_moved(tx, mailbox_id, &mut batch, &place, &mut log)?;
     outcome.moved = moved.len() as i64;
+    if !batch.copies_too {
+        outcome.doubtful = take_twins(tx, mailbox_id, &mut batch)?;
+        if !outcome.doubtful.is_empty() {
+            batch.cursor = Cursor::default();
+        }
+    }
     let threads = threads::assign(tx, mailbox_id, &batch.messages, threader, now)?;
     let new = insert_messages(tx, mailbox_id, &batch, &threads, now)?;
     outcome.stored = new.len() as i64;
@@ -291,6 +303,35 @@ fn relink_moved(
     }
     batch.messages = rest;
     Ok(moved)
+}
+
+/// Takes out the messages whose bytes lie in another folder of the mailbox.
+fn take_twins(tx: &mut Tx<'_>, mailbox_id: &str, batch: &mut Batch) -> Result<Vec<NewMessage>> {
+    let digests: Vec<&str> = batch
+        .messages
+        .iter()
+        .map(|message| message.stored.digest.as_str())
+        .collect();
+    let sql = format!(
+        "SELECT m.digest FROM messages m JOIN placements p ON p.message_id = m.id
+         WHERE m.mailbox_id = $1 AND p.folder_id <> $2 AND m.digest IN {}",
+        tx.dialect().texts(3)
+    );
+    let args = [
+        mailbox_id.into(),
+        (&batch.folder_id).into(),
+        serde_json::to_string(&digests)?.into(),
+    ];
+    let elsewhere: HashSet<String> = tx
+        .rows(&sql, &args)?
+        .iter()
+        .map(|row| row.get(0))
+        .collect::<Result<_>>()?;
+    let (twins, rest) = std::mem::take(&mut batch.messages)
+        .into_iter()
+        .partition(|message| elsewhere.contains(&message.stored.digest));
+    batch.messages = rest;
+    Ok(twins)
 }
 
 /// A move is never part of filling the past.

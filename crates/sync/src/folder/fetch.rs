@@ -10,8 +10,10 @@ use connect::problems;
 use imap_client::{BodyEvent, Completion, MessageMeta, Session, UidSet};
 use model::Timestamp;
 use model::event::Origin;
+use model::limits::BATCH_MESSAGES;
 use model::message::Flags;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use store::StoreError;
 use store::blobs::{Batch as BlobBatch, Stored};
 use store::failures::NewFailure;
@@ -70,9 +72,15 @@ pub async fn run(
 ) -> Result<Outcome> {
     // One batch waits while another is committed: bounded, and enough to keep both sides busy.
     let (sender, receiver) = mpsc::channel(1);
+    let doubtful = AtomicUsize::new(0);
+    let mut stop = stop;
+    let stop = |session: &mut Session| {
+        // Bounded: what may have moved is settled before more is fetched.
+        stop(session) || doubtful.load(Ordering::Relaxed) >= BATCH_MESSAGES
+    };
     let (network, stored) = tokio::join!(
         fetch_all(session, job, batches, direction, isolation, stop, sender),
-        ingest_all(job, receiver)
+        ingest_all(job, receiver, &doubtful)
     );
     let outcome = stored?;
     network?;
@@ -307,7 +315,11 @@ pub(crate) fn failure(uid: u64, problem_id: &'static str, reason: String) -> New
     }
 }
 
-async fn ingest_all(job: &Job<'_>, mut batches: mpsc::Receiver<Ready>) -> Result<Outcome> {
+async fn ingest_all(
+    job: &Job<'_>,
+    mut batches: mpsc::Receiver<Ready>,
+    doubtful: &AtomicUsize,
+) -> Result<Outcome> {
     let mut total = Outcome::default();
     while let Some(mut ready) = batches.recv().await {
         let bytes: u64 = ready
@@ -326,6 +338,7 @@ async fn ingest_all(job: &Job<'_>, mut batches: mpsc::Receiver<Ready>) -> Result
             failures: ready.failures,
             gone: ready.gone,
             cursor: ready.cursor,
+            copies_too: false,
         };
         let outcome = ingest::ingest(
             &job.context.store,
@@ -341,6 +354,8 @@ async fn ingest_all(job: &Job<'_>, mut batches: mpsc::Receiver<Ready>) -> Result
         total.moved += outcome.moved;
         total.known += outcome.known;
         total.failed += outcome.failed;
+        total.doubtful.extend(outcome.doubtful);
+        doubtful.store(total.doubtful.len(), Ordering::Relaxed);
     }
     Ok(total)
 }

@@ -34,7 +34,7 @@ pub(crate) async fn secret(context: &Context, mailbox_id: &str) -> Result<Secret
     let credentials = store::mailboxes::credentials(&context.store, mailbox_id).await?;
     credentials.incoming.ok_or_else(|| {
         SyncError::Connect(Failure::new(
-            "password_refused",
+            "credentials_missing",
             &[],
             Some("no password is stored for the receiving side"),
         ))

@@ -22,11 +22,11 @@ use model::event::{NewEvent, Origin};
 use model::folder::{Mode, Role};
 use model::limits::BATCH_MESSAGES;
 use model::mailbox::{ConnectionState, Mailbox};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::StoreError;
 use store::folders::{self, Cursor, Known};
-use store::ingest::{self, Changes};
+use store::ingest::{self, Changes, NewMessage};
 use store::leases::Lease;
 use store::wake::Listener;
 use tokio::time::Instant;
@@ -66,6 +66,8 @@ pub(crate) struct Visit<'a> {
     /// UIDNEXT of folders when they were last in step: newer than our cursor where the newest
     /// messages were removed. A hint that only saves a look.
     seen_next: HashMap<String, i64>,
+    /// Folders that could not be opened in this round.
+    closed: HashSet<String>,
     origin: Origin,
     /// Mail that had arrived while we were away.
     caught_up: i64,
@@ -108,6 +110,7 @@ impl<'a> Visit<'a> {
             open: None,
             exists: None,
             seen_next: HashMap::new(),
+            closed: HashSet::new(),
             origin: Origin::CatchUp,
             caught_up: 0,
             last_round: None,
@@ -197,7 +200,7 @@ impl<'a> Visit<'a> {
     async fn round(&mut self, isolation: &mut Isolation, cancel: &CancellationToken) -> Result<()> {
         let began = self.context.store.now();
         owed::pay(self).await?;
-        let filling = self.known.iter().any(|folder| is_unfilled(folder));
+        let filling = self.known.iter().any(|folder| self.can_be_filled(folder));
         let fresh = self
             .last_round
             .is_some_and(|at| at.elapsed() < ROUND_WHILE_FILLING);
@@ -206,6 +209,7 @@ impl<'a> Visit<'a> {
             self.act_on_news(isolation).await?;
             return Ok(());
         }
+        self.closed.clear();
         let listed = self.list().await?;
         let changes = list::plan(
             &self.known,
@@ -361,17 +365,29 @@ impl<'a> Visit<'a> {
         if self.origin == Origin::CatchUp && folder.backfilled {
             self.caught_up += outcome.stored;
         }
-        if let Some(last) = all_new.last() {
+        self.reload(i).await?;
+        if let Some(last) = all_new.last()
+            && self.known[i].high_uid <= last as i64
+        {
+            // Messages outside the wanted time, or copies: looked at all the same.
+            let high_uid = Some(last as i64 + 1);
+            let cursor = Cursor {
+                high_uid,
+                ..Cursor::default()
+            };
+            folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
             self.known[i].high_uid = last as i64 + 1;
-            if new.last() != Some(last) {
-                let cursor = Cursor {
-                    high_uid: Some(last as i64 + 1),
-                    ..Cursor::default()
-                };
-                folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
-            }
         }
         self.verify_count(i).await
+    }
+
+    /// Reads again what the store knows about a folder.
+    async fn reload(&mut self, i: usize) -> Result<()> {
+        let known = folders::known(&self.context.store, &self.mailbox.id).await?;
+        if let Some(folder) = known.into_iter().find(|f| f.id == self.known[i].id) {
+            self.known[i] = folder;
+        }
+        Ok(())
     }
 
     /// Marks where new mail begins; what is there already is the past, to be filled newest first.
@@ -401,11 +417,10 @@ impl<'a> Visit<'a> {
     /// differ, all UIDs are compared and the difference is mended.
     async fn verify_count(&mut self, i: usize) -> Result<()> {
         self.news.collect(&mut self.session);
-        let known = folders::known(&self.context.store, &self.mailbox.id).await?;
-        let Some(folder) = known.into_iter().find(|f| f.id == self.known[i].id) else {
+        let folder = self.known[i].clone();
+        if self.open.as_ref() != Some(&folder.id) {
             return Ok(());
-        };
-        self.known[i] = folder.clone();
+        }
         let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
             return Ok(());
         };
@@ -514,9 +529,50 @@ impl<'a> Visit<'a> {
         )
         .await;
         self.news.collect(&mut self.session);
-        let outcome = outcome?;
+        let mut outcome = outcome?;
+        let doubtful = std::mem::take(&mut outcome.doubtful);
+        if !doubtful.is_empty() {
+            let settled = self.settle_copies(i, &folder, origin, doubtful).await?;
+            outcome.stored += settled.stored;
+            outcome.moved += settled.moved;
+            outcome.known += settled.known;
+        }
         self.progress |= outcome.stored > 0;
         Ok(outcome)
+    }
+
+    /// Messages with the bytes of one in another folder: copies, or moved here a moment ago. A move is
+    /// one act for the server, so a look at the folders that changed since tells which.
+    async fn settle_copies(
+        &mut self,
+        i: usize,
+        folder: &Known,
+        origin: Origin,
+        doubtful: Vec<NewMessage>,
+    ) -> Result<ingest::Outcome> {
+        let listed = self.list().await?;
+        for other in 0..self.known.len() {
+            let known = &self.known[other];
+            let status = listed.iter().find(|l| l.wire_name == known.wire_name);
+            let status = status.map_or(Status::default(), |l| l.status);
+            let next = self.seen_next.get(&known.id).copied();
+            let changed = plan::need(known, &status, next, true) == Need::Look;
+            if other != i && known.mode != Mode::Off && known.uid_validity.is_some() && changed {
+                self.look(other).await?;
+            }
+        }
+        let batch = ingest::Batch {
+            folder_id: folder.id.clone(),
+            uid_validity: folder.uid_validity.unwrap_or(0),
+            origin,
+            messages: doubtful,
+            failures: Vec::new(),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+            copies_too: true,
+        };
+        let (store, lease) = (&self.context.store, self.lease);
+        Ok(ingest::ingest(store, lease, batch, crate::threading::threader).await?)
     }
 
     /// Fills a slice of the past. Returns whether there is more to do.
@@ -532,8 +588,8 @@ impl<'a> Visit<'a> {
         let filling = self.context.filling.clone();
         let _place = filling.acquire().await.map_err(stopping)?;
         if !self.ensure_open(i).await? {
-            // It cannot be opened now; the next round looks at it again.
-            self.known[i].backfilled = true;
+            // The next round tries it again; the others are filled meanwhile.
+            self.closed.insert(self.known[i].id.clone());
             return Ok(true);
         }
         let folder = self.known[i].clone();
@@ -578,9 +634,14 @@ impl<'a> Visit<'a> {
             };
             folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
             self.known[i].backfilled = true;
+            self.reload(i).await?;
             self.verify_count(i).await?;
         }
         Ok(true)
+    }
+
+    fn can_be_filled(&self, folder: &Known) -> bool {
+        folder.mode != Mode::Off && !folder.backfilled && !self.closed.contains(&folder.id)
     }
 
     /// INBOX first, then sent mail, then the rest.
@@ -591,7 +652,7 @@ impl<'a> Visit<'a> {
             _ => 2,
         };
         (0..self.known.len())
-            .filter(|i| is_unfilled(&self.known[*i]))
+            .filter(|i| self.can_be_filled(&self.known[*i]))
             .min_by_key(|i| (order(&self.known[*i]), *i))
     }
 
@@ -715,10 +776,6 @@ impl<'a> Visit<'a> {
         }
         Ok(round)
     }
-}
-
-fn is_unfilled(folder: &Known) -> bool {
-    folder.mode != Mode::Off && !folder.backfilled
 }
 
 fn since(folder: &Known, mailbox: &Mailbox) -> Option<Timestamp> {

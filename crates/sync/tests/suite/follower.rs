@@ -1,0 +1,272 @@
+//! A store and a roster that follow one test user, and the comparison with the server's own view.
+
+use connect::Engine;
+use mail_net::{Net, Policy, Timeouts, TlsSettings};
+use model::event::Event;
+use model::mailbox::{Auth, Credentials, Incoming, Kind, Lifecycle, Mailbox, Protocol, Security};
+use model::{Clock, Secret, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use store::Store;
+use store::mailboxes::NewMailbox;
+use sync::{Context, Timing};
+use testkit::{Oracle, TestUser, oracle, servers};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+pub struct Follower {
+    pub store: Store,
+    pub mailbox: Mailbox,
+    user: TestUser,
+    cancel: CancellationToken,
+    task: Option<JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+/// What a test may choose.
+pub struct Choice {
+    pub port: u16,
+    pub security: Security,
+    pub fetch_since: Option<Timestamp>,
+    pub monitored: Option<Vec<String>>,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self {
+            port: servers().imaps_port,
+            security: Security::Tls,
+            fetch_since: None,
+            monitored: None,
+        }
+    }
+}
+
+/// All but junk and trash, as a mailbox without a choice has it.
+pub fn wanted(oracle: Oracle) -> Oracle {
+    oracle
+        .into_iter()
+        .filter(|(path, contents)| {
+            !contents.is_empty() && !matches!(path.as_str(), "Junk" | "Trash")
+        })
+        .collect()
+}
+
+impl Follower {
+    pub async fn start(user: &TestUser, choice: Choice) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = store::Config {
+            database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
+            blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
+            key_file: dir.path().join("key"),
+            extra_ca_file: None,
+            node: "local".to_owned(),
+        };
+        let store = Store::open(&config, Clock::system())
+            .await
+            .expect("the store opens");
+        let new = NewMailbox {
+            address: user.address.clone(),
+            name: "Test".to_owned(),
+            kind: Kind::Personal,
+            incoming: Some(Incoming {
+                protocol: Protocol::Imap,
+                host: "localhost".to_owned(),
+                port: choice.port,
+                security: choice.security,
+                username: user.address.clone(),
+                auth: Auth::Password,
+                certificate_sha256: None,
+            }),
+            outgoing: None,
+            credentials: Credentials {
+                incoming: Some(Secret::new(&user.password)),
+                outgoing: None,
+            },
+            fetch_since: choice.fetch_since,
+            monitored_folders: choice.monitored,
+        };
+        let mailbox = store::mailboxes::create(&store, new)
+            .await
+            .expect("a mailbox");
+        let mailbox = store::mailboxes::set_lifecycle(&store, &mailbox.id, Lifecycle::Enabled)
+            .await
+            .expect("enabled");
+        let mut follower = Self {
+            store,
+            mailbox,
+            user: user.clone(),
+            cancel: CancellationToken::new(),
+            task: None,
+            _dir: dir,
+        };
+        follower.go();
+        follower
+    }
+
+    /// Starts the work (again).
+    pub fn go(&mut self) {
+        let ca = std::fs::read(&servers().ca_pem_path).expect("the CA");
+        let tls = TlsSettings::new(Some(&ca)).expect("TLS settings");
+        let mut policy = Policy::public_only();
+        policy.allow.push("127.0.0.0/8".parse().expect("a network"));
+        policy.allow.push("::1/128".parse().expect("a network"));
+        let net = Net::new(policy, tls, Timeouts::default());
+        let engine = Engine::new(net.clone(), Clock::system(), "test.local");
+        let timing = Timing {
+            poll: Duration::from_millis(500),
+            ..Timing::default()
+        };
+        let context = Context::new(self.store.clone(), net, engine, timing);
+        self.cancel = CancellationToken::new();
+        self.task = Some(tokio::spawn(sync::roster::run(
+            context,
+            self.cancel.clone(),
+        )));
+    }
+
+    /// Stops the work cleanly.
+    pub async fn stop(&mut self) {
+        self.cancel.cancel();
+        if let Some(task) = self.task.take() {
+            task.await.expect("the roster ends without a panic");
+        }
+    }
+
+    /// Stops the work as a crash would: nothing is finished.
+    pub async fn crash(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            let _ = task.await;
+        }
+        // The runtime's tasks of the mailbox end with their roster's handles only in a real crash;
+        // here the lease is taken away, so that whatever still runs is fenced.
+        self.store
+            .db
+            .write(|tx| {
+                tx.exec(
+                    "UPDATE leases SET expires_at = 0, node = '', epoch = epoch + 1",
+                    &[],
+                )
+            })
+            .await
+            .expect("the lease");
+    }
+
+    /// What we have: folder, UID, flags, digest.
+    pub async fn view(&self) -> Oracle {
+        let id = self.mailbox.id.clone();
+        let rows = self
+            .store
+            .db
+            .read(move |tx| {
+                tx.rows(
+                    "SELECT f.path, p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.digest
+                     FROM placements p JOIN folders f ON f.id = p.folder_id JOIN messages m ON m.id = p.message_id
+                     WHERE f.mailbox_id = $1",
+                    &[id.into()],
+                )
+            })
+            .await
+            .expect("rows");
+        let mut view: Oracle = BTreeMap::new();
+        for row in rows {
+            let flags = model::message::Flags {
+                seen: row.get(2).unwrap(),
+                answered: row.get(3).unwrap(),
+                flagged: row.get(4).unwrap(),
+                draft: row.get(5).unwrap(),
+                keywords: row.json(6).unwrap(),
+            };
+            let flags: BTreeSet<String> = flags.to_imap().into_iter().collect();
+            let uid = u32::try_from(row.get::<i64>(1).unwrap()).unwrap();
+            view.entry(row.get(0).unwrap())
+                .or_default()
+                .insert(uid, (flags, row.get(7).unwrap()));
+        }
+        view
+    }
+
+    /// Waits until the store equals the server.
+    pub async fn in_step(&self) {
+        let wanted = wanted(self.servers_view().await);
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let ours = self.view().await;
+            if ours == wanted && self.now().await.coverage.state.as_str() == "complete" {
+                return;
+            }
+            if tokio::time::Instant::now() > end {
+                let counts = |view: &Oracle| {
+                    view.iter()
+                        .map(|(path, c)| (path.clone(), c.len()))
+                        .collect::<Vec<_>>()
+                };
+                panic!(
+                    "not in step: we have {:?}, the server has {:?}; mailbox {:?}",
+                    counts(&ours),
+                    counts(&wanted),
+                    self.now().await
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    pub async fn servers_view(&self) -> Oracle {
+        let user = self.user.clone();
+        tokio::task::spawn_blocking(move || oracle(&user))
+            .await
+            .expect("the oracle")
+    }
+
+    pub async fn now(&self) -> Mailbox {
+        store::mailboxes::get(&self.store, &self.mailbox.id)
+            .await
+            .expect("the mailbox")
+    }
+
+    /// All events so far.
+    pub async fn events(&self) -> Vec<Event> {
+        store::events::list(&self.store, store::events::Filter::default(), 100_000)
+            .await
+            .expect("events")
+            .0
+    }
+
+    /// Waits for the first event that fits.
+    pub async fn event(&self, kind: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self
+                .events()
+                .await
+                .into_iter()
+                .find(|e| e.kind == kind && fits(e));
+            if let Some(event) = found {
+                return event;
+            }
+            assert!(
+                tokio::time::Instant::now() < end,
+                "no event {kind}; there are {:?}",
+                self.events()
+                    .await
+                    .iter()
+                    .map(|e| e.kind.clone())
+                    .collect::<Vec<_>>()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn count(&self, kind: &str) -> usize {
+        self.events()
+            .await
+            .iter()
+            .filter(|event| event.kind == kind)
+            .count()
+    }
+}

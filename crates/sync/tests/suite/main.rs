@@ -1,0 +1,6 @@
+//! The synchronisation against the real Dovecot: after every scenario the store equals the server.
+
+mod first;
+mod follower;
+mod following;
+mod owed;
