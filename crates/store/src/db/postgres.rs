@@ -3,12 +3,15 @@
 use super::{Cell, Connection, Dialect, Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::{Topic, Wakes};
+use bytes::BytesMut;
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{ToSql, Type};
+use postgres::types::{IsNull, ToSql, Type};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+type BoxError = Box<dyn std::error::Error + Sync + Send>;
 
 /// Pause before the listener connects again.
 const LISTENER_PAUSE: Duration = Duration::from_secs(2);
@@ -157,12 +160,40 @@ impl Connection for Postgres {
 
 fn bind(args: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     args.iter()
-        .map(|value| match value {
-            Value::Int(value) => value as &(dyn ToSql + Sync),
-            Value::Text(value) => value,
-            Value::Blob(value) => value,
-        })
+        .map(|value| value as &(dyn ToSql + Sync))
         .collect()
+}
+
+/// An integer takes the width that the server has inferred for its place: `$1 = 1` makes it 32 bits.
+impl ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, BoxError> {
+        match self {
+            Self::Int(Some(value)) if *kind == Type::INT4 => {
+                i32::try_from(*value)?.to_sql(kind, out)
+            }
+            Self::Int(value) => value.to_sql(kind, out),
+            Self::Text(value) => value.to_sql(kind, out),
+            Self::Blob(value) => value.to_sql(kind, out),
+        }
+    }
+
+    fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, BoxError> {
+        let fits = match self {
+            Self::Int(_) => matches!(*kind, Type::INT4 | Type::INT8),
+            Self::Text(_) => <String as ToSql>::accepts(kind),
+            Self::Blob(_) => <Vec<u8> as ToSql>::accepts(kind),
+        };
+        if fits {
+            self.to_sql(kind, out)
+        } else {
+            Err(format!("the statement wants {kind} here").into())
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // It depends on the value: see `to_sql_checked`.
+        true
+    }
 }
 
 fn read_row(row: &postgres::Row) -> Result<Row> {

@@ -3,5 +3,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod evidence;
 mod submissions;
 mod webhooks;

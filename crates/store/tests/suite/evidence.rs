@@ -1,0 +1,209 @@
+//! What the mailbox's own mail proves about what was sent.
+
+use crate::common::{Fixture, START, both};
+use model::event::Origin;
+use model::folder::{Mode, Role};
+use model::mailbox::Mailbox;
+use model::message::{Direction, Flags};
+use model::submission::{SentCopyState, State};
+use store::folders::{self, Cursor, ListChange, NewFolder};
+use store::ingest::{self, Batch, NewMessage, ThreadRefs, Threaded};
+use store::leases::Lease;
+use store::submissions::{self, Claimed, NewSubmission, SentCopyBy, Settlement};
+
+const MESSAGE_ID: &str = "one@example.com";
+
+async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
+    let new = NewSubmission {
+        mailbox_id: mailbox.id.clone(),
+        identity_id: None,
+        digest: f
+            .store
+            .blobs
+            .put(b"Subject: x\r\n\r\nHello")
+            .await
+            .expect("stored"),
+        envelope_from: mailbox.address.clone(),
+        internet_message_id: format!("<{MESSAGE_ID}>"),
+        subject: "x".to_owned(),
+        recipients: vec!["bob@x.org".to_owned()],
+        send_at: None,
+        answers_message_id: None,
+    };
+    submissions::create(&f.store, new)
+        .await
+        .expect("a submission");
+    submissions::begin(&f.store, &mailbox.id)
+        .await
+        .expect("a claim")
+        .expect("it is due")
+}
+
+async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
+    let mut recipients = claimed.submission.recipients.clone();
+    recipients[0].state = state;
+    let settlement = Settlement {
+        recipients,
+        next_attempt_at: None,
+        held: false,
+        problem_id: None,
+        sent_copy_by: SentCopyBy::Us,
+    };
+    submissions::settle(&f.store, claimed, settlement)
+        .await
+        .expect("settled");
+}
+
+/// The message is seen in a folder with this role.
+async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
+    let lease = lease(f, mailbox).await;
+    let folder = NewFolder {
+        wire_name: role.as_str().to_owned(),
+        path: role.as_str().to_owned(),
+        delimiter: None,
+        role: Some(role),
+        mode: Mode::Full,
+        object_id: None,
+    };
+    folders::apply_list(&f.store, &lease, vec![ListChange::Created(folder)])
+        .await
+        .expect("a folder");
+    let folders = folders::list(&f.store, &mailbox.id).await.expect("folders");
+    let folder_id = folders
+        .iter()
+        .find(|folder| folder.role == Some(role))
+        .expect("it")
+        .id
+        .clone();
+    folders::reset(&f.store, &lease, &folder_id, 7)
+        .await
+        .expect("a UIDVALIDITY");
+    let raw = format!("Message-ID: <{MESSAGE_ID}>\r\n\r\nin {role}");
+    let message = NewMessage {
+        uid: 1,
+        flags: Flags::default(),
+        mod_seq: 0,
+        received_at: START,
+        stored: f.store.blobs.put(raw.as_bytes()).await.expect("stored"),
+        head: "{}".to_owned(),
+        words: Default::default(),
+        refs: ThreadRefs {
+            message_id: Some(MESSAGE_ID.to_owned()),
+            ..ThreadRefs::default()
+        },
+        direction: Direction::Outgoing,
+        sender: mailbox.address.clone(),
+        subject: "x".to_owned(),
+        automatic: false,
+        has_attachments: false,
+    };
+    let batch = Batch {
+        folder_id,
+        uid_validity: 7,
+        origin: Origin::Live,
+        messages: vec![message],
+        failures: Vec::new(),
+        gone: Vec::new(),
+        cursor: Cursor::default(),
+        copies_too: true,
+    };
+    let stored = ingest::ingest(&f.store, &lease, batch, |_, refs, fresh| Threaded {
+        threads: refs.iter().map(|_| fresh()).collect(),
+        ..Threaded::default()
+    });
+    assert_eq!(stored.await.expect("an outcome").stored, 1);
+}
+
+async fn lease(f: &Fixture, mailbox: &Mailbox) -> Lease {
+    store::leases::acquire(&f.store, 10).await.expect("leases");
+    let leases = store::leases::renew(&f.store).await.expect("leases");
+    leases
+        .into_iter()
+        .find(|l| l.mailbox_id == mailbox.id)
+        .expect("the lease")
+}
+
+async fn owed(f: &Fixture) -> i64 {
+    f.store
+        .db
+        .read(|tx| {
+            tx.row("SELECT count(*) FROM owed", &[])?
+                .map_or(Ok(0), |row| row.get(0))
+        })
+        .await
+        .expect("a count")
+}
+
+#[tokio::test]
+async fn the_copy_in_sent_is_linked_and_no_longer_owed() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let claimed = sending(&f, &mailbox).await;
+        settle(&f, &claimed, State::Accepted).await;
+        assert_eq!(owed(&f).await, 1);
+        seen(&f, &mailbox, Role::Sent).await;
+        let found = submissions::get(&f.store, &claimed.submission.id)
+            .await
+            .unwrap();
+        assert_eq!(
+            (found.state, found.sent_copy.state),
+            (State::Accepted, SentCopyState::Filed)
+        );
+        assert!(found.message_id.is_some());
+        assert_eq!(owed(&f).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unclear_message_that_is_seen_was_accepted() {
+    both(|f| async move {
+        for (role, copy) in [
+            (Role::Sent, SentCopyState::Filed),
+            (Role::Inbox, SentCopyState::Pending),
+        ] {
+            let mailbox = f.mailbox("ann@example.com").await;
+            let claimed = sending(&f, &mailbox).await;
+            settle(&f, &claimed, State::Unclear).await;
+            seen(&f, &mailbox, role).await;
+            let found = submissions::get(&f.store, &claimed.submission.id)
+                .await
+                .unwrap();
+            assert_eq!(
+                (found.state, found.sent_copy.state),
+                (State::Accepted, copy),
+                "{role}"
+            );
+            assert_eq!(found.message_id.is_some(), role == Role::Sent);
+            assert_eq!(
+                (found.next_attempt_at, found.possible_duplicate),
+                (None, false)
+            );
+            assert!(
+                f.event_types()
+                    .await
+                    .contains(&"submission.accepted".to_owned())
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn evidence_may_come_before_the_doubt() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let claimed = sending(&f, &mailbox).await;
+        seen(&f, &mailbox, Role::Sent).await;
+        settle(&f, &claimed, State::Unclear).await;
+        let found = submissions::get(&f.store, &claimed.submission.id)
+            .await
+            .unwrap();
+        assert_eq!(
+            (found.state, found.sent_copy.state),
+            (State::Accepted, SentCopyState::Filed)
+        );
+        assert_eq!(owed(&f).await, 0);
+    })
+    .await;
+}
