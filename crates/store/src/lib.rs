@@ -24,6 +24,7 @@ pub mod seal;
 pub mod search;
 pub mod settings;
 pub mod submissions;
+pub mod sweep;
 pub mod threads;
 pub mod wake;
 pub mod webhooks;

@@ -124,13 +124,16 @@ impl Folder {
         Ok(file)
     }
 
-    /// Segments that nobody appends to now.
-    pub(super) fn closed(&self) -> Result<Vec<String>> {
+    /// Full segments that were last written before `older_than`.
+    pub(super) fn closed(&self, older_than: model::Timestamp) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".seg") && entry.metadata()?.len() >= SEGMENT_BYTES {
+            let about = entry.metadata()?;
+            let written = about.modified()?.duration_since(std::time::UNIX_EPOCH);
+            let written = written.map_or(0, |since| since.as_millis() as i64);
+            if name.ends_with(".seg") && about.len() >= SEGMENT_BYTES && written < older_than.0 {
                 names.push(name);
             }
         }

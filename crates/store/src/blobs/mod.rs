@@ -156,13 +156,16 @@ impl Blobs {
         }
     }
 
-    /// Names of segments that hold finished batches only.
+    /// Names of segments that nobody has written to since `older_than`, and nobody will.
+    ///
+    /// # Errors
+    /// The folder or bucket cannot be listed.
     pub(crate) async fn closed_segments(
         &self,
         older_than: model::Timestamp,
     ) -> Result<Vec<String>> {
         match &self.backend {
-            Backend::Local(folder) => folder.closed(),
+            Backend::Local(folder) => folder.closed(older_than),
             Backend::Bucket(bucket) => bucket.list(older_than).await,
         }
     }

@@ -47,6 +47,16 @@ impl Fixture {
         }
     }
 
+    /// A store on SQLite alone, for what does not depend on the database.
+    pub async fn sqlite() -> Self {
+        Self::new(None).await
+    }
+
+    /// Closes the store; the folder stays until what is returned is dropped.
+    pub fn close(self) -> tempfile::TempDir {
+        self.dir
+    }
+
     /// The same store as seen by a second node.
     pub fn node(&self, name: &str) -> Store {
         Store {

@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod blobs;
 mod evidence;
+mod ingest;
 mod submissions;
 mod webhooks;

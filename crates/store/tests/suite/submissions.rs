@@ -76,7 +76,7 @@ async fn a_message_is_queued_claimed_once_and_accepted_with_its_copy_owed() {
             submissions::due_mailboxes(&f.store, Vec::new(), 10)
                 .await
                 .unwrap(),
-            [mailbox.id.clone()]
+            std::slice::from_ref(&mailbox.id)
         );
         let busy = vec![mailbox.id.clone()];
         assert!(
@@ -453,6 +453,58 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
             states: Vec::new(),
         };
         assert!(list(of_nobody, None, 9).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_node_at_a_time_has_a_mailboxs_connection() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        queue(&f, &mailbox, &["bob@x.org"]).await;
+        let there = f.node("there");
+        let due = |store: store::Store| async move {
+            submissions::due_mailboxes(&store, Vec::new(), 10)
+                .await
+                .unwrap()
+                .len()
+        };
+        assert!(
+            submissions::take_mailbox(&f.store, &mailbox.id)
+                .await
+                .unwrap()
+        );
+        assert!(
+            submissions::take_mailbox(&f.store, &mailbox.id)
+                .await
+                .unwrap(),
+            "again is the same"
+        );
+        assert!(
+            !submissions::take_mailbox(&there, &mailbox.id)
+                .await
+                .unwrap()
+        );
+        assert_eq!(
+            (due(f.store.clone()).await, due(there.clone()).await),
+            (1, 0)
+        );
+        submissions::give_back_mailbox(&f.store, &mailbox.id)
+            .await
+            .unwrap();
+        assert_eq!(due(there.clone()).await, 1);
+        assert!(
+            submissions::take_mailbox(&there, &mailbox.id)
+                .await
+                .unwrap()
+        );
+        f.clock.advance(4 * MINUTE);
+        assert!(
+            submissions::take_mailbox(&f.store, &mailbox.id)
+                .await
+                .unwrap(),
+            "the other one died"
+        );
     })
     .await;
 }
