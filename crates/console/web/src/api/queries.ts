@@ -1,0 +1,169 @@
+// What the screens read, by name. Keys start with the noun, so that an event can invalidate
+// everything about it at once.
+
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { api, path, Problem } from "./client";
+import type {
+  Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, Submission, Thread, ThreadDetail, Token, User, Webhook,
+} from "./types";
+
+/** How often the mailboxes are asked for: "proven alive" moves without an event. */
+const MAILBOXES_EVERY = 15_000;
+/** The same while one of them is being filled. */
+const FILLING_EVERY = 2_000;
+const PAGE = 50;
+
+export const session = queryOptions({
+  queryKey: ["session"],
+  queryFn: async ({ signal }) => {
+    try {
+      return (await api.get<{ user: User }>("/v1/session", signal)).user;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+  staleTime: Infinity,
+});
+
+export const setup = queryOptions({
+  queryKey: ["setup"],
+  queryFn: ({ signal }) => api.get<{ needed: boolean }>("/v1/setup", signal),
+});
+
+/** Every page of a list that is known to be short. */
+async function all<T>(base: string, signal: AbortSignal): Promise<T[]> {
+  const rows: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Page<T> = await api.get(path(base, { limit: 200, cursor }), signal);
+    rows.push(...page.data);
+    cursor = page.next_cursor ?? null;
+  } while (cursor && rows.length < 5000);
+  return rows;
+}
+
+export const mailboxes = queryOptions({
+  queryKey: ["mailboxes"],
+  queryFn: ({ signal }) => all<Mailbox>("/v1/mailboxes", signal),
+  refetchInterval: (query) =>
+    query.state.data?.some((m) => m.coverage.state === "filling" || m.connection.state === "connecting")
+      ? FILLING_EVERY
+      : MAILBOXES_EVERY,
+});
+
+export const mailbox = (id: string) =>
+  queryOptions({
+    queryKey: ["mailboxes", id],
+    queryFn: ({ signal }) => api.get<Mailbox>(`/v1/mailboxes/${id}`, signal),
+    refetchInterval: (query) => (query.state.data?.coverage.state === "filling" ? FILLING_EVERY : MAILBOXES_EVERY),
+  });
+
+export const folders = (mailboxId: string) =>
+  queryOptions({
+    queryKey: ["folders", mailboxId],
+    queryFn: ({ signal }) => all<Folder>(`/v1/mailboxes/${mailboxId}/folders`, signal),
+    staleTime: 10_000,
+  });
+
+export const failures = (mailboxId: string) =>
+  queryOptions({
+    queryKey: ["failures", mailboxId],
+    queryFn: ({ signal }) => api.get<Page<Failure>>(`/v1/mailboxes/${mailboxId}/failures`, signal),
+  });
+
+export const report = (id: string | null) =>
+  queryOptions({
+    queryKey: ["reports", id],
+    queryFn: ({ signal }) => api.get<Report>(`/v1/connection-tests/${id}`, signal),
+    enabled: id !== null,
+    staleTime: Infinity,
+  });
+
+export interface ListFilter {
+  mailbox?: string;
+  role?: Role;
+  folder?: string;
+  q?: string;
+  unread?: boolean;
+}
+
+export const messages = (filter: ListFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["messages", filter],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<Page<Message>>(
+        path("/v1/messages", {
+          mailbox_id: filter.mailbox,
+          role: filter.folder || filter.q ? undefined : filter.role,
+          folder_id: filter.folder,
+          q: filter.q,
+          unread: filter.unread,
+          limit: PAGE,
+          cursor: pageParam,
+        }),
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+
+export const threads = (filter: ListFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["threads", filter],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<Page<Thread>>(
+        path("/v1/threads", { mailbox_id: filter.mailbox, role: filter.role, limit: PAGE, cursor: pageParam }),
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+
+export const thread = (id: string) =>
+  queryOptions({
+    queryKey: ["thread", id],
+    queryFn: ({ signal }) => api.get<ThreadDetail>(`/v1/threads/${id}`, signal),
+  });
+
+export const message = (id: string, images = false) =>
+  queryOptions({
+    queryKey: ["message", id, images],
+    queryFn: ({ signal }) =>
+      api.get<MessageBody>(
+        path(`/v1/messages/${id}`, { body: "text,html", remote_images: images ? "allowed" : undefined }),
+        signal,
+      ),
+    staleTime: 60_000,
+    placeholderData: (previous) => (previous?.id === id ? previous : undefined),
+  });
+
+export const submissions = (state?: string) =>
+  infiniteQueryOptions({
+    queryKey: ["submissions", state ?? "all"],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<Page<Submission>>(path("/v1/submissions", { state, limit: PAGE, cursor: pageParam }), signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const tokens = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: ({ signal }) => all<Token>("/v1/tokens", signal),
+});
+
+export const webhooks = queryOptions({
+  queryKey: ["webhooks"],
+  queryFn: ({ signal }) => all<Webhook>("/v1/webhooks", signal),
+});
+
+export const deliveries = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ["webhooks", id, "deliveries"],
+    queryFn: ({ pageParam, signal }) =>
+      api.get<Page<Delivery>>(path(`/v1/webhooks/${id}/deliveries`, { limit: PAGE, cursor: pageParam }), signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    refetchInterval: 10_000,
+  });

@@ -1,0 +1,319 @@
+// Shapes of the public API as the product's contract names them. One file, so that types generated
+// from /openapi.json can take its place.
+
+export type Time = string;
+
+export type Kind = "personal" | "group" | "shared" | "certified" | "sandbox";
+export type Lifecycle = "draft" | "awaiting_approval" | "enabled" | "paused" | "disabled";
+export type Proof = "untested" | "works" | "works_with_warnings" | "fails";
+export type ConnectionState = "live" | "polling" | "connecting" | "waiting" | "held" | "limited" | "off";
+export type CoverageState = "none" | "filling" | "complete" | "holes";
+export type Security = "tls" | "starttls" | "none";
+export type Protocol = "imap" | "pop3";
+export type Role = "inbox" | "drafts" | "sent" | "junk" | "trash" | "archive" | "all" | "flagged";
+export type Origin = "live" | "catch_up" | "backfill";
+
+export interface Incoming {
+  protocol: Protocol;
+  host: string;
+  port: number;
+  security: Security;
+  username: string;
+  auth: "password" | "oauth2";
+  certificate_sha256?: string;
+  /** Write-only. */
+  password?: string;
+}
+
+export interface Outgoing {
+  host: string;
+  port: number;
+  security: Security;
+  username: string;
+  auth: "password" | "oauth2" | "none";
+  certificate_sha256?: string;
+  /** Write-only. */
+  password?: string;
+}
+
+export interface Mailbox {
+  id: string;
+  address: string;
+  name: string;
+  kind: Kind;
+  lifecycle: Lifecycle;
+  receiving: Proof;
+  sending: Proof;
+  connection: {
+    state: ConnectionState;
+    proven_alive_at: Time | null;
+    since: Time | null;
+    until: Time | null;
+    problem_id: string | null;
+  };
+  coverage: { state: CoverageState; done: number; total: number; since: Time | null; holes: number };
+  incoming: Incoming | null;
+  outgoing: Outgoing | null;
+  fetch_since: Time | null;
+  monitored_folders?: string[] | null;
+  last_report_id: string | null;
+  created_at: Time;
+}
+
+export interface MailboxInput {
+  address: string;
+  name?: string;
+  kind?: Kind;
+  incoming?: Incoming | null;
+  outgoing?: Outgoing | null;
+  password?: string;
+  fetch_since?: string | null;
+  monitored_folders?: string[] | null;
+  enable?: boolean;
+}
+
+export interface Folder {
+  id: string;
+  mailbox_id: string;
+  path: string;
+  name: string;
+  role: Role | null;
+  mode: "off" | "watch" | "full";
+  since: Time | null;
+  messages: number;
+  unread: number;
+  progress: { state: CoverageState; done: number; total: number };
+}
+
+export interface Failure {
+  id: string;
+  folder_id: string | null;
+  folder_path?: string | null;
+  uid: number | null;
+  problem_id: string | null;
+  reason: string | null;
+  attempts?: number;
+  size?: number | null;
+  has_raw?: boolean;
+  created_at: Time;
+}
+
+export interface Address {
+  name: string | null;
+  address: string;
+}
+
+export interface Flags {
+  seen: boolean;
+  answered: boolean;
+  flagged: boolean;
+  draft: boolean;
+  keywords: string[];
+}
+
+export interface Attachment {
+  id: string;
+  filename: string | null;
+  content_type: string;
+  size: number;
+  inline: boolean;
+  content_id: string | null;
+}
+
+export interface Message {
+  id: string;
+  mailbox_id: string;
+  thread_id: string;
+  folders: { folder_id: string; path: string; role: Role | null }[];
+  direction: "incoming" | "outgoing";
+  internet_message_id: string | null;
+  in_reply_to: string | null;
+  references: string[];
+  subject: string | null;
+  from: Address[];
+  to: Address[];
+  cc: Address[];
+  bcc: Address[];
+  reply_to: Address[];
+  date: Time | null;
+  received_at: Time;
+  size: number;
+  flags: Flags;
+  labels: string[];
+  preview: string;
+  has_attachments: boolean;
+  automatic: boolean;
+}
+
+export interface MessageBody extends Message {
+  text: string | null;
+  html: string | null;
+  reply_text: string | null;
+  attachments: Attachment[];
+  auth_results: unknown;
+  report: null | {
+    kind: "bounce" | "delayed" | "delivered" | "complaint" | "read" | "auto_reply";
+    recipients: { address: string; status: string | null; permanent: boolean; diagnostic: string | null }[];
+  };
+}
+
+export interface Thread {
+  id: string;
+  mailbox_id: string;
+  subject: string | null;
+  last_at: Time;
+  messages: number;
+  unread: number;
+  participants: Address[];
+  preview: string;
+  has_attachments?: boolean;
+  flagged?: boolean;
+}
+
+export interface ThreadDetail extends Omit<Thread, "messages"> {
+  messages: Message[];
+}
+
+export type StepCode =
+  | "dns" | "tcp" | "tls" | "greeting" | "capabilities" | "login" | "folders" | "read" | "smtp" | "send";
+export type StepStatus = "pass" | "warn" | "fail" | "skip" | "running";
+export type Verdict = "works" | "receives_only" | "sends_only" | "fails";
+
+export interface Remedy {
+  text: string;
+  action: string | null;
+  url: string | null;
+}
+
+export interface Step {
+  n: number;
+  code: StepCode;
+  status: StepStatus;
+  ms: number;
+  did: string;
+  server_said: string | null;
+  means: string | null;
+  remedy: Remedy | null;
+  problem_id: string | null;
+  retry: "backoff" | "after_change" | "pause_until" | "never" | null;
+  others: Remedy[];
+  steps?: Step[];
+}
+
+export interface Report {
+  id: string;
+  mailbox_id: string | null;
+  trigger: string;
+  started_at: Time;
+  finished_at: Time;
+  verdict: Verdict;
+  summary: string;
+  steps: Step[];
+}
+
+export type SubmissionState = "queued" | "sending" | "accepted" | "deferred" | "unclear" | "failed" | "cancelled";
+
+export interface Submission {
+  id: string;
+  mailbox_id: string;
+  identity_id: string | null;
+  state: SubmissionState;
+  send_at: Time | null;
+  message_id: string | null;
+  internet_message_id: string;
+  subject?: string;
+  attempts: number;
+  next_attempt_at: Time | null;
+  recipients: {
+    address: string;
+    state: SubmissionState;
+    code: number | null;
+    enhanced_code: string | null;
+    text: string | null;
+  }[];
+  sent_copy: { state: string };
+  possible_duplicate: boolean;
+  problem_id?: string | null;
+  created_at: Time;
+}
+
+export interface SubmissionInput {
+  mailbox_id: string;
+  to: Address[];
+  cc?: Address[];
+  bcc?: Address[];
+  subject: string;
+  text?: string;
+  html?: string;
+  attachments?: { filename: string; content_type: string; content_base64: string }[];
+  in_reply_to_message_id?: string;
+  forward_message_id?: string;
+}
+
+export interface User {
+  id: string;
+  name: string;
+  email: string;
+  role: "owner" | "admin" | "operator" | "member";
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scopes: string[];
+  mailbox_ids?: string[];
+  created_at: Time;
+  last_used_at: Time | null;
+  expires_at?: Time | null;
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  types: string[];
+  mailbox_ids: string[];
+  origins: Origin[];
+  enabled: boolean;
+  disabled_reason: string | null;
+  created_at: Time;
+}
+
+export interface Delivery {
+  id: string;
+  webhook_id: string;
+  event_id: string;
+  event_type: string;
+  state: "pending" | "delivered" | "dead";
+  attempts: number;
+  next_attempt_at: Time | null;
+  last_status: number | null;
+  last_error: string | null;
+  created_at: Time;
+  delivered_at: Time | null;
+}
+
+export interface Event {
+  id: string;
+  type: string;
+  occurred_at: Time;
+  cursor: string;
+  mailbox_id: string | null;
+  origin: Origin;
+  data: Record<string, unknown>;
+}
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+export interface ProblemBody {
+  type?: string;
+  title: string;
+  status: number;
+  detail?: string;
+  code?: string;
+  errors?: { pointer: string; detail: string }[];
+  remedy?: string | Remedy | null;
+  trace_id?: string;
+}

@@ -1,0 +1,161 @@
+// Every address of the console. What a screen shows is in its address, so that it can be linked to.
+
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import type { Role, SubmissionState } from "./api/types";
+import { mailboxes, session, setup } from "./api/queries";
+import { Compose } from "./screens/compose/compose";
+import { Inbox } from "./screens/inbox/inbox";
+import { AddMailbox } from "./screens/mailboxes/add";
+import { EditMailbox } from "./screens/mailboxes/edit";
+import { MailboxList } from "./screens/mailboxes/list";
+import { MailboxPage } from "./screens/mailboxes/page";
+import { Outbox } from "./screens/outbox";
+import { Settings } from "./screens/settings/settings";
+import { Tokens } from "./screens/settings/tokens";
+import { WebhookPage } from "./screens/settings/webhook";
+import { Webhooks } from "./screens/settings/webhooks";
+import { SetUp } from "./screens/set-up";
+import { Crashed, NotFound, Shell } from "./screens/shell";
+import { SignIn } from "./screens/sign-in";
+
+interface Context {
+  client: QueryClient;
+}
+
+const ROLES: Role[] = ["inbox", "drafts", "sent", "junk", "trash", "archive", "all", "flagged"];
+const STATES: SubmissionState[] = ["queued", "sending", "accepted", "deferred", "unclear", "failed", "cancelled"];
+
+const text = (value: unknown) => (typeof value === "string" && value ? value : undefined);
+const flag = (value: unknown) => (value === true || value === "true" ? true : undefined);
+const oneOf = <T extends string>(values: readonly T[], value: unknown) => values.find((v) => v === value);
+
+export interface InboxSearch {
+  mailbox?: string;
+  role?: Role;
+  folder?: string;
+  q?: string;
+  unread?: boolean;
+  view?: "messages";
+  /** The open message. */
+  m?: string;
+  /** The open thread. */
+  t?: string;
+}
+
+export type ComposeMode = "reply" | "reply_all" | "forward";
+
+export interface ComposeSearch {
+  mode?: ComposeMode;
+  message?: string;
+  mailbox?: string;
+  to?: string;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
+
+const setUp = createRoute({ getParentRoute: () => root, path: "/setup", component: SetUp });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (s: Record<string, unknown>): { next?: string } => ({ next: text(s.next) }),
+  component: SignIn,
+});
+
+/** Everything behind the sign-in. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: "inside",
+  beforeLoad: async ({ context, location }) => {
+    const user = await context.client.ensureQueryData(session);
+    if (user) return;
+    const { needed } = await context.client.fetchQuery(setup);
+    if (needed) throw redirect({ to: "/setup" });
+    throw redirect({ to: "/sign-in", search: { next: location.href === "/" ? undefined : location.href } });
+  },
+  component: Shell,
+  errorComponent: Crashed,
+  notFoundComponent: NotFound,
+});
+
+const home = createRoute({
+  getParentRoute: () => inside,
+  path: "/",
+  beforeLoad: async ({ context }) => {
+    const all = await context.client.ensureQueryData(mailboxes);
+    throw redirect({ to: all.length ? "/inbox" : "/mailboxes" });
+  },
+});
+
+const inbox = createRoute({
+  getParentRoute: () => inside,
+  path: "/inbox",
+  validateSearch: (s: Record<string, unknown>): InboxSearch => ({
+    mailbox: text(s.mailbox),
+    role: oneOf(ROLES, s.role),
+    folder: text(s.folder),
+    q: text(s.q),
+    unread: flag(s.unread),
+    view: s.view === "messages" ? "messages" : undefined,
+    m: text(s.m),
+    t: text(s.t),
+  }),
+  component: Inbox,
+});
+
+const compose = createRoute({
+  getParentRoute: () => inside,
+  path: "/compose",
+  validateSearch: (s: Record<string, unknown>): ComposeSearch => ({
+    mode: oneOf(["reply", "reply_all", "forward"] as const, s.mode),
+    message: text(s.message),
+    mailbox: text(s.mailbox),
+    to: text(s.to),
+  }),
+  component: Compose,
+});
+
+const outbox = createRoute({
+  getParentRoute: () => inside,
+  path: "/outbox",
+  validateSearch: (s: Record<string, unknown>): { state?: SubmissionState; open?: string } => ({
+    state: oneOf(STATES, s.state),
+    open: text(s.open),
+  }),
+  component: Outbox,
+});
+
+const mailboxList = createRoute({
+  getParentRoute: () => inside,
+  path: "/mailboxes",
+  validateSearch: (s: Record<string, unknown>): { need?: boolean; find?: string } => ({ need: flag(s.need), find: text(s.find) }),
+  component: MailboxList,
+});
+const addMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes/new", component: AddMailbox });
+const mailboxPage = createRoute({ getParentRoute: () => inside, path: "/mailboxes/$id", component: MailboxPage });
+const editMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes/$id/settings", component: EditMailbox });
+
+const settings = createRoute({ getParentRoute: () => inside, path: "/settings", component: Settings });
+const settingsHome = createRoute({
+  getParentRoute: () => settings,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/tokens" });
+  },
+});
+const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
+const webhooks = createRoute({ getParentRoute: () => settings, path: "/webhooks", component: Webhooks });
+const webhook = createRoute({ getParentRoute: () => settings, path: "/webhooks/$id", component: WebhookPage });
+
+export function makeRouter(client: QueryClient) {
+  const tree = root.addChildren([
+    setUp,
+    signIn,
+    inside.addChildren([
+      home, inbox, compose, outbox, mailboxList, addMailbox, mailboxPage, editMailbox,
+      settings.addChildren([settingsHome, tokens, webhooks, webhook]),
+    ]),
+  ]);
+  return createRouter({ routeTree: tree, context: { client }, defaultPreload: false, scrollRestoration: false });
+}

@@ -1,0 +1,184 @@
+// One message: who, when, what, its files, and what it looks like.
+
+import { useQuery } from "@tanstack/react-query";
+import { Code2, Download, File as FileIcon, FileText, Image as ImageIcon, ImageOff, MailOpen } from "lucide-react";
+import { useState } from "react";
+import { message as messageQuery } from "../../api/queries";
+import type { Address, Attachment, Message, MessageBody } from "../../api/types";
+import { Button, Failed, Kbd, Note, Pill, Waiting } from "../../ui/basics";
+import { bytes, fullTime, plural, who, whole } from "../../ui/format";
+import { useFlag } from "./actions";
+import { MessageFrame } from "./frame";
+import { TextBody } from "./text-body";
+
+interface Props {
+  /** What the list already knows; the body follows. */
+  known?: Message;
+  id: string;
+}
+
+export function MessageView({ id, known }: Props) {
+  const [images, setImages] = useState(false);
+  const [plain, setPlain] = useState(false);
+  const query = useQuery(messageQuery(id, images));
+  const head = query.data ?? known;
+  const body = query.data;
+
+  if (!head) return query.isError ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Waiting lines={10} label="Loading the message" />;
+  return (
+    <article className="message" aria-label={`Message from ${head.from.map(who).join(", ")}`}>
+      <Head message={head} />
+      <UnreadLine message={head} />
+      {body?.report && <BounceNote report={body.report} />}
+      {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
+      {!body && !query.isError && <Waiting lines={8} label="Loading the text" />}
+      {body && (
+        <>
+          {body.attachments.some((a) => !a.inline) && <Attachments message={body} />}
+          <Body body={body} images={images} plain={plain} onImages={() => setImages(true)} />
+          {body.html && body.text && (
+            <button type="button" className="link small" onClick={() => setPlain(!plain)}>{plain ? "Show as designed" : "Show as plain text"}</button>
+          )}
+        </>
+      )}
+    </article>
+  );
+}
+
+function Head({ message }: { message: Message }) {
+  const [open, setOpen] = useState(false);
+  const from = message.from[0];
+  const people = [...message.to, ...message.cc];
+  return (
+    <header className="message-head">
+      <Avatar address={from} />
+      <div className="grow">
+        <div className="row between">
+          <span className="cut"><b>{from ? who(from) : "(no sender)"}</b>{from?.name && <span className="faint"> {from.address}</span>}</span>
+          <time className="faint small num" dateTime={message.received_at} title={`Received ${fullTime(message.received_at)}`}>{fullTime(message.date ?? message.received_at).replace(/:\d\d$/, "")}</time>
+        </div>
+        <div className="row small">
+          <button type="button" className="link people cut" aria-expanded={open} onClick={() => setOpen(!open)}>
+            to {people.map(who).join(", ") || "(nobody named)"}
+          </button>
+          {message.automatic && <Pill title="The message says of itself that no person wrote it">automatic</Pill>}
+        </div>
+        {open && (
+          <dl className="pairs small">
+            <People label="From" list={message.from} />
+            <People label="To" list={message.to} />
+            <People label="Cc" list={message.cc} />
+            <People label="Bcc" list={message.bcc} />
+            <People label="Reply to" list={message.reply_to} />
+            <dt>Date</dt><dd>{message.date ? fullTime(message.date) : "none given"}</dd>
+            <dt>Received</dt><dd>{fullTime(message.received_at)}</dd>
+            <dt>Message-ID</dt><dd className="mono">{message.internet_message_id ?? "none"}</dd>
+            <dt>Folders</dt><dd>{message.folders.map((f) => f.path).join(", ")}</dd>
+            <dt>Size</dt><dd>{bytes(message.size)}</dd>
+          </dl>
+        )}
+      </div>
+    </header>
+  );
+}
+
+function People({ label, list }: { label: string; list: Address[] }) {
+  if (!list.length) return null;
+  return (
+    <>
+      <dt>{label}</dt>
+      <dd>{list.map(whole).join(", ")}</dd>
+    </>
+  );
+}
+
+function Avatar({ address }: { address: Address | undefined }) {
+  const name = address ? who(address) : "?";
+  let hue = 0;
+  for (const letter of address?.address ?? "") hue = (hue * 31 + (letter.codePointAt(0) ?? 0)) % 8;
+  return <span className={`avatar h${hue}`} aria-hidden>{(/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?").toUpperCase()}</span>;
+}
+
+/** Opening a message changes nothing on its server; marking it read is a decision. */
+function UnreadLine({ message }: { message: Message }) {
+  const flag = useFlag();
+  if (message.flags.seen || message.direction === "outgoing") return null;
+  return (
+    <div className="unread-line small">
+      <MailOpen className="i" aria-hidden />
+      <span className="grow">Still unread on the server: looking at it here changed nothing.</span>
+      <Button size="small" onClick={() => flag.mutate({ messages: [message], change: { seen: true } })}>Mark read <Kbd>u</Kbd></Button>
+    </div>
+  );
+}
+
+const REPORTS = {
+  bounce: "This message reports that mail could not be delivered",
+  delayed: "This message reports that mail is delayed",
+  delivered: "This message confirms a delivery",
+  complaint: "This message reports a complaint about mail",
+  read: "This message says that mail was displayed",
+  auto_reply: "This is an automatic reply",
+} as const;
+
+function BounceNote({ report }: { report: NonNullable<MessageBody["report"]> }) {
+  return (
+    <Note tone={report.kind === "bounce" || report.kind === "complaint" ? "warn" : "info"} title={REPORTS[report.kind]}>
+      {report.recipients.map((r) => (
+        <div key={r.address} className="small">
+          {r.address}{r.status && <> · <code>{r.status}</code></>} {r.permanent ? "· for good" : ""} {r.diagnostic && <div className="faint">{r.diagnostic}</div>}
+        </div>
+      ))}
+    </Note>
+  );
+}
+
+function Body({ body, images, plain, onImages }: { body: MessageBody; images: boolean; plain: boolean; onImages: () => void }) {
+  if (body.html && !plain) {
+    const blocked = (body.html.match(/data-blocked-src/g) ?? []).length;
+    return (
+      <>
+        {blocked > 0 && !images && (
+          <div className="images-line small">
+            <ImageOff className="i" aria-hidden />
+            <span className="grow">{plural(blocked, "image")} from the internet blocked, so that the sender does not learn that you read this.</span>
+            <Button size="small" icon={ImageIcon} onClick={onImages}>Show</Button>
+          </div>
+        )}
+        <MessageFrame html={body.html} images={images} title={`The message: ${body.subject ?? "no subject"}`} />
+      </>
+    );
+  }
+  if (body.text) return <TextBody text={body.text} />;
+  return <p className="faint">This message has no text.</p>;
+}
+
+const iconFor = (type: string) => (type.startsWith("image/") ? ImageIcon : type.startsWith("text/") || type === "application/pdf" ? FileText : FileIcon);
+
+function Attachments({ message }: { message: MessageBody }) {
+  const files = message.attachments.filter((a) => !a.inline);
+  return (
+    <ul className="files" aria-label={plural(files.length, "attachment")}>
+      {files.map((file) => <FileLink key={file.id} messageId={message.id} file={file} />)}
+    </ul>
+  );
+}
+
+function FileLink({ messageId, file }: { messageId: string; file: Attachment }) {
+  const Icon = iconFor(file.content_type);
+  const name = file.filename || "unnamed";
+  return (
+    <li>
+      <a className="file" href={`/v1/messages/${messageId}/attachments/${file.id}`} download={name} title={`${file.content_type}, ${bytes(file.size)}`}>
+        <Icon className="i" aria-hidden />
+        <span className="cut">{name}</span>
+        <span className="faint small num">{bytes(file.size)}</span>
+        <Download className="i" aria-hidden />
+      </a>
+    </li>
+  );
+}
+
+export function RawLink({ id }: { id: string }) {
+  return <a className="btn small" href={`/v1/messages/${id}/raw`} download={`${id}.eml`}><Code2 className="i" aria-hidden />Raw source</a>;
+}

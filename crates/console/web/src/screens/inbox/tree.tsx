@@ -1,0 +1,104 @@
+// The left pane: all mailboxes together by role, then each mailbox with its folders.
+
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { AlertTriangle, Archive, ChevronDown, ChevronRight, FileText, Flag, Folder as FolderIcon, Inbox, type LucideIcon, Mails, Send, ShieldAlert, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { folders as foldersQuery, mailboxes } from "../../api/queries";
+import type { Folder, Mailbox, Role } from "../../api/types";
+import type { InboxSearch } from "../../router";
+import { Failed, Waiting } from "../../ui/basics";
+import { Mark } from "../../ui/facts";
+import { count, percent } from "../../ui/format";
+import { CONNECTION, ROLE } from "../../ui/words";
+
+export const ROLE_ICON: Record<Role, LucideIcon> = {
+  inbox: Inbox, drafts: FileText, sent: Send, junk: ShieldAlert, trash: Trash2, archive: Archive, all: Mails, flagged: Flag,
+};
+const SHARED: Role[] = ["inbox", "sent", "drafts", "archive", "junk", "trash"];
+/** The order in which people look for folders. */
+const ORDER: Role[] = ["inbox", "flagged", "drafts", "sent", "archive", "all", "junk", "trash"];
+
+export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void }) {
+  const query = useQuery(mailboxes);
+  const keep = { view: search.view, unread: search.unread };
+  const here = (role: Role) => !search.mailbox && !search.folder && !search.q && (search.role ?? "inbox") === role;
+  return (
+    <nav className="tree" aria-label="Mailboxes and folders">
+      <h2 className="tree-title">All mailboxes</h2>
+      <ul>
+        {SHARED.map((role) => (
+          <li key={role}>
+            <Item icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo} />
+          </li>
+        ))}
+      </ul>
+      <h2 className="tree-title">Mailboxes</h2>
+      {query.isPending && <div className="tree-pad"><Waiting lines={3} /></div>}
+      {query.isError && !query.data && <div className="tree-pad"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
+      <ul>
+        {query.data?.filter((m) => m.incoming).map((m) => <MailboxItem key={m.id} mailbox={m} search={search} keep={keep} onGo={onGo} />)}
+      </ul>
+      <Link to="/mailboxes/new" className="tree-add small" onClick={onGo}>Add a mailbox</Link>
+    </nav>
+  );
+}
+
+function Item({ icon: Icon, name, current, search, unread, title, onGo }: {
+  icon: LucideIcon; name: string; current: boolean; search: InboxSearch; unread?: number; title?: string; onGo?: () => void;
+}) {
+  return (
+    <Link to="/inbox" search={search} className="tree-item" aria-current={current ? "page" : undefined} title={title} onClick={onGo} activeProps={{}} activeOptions={{ exact: true }}>
+      <Icon className="i" aria-hidden />
+      <span className="cut grow">{name}</span>
+      {unread ? <span className="num small unread-count">{count(unread)}<span className="hide"> unread</span></span> : null}
+    </Link>
+  );
+}
+
+function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; search: InboxSearch; keep: InboxSearch; onGo?: () => void }) {
+  const chosen = search.mailbox === m.id;
+  const [toggled, setToggled] = useState<boolean | null>(null);
+  const open = toggled ?? chosen;
+  const { tone, word } = CONNECTION[m.connection.state];
+  const filling = m.coverage.state === "filling";
+  return (
+    <li>
+      <div className="tree-mailbox">
+        <button type="button" className="twist" aria-expanded={open} aria-label={`Folders of ${m.address}`} onClick={() => setToggled(!open)}>
+          {open ? <ChevronDown className="i" aria-hidden /> : <ChevronRight className="i" aria-hidden />}
+        </button>
+        <Link
+          to="/inbox" search={{ ...keep, mailbox: m.id }} className="tree-item" title={`${m.address}: ${word}`} onClick={onGo}
+          aria-current={chosen && !search.folder && (search.role ?? "inbox") === "inbox" && !search.q ? "page" : undefined}
+        >
+          <span className="cut grow">{m.name}</span>
+          {filling && <span className="small faint num">{percent(m.coverage.done, m.coverage.total)} %</span>}
+          <span className={`fact ${tone}`}><Mark tone={tone} /><span className="hide">{word}</span></span>
+        </Link>
+      </div>
+      {open && <FolderItems mailbox={m} search={search} keep={keep} onGo={onGo} />}
+    </li>
+  );
+}
+
+const rank = (f: Folder) => (f.role ? ORDER.indexOf(f.role) : ORDER.length);
+
+function FolderItems({ mailbox, search, keep, onGo }: { mailbox: Mailbox; search: InboxSearch; keep: InboxSearch; onGo?: () => void }) {
+  const query = useQuery(foldersQuery(mailbox.id));
+  if (query.isPending) return <div className="tree-pad"><Waiting lines={3} /></div>;
+  if (query.isError) return <div className="tree-pad small faint row"><AlertTriangle className="i" aria-hidden />Folders could not be loaded.</div>;
+  const rows = query.data.filter((f) => f.mode !== "off").sort((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path));
+  return (
+    <ul className="tree-folders">
+      {rows.map((f) => (
+        <li key={f.id}>
+          <Item
+            icon={f.role ? ROLE_ICON[f.role] : FolderIcon} name={f.role === "inbox" ? ROLE.inbox : f.name} title={f.path} unread={f.unread}
+            current={search.folder === f.id} search={{ ...keep, mailbox: mailbox.id, folder: f.id }} onGo={onGo}
+          />
+        </li>
+      ))}
+    </ul>
+  );
+}

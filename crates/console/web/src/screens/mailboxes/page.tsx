@@ -1,0 +1,260 @@
+// One mailbox: its facts, its last report, its folders, and the ledger of what could not be stored.
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { ChevronLeft, CirclePause, CirclePlay, Folder as FolderIcon, Inbox, Pencil, PlugZap, RotateCw } from "lucide-react";
+import { useState } from "react";
+import { api, Problem } from "../../api/client";
+import { useConnectionTest } from "../../api/connection-test";
+import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
+import type { Failure, Folder, Incoming, Mailbox, Outgoing } from "../../api/types";
+import { Ago, Bar, Button, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
+import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
+import { bytes, count, day, percent, plural } from "../../ui/format";
+import { Confirm, toast, toastProblem } from "../../ui/overlays";
+import { ROLE, SECURITY } from "../../ui/words";
+import { useMailboxAction, useRemoveMailbox } from "./actions";
+import { MailboxMenu } from "./list";
+import { ReportView } from "./report";
+
+export function MailboxPage() {
+  const { id } = useParams({ from: "/inside/mailboxes/$id" });
+  const query = useQuery(mailboxQuery(id));
+  if (query.data) return <Page mailbox={query.data} />;
+  const gone = query.error instanceof Problem && query.error.status === 404;
+  return (
+    <div className="page">
+      <div className="inner">
+        <Link to="/mailboxes" search={{}} className="crumb"><ChevronLeft className="i" aria-hidden />Mailboxes</Link>
+        {query.isPending && <div className="card"><div className="body"><Waiting lines={8} /></div></div>}
+        {gone && <Empty icon={Inbox} title="This mailbox is not here"><p>It was removed, or it never existed.</p></Empty>}
+        {query.isError && !gone && <Failed error={query.error} retry={() => void query.refetch()} />}
+      </div>
+    </div>
+  );
+}
+
+function Page({ mailbox }: { mailbox: Mailbox }) {
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [removing, setRemoving] = useState(false);
+  const remove = useRemoveMailbox(() => void navigate({ to: "/mailboxes", search: {} }));
+  const action = useMailboxAction();
+  const { run, start } = useConnectionTest();
+  const last = useQuery(reportQuery(mailbox.last_report_id));
+  const edit = () => void navigate({ to: "/mailboxes/$id/settings", params: { id: mailbox.id } });
+  const test = () => void start({ mailbox_id: mailbox.id }).then(() => client.invalidateQueries({ queryKey: ["mailboxes"] }));
+  const idle = run.state === "idle";
+
+  return (
+    <div className="page">
+      <div className="inner">
+        <div className="page-head">
+          <div className="titles">
+            <Link to="/mailboxes" search={{}} className="crumb"><ChevronLeft className="i" aria-hidden />Mailboxes</Link>
+            <h1 className="cut">{mailbox.name}</h1>
+            <p className="quiet cut">{mailbox.address}{mailbox.kind !== "personal" && <> · {mailbox.kind}</>}</p>
+          </div>
+          <Link to="/inbox" search={{ mailbox: mailbox.id }} className="btn"><Inbox className="i" aria-hidden />Open inbox</Link>
+          <Button icon={PlugZap} busy={run.state === "running"} onClick={test}>Test</Button>
+          <Decision mailbox={mailbox} busy={action.isPending} onVerb={(verb) => action.mutate({ mailbox, verb })} />
+          <MailboxMenu mailbox={mailbox} onRemove={() => setRemoving(true)} />
+        </div>
+
+        {mailbox.connection.state === "held" && (
+          <Note tone="bad" title="Held: Postroom has stopped trying until something changes" action={<><Button size="small" look="primary" icon={Pencil} onClick={edit}>Change settings</Button><Button size="small" onClick={test}>Try again</Button></>}>
+            A refused sign-in is confirmed once and not repeated, so that the provider does not lock the account.
+            {mailbox.connection.problem_id && <> Problem: <code>{mailbox.connection.problem_id}</code></>}
+          </Note>
+        )}
+        {mailbox.lifecycle === "draft" && (
+          <Note tone="info" title="This is a draft" action={<Button size="small" look="primary" busy={action.isPending} onClick={() => action.mutate({ mailbox, verb: "enable" })}>Test and enable</Button>}>
+            Its settings are saved; nothing is fetched or sent until it is enabled.
+          </Note>
+        )}
+
+        <Facts mailbox={mailbox} />
+
+        <div className="two">
+          <section className="card" aria-label="Connection report">
+            <header><h2>Last report</h2></header>
+            {!mailbox.last_report_id && idle && <Empty icon={PlugZap} title="Never tested"><Button look="primary" onClick={test}>Test now</Button></Empty>}
+            {idle && last.isPending && mailbox.last_report_id && <div className="body"><Waiting lines={6} /></div>}
+            {idle && last.isError && <div className="body"><Failed error={last.error} retry={() => void last.refetch()} /></div>}
+            {(!idle || last.data) && (
+              <ReportView
+                steps={idle ? (last.data?.steps ?? []) : run.steps} report={idle ? (last.data ?? null) : run.report} running={run.state === "running"}
+                startedAt={run.startedAt} problem={run.problem} canApply={() => "Change it in the settings"} onApply={edit}
+              />
+            )}
+          </section>
+          <div className="stack">
+            <SettingsCard mailbox={mailbox} onEdit={edit} />
+            <Failures mailbox={mailbox} />
+          </div>
+        </div>
+        <Folders mailbox={mailbox} />
+        <section className="stack s" aria-label="The same by API">
+          <h3 className="faint small">The same by API</h3>
+          <CopyLine text={`curl ${window.location.origin}/v1/mailboxes/${mailbox.id} -H "Authorization: Bearer $POSTROOM_TOKEN"`} label="command" />
+        </section>
+      </div>
+      <Confirm open={removing} onClose={() => setRemoving(false)} title={`Remove ${mailbox.address}?`} action="Remove" busy={remove.isPending} onConfirm={() => remove.mutate(mailbox)}>
+        Its settings, its password and the local copy of its mail are deleted here. On the mail server nothing changes.
+      </Confirm>
+    </div>
+  );
+}
+
+function Decision({ mailbox, busy, onVerb }: { mailbox: Mailbox; busy: boolean; onVerb: (verb: "enable" | "pause" | "resume" | "approve") => void }) {
+  switch (mailbox.lifecycle) {
+    case "enabled":
+      return <Button icon={CirclePause} busy={busy} onClick={() => onVerb("pause")}>Pause</Button>;
+    case "paused":
+      return <Button look="primary" icon={CirclePlay} busy={busy} onClick={() => onVerb("resume")}>Resume</Button>;
+    case "awaiting_approval":
+      return <Button look="primary" icon={CirclePlay} busy={busy} onClick={() => onVerb("approve")}>Approve</Button>;
+    default:
+      return <Button look="primary" icon={CirclePlay} busy={busy} onClick={() => onVerb("enable")}>Enable</Button>;
+  }
+}
+
+function Facts({ mailbox }: { mailbox: Mailbox }) {
+  const { connection } = mailbox;
+  return (
+    <dl className="card facts">
+      <div>
+        <dt>What people decided</dt>
+        <dd><LifecycleFact mailbox={mailbox} /><span className="faint small">added {day(mailbox.created_at)}</span></dd>
+      </div>
+      <div>
+        <dt>Settings, when last proven</dt>
+        <dd>
+          <span className="row"><span className="faint small side-word">Receiving</span><ProofFact proof={mailbox.receiving} set={mailbox.incoming !== null} /></span>
+          <span className="row"><span className="faint small side-word">Sending</span><ProofFact proof={mailbox.sending} set={mailbox.outgoing !== null} /></span>
+        </dd>
+      </div>
+      <div>
+        <dt>Connection now</dt>
+        <dd>
+          <ConnectionFact connection={connection} />
+          <Proven connection={connection} />
+          {connection.since && <span className="faint small">in this state since <Ago time={connection.since} step={10} /></span>}
+        </dd>
+      </div>
+      <div><dt>Coverage</dt><dd><CoverageFact coverage={mailbox.coverage} /></dd></div>
+    </dl>
+  );
+}
+
+function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => void }) {
+  const line = (side: Incoming | Outgoing) => `${side.host}:${side.port}, ${SECURITY[side.security]}`;
+  return (
+    <section className="card" aria-label="Settings">
+      <header><h2>Settings</h2><Button size="small" icon={Pencil} onClick={onEdit}>Change</Button></header>
+      <dl className="body pairs">
+        <dt>Receives from</dt>
+        <dd>{mailbox.incoming ? <>{mailbox.incoming.protocol.toUpperCase()} {line(mailbox.incoming)}<div className="faint small">as {mailbox.incoming.username}</div></> : "nothing: send only"}</dd>
+        <dt>Sends through</dt>
+        <dd>{mailbox.outgoing ? <>{line(mailbox.outgoing)}<div className="faint small">{mailbox.outgoing.auth === "none" ? "without sign-in" : `as ${mailbox.outgoing.username}`}</div></> : "nothing: receive only"}</dd>
+        {mailbox.incoming && (
+          <>
+            <dt>Fetches</dt>
+            <dd>
+              {mailbox.fetch_since ? `mail since ${day(mailbox.fetch_since)}` : "all mail"}
+              {mailbox.incoming.protocol === "imap" && <>, {mailbox.monitored_folders ? mailbox.monitored_folders.join(", ") : "every folder but junk and trash"}</>}
+            </dd>
+          </>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function Failures({ mailbox }: { mailbox: Mailbox }) {
+  const query = useQuery(failuresQuery(mailbox.id));
+  const client = useQueryClient();
+  const retry = useMutation({
+    mutationFn: (failure: Failure) => api.post(`/v1/mailboxes/${mailbox.id}/failures/${failure.id}/retry`),
+    onSuccess: () => toast("It will be fetched again now"),
+    onError: toastProblem,
+    onSettled: () => client.invalidateQueries({ queryKey: ["failures", mailbox.id] }),
+  });
+  const rows = query.data?.data ?? [];
+  return (
+    <section className="card" aria-label="Messages that could not be stored">
+      <header><h2>Could not be stored</h2>{rows.length > 0 && <Pill tone="warn">{plural(rows.length, "message")}</Pill>}</header>
+      {query.isPending && <div className="body"><Waiting lines={2} /></div>}
+      {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
+      {query.data && rows.length === 0 && <p className="body quiet">Nothing. Every message that the server showed is here.</p>}
+      {rows.length > 0 && (
+        <ul>
+          {rows.map((f) => (
+            <li key={f.id} className="ledger">
+              <div className="grow">
+                <div>{f.reason ?? f.problem_id ?? "Unknown reason"}</div>
+                <div className="faint small">
+                  {f.folder_path ?? "message"}{f.uid !== null && <> · UID {f.uid}</>}{f.size ? <> · {bytes(f.size)}</> : null} · <Ago time={f.created_at} step={10} />
+                  {f.has_raw && <> · raw bytes kept</>}
+                </div>
+              </div>
+              <Button size="small" icon={RotateCw} busy={retry.isPending && retry.variables.id === f.id} onClick={() => retry.mutate(f)}>Retry</Button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+const MODES = { full: "Whole messages", watch: "Headers only", off: "Not stored" } as const;
+
+function Folders({ mailbox }: { mailbox: Mailbox }) {
+  const query = useQuery({ ...foldersQuery(mailbox.id), refetchInterval: mailbox.coverage.state === "filling" ? 3_000 : false });
+  const client = useQueryClient();
+  const change = useMutation({
+    mutationFn: ({ folder, mode }: { folder: Folder; mode: Folder["mode"] }) =>
+      api.patch(`/v1/mailboxes/${mailbox.id}/folders/${folder.id}`, { mode }),
+    onError: toastProblem,
+    onSettled: () => client.invalidateQueries({ queryKey: ["folders", mailbox.id] }),
+  });
+  if (!mailbox.incoming) return null;
+  return (
+    <section className="card" aria-label="Folders">
+      <header><h2>Folders</h2>{query.data && <span className="faint small">{plural(query.data.length, "folder")}</span>}</header>
+      {query.isPending && <div className="body"><Waiting lines={5} /></div>}
+      {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
+      {query.data?.length === 0 && <Empty icon={FolderIcon} title="No folders yet"><p>They appear when the mailbox was signed in to for the first time.</p></Empty>}
+      {query.data && query.data.length > 0 && (
+        <div className="table-wrap">
+          <table className="table cards-on-phone">
+            <thead><tr><th scope="col">Folder</th><th scope="col">Role</th><th scope="col">Stored</th><th scope="col" className="right">Messages</th><th scope="col" className="right">Unread</th><th scope="col">Progress</th></tr></thead>
+            <tbody>
+              {query.data.map((f) => (
+                <tr key={f.id}>
+                  <td><Link to="/inbox" search={{ mailbox: mailbox.id, folder: f.id }}>{f.path}</Link></td>
+                  <td>{f.role ? <Pill>{ROLE[f.role]}</Pill> : <span className="faint">none</span>}</td>
+                  <td data-label="Stored">
+                    <select className="input mode" aria-label={`What is stored of ${f.path}`} value={f.mode} disabled={change.isPending} onChange={(e) => change.mutate({ folder: f, mode: e.target.value as Folder["mode"] })}>
+                      {Object.entries(MODES).map(([mode, word]) => <option key={mode} value={mode}>{word}</option>)}
+                    </select>
+                  </td>
+                  <td className="right num" data-label="Messages">{count(f.messages)}</td>
+                  <td className="right num" data-label="Unread">{f.unread ? count(f.unread) : <span className="faint">0</span>}</td>
+                  <td data-label="Progress" className="full progress-cell">
+                    {f.mode === "off" ? <span className="faint small">off</span> : (
+                      <div className="row">
+                        <Bar value={f.progress.done} total={f.progress.total} tone={f.progress.state === "complete" ? "good" : f.progress.state === "holes" ? "warn" : ""} label={`Progress of ${f.path}`} />
+                        <span className="faint small num">{f.progress.state === "complete" ? "complete" : `${percent(f.progress.done, f.progress.total)} %`}</span>
+                      </div>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { applyAction, emptyForm, inputOf, portWarning, withProtocol, withSecurity } from "./settings-form";
+
+describe("the settings form", () => {
+  it("lets the port follow the security and the protocol", () => {
+    const form = withSecurity(emptyForm(), "incoming", "starttls");
+    expect(form.incoming.port).toBe("143");
+    expect(withProtocol(form, "pop3").incoming.port).toBe("110");
+    expect(withSecurity(form, "outgoing", "starttls").outgoing.port).toBe("587");
+  });
+
+  it("warns about a port of another service or security, and about nothing else", () => {
+    const form = emptyForm();
+    expect(portWarning(form, "incoming")).toBeUndefined();
+    expect(portWarning({ ...form, incoming: { ...form.incoming, port: "143" } }, "incoming")).toContain("993");
+    expect(portWarning({ ...form, incoming: { ...form.incoming, port: "995" } }, "incoming")).toContain("POP3");
+    expect(portWarning({ ...form, incoming: { ...form.incoming, port: "10143" } }, "incoming")).toBeUndefined();
+    expect(portWarning({ ...form, incoming: { ...form.incoming, port: "x" } }, "incoming")).toContain("number");
+  });
+
+  it("sends null for a side that is switched off and the address as the user name", () => {
+    const input = inputOf({ ...emptyForm(), address: " ann@example.com ", sends: false });
+    expect(input.outgoing).toBeNull();
+    expect(input.incoming?.username).toBe("ann@example.com");
+    expect(input).not.toHaveProperty("password");
+    expect(input).not.toHaveProperty("monitored_folders");
+  });
+
+  it("carries out a remedy on the side that failed", () => {
+    const applied = applyAction(emptyForm(), "use_port:587:starttls", "outgoing");
+    expect(applied?.form.outgoing).toMatchObject({ port: "587", security: "starttls" });
+    expect(applied?.form.incoming.port).toBe("993");
+    expect(applyAction(emptyForm(), "enter_password", "incoming")?.focus).toBe("password");
+    expect(applyAction(emptyForm(), "trust_certificate:ab12", "incoming")?.form.incoming.certificate).toBe("ab12");
+    expect(applyAction(emptyForm(), "something_new", "incoming")).toBeNull();
+  });
+});
