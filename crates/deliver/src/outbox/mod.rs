@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::wake::Topic;
-use store::{Store, submissions};
+use store::{Store, StoreError, submissions};
 
 /// Mailboxes that send at the same time.
 pub const MAILBOXES_AT_ONCE: usize = 32;
@@ -46,7 +46,7 @@ impl Outbox {
         let (store, net) = (self.store.clone(), self.net.clone());
         self.supervisor
             .run(format!("outbox {mailbox_id}"), |stop| async move {
-                if let Err(error) = courier::serve(&store, &net, &mailbox_id, &stop).await {
+                if let Err(error) = work(&store, &net, &mailbox_id, &stop).await {
                     tracing::warn!(mailbox_id, %error, "sending for this mailbox pauses");
                     tokio::select! {
                         () = tokio::time::sleep(PAUSE_AFTER_ERROR) => {}
@@ -58,6 +58,21 @@ impl Outbox {
                 store.db.wakes().send_all(&[Topic::Submissions]);
             });
     }
+}
+
+/// Sends for a mailbox, unless another node does.
+async fn work(
+    store: &Store,
+    net: &Net,
+    mailbox_id: &str,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    if !submissions::take_mailbox(store, mailbox_id).await? {
+        return Ok(());
+    }
+    let served = courier::serve(store, net, mailbox_id, stop).await;
+    submissions::give_back_mailbox(store, mailbox_id).await?;
+    served
 }
 
 impl Task for Outbox {

@@ -85,6 +85,13 @@ CREATE TABLE failures (
 CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
 CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
 
+-- POP3: which unique id became which message (`uid`), or was left out for its `dated`; `strikes`: broken connections.
+CREATE TABLE pop3_uids (
+  folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, unique_id TEXT NOT NULL, uid {int}, dated {int},
+  strikes {int} NOT NULL DEFAULT 0, PRIMARY KEY (folder_id, unique_id)
+) {strict};
+CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
+
 -- What we owe a server.
 CREATE TABLE owed (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
@@ -110,6 +117,11 @@ CREATE INDEX submissions_claimed ON submissions (claimed_until) WHERE claimed_un
 CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, id);
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
 CREATE INDEX submissions_by_digest ON submissions (digest);
+
+-- Which node has a mailbox's sending connection: one at a time, so that a bad password is tried once.
+CREATE TABLE couriers (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, node TEXT NOT NULL, until {int} NOT NULL
+) {strict};
 
 CREATE TABLE events (
   position {int} PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, mailbox_id TEXT, origin TEXT NOT NULL,

@@ -16,6 +16,8 @@ use model::submission::{Recipient, SentCopyState, State, Submission};
 
 /// Life of a claim without renewal.
 pub const CLAIM_MILLIS: i64 = 60_000;
+/// Life of a node's right to send for a mailbox; a courier that works prolongs it.
+pub const MAILBOX_MILLIS: i64 = 180_000;
 /// How long a provider that files sent mail by itself is given before we do it.
 pub const PROVIDER_COPY_MILLIS: i64 = 120_000;
 /// Claims that are looked at in one transaction when they have ended.
@@ -70,7 +72,7 @@ pub struct Settlement {
 /// # Errors
 /// The database is out of reach.
 pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Result<Vec<String>> {
-    let now = store.now();
+    let (now, node) = (store.now(), store.node.to_string());
     store
         .db
         .read(move |tx| {
@@ -78,11 +80,57 @@ pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Resu
                 "SELECT s.mailbox_id, min(s.next_attempt_at) FROM submissions s
                  WHERE {DUE} AND s.mailbox_id NOT IN {}
                    AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = s.mailbox_id AND m.lifecycle = 'enabled')
+                   AND NOT EXISTS (SELECT 1 FROM couriers c
+                                   WHERE c.mailbox_id = s.mailbox_id AND c.until > $1 AND c.node <> $4)
                  GROUP BY s.mailbox_id ORDER BY 2, 1 LIMIT $3",
                 tx.dialect().texts(2)
             );
-            let args = [now.into(), serde_json::to_string(&busy)?.into(), limit.into()];
+            let args = [now.into(), serde_json::to_string(&busy)?.into(), limit.into(), node.into()];
             tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
+        })
+        .await
+}
+
+/// Takes the right to send for a mailbox: one node at a time has its connection. `false`: another
+/// node has it. It saves sign-ins and is not what keeps a message from being sent twice: see [`begin`].
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn take_mailbox(store: &Store, mailbox_id: &str) -> Result<bool> {
+    let (now, node) = (store.now(), store.node.to_string());
+    let mailbox_id = mailbox_id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            let taken = tx.exec(
+                "INSERT INTO couriers (mailbox_id, node, until) SELECT id, $2, $3 FROM mailboxes WHERE id = $1
+                 ON CONFLICT (mailbox_id) DO UPDATE SET node = excluded.node, until = excluded.until
+                   WHERE couriers.until <= $4 OR couriers.node = excluded.node",
+                &[
+                    mailbox_id.into(),
+                    node.into(),
+                    now.plus_millis(MAILBOX_MILLIS).into(),
+                    now.into(),
+                ],
+            )?;
+            Ok(taken == 1)
+        })
+        .await
+}
+
+/// Gives the right to send back, and lets everyone look again.
+///
+/// # Errors
+/// The database is out of reach: then it runs out by itself.
+pub async fn give_back_mailbox(store: &Store, mailbox_id: &str) -> Result<()> {
+    let (node, mailbox_id) = (store.node.to_string(), mailbox_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let sql = "DELETE FROM couriers WHERE mailbox_id = $1 AND node = $2";
+            tx.exec(sql, &[mailbox_id.into(), node.into()])?;
+            tx.wake(Topic::Submissions);
+            Ok(())
         })
         .await
 }
@@ -131,11 +179,11 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
         .write(move |tx| {
             let skip = tx.dialect().for_update_skip_locked();
             let sql = format!(
-                "SELECT {COLUMNS} FROM submissions WHERE {DUE} AND mailbox_id = $2 AND held = 0
+                "SELECT {COLUMNS} FROM submissions WHERE {DUE} AND mailbox_id = $2
                    AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = mailbox_id AND m.lifecycle = 'enabled')
                  ORDER BY next_attempt_at, id LIMIT 1{skip}"
             );
-            let Some(row) = tx.row(&sql, &[now.into(), mailbox_id.into()])? else {
+            let Some(row) = tx.row(&sql, &[now.into(), (&mailbox_id).into()])? else {
                 return Ok(None);
             };
             let id = from_row(&row)?.submission.id;
@@ -146,10 +194,11 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
                  WHERE id = $1",
                 &[
                     (&id).into(),
-                    node.into(),
+                    (&node).into(),
                     now.plus_millis(CLAIM_MILLIS).into(),
                 ],
             )?;
+            prolong(tx, &mailbox_id, &node, now)?;
             read(tx, &id).map(Some)
         })
         .await
@@ -160,15 +209,30 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
 /// # Errors
 /// The database is out of reach.
 pub async fn renew(store: &Store, claimed: &Claimed) -> Result<bool> {
-    let until = store.now().plus_millis(CLAIM_MILLIS);
+    let (now, node) = (store.now(), store.node.to_string());
     let (id, attempt) = (claimed.submission.id.clone(), claimed.submission.attempts);
+    let mailbox_id = claimed.submission.mailbox_id.clone();
     store
         .db
         .write(move |tx| {
+            prolong(tx, &mailbox_id, &node, now)?;
+            let until = now.plus_millis(CLAIM_MILLIS);
             let sql = "UPDATE submissions SET claimed_until = $3 WHERE id = $1 AND attempts = $2 AND state = 'sending'";
             Ok(tx.exec(sql, &[id.into(), attempt.into(), until.into()])? == 1)
         })
         .await
+}
+
+fn prolong(tx: &mut Tx<'_>, mailbox_id: &str, node: &str, now: Timestamp) -> Result<()> {
+    tx.exec(
+        "UPDATE couriers SET until = $3 WHERE mailbox_id = $1 AND node = $2",
+        &[
+            mailbox_id.into(),
+            node.into(),
+            now.plus_millis(MAILBOX_MILLIS).into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// Writes down what became of an attempt, with its event and, where it was accepted, what is now
@@ -304,8 +368,12 @@ pub async fn recover(store: &Store) -> Result<usize> {
     store
         .db
         .write(move |tx| match tx.dialect() {
-            crate::db::Dialect::Sqlite => end_claims(tx, "claimed_until IS NOT NULL", &[], now),
+            crate::db::Dialect::Sqlite => {
+                tx.exec("DELETE FROM couriers", &[])?;
+                end_claims(tx, "claimed_until IS NOT NULL", &[], now)
+            }
             crate::db::Dialect::Postgres => {
+                tx.exec("DELETE FROM couriers WHERE node = $1", &[(&node).into()])?;
                 let mine = "claimed_until IS NOT NULL AND claimed_by = $1";
                 end_claims(tx, mine, &[node.into()], now)
             }
