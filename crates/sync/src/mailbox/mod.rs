@@ -1,11 +1,15 @@
 //! One mailbox's life: connect, bring in step, wait for news; when something breaks, back off, or be
 //! held until a person acts.
 
+mod arrivals;
+mod filling;
 pub mod isolation;
 pub mod news;
 mod open;
+mod round;
 mod state;
 mod visit;
+mod waiting;
 
 pub(crate) use visit::Visit;
 

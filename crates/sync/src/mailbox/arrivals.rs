@@ -1,0 +1,250 @@
+//! New mail: fetched oldest first, counted against the server, copies told from moves.
+
+use super::isolation::Isolation;
+use super::visit::{Visit, since};
+use crate::error::Result;
+use crate::folder::fetch::{self, Direction, Job};
+use crate::folder::look;
+use crate::folder::parse::Owner;
+use crate::folder::plan::{self, Need};
+use crate::list::Status;
+use imap_client::UidSet;
+use model::Timestamp;
+use model::event::Origin;
+use model::folder::Mode;
+use model::limits::BATCH_MESSAGES;
+use store::folders::{self, Cursor, Known};
+use store::ingest::{self, Changes, NewMessage};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+impl Visit<'_> {
+    /// Fetches what is new in a folder, oldest first, and puts the upper cursor behind it.
+    pub(super) async fn fetch_new(&mut self, i: usize, isolation: &mut Isolation) -> Result<()> {
+        if !self.ensure_open(i).await? {
+            return Ok(());
+        }
+        if let Some(count) = self.news.exists.take() {
+            self.exists = Some(count as i64);
+        }
+        let folder = self.known[i].clone();
+        if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
+            return self.begin_filling(i).await;
+        }
+        let high = folder.high_uid.max(1) as u64;
+        let new = self.session.uid_search(&format!("UID {high}:*")).await?;
+        // `n:*` names the last message even when it is older (RFC 3501 section 6.4.8).
+        let all_new = new.intersect(&UidSet::range(high, u64::from(u32::MAX)));
+        let mut new = all_new.clone();
+        if let Some(since) = since(&folder, self.mailbox) {
+            new = self.only_since(new, since).await?;
+        }
+        let mut batches = plan::newest_first(&new, BATCH_MESSAGES);
+        batches.reverse();
+        let outcome = self
+            .fetch(i, batches, Direction::Up, self.origin, isolation, None)
+            .await?;
+        if self.origin == Origin::CatchUp && folder.backfilled {
+            self.caught_up += outcome.stored;
+        }
+        self.reload(i).await?;
+        if let Some(last) = all_new.last()
+            && self.known[i].high_uid <= last as i64
+        {
+            // Messages outside the wanted time, or copies: looked at all the same.
+            let high_uid = Some(last as i64 + 1);
+            let cursor = Cursor {
+                high_uid,
+                ..Cursor::default()
+            };
+            folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
+            self.known[i].high_uid = last as i64 + 1;
+        }
+        self.verify_count(i).await
+    }
+
+    /// Marks where new mail begins; what is there already is the past, to be filled newest first.
+    pub(super) async fn begin_filling(&mut self, i: usize) -> Result<()> {
+        let all = self.session.uid_search("ALL").await?;
+        let high = all.last().map_or(1, |last| last as i64 + 1);
+        let cursor = Cursor {
+            high_uid: Some(high),
+            ..Cursor::default()
+        };
+        folders::move_cursor(&self.context.store, self.lease, &self.known[i].id, cursor).await?;
+        self.known[i].high_uid = high;
+        Ok(())
+    }
+
+    /// Of these, the messages that the server received since a time.
+    pub(super) async fn only_since(&mut self, uids: UidSet, since: Timestamp) -> Result<UidSet> {
+        if uids.is_empty() {
+            return Ok(uids);
+        }
+        let date = imap_client::search_date(since.seconds());
+        let found = self.session.uid_search(&format!("SINCE {date}")).await?;
+        Ok(uids.intersect(&found))
+    }
+
+    /// A cheap proof that nothing slipped through: the server's count against ours. Where they
+    /// differ, all UIDs are compared and the difference is mended.
+    pub(super) async fn verify_count(&mut self, i: usize) -> Result<()> {
+        self.news.collect(&mut self.session);
+        let folder = self.known[i].clone();
+        if self.open.as_ref() != Some(&folder.id) {
+            return Ok(());
+        }
+        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
+            return Ok(());
+        };
+        if !folder.backfilled || self.news.has_changes() || self.news.exists.is_some() {
+            return Ok(());
+        }
+        let store = &self.context.store;
+        let failed = folders::failed_uids(store, &folder.id, validity).await?;
+        let limited = since(&folder, self.mailbox).is_some();
+        if limited || exists == folder.messages + failed.len() as i64 {
+            if folder.server_messages != Some(exists) {
+                let cursor = Cursor {
+                    server_messages: Some(exists),
+                    ..Cursor::default()
+                };
+                folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
+                self.known[i].server_messages = Some(exists);
+            }
+            return Ok(());
+        }
+        let listed = self.session.uid_search("ALL").await?;
+        let ours = look::ours(self.context, &folder).await?;
+        let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);
+        let missing = listed
+            .difference(&ours)
+            .difference(&look::to_set(&failed))
+            .intersect(&below);
+        let changes = Changes {
+            folder_id: folder.id.clone(),
+            uid_validity: validity,
+            origin: self.origin,
+            flags: Vec::new(),
+            vanished: plan::vanished(&ours, &listed),
+            cursor: Cursor {
+                server_messages: Some(listed.len() as i64),
+                ..Cursor::default()
+            },
+        };
+        ingest::apply(store, self.lease, changes).await?;
+        self.known[i].server_messages = Some(listed.len() as i64);
+        if !missing.is_empty() {
+            tracing::info!(
+                folder = folder.path,
+                missing = missing.len(),
+                "filling a hole"
+            );
+            self.known[i].backfilled = false;
+        }
+        Ok(())
+    }
+
+    /// Tries messages of the ledger again whose time has come.
+    pub(super) async fn retry_failed(&mut self, i: usize, isolation: &mut Isolation) -> Result<()> {
+        let folder = self.known[i].clone();
+        let Some(validity) = folder.uid_validity else {
+            return Ok(());
+        };
+        let due = store::failures::due(&self.context.store, &folder.id, validity).await?;
+        if due.is_empty() || !self.ensure_open(i).await? {
+            return Ok(());
+        }
+        // One by one: each of them has broken something before.
+        let alone: Vec<UidSet> = due.iter().map(|uid| look::to_set(&[*uid])).collect();
+        self.fetch(i, alone, Direction::Stay, self.origin, isolation, None)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn fetch(
+        &mut self,
+        i: usize,
+        batches: Vec<UidSet>,
+        direction: Direction,
+        origin: Origin,
+        isolation: &mut Isolation,
+        until: Option<(Instant, &CancellationToken)>,
+    ) -> Result<ingest::Outcome> {
+        let folder = self.known[i].clone();
+        if batches.is_empty() {
+            return Ok(ingest::Outcome::default());
+        }
+        let job = Job {
+            context: self.context,
+            lease: self.lease,
+            folder_id: &folder.id,
+            uid_validity: folder.uid_validity.unwrap_or(0),
+            owner: Owner {
+                address: self.mailbox.address.to_lowercase(),
+                role: folder.role,
+            },
+            origin,
+        };
+        let news = &mut self.news;
+        let outcome = fetch::run(
+            &mut self.session,
+            &job,
+            batches,
+            direction,
+            isolation,
+            |session| {
+                news.collect(session);
+                until.is_some_and(|(end, cancel)| {
+                    cancel.is_cancelled() || Instant::now() >= end || !news.is_empty()
+                })
+            },
+        )
+        .await;
+        self.news.collect(&mut self.session);
+        let mut outcome = outcome?;
+        let doubtful = std::mem::take(&mut outcome.doubtful);
+        if !doubtful.is_empty() {
+            let settled = self.settle_copies(i, &folder, origin, doubtful).await?;
+            outcome.stored += settled.stored;
+            outcome.moved += settled.moved;
+            outcome.known += settled.known;
+        }
+        self.progress |= outcome.stored > 0;
+        Ok(outcome)
+    }
+
+    /// Messages with the bytes of one in another folder: copies, or moved here a moment ago. A move is
+    /// one act for the server, so a look at the folders that changed since tells which.
+    pub(super) async fn settle_copies(
+        &mut self,
+        i: usize,
+        folder: &Known,
+        origin: Origin,
+        doubtful: Vec<NewMessage>,
+    ) -> Result<ingest::Outcome> {
+        let listed = self.list().await?;
+        for other in 0..self.known.len() {
+            let known = &self.known[other];
+            let status = listed.iter().find(|l| l.wire_name == known.wire_name);
+            let status = status.map_or(Status::default(), |l| l.status);
+            let next = self.seen_next.get(&known.id).copied();
+            let changed = plan::need(known, &status, next, true) == Need::Look;
+            if other != i && known.mode != Mode::Off && known.uid_validity.is_some() && changed {
+                self.look(other).await?;
+            }
+        }
+        let batch = ingest::Batch {
+            folder_id: folder.id.clone(),
+            uid_validity: folder.uid_validity.unwrap_or(0),
+            origin,
+            messages: doubtful,
+            failures: Vec::new(),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+            copies_too: true,
+        };
+        let (store, lease) = (&self.context.store, self.lease);
+        Ok(ingest::ingest(store, lease, batch, crate::threading::threader).await?)
+    }
+}

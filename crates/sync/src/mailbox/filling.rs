@@ -1,0 +1,102 @@
+//! The past, newest first, a slice at a time.
+
+use super::isolation::Isolation;
+use super::visit::{Visit, since};
+use crate::error::Result;
+use crate::folder::fetch::Direction;
+use crate::folder::{look, plan};
+use imap_client::UidSet;
+use model::event::Origin;
+use model::folder::{Mode, Role};
+use model::limits::BATCH_MESSAGES;
+use std::time::Duration;
+use store::StoreError;
+use store::folders::{self, Cursor, Known};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long a slice lasts before new mail and owed changes are looked after.
+const SLICE: Duration = Duration::from_secs(3);
+
+impl Visit<'_> {
+    /// Fills a slice of the past. Returns whether there is more to do.
+    pub(super) async fn slice(
+        &mut self,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        let Some(i) = self.next_unfilled() else {
+            return Ok(false);
+        };
+        let stopping = |_| StoreError::Unavailable("the server is stopping".into());
+        let filling = self.context.filling.clone();
+        let _place = filling.acquire().await.map_err(stopping)?;
+        if !self.ensure_open(i).await? {
+            // The next round tries it again; the others are filled meanwhile.
+            self.closed.insert(self.known[i].id.clone());
+            return Ok(true);
+        }
+        let folder = self.known[i].clone();
+        let Some(validity) = folder.uid_validity else {
+            return Ok(true);
+        };
+        let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);
+        let mut wanted = self.session.uid_search("ALL").await?.intersect(&below);
+        if let Some(since) = since(&folder, self.mailbox) {
+            wanted = self.only_since(wanted, since).await?;
+        }
+        let store = &self.context.store;
+        let ours = look::ours(self.context, &folder).await?;
+        let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
+        let todo = wanted.difference(&ours).difference(&failed);
+        let total = wanted.len() as i64;
+        let cursor = Cursor {
+            total: Some(total),
+            ..Cursor::default()
+        };
+        folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
+        let end = Instant::now() + SLICE;
+        let batches = plan::newest_first(&todo, BATCH_MESSAGES);
+        let until = Some((end, cancel));
+        let outcome = self
+            .fetch(
+                i,
+                batches,
+                Direction::Down,
+                Origin::Backfill,
+                isolation,
+                until,
+            )
+            .await?;
+        let fetched = (outcome.stored + outcome.moved + outcome.known + outcome.failed) as u64;
+        if fetched >= todo.len() || todo.is_empty() {
+            let cursor = Cursor {
+                low_uid: Some(wanted.first().unwrap_or(1) as i64),
+                total: Some(total),
+                backfilled: true,
+                ..Cursor::default()
+            };
+            folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
+            self.known[i].backfilled = true;
+            self.reload(i).await?;
+            self.verify_count(i).await?;
+        }
+        Ok(true)
+    }
+
+    pub(super) fn can_be_filled(&self, folder: &Known) -> bool {
+        folder.mode != Mode::Off && !folder.backfilled && !self.closed.contains(&folder.id)
+    }
+
+    /// INBOX first, then sent mail, then the rest.
+    pub(super) fn next_unfilled(&self) -> Option<usize> {
+        let order = |folder: &Known| match folder.role {
+            Some(Role::Inbox) => 0,
+            Some(Role::Sent) => 1,
+            _ => 2,
+        };
+        (0..self.known.len())
+            .filter(|i| self.can_be_filled(&self.known[*i]))
+            .min_by_key(|i| (order(&self.known[*i]), *i))
+    }
+}

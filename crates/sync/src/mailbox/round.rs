@@ -1,0 +1,202 @@
+//! A round: what we owe, the list of folders, what changed in them, new mail, what is gone.
+
+use super::isolation::Isolation;
+use super::visit::{ROUND_WHILE_FILLING, Visit};
+use crate::error::{Result, SyncError};
+use crate::folder::look::{self, Open};
+use crate::folder::plan::{self, Need};
+use crate::list::{self, Listed, Status};
+use crate::owed;
+use imap_client::{ListEntry, ListOptions, StatusData, StatusItem};
+use model::folder::Mode;
+use store::folders;
+use store::ingest;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What is asked about each folder.
+const COUNTS: [StatusItem; 4] = [
+    StatusItem::Messages,
+    StatusItem::UidNext,
+    StatusItem::UidValidity,
+    StatusItem::HighestModseq,
+];
+
+impl Visit<'_> {
+    /// Brings everything but the past in step.
+    pub(super) async fn round(
+        &mut self,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let began = self.context.store.now();
+        owed::pay(self).await?;
+        let filling = self.known.iter().any(|folder| self.can_be_filled(folder));
+        let fresh = self
+            .last_round
+            .is_some_and(|at| at.elapsed() < ROUND_WHILE_FILLING);
+        self.news.collect(&mut self.session);
+        if filling && fresh && !self.news.elsewhere && !self.news.unsure && !self.news.expunged {
+            self.act_on_news(isolation).await?;
+            return Ok(());
+        }
+        self.closed.clear();
+        let listed = self.list().await?;
+        let changes = list::plan(
+            &self.known,
+            &listed,
+            self.mailbox.monitored_folders.as_deref(),
+        );
+        folders::apply_list(&self.context.store, self.lease, changes).await?;
+        self.known = folders::known(&self.context.store, &self.mailbox.id).await?;
+        self.news.elsewhere = false;
+        self.news.unsure = false;
+        let compare = self.last_round.is_none() || self.round_is_due();
+        let targets: Vec<usize> = self
+            .known
+            .iter()
+            .enumerate()
+            .filter(|(_, folder)| folder.mode != Mode::Off)
+            .filter(|(_, folder)| {
+                let status = listed
+                    .iter()
+                    .find(|l| l.wire_name == folder.wire_name)
+                    .map_or(Status::default(), |l| l.status);
+                plan::need(
+                    folder,
+                    &status,
+                    self.seen_next.get(&folder.id).copied(),
+                    compare,
+                ) == Need::Look
+            })
+            .map(|(i, _)| i)
+            .collect();
+        // First what is gone, in all of them, so that a message that moved is known as moved.
+        for i in &targets {
+            self.look(*i).await?;
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        for i in &targets {
+            self.fetch_new(*i, isolation).await?;
+            self.retry_failed(*i, isolation).await?;
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        // Every folder was looked at since `began`: what vanished before and turned up nowhere is gone.
+        // What vanished since may turn up in a folder that was counted before: one more round tells.
+        ingest::finish_vanished(&self.context.store, self.lease, began, self.origin).await?;
+        self.news.elsewhere |=
+            ingest::vanished_since(&self.context.store, &self.mailbox.id, began).await?;
+        self.last_round = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The folders with their counts: one command where the server has LIST-STATUS.
+    pub(super) async fn list(&mut self) -> Result<Vec<Listed>> {
+        let options = ListOptions {
+            status_items: Some(COUNTS.to_vec()),
+            special_use: true,
+        };
+        let entries = self.session.list(&options).await?;
+        let mut listed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if !entry.is_selectable() {
+                continue;
+            }
+            let mut folder = to_listed(&entry);
+            let wanted = list::default_mode(
+                &folder.path,
+                folder.role,
+                self.mailbox.monitored_folders.as_deref(),
+            ) != Mode::Off
+                || self
+                    .known
+                    .iter()
+                    .any(|k| k.wire_name == folder.wire_name && k.mode != Mode::Off);
+            if wanted && entry.status.is_none() {
+                // A folder that cannot be asked is not a reason to leave the others.
+                match self.session.status(&entry.name, &COUNTS).await {
+                    Ok(data) => folder.status = to_status(&data),
+                    Err(error) if error.is_fatal() => return Err(error.into()),
+                    Err(error) => tracing::debug!(folder = folder.path, %error, "no STATUS"),
+                }
+            }
+            listed.push(folder);
+        }
+        Ok(listed)
+    }
+
+    /// Opens a folder and applies what changed in it.
+    pub(crate) async fn look(&mut self, i: usize) -> Result<Option<Open>> {
+        self.open = None;
+        self.exists = None;
+        let looked = look::look(
+            &mut self.session,
+            self.context,
+            self.lease,
+            &mut self.known[i],
+            self.abilities,
+            self.origin,
+            &mut self.news,
+        )
+        .await;
+        match looked {
+            Ok(open) => {
+                self.open = Some(self.known[i].id.clone());
+                self.exists = Some(open.exists);
+                if let Some(next) = open.uid_next {
+                    self.seen_next.insert(self.known[i].id.clone(), next);
+                }
+                Ok(Some(open))
+            }
+            // A folder that cannot be opened does not stop the others.
+            Err(SyncError::Imap(error)) if !error.is_fatal() => {
+                tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn ensure_open(&mut self, i: usize) -> Result<bool> {
+        if self.open.as_deref() == Some(&self.known[i].id) {
+            return Ok(true);
+        }
+        Ok(self.look(i).await?.is_some())
+    }
+
+    /// Reads again what the store knows about a folder.
+    pub(super) async fn reload(&mut self, i: usize) -> Result<()> {
+        let known = folders::known(&self.context.store, &self.mailbox.id).await?;
+        if let Some(folder) = known.into_iter().find(|f| f.id == self.known[i].id) {
+            self.known[i] = folder;
+        }
+        Ok(())
+    }
+}
+
+fn to_listed(entry: &ListEntry) -> Listed {
+    let path = entry.name.decoded();
+    Listed {
+        wire_name: folders::wire_text(entry.name.wire()),
+        role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
+        delimiter: entry.delimiter.map(String::from),
+        object_id: entry.mailbox_id.clone(),
+        status: entry.status.as_ref().map(to_status).unwrap_or_default(),
+        path,
+    }
+}
+
+fn to_status(data: &StatusData) -> Status {
+    let int = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
+    Status {
+        uid_validity: int(data.uidvalidity),
+        uid_next: int(data.uidnext),
+        mod_seq: int(data.highestmodseq).filter(|seq| *seq > 0),
+        messages: int(data.messages),
+        unseen: int(data.unseen),
+    }
+}

@@ -1,0 +1,116 @@
+//! The wait for news, and what is done about it.
+
+use super::isolation::Isolation;
+use super::visit::Visit;
+use crate::error::Result;
+use imap_client::{IdleEnd, ImapError};
+use model::folder::{Mode, Role};
+use std::time::Duration;
+use store::folders::Cursor;
+use store::ingest::{self, Changes};
+use store::wake::Listener;
+use tokio_util::sync::CancellationToken;
+
+impl Visit<'_> {
+    /// Waits for news, a wake-up, or the time for a proof of life. Returns whether we were woken.
+    pub(super) async fn wait(
+        &mut self,
+        idle: bool,
+        wake: &mut Listener,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        if !self.news.is_empty() {
+            return Ok(false);
+        }
+        let next_owed = store::owed::next_due(&self.context.store, &self.mailbox.id).await?;
+        let timing = &self.context.timing;
+        let mut longest = if self.notified {
+            timing.proof
+        } else {
+            timing.proof.min(timing.poll)
+        };
+        if let Some(due) = next_owed {
+            let left = due.0.saturating_sub(self.context.store.now().0).max(0) as u64;
+            longest = longest.min(Duration::from_millis(left + 10));
+        }
+        let inbox = self
+            .known
+            .iter()
+            .position(|f| f.role == Some(Role::Inbox) && f.mode != Mode::Off);
+        let watch = inbox.or_else(|| self.known.iter().position(|f| f.mode != Mode::Off));
+        let mut watched = false;
+        if let Some(i) = watch.filter(|_| idle) {
+            if self.open.as_deref() == Some(&self.known[i].id) {
+                watched = true;
+            } else if self.look(i).await?.is_some() {
+                // Mail may have come since the folder was last open: it is fetched before we wait.
+                self.news
+                    .exists
+                    .get_or_insert(self.exists.unwrap_or(0) as u64);
+                return Ok(false);
+            }
+        }
+        let mut woken = false;
+        let signal = async {
+            tokio::select! {
+                () = wake.next() => {}
+                () = cancel.cancelled() => {}
+            }
+        };
+        if watched {
+            match self.session.idle(longest, signal).await {
+                Ok(IdleEnd::Wake) => woken = true,
+                Ok(_) => {}
+                Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
+                    tracing::debug!(%error, "the server refuses to idle");
+                    tokio::time::sleep(longest).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            woken = tokio::time::timeout(longest, signal).await.is_ok();
+            self.session.noop().await?;
+        }
+        if next_owed.is_some_and(|due| due <= self.context.store.now()) {
+            woken = true;
+        }
+        self.news.collect(&mut self.session);
+        Ok(woken)
+    }
+
+    /// Acts on what the server said about the open folder. Returns whether a whole round is needed.
+    pub(super) async fn act_on_news(&mut self, isolation: &mut Isolation) -> Result<bool> {
+        let Some(i) = self
+            .known
+            .iter()
+            .position(|folder| self.open.as_deref() == Some(folder.id.as_str()))
+        else {
+            return Ok(!self.news.is_empty());
+        };
+        let mut round = self.news.elsewhere || self.news.unsure;
+        if std::mem::take(&mut self.news.expunged) {
+            self.look(i).await?;
+            round = true;
+        }
+        if self.news.has_changes() {
+            let mut changes = Changes {
+                folder_id: self.known[i].id.clone(),
+                uid_validity: self.known[i].uid_validity.unwrap_or(0),
+                origin: self.origin,
+                flags: Vec::new(),
+                vanished: Vec::new(),
+                cursor: Cursor::default(),
+            };
+            // What vanished may have moved: the round finds where to.
+            if self.news.drain_into(&mut changes) {
+                self.exists = None;
+                round = true;
+            }
+            ingest::apply(&self.context.store, self.lease, changes).await?;
+        }
+        if self.news.exists.is_some() {
+            self.fetch_new(i, isolation).await?;
+        }
+        Ok(round)
+    }
+}
