@@ -1,0 +1,157 @@
+//! A connection that is made again when nothing is new: what goes over it, against mbsync doing the same.
+//!
+//! Plain text through a tap, so that the commands themselves can be counted: no command may list the whole folder.
+
+use std::time::Duration;
+
+use crate::mbsync::{Mbsync, Setting};
+use crate::product::{self, Door};
+use crate::table::Row;
+use crate::tap::{Tap, Traffic};
+use crate::{World, say};
+use testkit::servers;
+
+/// Nothing more is said for so long: the client waits.
+const SILENCE: Duration = Duration::from_secs(3);
+
+pub fn measure(world: &World) -> Vec<Row> {
+    let ours = ours(world);
+    say(&format!("postroom: {ours:#?}"));
+    let theirs = theirs(world);
+    say(&format!("mbsync: {theirs:#?}"));
+    rows(&ours, &theirs)
+}
+
+fn door(tap: &Tap) -> Door {
+    Door {
+        port: tap.port(),
+        security: "none",
+    }
+}
+
+fn ours(world: &World) -> Traffic {
+    let tap = Tap::start(servers().imap_port);
+    let postroom = product::start(world);
+    let id = product::add(&postroom, world.large(), door(&tap));
+    product::enable(&postroom, &id);
+    product::wait_until_in_step(&postroom, &id);
+    std::thread::sleep(SILENCE);
+    tap.take();
+    tap.cut();
+    tap.wait_for_silence(SILENCE);
+    tap.take()
+}
+
+fn theirs(world: &World) -> Traffic {
+    let tap = Tap::start(servers().imap_port);
+    let setting = Setting {
+        durable: false,
+        compress: false,
+    };
+    let mbsync = Mbsync::new(world.large(), door(&tap), setting);
+    mbsync.pull();
+    tap.take();
+    mbsync.pull();
+    tap.take()
+}
+
+fn rows(ours: &Traffic, theirs: &Traffic) -> Vec<Row> {
+    let after_sign_in = after_sign_in(&ours.commands);
+    let opened = opened(after_sign_in);
+    let worst = opened.values().copied().max().unwrap_or(0);
+    let lists_all = after_sign_in
+        .iter()
+        .any(|command| lists_everything(command));
+    let mut rows = vec![
+        Row::new(
+            "nothing new: bytes from the server",
+            format!("{}", ours.down),
+        )
+        .peer(
+            format!("{} mbsync", theirs.down),
+            ours.down as f64 / theirs.down.max(1) as f64,
+        ),
+        Row::new(
+            "  round trips, greeting to IDLE",
+            format!("{} ({} commands)", ours.round_trips, ours.commands.len()),
+        )
+        .peer(
+            format!("{} mbsync", theirs.round_trips),
+            ours.round_trips as f64 / theirs.round_trips.max(1) as f64,
+        ),
+    ];
+    rows.push(
+        Row::new(
+            "  commands for one folder (the most)",
+            format!("{worst} of {} folders opened", opened.len()),
+        )
+        .goal("<= 1 round trip a folder", worst <= 1),
+    );
+    rows.push(
+        Row::new(
+            "  a listing of all UIDs",
+            if lists_all { "yes" } else { "none" },
+        )
+        .goal("none", !lists_all),
+    );
+    rows
+}
+
+/// The commands that follow the sign-in.
+fn after_sign_in(commands: &[String]) -> &[String] {
+    let sign_in = |command: &String| matches!(command.as_str(), "LOGIN" | "AUTHENTICATE");
+    let at = commands.iter().rposition(sign_in).map_or(0, |at| at + 1);
+    &commands[at..]
+}
+
+/// How many commands were spent on each folder that was opened: the opening, and all until the next one.
+fn opened(commands: &[String]) -> std::collections::BTreeMap<String, usize> {
+    let mut spent = std::collections::BTreeMap::new();
+    let mut folder = None;
+    for command in commands {
+        let mut words = command.splitn(3, ' ');
+        match words.next().unwrap_or_default() {
+            "SELECT" | "EXAMINE" => folder = words.next().map(str::to_owned),
+            // Waiting is not asking, and the list is one for all folders.
+            "IDLE" | "LIST" | "NOTIFY" | "ENABLE" => continue,
+            _ => {}
+        }
+        if let Some(folder) = &folder {
+            *spent.entry(folder.clone()).or_default() += 1;
+        }
+    }
+    spent
+}
+
+/// A range to the end that begins at the first message.
+fn lists_everything(command: &str) -> bool {
+    let searches = command.starts_with("UID SEARCH") && command.contains("ALL");
+    let fetches = command.contains("FETCH 1:*") && !command.contains("CHANGEDSINCE");
+    searches || fetches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{after_sign_in, lists_everything, opened};
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn commands_belong_to_the_folder_that_is_open() {
+        let commands = lines(
+            "CAPABILITY\nAUTHENTICATE\nENABLE QRESYNC\nLIST \"\" *\nEXAMINE INBOX (QRESYNC (1 2))\nUID SEARCH UID 9:*\nEXAMINE Sent\nIDLE",
+        );
+        let spent = opened(after_sign_in(&commands));
+        assert_eq!((spent["INBOX"], spent["Sent"]), (2, 1));
+    }
+
+    #[test]
+    fn a_listing_of_everything_is_recognised() {
+        assert!(lists_everything("UID FETCH 1:* (FLAGS)"));
+        assert!(lists_everything("UID SEARCH RETURN (ALL) ALL"));
+        assert!(!lists_everything("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12)"));
+        assert!(!lists_everything("UID SEARCH UID 20001:*"));
+    }
+}
