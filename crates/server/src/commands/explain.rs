@@ -1,0 +1,88 @@
+//! `postroom explain PROBLEM`: an entry of the catalogue, offline.
+
+use super::Context;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use connect::problems;
+use serde_json::json;
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The problem's id, such as password_refused; without one, all are listed
+    problem: Option<String>,
+}
+
+/// Prints one entry, or the list.
+pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Some(id) = &args.problem else {
+        return list(context);
+    };
+    // Errors of the API name a problem by its page.
+    let id = id.rsplit('/').next().unwrap_or(id);
+    let Some(entry) = problems::find(id) else {
+        let near: Vec<_> = problems::catalogue()
+            .map(|entry| entry.id)
+            .filter(|known| {
+                known.contains(id) || (id.len() > 3 && known.contains(&id[..id.len().min(4)]))
+            })
+            .take(5)
+            .collect();
+        let failure = Failure::new(Exit::NotFound, format!("there is no problem {id}"));
+        return Err(if near.is_empty() {
+            failure.remedy("`postroom explain` lists them all")
+        } else {
+            failure.remedy(format!("did you mean {}?", near.join(", ")))
+        });
+    };
+    let occurred = entry.occurred(&[], None);
+    let others: Vec<_> = entry
+        .others(&[])
+        .into_iter()
+        .map(|other| other.text)
+        .collect();
+    let value = json!({
+        "id": entry.id, "title": entry.title, "step": entry.step, "cause": occurred.means,
+        "remedy": occurred.remedy, "retry": entry.retry, "others": others,
+    });
+    context.output.value(&value, |_, _| {
+        let mut lines = vec![
+            format!("{} ({})", entry.title, entry.id),
+            occurred.means.clone(),
+            format!("What to do: {}", occurred.remedy.text),
+            format!("Trying again: {}", when(entry.retry)),
+        ];
+        lines.extend(others.iter().map(|text| format!("Another cause: {text}")));
+        lines.join("\n")
+    })?;
+    Ok(Exit::Good)
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let all: Vec<_> = problems::catalogue()
+        .map(|entry| json!({ "id": entry.id, "title": entry.title, "step": entry.step }))
+        .collect();
+    context
+        .output
+        .value(&json!({ "data": all }), |output, value| {
+            let rows = output::rows(value).iter();
+            let rows = rows.map(|row| {
+                [
+                    output::at(row, "/id").to_owned(),
+                    output::at(row, "/title").to_owned(),
+                ]
+            });
+            output.table(["PROBLEM", "TITLE"], rows.collect())
+        })?;
+    Ok(Exit::Good)
+}
+
+const fn when(retry: model::problem::Retry) -> &'static str {
+    use model::problem::Retry;
+    match retry {
+        Retry::Backoff => "Postroom does so by itself, with growing pauses.",
+        Retry::AfterChange => "only after somebody changed something.",
+        Retry::PauseUntil => "Postroom does so at the time that the server named.",
+        Retry::Never => "makes no sense with the same input.",
+    }
+}

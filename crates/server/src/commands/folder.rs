@@ -1,0 +1,185 @@
+//! `postroom folder ...`: folders of a mailbox.
+
+use super::{Context, mailbox};
+use crate::client::{Client, segment};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use model::folder::{Mode, Role};
+use serde_json::{Value, json};
+
+/// Folders that are read at most.
+const LISTED: usize = 100_000;
+
+/// The commands of `folder`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Every folder with its role, counts and progress
+    List {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+    },
+    /// Look through all folders again; what is stored is not fetched twice
+    Resync {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+    },
+    /// Say what a folder is for, and how much of it is stored
+    Map {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folder: its path or fld_...
+        folder: String,
+        /// inbox, drafts, sent, junk, trash, archive, all or flagged; `none` for none
+        #[arg(long)]
+        role: Option<String>,
+        /// off, watch (headers only) or full
+        #[arg(long)]
+        mode: Option<Mode>,
+        /// Store mail from this day on; `mailbox`: as the mailbox says
+        #[arg(long, value_name = "DATE")]
+        since: Option<String>,
+    },
+}
+
+/// Runs one of them.
+pub async fn run(context: &Context, client: &Client, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List { mailbox } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let list = client.list(&folders(&id), &[], LISTED).await?;
+            context.output.value(&list, |output, list| {
+                let rows = output::rows(list).iter().map(|row| {
+                    [
+                        output::at(row, "/id").to_owned(),
+                        output::at(row, "/path").to_owned(),
+                        output::at(row, "/role").to_owned(),
+                        output::at(row, "/mode").to_owned(),
+                        output::number(row, "/messages").to_string(),
+                        output::number(row, "/unread").to_string(),
+                        progress(row),
+                    ]
+                });
+                output.table(
+                    [
+                        "ID", "PATH", "ROLE", "MODE", "MESSAGES", "UNREAD", "PROGRESS",
+                    ],
+                    rows.collect(),
+                )
+            })?;
+        }
+        Command::Resync { mailbox } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let answer = client
+                .post(
+                    &format!("/v1/mailboxes/{}/resync", segment(&id)),
+                    &json!({}),
+                )
+                .await?;
+            context.output.value(&answer, |_, _| {
+                "Every folder is looked through again. `postroom sync watch` shows how far it is.".to_owned()
+            })?;
+        }
+        Command::Map {
+            mailbox,
+            folder,
+            role,
+            mode,
+            since,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let folder = resolve(client, &id, &folder).await?;
+            let body = change(role.as_deref(), mode, since.as_deref())?;
+            let path = format!("{}/{}", folders(&id), segment(&folder));
+            let folder = client.patch(&path, &body).await?;
+            context.output.value(&folder, |_, folder| {
+                let text = |pointer: &str| output::line(output::at(folder, pointer));
+                format!(
+                    "{}: role {}, mode {}",
+                    text("/path"),
+                    text("/role"),
+                    text("/mode")
+                )
+            })?;
+        }
+    }
+    Ok(Exit::Good)
+}
+
+fn folders(mailbox_id: &str) -> String {
+    format!("/v1/mailboxes/{}/folders", segment(mailbox_id))
+}
+
+fn change(role: Option<&str>, mode: Option<Mode>, since: Option<&str>) -> Result<Value, Failure> {
+    let mut body = json!({});
+    match role {
+        Some("none") => body["role"] = Value::Null,
+        Some(role) => {
+            let role: Role = role.parse().map_err(Failure::usage)?;
+            body["role"] = json!(role);
+        }
+        None => {}
+    }
+    if let Some(mode) = mode {
+        body["mode"] = json!(mode);
+    }
+    match since {
+        Some("mailbox") => body["since"] = Value::Null,
+        Some(since) => body["since"] = json!(since),
+        None => {}
+    }
+    if body == json!({}) {
+        return Err(
+            Failure::usage("nothing is to be changed").remedy("name --role, --mode or --since")
+        );
+    }
+    Ok(body)
+}
+
+/// The id of a folder that was named by its id or path.
+///
+/// # Errors
+/// There is no such folder.
+pub async fn resolve(client: &Client, mailbox_id: &str, named: &str) -> Result<String, Failure> {
+    if named.starts_with("fld_") {
+        return Ok(named.to_owned());
+    }
+    let list = client.list(&folders(mailbox_id), &[], LISTED).await?;
+    let found = output::rows(&list).iter().find(|folder| {
+        let path = output::at(folder, "/path");
+        path == named || (named.eq_ignore_ascii_case("inbox") && path.eq_ignore_ascii_case("inbox"))
+    });
+    found
+        .map(|folder| output::at(folder, "/id").to_owned())
+        .ok_or_else(|| {
+            Failure::new(Exit::NotFound, format!("the mailbox has no folder {named}"))
+                .remedy("`postroom folder list MAILBOX` shows them all")
+        })
+}
+
+fn progress(folder: &Value) -> String {
+    let state = output::at(folder, "/progress/state");
+    if state == "filling" {
+        let number = |name: &str| output::number(folder, &format!("/progress/{name}"));
+        return format!("filling {}/{}", number("done"), number("total"));
+    }
+    state.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_named_is_changed() {
+        assert_eq!(
+            change(Some("none"), None, None).unwrap(),
+            json!({ "role": null })
+        );
+        assert_eq!(
+            change(Some("sent"), Some(Mode::Watch), Some("2026-01-01")).unwrap(),
+            json!({ "role": "sent", "mode": "watch", "since": "2026-01-01" })
+        );
+        assert!(change(None, None, None).is_err());
+        assert!(change(Some("nonsense"), None, None).is_err());
+    }
+}

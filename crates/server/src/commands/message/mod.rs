@@ -1,0 +1,64 @@
+//! `postroom message ...`: read, sort and send mail; parse and sanitise files, offline.
+
+pub mod parse;
+mod read;
+pub mod sanitize;
+mod send;
+mod sort;
+
+use super::Context;
+use crate::client::{Client, segment};
+use crate::exit::{Exit, Failure};
+
+/// The commands of `message`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Messages, newest first
+    List(read::List),
+    /// Search; words, and operators such as from: and subject:
+    Search {
+        /// What to look for
+        query: String,
+        #[command(flatten)]
+        list: read::List,
+    },
+    /// One message with its text
+    Show(read::Show),
+    /// The original bytes
+    Raw(read::Raw),
+    /// Move to another folder, on the server
+    Move(sort::Move),
+    /// Set or clear flags, on the server
+    Flag(sort::Flag),
+    /// Move to the trash, on the server
+    Delete(sort::Delete),
+    /// Send a message
+    Send(Box<send::Send>),
+    /// Answer a message
+    Reply(Box<send::Reply>),
+    /// A message file as the API would show it, offline
+    Parse(parse::Args),
+    /// HTML in, the HTML that the console would show out, offline
+    Sanitize(sanitize::Args),
+}
+
+/// Runs one of them.
+pub async fn run(context: &Context, client: &Client, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(args) => read::list(context, client, args, None).await,
+        Command::Search { query, list } => read::list(context, client, list, Some(query)).await,
+        Command::Show(args) => read::show(context, client, &args).await,
+        Command::Raw(args) => read::raw(client, &args).await,
+        Command::Move(args) => sort::move_to(context, client, &args).await,
+        Command::Flag(args) => sort::flag(context, client, &args).await,
+        Command::Delete(args) => sort::delete(context, client, &args).await,
+        Command::Send(args) => send::send(context, client, *args).await,
+        Command::Reply(args) => send::reply(context, client, *args).await,
+        Command::Parse(args) => parse::run(context, &args),
+        Command::Sanitize(args) => sanitize::run(context, &args),
+    }
+}
+
+fn path(id: &str) -> String {
+    format!("/v1/messages/{}", segment(id))
+}

@@ -1,0 +1,123 @@
+//! Sorting: flags, folders, trash. The server is told; until it agrees, the change is owed.
+
+use super::path;
+use crate::client::Client;
+use crate::commands::{Context, confirm, folder};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use serde_json::{Value, json};
+
+/// Arguments of `message move`.
+#[derive(Debug, clap::Args)]
+pub struct Move {
+    /// The message, msg_...
+    id: String,
+    /// The folder: its path or fld_...
+    folder: String,
+}
+
+/// Arguments of `message flag`.
+#[derive(Debug, clap::Args)]
+pub struct Flag {
+    /// The messages, msg_...
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Read
+    #[arg(long)]
+    seen: bool,
+    /// Unread
+    #[arg(long, conflicts_with = "seen")]
+    unseen: bool,
+    /// Marked
+    #[arg(long)]
+    flagged: bool,
+    /// Not marked
+    #[arg(long, conflicts_with = "flagged")]
+    unflagged: bool,
+    /// Answered
+    #[arg(long)]
+    answered: bool,
+    /// Not answered
+    #[arg(long, conflicts_with = "answered")]
+    unanswered: bool,
+}
+
+/// Arguments of `message delete`.
+#[derive(Debug, clap::Args)]
+pub struct Delete {
+    /// The messages, msg_...
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Moves one message.
+pub async fn move_to(context: &Context, client: &Client, args: &Move) -> Result<Exit, Failure> {
+    let folder = if args.folder.starts_with("fld_") {
+        args.folder.clone()
+    } else {
+        let message = client.get(&path(&args.id), &[]).await?;
+        folder::resolve(client, output::at(&message, "/mailbox_id"), &args.folder).await?
+    };
+    let message = client
+        .patch(&path(&args.id), &json!({ "folder_id": folder }))
+        .await?;
+    context.output.value(&message, |_, _| {
+        format!(
+            "{} is moved to {}.",
+            output::line(&args.id),
+            output::line(&args.folder)
+        )
+    })?;
+    Ok(Exit::Good)
+}
+
+/// Sets and clears flags.
+pub async fn flag(context: &Context, client: &Client, args: &Flag) -> Result<Exit, Failure> {
+    let flags = change(args)?;
+    let mut changed = Vec::with_capacity(args.ids.len());
+    for id in &args.ids {
+        changed.push(client.patch(&path(id), &json!({ "flags": flags })).await?);
+    }
+    context.output.value(&json!({ "data": changed }), |_, _| {
+        format!("{} changed.", changed.len())
+    })?;
+    Ok(Exit::Good)
+}
+
+fn change(args: &Flag) -> Result<Value, Failure> {
+    let mut flags = json!({});
+    for (name, set, clear) in [
+        ("seen", args.seen, args.unseen),
+        ("flagged", args.flagged, args.unflagged),
+        ("answered", args.answered, args.unanswered),
+    ] {
+        if set || clear {
+            flags[name] = json!(set);
+        }
+    }
+    if flags == json!({}) {
+        return Err(Failure::usage("no flag is named")
+            .remedy("add --seen, --unseen, --flagged, --unflagged, --answered or --unanswered"));
+    }
+    Ok(flags)
+}
+
+/// Moves messages to the trash.
+pub async fn delete(context: &Context, client: &Client, args: &Delete) -> Result<Exit, Failure> {
+    confirm(
+        args.yes,
+        &format!("move {} message(s) to the trash", args.ids.len()),
+    )?;
+    for id in &args.ids {
+        client.delete(&path(id)).await?;
+    }
+    context
+        .output
+        .value(&json!({ "deleted": args.ids }), |_, _| {
+            format!("{} moved to the trash.", args.ids.len())
+        })?;
+    Ok(Exit::Good)
+}

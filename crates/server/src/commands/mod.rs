@@ -1,0 +1,289 @@
+//! The commands: one file for each family. Each parses its own arguments, does its one thing through
+//! the REST client or the store, and prints a table or JSON.
+
+mod completions;
+mod config;
+mod event;
+mod explain;
+mod folder;
+mod mailbox;
+mod message;
+mod outbox;
+mod secrets;
+mod serve;
+mod settings;
+mod sync;
+mod test;
+mod token;
+mod webhook;
+
+use crate::client::Client;
+use crate::config::{Config, Flags};
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Output};
+use clap::{Parser, Subcommand};
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// Blocking threads at most: files and password hashes, both bounded elsewhere too.
+const BLOCKING_THREADS: usize = 32;
+
+/// Postroom connects any IMAP, POP3 and SMTP mailbox to a business application.
+#[derive(Debug, Parser)]
+#[command(
+    name = "postroom",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// The server [default: the one that runs on this data directory]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help_heading = "Configuration"
+    )]
+    url: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve,
+    /// Prove a mailbox's settings: ten steps and a verdict; needs no running server
+    Test(test::Args),
+    /// Connect mailboxes and look after them
+    #[command(subcommand)]
+    Mailbox(mailbox::Command),
+    /// Folders of a mailbox
+    #[command(subcommand)]
+    Folder(folder::Command),
+    /// Read, sort and send mail
+    #[command(subcommand)]
+    Message(message::Command),
+    /// What is on its way out
+    #[command(subcommand)]
+    Outbox(outbox::Command),
+    /// How far the local copy is
+    #[command(subcommand)]
+    Sync(sync::Command),
+    /// Where events are posted to
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    /// What happened
+    #[command(subcommand)]
+    Event(event::Command),
+    /// Keys of the API; works beside a running server
+    #[command(subcommand)]
+    Token(token::Command),
+    /// What a problem means and what to do about it, offline
+    Explain(explain::Args),
+    /// Every setting, with its origin
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Completions for a shell
+    Completions(completions::Args),
+}
+
+/// What every command can reach.
+pub struct Context {
+    flags: Flags,
+    url: Option<String>,
+    /// How to print.
+    pub output: Output,
+}
+
+impl Context {
+    /// The configuration, read when it is needed: what works offline works with a broken one, too.
+    ///
+    /// # Errors
+    /// The configuration is wrong.
+    pub fn config(&self) -> Result<Config, Failure> {
+        Config::load(&self.flags)
+    }
+
+    /// A client for the running server.
+    ///
+    /// # Errors
+    /// There is no token, and none can be made.
+    pub async fn client(&self) -> Result<Client, Failure> {
+        Client::open(&self.config()?, self.url.as_deref()).await
+    }
+}
+
+/// Parses the command line, runs the command, prints what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context {
+        flags: cli.flags,
+        url: cli.url,
+        output: Output::new(cli.json),
+    };
+    match run(&context, cli.command) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            if context.output.json {
+                let _ = output::print(&output::json(&failure.to_json(), false));
+            }
+            output::note(&output::text(&failure.to_string()));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    // What needs neither network nor store runs without a runtime.
+    match command {
+        Command::Explain(args) => explain::run(context, &args),
+        Command::Config(command) => config::run(context, &command),
+        Command::Completions(args) => {
+            completions::run(&args, <Cli as clap::CommandFactory>::command())
+        }
+        Command::Message(message::Command::Parse(args)) => message::parse::run(context, &args),
+        Command::Message(message::Command::Sanitize(args)) => {
+            message::sanitize::run(context, &args)
+        }
+        Command::Serve => {
+            install_crypto();
+            serve::run(context, &server_runtime()?)
+        }
+        online => {
+            install_crypto();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(BLOCKING_THREADS)
+                .build()?;
+            let done = runtime.block_on(run_online(context, online));
+            // A look-up that hangs in the system's resolver must not hold the command.
+            runtime.shutdown_background();
+            done
+        }
+    }
+}
+
+async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Test(args) => test::run(context, args).await,
+        Command::Token(command) => token::run(context, command).await,
+        online => {
+            let client = context.client().await?;
+            let done = match online {
+                Command::Mailbox(command) => mailbox::run(context, &client, command).await,
+                Command::Folder(command) => folder::run(context, &client, command).await,
+                Command::Message(command) => message::run(context, &client, command).await,
+                Command::Outbox(command) => outbox::run(context, &client, command).await,
+                Command::Sync(command) => sync::run(context, &client, command).await,
+                Command::Webhook(command) => webhook::run(context, &client, command).await,
+                Command::Event(command) => event::run(context, &client, command).await,
+                _ => Ok(Exit::Good),
+            };
+            client.close().await;
+            done
+        }
+    }
+}
+
+fn server_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(2))
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()?)
+}
+
+/// TLS clients take the process's provider. Another one being installed already is no fault.
+fn install_crypto() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Asks before something is destroyed: `--yes`, or a "y" on a terminal.
+///
+/// # Errors
+/// The answer is no, or nobody can be asked.
+pub fn confirm(yes: bool, what: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{what} needs to be confirmed")).remedy("add --yes"));
+    }
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "{} [y/N] ", output::line(&format!("{what}?")));
+    let _ = err.flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Refused, "nothing was done"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_the_configuration_exists() {
+        let command = Cli::command();
+        for flag in crate::config::KEYS.iter().filter_map(|key| key.flag) {
+            let name = flag.trim_start_matches("--");
+            assert!(
+                command
+                    .get_arguments()
+                    .any(|arg| arg.get_long() == Some(name)),
+                "{flag}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_password_can_be_given_as_a_flag() {
+        for command in Cli::command().get_subcommands() {
+            for inner in command.get_subcommands().chain([command]) {
+                for arg in inner.get_arguments().filter_map(|arg| arg.get_long()) {
+                    assert!(
+                        !arg.contains("password")
+                            || arg.ends_with("-stdin")
+                            || arg.ends_with("-file"),
+                        "{arg}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn global_flags_may_stand_behind_the_command() {
+        let line = [
+            "postroom",
+            "token",
+            "create",
+            "--name",
+            "n",
+            "--scope",
+            "all",
+            "--json",
+            "--data-dir",
+            "/x",
+        ];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert!(cli.json);
+        assert_eq!(cli.flags.data_dir.as_deref(), Some("/x"));
+    }
+}

@@ -1,0 +1,152 @@
+//! `postroom test ADDRESS|MAILBOX`: the connection report, in this process; needs no running server.
+
+use super::Context;
+use super::settings::Settings;
+use crate::exit::{self, Exit, Failure};
+use crate::steps::{self, LiveSteps};
+use crate::wire;
+use connect::TestRequest;
+use model::mailbox::Mailbox;
+use model::report::{Report, Trigger};
+use serde_json::json;
+use store::Store;
+
+/// Steps on their way to the display.
+const STEPS: usize = 32;
+/// Mailboxes read at once while looking for an address.
+const PAGE: i64 = 200;
+
+/// Arguments of `test`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A mail address with the settings below, or a connected mailbox (its address or mbx_...)
+    target: String,
+    /// Send a test message to this address and wait for it
+    #[arg(long, value_name = "ADDRESS")]
+    send_to: Option<String>,
+    /// A folder that must exist; repeat for several
+    #[arg(long, value_name = "PATH")]
+    folder: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Runs the ten steps and prints the report.
+pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let engine = wire::engine(&config, wire::network(&config)?);
+    let stored = if args.settings.has_servers() {
+        None
+    } else {
+        Some(find(&config, &args.target).await?)
+    };
+    let request = match &stored {
+        Some((store, mailbox)) => of_mailbox(store, mailbox, args.send_to).await?,
+        None => of_settings(args)?,
+    };
+    let report = follow(&engine, request, context.output.json).await?;
+    if let Some((store, mailbox)) = &stored {
+        keep(store, mailbox, &report).await?;
+    }
+    let exit = exit::of_report(&report);
+    context.output.value(&json!(report), |output, _| {
+        steps::render(output, &report, !crate::output::shows_progress())
+    })?;
+    Ok(exit)
+}
+
+/// Runs the report while its lines fill in.
+async fn follow(
+    engine: &connect::Engine,
+    request: TestRequest,
+    quiet: bool,
+) -> Result<Report, Failure> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(STEPS);
+    let live = (!quiet).then(LiveSteps::start);
+    let display = async {
+        while let Some(step) = receiver.recv().await {
+            if let Some(live) = &live {
+                live.step(&step);
+            }
+        }
+    };
+    let (report, ()) = tokio::join!(engine.test(request, sender), display);
+    if let Some(live) = live {
+        live.end();
+    }
+    Ok(report)
+}
+
+fn of_settings(args: Args) -> Result<TestRequest, Failure> {
+    let credentials = args.settings.credentials(&args.target)?;
+    Ok(TestRequest {
+        mailbox_id: None,
+        incoming: args.settings.incoming(&args.target),
+        outgoing: args.settings.outgoing(&args.target),
+        credentials,
+        monitored_folders: args.folder,
+        test_recipient: args.send_to,
+        trigger: Trigger::Command,
+        address: args.target,
+    })
+}
+
+async fn of_mailbox(
+    store: &Store,
+    mailbox: &Mailbox,
+    send_to: Option<String>,
+) -> Result<TestRequest, Failure> {
+    Ok(TestRequest {
+        mailbox_id: Some(mailbox.id.clone()),
+        address: mailbox.address.clone(),
+        incoming: mailbox.incoming.clone(),
+        outgoing: mailbox.outgoing.clone(),
+        credentials: store::mailboxes::credentials(store, &mailbox.id).await?,
+        monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
+        test_recipient: send_to,
+        trigger: Trigger::Command,
+    })
+}
+
+/// A connected mailbox, by its id or address, straight from the store.
+async fn find(config: &crate::config::Config, target: &str) -> Result<(Store, Mailbox), Failure> {
+    let unknown = || {
+        Failure::new(
+            Exit::NotFound,
+            format!("{target} is not a connected mailbox"),
+        )
+        .remedy("name its servers, such as --imap-host HOST --smtp-host HOST")
+    };
+    if !config.store.key_file.exists() {
+        return Err(unknown());
+    }
+    let store = wire::open_store_beside(config).await?;
+    if target.starts_with("mbx_") {
+        let mailbox = store::mailboxes::get(&store, target).await?;
+        return Ok((store, mailbox));
+    }
+    let mut after = None;
+    loop {
+        let page = store::mailboxes::list(&store, None, after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Err(unknown());
+        };
+        after = Some(last.id.clone());
+        if let Some(found) = page
+            .into_iter()
+            .find(|m| m.address.eq_ignore_ascii_case(target))
+        {
+            return Ok((store, found));
+        }
+    }
+}
+
+/// Keeps the report of a connected mailbox, and what it proves.
+async fn keep(store: &Store, mailbox: &Mailbox, report: &Report) -> Result<(), Failure> {
+    store::reports::insert(store, report.clone()).await?;
+    let (receives, sends) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
+    let (receiving, sending) = connect::proofs(report, receives, sends);
+    let (receiving, sending) = (receives.then_some(receiving), sends.then_some(sending));
+    store::mailboxes::set_proofs(store, &mailbox.id, receiving, sending, &report.id).await?;
+    Ok(())
+}

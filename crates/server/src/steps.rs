@@ -1,0 +1,182 @@
+//! The connection report on a terminal: ten lines that fill in, the verdict, and one remedy.
+
+use crate::output::{self, Output, Tone};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use model::report::{Report, Step, StepCode, StepStatus, Verdict};
+use std::time::Duration;
+
+/// How often the sign of a running step moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// The lines as they fill in, on standard error; nothing where that is no terminal.
+pub struct LiveSteps {
+    lines: Vec<ProgressBar>,
+    colour: bool,
+}
+
+impl LiveSteps {
+    /// Ten empty lines.
+    pub fn start() -> Self {
+        if !output::shows_progress() {
+            return Self {
+                lines: Vec::new(),
+                colour: false,
+            };
+        }
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{prefix} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let lines = StepCode::ALL
+            .iter()
+            .map(|code| {
+                let line = all.add(ProgressBar::new_spinner().with_style(style.clone()));
+                line.set_prefix(format!("{:>2}  ", code.number()));
+                line.set_message(code.as_str());
+                line
+            })
+            .collect();
+        Self {
+            lines,
+            colour: output::colours_wanted(),
+        }
+    }
+
+    /// Fills in a line.
+    pub fn step(&self, step: &Step) {
+        let Some(line) = self.lines.get(usize::from(step.n).saturating_sub(1)) else {
+            return;
+        };
+        let (sign, tone) = sign(step.status);
+        line.set_prefix(format!(
+            "{:>2} {}",
+            step.n,
+            output::paint(self.colour, tone, sign)
+        ));
+        if step.status == StepStatus::Running {
+            line.set_message(format!("{} ...", step.code));
+            line.enable_steady_tick(TICK);
+        } else {
+            line.finish_with_message(words(step));
+        }
+    }
+
+    /// Ends the display; the lines that were filled in stay.
+    pub fn end(self) -> bool {
+        for line in &self.lines {
+            if !line.is_finished() {
+                line.finish_and_clear();
+            }
+        }
+        !self.lines.is_empty()
+    }
+}
+
+/// The whole report as text.
+pub fn render(output: &Output, report: &Report, with_steps: bool) -> String {
+    let mut lines = Vec::new();
+    if with_steps {
+        for step in &report.steps {
+            let (sign, tone) = sign(step.status);
+            lines.push(format!(
+                "{:>2} {} {}",
+                step.n,
+                output.tone(tone, sign),
+                words(step)
+            ));
+        }
+    }
+    let tone = match report.verdict {
+        Verdict::Works => Tone::Good,
+        Verdict::ReceivesOnly | Verdict::SendsOnly => Tone::Warning,
+        Verdict::Fails => Tone::Bad,
+    };
+    lines.push(output.tone(tone, &output::line(&report.summary)));
+    if let Some(step) = deciding(report) {
+        if let Some(said) = &step.server_said {
+            lines.push(format!("  The server said: {}", output::line(said)));
+        }
+        if let Some(remedy) = &step.remedy {
+            lines.push(format!("  What to do: {}", output::line(&remedy.text)));
+        }
+        for other in &step.others {
+            lines.push(format!("  Another cause: {}", output::line(&other.text)));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The step that a person should act on: the first that failed, else the first with a warning.
+fn deciding(report: &Report) -> Option<&Step> {
+    let with = |steps: &'_ [Step], status| steps.iter().position(|step| step.status == status);
+    let index = with(&report.steps, StepStatus::Fail).or(with(&report.steps, StepStatus::Warn))?;
+    let step = &report.steps[index];
+    // Step 9 carries the steps of the sending side: the one inside has the words.
+    let inner = with(&step.steps, step.status).map(|inner| &step.steps[inner]);
+    Some(if step.remedy.is_some() {
+        step
+    } else {
+        inner.unwrap_or(step)
+    })
+}
+
+const fn sign(status: StepStatus) -> (&'static str, Tone) {
+    match status {
+        StepStatus::Pass => ("ok  ", Tone::Good),
+        StepStatus::Warn => ("warn", Tone::Warning),
+        StepStatus::Fail => ("FAIL", Tone::Bad),
+        StepStatus::Skip => ("skip", Tone::Faint),
+        StepStatus::Running => ("... ", Tone::Faint),
+    }
+}
+
+fn words(step: &Step) -> String {
+    let mut words = format!("{:<13}", step.code.as_str());
+    words.push_str(&output::line(&step.did));
+    if let Some(means) = step.means.as_deref().filter(|means| !means.is_empty()) {
+        if !step.did.is_empty() {
+            words.push_str(" - ");
+        }
+        words.push_str(&output::line(means));
+    }
+    if step.status != StepStatus::Skip {
+        words.push_str(&format!(" ({} ms)", step.ms));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Timestamp;
+    use model::problem::Remedy;
+    use model::report::Trigger;
+
+    #[test]
+    fn a_report_names_the_step_the_words_and_the_remedy() {
+        let mut ok = Step::running(StepCode::Dns);
+        ok.status = StepStatus::Pass;
+        ok.did = "found 2 addresses".into();
+        let mut bad = Step::running(StepCode::Login);
+        bad.status = StepStatus::Fail;
+        bad.did = "signed in as ann".into();
+        bad.server_said = Some("NO \x1b[31mrefused".into());
+        bad.remedy = Some(Remedy {
+            text: "Enter it again.".into(),
+            ..Remedy::default()
+        });
+        let report = Report {
+            id: "rep_1".into(),
+            mailbox_id: None,
+            trigger: Trigger::Command,
+            started_at: Timestamp(0),
+            finished_at: Timestamp(9),
+            verdict: Verdict::Fails,
+            summary: "Does not work yet: step 6, the server refused the password.".into(),
+            steps: vec![ok, bad],
+        };
+        let text = render(&Output::new(false), &report, true);
+        assert!(text.contains(" 6 FAIL login"), "{text}");
+        assert!(text.contains("What to do: Enter it again."), "{text}");
+        assert!(!text.contains('\x1b'), "{text}");
+    }
+}
