@@ -1,1 +1,29 @@
-//! See ARCHITECTURE.md.
+//! The REST API under `/v1`, its description at `/openapi.json`, and the doors for machines that
+//! watch (`/healthz`, `/readyz`, `/metrics`).
+//!
+//! A request passes, from the outside in: [`layers`] (trace id, span, security headers, panics),
+//! [`caller`] (who asks, and what may they do and see), [`input`] (JSON and parameters, with a
+//! pointer to each mistake), its handler in `routes/<noun>/<verb>.rs`, and on the way out
+//! [`error`], which makes every failure a problem document (RFC 9457).
+//!
+//! The API opens no connection to a mail server but through a [`reporter::Reporter`]; everything
+//! else it does is rows in the store, which the other parts look at.
+
+pub mod caller;
+mod cookies;
+pub mod error;
+mod idempotent;
+pub mod input;
+mod layers;
+mod limiter;
+mod openapi;
+mod page;
+mod passwords;
+mod ranges;
+pub mod reporter;
+mod routes;
+mod state;
+
+pub use openapi::document;
+pub use routes::router;
+pub use state::{ApiState, Setup};

@@ -397,16 +397,6 @@ pub(crate) fn of_thread(tx: &mut Tx<'_>, thread_id: &str, limit: i64) -> Result<
     Ok(found.into_iter().rev().map(|found| found.message).collect())
 }
 
-/// Messages by their ids, in no order.
-pub(crate) fn by_ids(tx: &mut Tx<'_>, ids: &[String]) -> Result<Vec<Message>> {
-    let inner = format!(
-        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.id IN {}",
-        tx.dialect().texts(1)
-    );
-    let (found, _) = with_placements(tx, &inner, &[serde_json::to_string(ids)?.into()])?;
-    Ok(found.into_iter().map(|found| found.message).collect())
-}
-
 /// The raw bytes of a message: whose they are, under which digest, and where.
 #[derive(Clone, Debug)]
 pub struct Raw {

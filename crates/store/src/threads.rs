@@ -4,15 +4,19 @@ use crate::db::Row;
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, messages};
 use model::Timestamp;
+use model::folder::Role;
 use model::message::Message;
+use std::collections::HashMap;
 
 /// Messages of one conversation that are shown; of a longer one the newest.
 pub const THREAD_MESSAGES: i64 = 500;
+/// Heads that are read for one page of conversations, the newest first.
+const PAGE_HEADS: i64 = 2_000;
 
-const COLUMNS: &str = "t.id, t.mailbox_id, t.last_at, t.messages, t.unread, t.last_message_id";
+const COLUMNS: &str = "t.id, t.mailbox_id, t.last_at, t.messages, t.unread";
 
 /// A conversation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {
     /// `thr_…`
     pub id: String,
@@ -24,8 +28,17 @@ pub struct Thread {
     pub messages: i64,
     /// Of those, the unread.
     pub unread: i64,
-    /// The newest message.
-    pub last_message: Option<Message>,
+}
+
+/// A conversation in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The conversation.
+    pub thread: Thread,
+    /// The parsed heads of its messages, the newest first; of long conversations not all.
+    pub heads: Vec<String>,
+    /// Whether one of those messages is marked.
+    pub flagged: bool,
 }
 
 /// Which conversations are wanted; what is absent does not narrow.
@@ -35,6 +48,8 @@ pub struct Filter {
     pub visible: Option<Vec<String>>,
     /// Of this mailbox.
     pub mailbox_id: Option<String>,
+    /// With a message in a folder with this role.
+    pub role: Option<Role>,
     /// With unread messages, or without.
     pub unread: Option<bool>,
 }
@@ -49,7 +64,7 @@ pub async fn list(
     filter: Filter,
     after: Option<(Timestamp, String)>,
     limit: i64,
-) -> Result<Vec<Thread>> {
+) -> Result<Vec<Found>> {
     store
         .db
         .read(move |tx| page(tx, filter, after, limit))
@@ -61,7 +76,7 @@ fn page(
     filter: Filter,
     after: Option<(Timestamp, String)>,
     limit: i64,
-) -> Result<Vec<Thread>> {
+) -> Result<Vec<Found>> {
     let mut sql = format!("SELECT {COLUMNS} FROM threads t WHERE t.messages > 0");
     let mut args = vec![limit.into()];
     if let Some(id) = filter.mailbox_id {
@@ -73,12 +88,17 @@ fn page(
         let texts = tx.dialect().texts(args.len());
         sql.push_str(&format!(" AND t.mailbox_id || '' IN {texts}"));
     }
+    if let Some(role) = filter.role {
+        args.push(role.as_str().into());
+        sql.push_str(&format!(
+            " AND EXISTS (SELECT 1 FROM messages m JOIN placements p ON p.message_id = m.id
+                          JOIN folders f ON f.id = p.folder_id WHERE m.thread_id = t.id AND f.role = ${})",
+            args.len()
+        ));
+    }
     if let Some(unread) = filter.unread {
-        sql.push_str(if unread {
-            " AND t.unread > 0"
-        } else {
-            " AND t.unread = 0"
-        });
+        let side = if unread { ">" } else { "=" };
+        sql.push_str(&format!(" AND t.unread {side} 0"));
     }
     if let Some((at, id)) = after {
         args.push(at.into());
@@ -87,14 +107,41 @@ fn page(
         sql.push_str(&format!(" AND (t.last_at, t.id) < (${}, ${n})", n - 1));
     }
     sql.push_str(" ORDER BY t.last_at DESC, t.id DESC LIMIT $1");
-    let rows = tx.rows(&sql, &args)?;
-    let mut found = rows.iter().map(from_row).collect::<Result<Vec<_>>>()?;
-    let ids: Vec<String> = rows.iter().map(|row| row.get(5)).collect::<Result<_>>()?;
-    let newest = messages::by_ids(tx, &ids)?;
-    for (thread, id) in found.iter_mut().zip(&ids) {
-        thread.last_message = newest.iter().find(|message| message.id == *id).cloned();
+    let threads = tx
+        .rows(&sql, &args)?
+        .iter()
+        .map(from_row)
+        .collect::<Result<Vec<_>>>()?;
+    with_heads(tx, threads)
+}
+
+fn with_heads(tx: &mut Tx<'_>, threads: Vec<Thread>) -> Result<Vec<Found>> {
+    let ids: Vec<&str> = threads.iter().map(|thread| thread.id.as_str()).collect();
+    let sql = format!(
+        "SELECT m.thread_id, m.head, m.flagged FROM messages m
+         WHERE m.thread_id IN {} AND m.vanished_at IS NULL ORDER BY m.received_at DESC, m.id DESC LIMIT $2",
+        tx.dialect().texts(1)
+    );
+    let mut heads: HashMap<String, (Vec<String>, bool)> = HashMap::new();
+    for row in tx.rows(
+        &sql,
+        &[serde_json::to_string(&ids)?.into(), PAGE_HEADS.into()],
+    )? {
+        let (of, flagged) = heads.entry(row.get(0)?).or_default();
+        of.push(row.get(1)?);
+        *flagged |= row.get::<bool>(2)?;
     }
-    Ok(found)
+    Ok(threads
+        .into_iter()
+        .map(|thread| {
+            let (heads, flagged) = heads.remove(&thread.id).unwrap_or_default();
+            Found {
+                thread,
+                heads,
+                flagged,
+            }
+        })
+        .collect())
 }
 
 /// One conversation with its messages, oldest first.
@@ -108,12 +155,10 @@ pub async fn get(store: &Store, id: &str) -> Result<(Thread, Vec<Message>)> {
         .read(move |tx| {
             let sql = format!("SELECT {COLUMNS} FROM threads t WHERE t.id = $1");
             let row = tx.row(&sql, &[(&id).into()])?;
-            let mut thread = row
+            let thread = row
                 .as_ref()
                 .map_or(Err(StoreError::NotFound("the thread")), from_row)?;
-            let messages = messages::of_thread(tx, &id, THREAD_MESSAGES)?;
-            thread.last_message = messages.last().cloned();
-            Ok((thread, messages))
+            Ok((thread, messages::of_thread(tx, &id, THREAD_MESSAGES)?))
         })
         .await
 }
@@ -125,6 +170,5 @@ fn from_row(row: &Row) -> Result<Thread> {
         last_at: row.get(2)?,
         messages: row.get(3)?,
         unread: row.get(4)?,
-        last_message: None,
     })
 }

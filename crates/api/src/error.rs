@@ -1,0 +1,260 @@
+//! Failures as problem documents (RFC 9457). The words of each code come from the one catalogue of
+//! problems; what the store says of itself stays inside.
+
+use crate::layers;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::report::Report;
+use serde::Serialize;
+use std::time::Duration;
+use store::StoreError;
+
+/// The result of handlers.
+pub type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+/// One field of the request that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body; for a parameter of the query, `/name`.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// The body of every error.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// The page of this problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The problem in general.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// This occurrence.
+    pub detail: String,
+    /// The catalogue's id.
+    pub code: String,
+    /// The fields at fault.
+    pub errors: Vec<FieldError>,
+    /// What to do.
+    pub remedy: String,
+    /// Names this request in the logs.
+    pub trace_id: String,
+    /// The connection report behind it, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<String>,
+}
+
+/// A failure on its way out.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: String,
+    detail: String,
+    errors: Vec<FieldError>,
+    remedy: Option<String>,
+    retry_after: Option<u64>,
+    report_id: Option<String>,
+}
+
+impl ApiError {
+    /// A failure with a code of the catalogue.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            remedy: None,
+            retry_after: None,
+            report_id: None,
+        }
+    }
+
+    /// 404: it is not there, or the caller may not see it; the two look the same.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("{what} was not found"),
+        )
+    }
+
+    /// 422: one field is wrong.
+    pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let error = FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        };
+        Self::fields(vec![error])
+    }
+
+    /// 422: these fields are wrong.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{}: {}", one.pointer, one.detail),
+            many => format!("{} fields are wrong", many.len()),
+        };
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail)
+        }
+    }
+
+    /// 400: one parameter of the query is wrong.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            ..Self::field(format!("/{name}"), detail)
+        }
+    }
+
+    /// 401: nobody is signed in.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// 403: not allowed to this caller.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 409: the state does not allow it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// 429: wait.
+    pub fn rate_limited(detail: impl Into<String>, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+            .retry_after(wait.as_secs().max(1))
+    }
+
+    /// 409: the settings were tested and do not work; in the words of the first step that failed.
+    pub fn test_failed(report: &Report) -> Self {
+        let failed = report
+            .steps
+            .iter()
+            .find(|step| step.status == model::report::StepStatus::Fail);
+        let code = failed.and_then(|step| step.problem_id.as_deref());
+        let remedy = failed.and_then(|step| step.remedy.as_ref());
+        Self {
+            remedy: remedy.map(|remedy| remedy.text.clone()),
+            report_id: Some(report.id.clone()),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                code.unwrap_or("conflict"),
+                &report.summary,
+            )
+        }
+    }
+
+    /// Adds the time to wait.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Another remedy than the catalogue's.
+    #[must_use]
+    pub fn remedy(mut self, text: impl Into<String>) -> Self {
+        self.remedy = Some(text.into());
+        self
+    }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The problem document.
+    pub fn problem(&self) -> Problem {
+        let entry = connect::problems::find(&self.code);
+        let general = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let remedy = self.remedy.clone();
+        Problem {
+            kind: format!("/v1/problems/{}", self.code),
+            title: general(entry.map(|entry| entry.title)),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code.clone(),
+            errors: self.errors.clone(),
+            remedy: remedy.unwrap_or_else(|| {
+                entry.map_or_else(String::new, |entry| entry.occurred(&[], None).remedy.text)
+            }),
+            trace_id: layers::trace_id(),
+            report_id: self.report_id.clone(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(what) => Self::not_found(what),
+            StoreError::Conflict(detail) => Self::conflict(detail),
+            StoreError::Fenced => Self::conflict("another node works on this mailbox now"),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the store is not available");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "store_unavailable",
+                    "the database or the store of messages does not answer now",
+                )
+                .retry_after(2)
+            }
+            StoreError::Full(_) => {
+                tracing::error!(%error, "the store cannot be written");
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "disk_full",
+                    "the store cannot be written now; nothing was changed",
+                )
+                .retry_after(60)
+            }
+            StoreError::Corrupt(_) | StoreError::Setup(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl ApiError {
+    /// 500: our own mistake. What it was is in the log, under the trace id.
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "Postroom made a mistake; the log has more under the trace id",
+        )
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        Self::internal()
+    }
+}

@@ -1,0 +1,214 @@
+//! `Idempotency-Key`: a POST that is repeated is done once and answered the same for 24 hours.
+
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::state::ApiState;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use model::Secret;
+use ring::digest::{Context, SHA256};
+use serde::Serialize;
+use std::future::Future;
+use std::sync::PoisonError;
+use store::idempotency::{self, Claim, Key};
+
+/// The header.
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer is one from before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Longest key.
+const KEY_BYTES: usize = 255;
+
+/// What a handler answers.
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    location: Option<String>,
+    settled: bool,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Self> {
+        Ok(Self {
+            status,
+            body: serde_json::to_vec(value)?,
+            location: None,
+            settled: false,
+        })
+    }
+
+    /// Where the new thing is.
+    pub(crate) fn at(mut self, location: String) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// The key was settled in the transaction that did the work.
+    pub(crate) const fn settled(mut self) -> Self {
+        self.settled = true;
+        self
+    }
+
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(location) = self.location.and_then(|l| HeaderValue::from_str(&l).ok()) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// Does the work of a POST: once for each key, and to its end even if the caller goes away.
+pub(crate) async fn once<F, Fut>(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: (&str, &[u8]),
+    work: F,
+) -> Result<Response>
+where
+    F: FnOnce(Option<Key>) -> Fut,
+    Fut: Future<Output = Result<Answer>> + Send + 'static,
+{
+    let Some(key) = key_of(state, caller, headers, request)? else {
+        let answer = in_background(work(None)).await?;
+        return Ok(answer.into_response());
+    };
+    let running = Running::begin(state, &key);
+    match idempotency::claim(&state.store, key.clone(), running.is_none()).await? {
+        Claim::Yours => {}
+        Claim::Answered { status, body } => return Ok(replayed(status, &body)),
+        Claim::InProgress => {
+            let detail = "a request with this idempotency key is at work";
+            return Err(
+                ApiError::new(StatusCode::CONFLICT, "idempotency_in_progress", detail)
+                    .retry_after(1),
+            );
+        }
+        Claim::OtherRequest => {
+            let detail = "this idempotency key was used for another request";
+            return Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "idempotency_conflict",
+                detail,
+            ));
+        }
+    }
+    let work = work(Some(key.clone()));
+    let state = state.clone();
+    let answer = in_background(async move {
+        let _running = running;
+        match work.await {
+            Ok(answer) => {
+                if !answer.settled {
+                    let body = Secret::new(String::from_utf8_lossy(&answer.body));
+                    idempotency::settle(&state.store, key, answer.status.as_u16(), body).await?;
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                // Nothing was done: the key may be used again, with a better request.
+                if let Err(error) = idempotency::give_up(&state.store, key).await {
+                    tracing::warn!(%error, "could not give an idempotency key back");
+                }
+                Err(error)
+            }
+        }
+    })
+    .await?;
+    Ok(answer.into_response())
+}
+
+async fn in_background(
+    work: impl Future<Output = Result<Answer>> + Send + 'static,
+) -> Result<Answer> {
+    tokio::spawn(work).await.map_err(|error| {
+        tracing::error!(%error, "a handler panicked");
+        ApiError::internal()
+    })?
+}
+
+fn key_of(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (path, body): (&str, &[u8]),
+) -> Result<Option<Key>> {
+    let Some(value) = headers.get(&KEY) else {
+        return Ok(None);
+    };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > KEY_BYTES {
+        let detail =
+            format!("the Idempotency-Key must be 1 to {KEY_BYTES} visible ASCII characters");
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            detail,
+        ));
+    }
+    let mut digest = Context::new(&SHA256);
+    digest.update(path.as_bytes());
+    digest.update(&[0]);
+    digest.update(body);
+    use base64::Engine as _;
+    Ok(Some(Key {
+        owner: caller.id().to_owned(),
+        key: key.to_owned(),
+        request_digest: base64::engine::general_purpose::STANDARD.encode(digest.finish()),
+        process: state.process.clone(),
+    }))
+}
+
+fn replayed(status: u16, body: &Secret) -> Response {
+    let answer = Answer {
+        status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+        body: body.expose().as_bytes().to_vec(),
+        location: None,
+        settled: true,
+    };
+    let mut response = answer.into_response();
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// This process works under a key, until dropped.
+struct Running {
+    state: ApiState,
+    key: (String, String),
+}
+
+impl Running {
+    /// `None`: somebody here works under it already.
+    fn begin(state: &ApiState, key: &Key) -> Option<Self> {
+        let key = (key.owner.clone(), key.key.clone());
+        let mut running = state
+            .running_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.insert(key.clone()).then(|| Self {
+            state: state.clone(),
+            key,
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.state
+            .running_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
+    }
+}

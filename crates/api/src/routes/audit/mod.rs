@@ -1,0 +1,10 @@
+//! The audit log.
+
+mod list;
+
+use crate::state::ApiState;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::default().routes(routes!(list::list_audit))
+}

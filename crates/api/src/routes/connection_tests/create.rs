@@ -1,0 +1,168 @@
+use super::stream;
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::input::{Checks, Json, present};
+use crate::reporter;
+use crate::routes::mailboxes;
+use crate::routes::mailboxes::input::{self, IncomingInput, OutgoingInput, Sides};
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use connect::TestRequest;
+use model::Secret;
+use model::access::Scope;
+use model::mailbox::{Credentials, Kind, Mailbox};
+use model::report::{Report, Trigger};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What to test: a mailbox, with other settings or its own; or settings that were never saved. The
+/// whole body of `POST /v1/mailboxes` is taken too.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestInput {
+    /// The mailbox; what is left out below is taken from it.
+    #[serde(default)]
+    mailbox_id: Option<String>,
+    /// The mail address.
+    #[serde(default)]
+    address: Option<String>,
+    /// The receiving side; null: send only.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<IncomingInput>)]
+    incoming: Option<Option<IncomingInput>>,
+    /// The sending side; null: receive only.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<OutgoingInput>)]
+    outgoing: Option<Option<OutgoingInput>>,
+    /// The password of both sides, unless a side has its own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    password: Option<Secret>,
+    /// Folders that must be there; left out: INBOX.
+    #[serde(default)]
+    monitored_folders: Option<Vec<String>>,
+    /// Who gets a test message; left out: none is sent.
+    #[serde(default)]
+    test_recipient: Option<String>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "the body of POST /v1/mailboxes is taken as it is")]
+    name: Option<String>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
+    kind: Option<Kind>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
+    #[schema(value_type = Option<String>)]
+    fetch_since: Option<Box<RawValue>>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
+    enable: Option<bool>,
+}
+
+/// Makes a connection report. `Accept: text/event-stream` streams `step` events and a last `report`.
+#[utoipa::path(post, path = "/v1/connection-tests", tag = "connection-tests", request_body = TestInput,
+    responses((status = 201, body = Report)))]
+pub(crate) async fn create_connection_test(
+    caller: Caller,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    Json { value, .. }: Json<TestInput>,
+) -> Result<Response> {
+    caller.need(Scope::Manage)?;
+    let mut checks = Checks::default();
+    if let Some(recipient) = &value.test_recipient {
+        checks.address("/test_recipient", recipient);
+    }
+    let recipient = value.test_recipient.clone();
+    let mailbox = match &value.mailbox_id {
+        Some(id) => Some(mailboxes::visible(&state, &caller, id).await?),
+        None => None,
+    };
+    let own_settings = value.incoming.is_none()
+        && value.outgoing.is_none()
+        && value.password.is_none()
+        && value.address.is_none()
+        && value.monitored_folders.is_none();
+    let (on_step, steps) = reporter::steps();
+    match mailbox {
+        Some(mailbox) if own_settings => {
+            checks.end()?;
+            reporter::admit(&state, &caller)?;
+            let report = async move {
+                let trigger = Trigger::Button;
+                let proven = reporter::prove(&state, &mailbox, recipient, trigger, on_step).await;
+                proven.map(|(_, report)| report)
+            };
+            stream::answer(&headers, StatusCode::CREATED, steps, report).await
+        }
+        mailbox => {
+            if mailbox.is_none() {
+                caller.need_all_mailboxes()?;
+            }
+            let stored = match &mailbox {
+                Some(mailbox) => store::mailboxes::credentials(&state.store, &mailbox.id).await?,
+                None => Credentials::default(),
+            };
+            let request = checked(value, mailbox.as_ref(), stored, checks)?;
+            reporter::admit(&state, &caller)?;
+            let report = async move { reporter::run(&state, request, on_step).await };
+            stream::answer(&headers, StatusCode::CREATED, steps, report).await
+        }
+    }
+}
+
+/// Settings that are not saved. The report belongs to no mailbox: it proves nothing about the saved ones.
+fn checked(
+    value: TestInput,
+    mailbox: Option<&Mailbox>,
+    stored: Credentials,
+    mut checks: Checks,
+) -> Result<TestRequest> {
+    let address = value
+        .address
+        .or(mailbox.map(|mailbox| mailbox.address.clone()));
+    let Some(address) = address else {
+        return Err(ApiError::field(
+            "/address",
+            "must be given, or `mailbox_id`",
+        ));
+    };
+    let address = address.trim().to_owned();
+    checks.address("/address", &address);
+    input::check_folders(&mut checks, value.monitored_folders.as_deref());
+    let sides = Sides {
+        incoming: value.incoming,
+        outgoing: value.outgoing,
+        password: value.password,
+    };
+    let settings = sides.settle(&address, mailbox, &mut checks);
+    if let Some(mailbox) = mailbox {
+        input::keep_secrets_home(mailbox, &settings, &mut checks);
+    }
+    checks.end()?;
+    if mailbox.is_none() {
+        input::need_a_side(&settings)?;
+    }
+    let old_folders = mailbox.and_then(|mailbox| mailbox.monitored_folders.clone());
+    let old_incoming = mailbox.and_then(|mailbox| mailbox.incoming.clone());
+    let old_outgoing = mailbox.and_then(|mailbox| mailbox.outgoing.clone());
+    Ok(TestRequest {
+        mailbox_id: None,
+        address,
+        incoming: settings.incoming.unwrap_or(old_incoming),
+        outgoing: settings.outgoing.unwrap_or(old_outgoing),
+        credentials: Credentials {
+            incoming: settings.credentials.incoming.or(stored.incoming),
+            outgoing: settings.credentials.outgoing.or(stored.outgoing),
+        },
+        monitored_folders: value.monitored_folders.or(old_folders).unwrap_or_default(),
+        test_recipient: value.test_recipient,
+        trigger: Trigger::Wizard,
+    })
+}

@@ -1,0 +1,53 @@
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::input::{Ids, Json, present};
+use crate::routes::mailboxes;
+use crate::state::ApiState;
+use axum::extract::State;
+use model::Timestamp;
+use model::access::Scope;
+use model::folder::{Folder, Mode, Role};
+use serde::Deserialize;
+use store::folders;
+
+/// What may change about a folder; what is left out stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FolderChange {
+    /// What it is for; null: nothing special.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Role>)]
+    role: Option<Option<Role>>,
+    /// How much of it to store.
+    #[serde(default)]
+    mode: Option<Mode>,
+    /// Mail from this time on is stored; null: as the mailbox says.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    since: Option<Option<Timestamp>>,
+}
+
+/// Changes what a folder is for, and how much of it is stored.
+#[utoipa::path(patch, path = "/v1/mailboxes/{id}/folders/{folder_id}", tag = "folders",
+    params(("id" = String, Path), ("folder_id" = String, Path)), request_body = FolderChange,
+    responses((status = 200, body = Folder)))]
+pub(crate) async fn change_folder(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id, folder_id]): Ids<2>,
+    Json { value, .. }: Json<FolderChange>,
+) -> Result<axum::Json<Folder>> {
+    caller.need(Scope::Manage)?;
+    mailboxes::visible(&state, &caller, &id).await?;
+    if folders::get(&state.store, &folder_id).await?.mailbox_id != id {
+        return Err(ApiError::not_found("the folder"));
+    }
+    let change = folders::Change {
+        role: value.role,
+        mode: value.mode,
+        since: value.since,
+    };
+    Ok(axum::Json(
+        folders::change(&state.store, &folder_id, change).await?,
+    ))
+}

@@ -1,0 +1,131 @@
+use super::input::{self, IncomingInput, OutgoingInput, Sides};
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::idempotent::{self, Answer};
+use crate::input::{Checks, Json, present};
+use crate::reporter;
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use model::access::Scope;
+use model::mailbox::{Kind, Lifecycle, Mailbox};
+use model::report::Trigger;
+use model::{Secret, Timestamp};
+use serde::Deserialize;
+use serde_json::json;
+use store::{audit, mailboxes};
+
+/// A new mailbox.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewMailbox {
+    /// The mail address.
+    address: String,
+    /// A name for people; left out: the address.
+    #[serde(default)]
+    name: Option<String>,
+    /// Left out: `personal`.
+    #[serde(default)]
+    kind: Option<Kind>,
+    /// The receiving side; null: send only.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<IncomingInput>)]
+    incoming: Option<Option<IncomingInput>>,
+    /// The sending side; null: receive only.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<OutgoingInput>)]
+    outgoing: Option<Option<OutgoingInput>>,
+    /// The password of both sides, unless a side has its own; never shown again.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    password: Option<Secret>,
+    /// Mail from this time on is fetched; null: all.
+    #[serde(default)]
+    fetch_since: Option<Timestamp>,
+    /// Folders to store; null: every folder but junk and trash.
+    #[serde(default)]
+    monitored_folders: Option<Vec<String>>,
+    /// Test it, and switch it on if it works. If it does not, it stays as a draft with its report.
+    #[serde(default)]
+    enable: bool,
+}
+
+/// Adds a mailbox.
+#[utoipa::path(post, path = "/v1/mailboxes", tag = "mailboxes", request_body = NewMailbox,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    responses((status = 201, body = Mailbox)))]
+pub(crate) async fn create_mailbox(
+    caller: Caller,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: Json<NewMailbox>,
+) -> Result<Response> {
+    caller.need(Scope::Manage)?;
+    caller.need_all_mailboxes()?;
+    let Json { value, bytes } = body;
+    let enable = value.enable;
+    let new = checked(value)?;
+    if enable {
+        reporter::admit(&state, &caller)?;
+    }
+    let (inner, actor) = (state.clone(), caller.clone());
+    let work = |_| create(inner, actor, new, enable);
+    idempotent::once(&state, &caller, &headers, ("/v1/mailboxes", &bytes), work).await
+}
+
+fn checked(value: NewMailbox) -> Result<mailboxes::NewMailbox> {
+    let mut checks = Checks::default();
+    let address = value.address.trim().to_owned();
+    checks.address("/address", &address);
+    let name = value.name.unwrap_or_else(|| address.clone());
+    checks.line("/name", &name, 0, 200);
+    input::check_folders(&mut checks, value.monitored_folders.as_deref());
+    let sides = Sides {
+        incoming: value.incoming,
+        outgoing: value.outgoing,
+        password: value.password,
+    };
+    let settings = sides.settle(&address, None, &mut checks);
+    checks.end()?;
+    input::need_a_side(&settings)?;
+    Ok(mailboxes::NewMailbox {
+        address,
+        name,
+        kind: value.kind.unwrap_or(Kind::Personal),
+        incoming: settings.incoming.flatten(),
+        outgoing: settings.outgoing.flatten(),
+        credentials: settings.credentials,
+        fetch_since: value.fetch_since,
+        monitored_folders: value.monitored_folders,
+    })
+}
+
+async fn create(
+    state: ApiState,
+    caller: Caller,
+    new: mailboxes::NewMailbox,
+    enable: bool,
+) -> Result<Answer> {
+    let mut mailbox = mailboxes::create(&state.store, new).await?;
+    let detail = json!({"address": mailbox.address});
+    audit::append(
+        &state.store,
+        caller.id(),
+        "mailbox.created",
+        &mailbox.id,
+        detail,
+    )
+    .await?;
+    if enable {
+        // Whatever the test brings, what was typed is kept.
+        let on_step = reporter::unheard();
+        (mailbox, _) = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
+        if super::good_enough(&mailbox) {
+            mailbox =
+                super::set_lifecycle(&state, &caller, &mailbox.id, Lifecycle::Enabled).await?;
+        }
+    }
+    let location = format!("/v1/mailboxes/{}", mailbox.id);
+    Ok(Answer::json(StatusCode::CREATED, &mailbox)?.at(location))
+}

@@ -1,0 +1,25 @@
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::input::Ids;
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::http::StatusCode;
+use model::access::Scope;
+use serde_json::json;
+use store::{audit, mailboxes};
+
+/// Removes a mailbox with everything stored of it. The mail on its server stays as it is.
+#[utoipa::path(delete, path = "/v1/mailboxes/{id}", tag = "mailboxes", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(crate) async fn remove_mailbox(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+) -> Result<StatusCode> {
+    caller.need(Scope::Manage)?;
+    let mailbox = super::visible(&state, &caller, &id).await?;
+    mailboxes::remove(&state.store, &id).await?;
+    let detail = json!({"address": mailbox.address});
+    audit::append(&state.store, caller.id(), "mailbox.removed", &id, detail).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

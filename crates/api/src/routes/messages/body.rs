@@ -1,0 +1,145 @@
+//! The body of a message, parsed again from its raw bytes when someone wants to read it.
+
+use crate::error::{ApiError, Result};
+use crate::state::ApiState;
+use mail_message::AttachmentMeta;
+use mail_message::sanitize::{Options, RemoteImages, sanitize};
+use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
+use serde::Serialize;
+use store::messages::Raw;
+
+/// What a reader wants to have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) text: bool,
+    pub(super) html: bool,
+    pub(super) remote_images: RemoteImages,
+}
+
+/// What `body=` adds to a message.
+#[derive(Serialize)]
+pub(super) struct Body {
+    text: Option<String>,
+    html: Option<String>,
+    reply_text: Option<String>,
+    attachments: Vec<Attachment>,
+    auth_results: Option<mail_message::AuthResults>,
+    report: Option<mail_message::Report>,
+    blocked_remote_images: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parse_problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Attachment {
+    id: String,
+    filename: String,
+    content_type: String,
+    size: u64,
+    inline: bool,
+    content_id: Option<String>,
+}
+
+/// The id of a part within its message.
+pub(super) fn attachment_id(index: u32) -> String {
+    format!("att_{index}")
+}
+
+/// The part with this id within its message.
+pub(super) fn attachment_index(id: &str) -> Option<u32> {
+    let digits = id.strip_prefix("att_")?;
+    let index: u32 = digits.parse().ok()?;
+    (attachment_id(index) == id).then_some(index)
+}
+
+/// Does something slow with the raw bytes of a message (of a huge one, the beginning), a few
+/// messages at a time.
+pub(crate) async fn with_bytes<T: Send + 'static>(
+    state: &ApiState,
+    raw: &Raw,
+    work: impl FnOnce(Vec<u8>) -> T + Send + 'static,
+) -> Result<T> {
+    let place = state.parses_at_once.clone().acquire_owned().await;
+    let limit = if raw.place.length > PARSE_BYTES {
+        PARSE_HEAD_BYTES
+    } else {
+        PARSE_BYTES
+    };
+    let bytes = state.store.blobs.read(&raw.place, limit).await?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work(bytes)
+    });
+    done.await.map_err(|_| ApiError::internal())
+}
+
+/// Reads the body that is wanted.
+pub(super) async fn read(
+    state: &ApiState,
+    message_id: &str,
+    raw: &Raw,
+    wanted: Wanted,
+) -> Result<Body> {
+    let message_id = message_id.to_owned();
+    with_bytes(state, raw, move |bytes| {
+        let read = mail_message::read(&bytes);
+        drop(bytes);
+        shown(&message_id, read, wanted)
+    })
+    .await
+}
+
+fn shown(message_id: &str, read: mail_message::Message, wanted: Wanted) -> Body {
+    let mut blocked = 0;
+    let html = read.html.filter(|_| wanted.html).map(|html| {
+        let address = |content_id: &str| {
+            let part = read
+                .attachments
+                .iter()
+                .find(|part| part.content_id.as_deref() == Some(content_id))?;
+            let id = attachment_id(part.index);
+            Some(format!("/v1/messages/{message_id}/attachments/{id}"))
+        };
+        let options = Options {
+            remote_images: wanted.remote_images,
+            cid: Some(&address),
+        };
+        let clean = sanitize(&html, &options);
+        blocked = clean.blocked_remote;
+        clean.html
+    });
+    Body {
+        text: read.text.filter(|_| wanted.text),
+        html,
+        reply_text: read.reply_text,
+        attachments: read.attachments.into_iter().map(attachment).collect(),
+        auth_results: read.auth_results,
+        report: read.report,
+        blocked_remote_images: blocked,
+        parse_problem: read.parse_problem,
+    }
+}
+
+fn attachment(meta: AttachmentMeta) -> Attachment {
+    Attachment {
+        id: attachment_id(meta.index),
+        filename: meta.filename,
+        content_type: meta.content_type,
+        size: meta.size,
+        inline: meta.inline,
+        content_id: meta.content_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_attachment_ids_name_a_part() {
+        assert_eq!(attachment_index("att_7"), Some(7));
+        for bad in ["att_07", "att_+7", "att_", "7", "att_99999999999", "att_-1"] {
+            assert_eq!(attachment_index(bad), None, "{bad}");
+        }
+    }
+}

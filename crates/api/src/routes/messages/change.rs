@@ -1,0 +1,87 @@
+use super::MessageShape;
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::input::{Checks, Ids, Json};
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::response::Response;
+use model::access::Scope;
+use model::message::FlagChange;
+use serde::Deserialize;
+use store::owed;
+
+/// Keywords of one message.
+const KEYWORDS: usize = 50;
+/// Longest keyword.
+const KEYWORD_CHARS: usize = 100;
+
+/// What may change about a message; what is left out stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MessageChange {
+    /// Flags to set and clear.
+    #[serde(default)]
+    flags: Option<FlagChange>,
+    /// The folder to move it to.
+    #[serde(default)]
+    folder_id: Option<String>,
+}
+
+/// Changes flags and folder: here at once, and on the server as soon as it can be reached.
+#[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path)),
+    request_body = MessageChange, responses((status = 200, body = MessageShape)))]
+pub(crate) async fn change_message(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+    Json { value, .. }: Json<MessageChange>,
+) -> Result<Response> {
+    caller.need(Scope::Write)?;
+    super::visible(&state, &caller, &id).await?;
+    if value.flags.is_none() && value.folder_id.is_none() {
+        return Err(ApiError::field("/flags", "must be given, or `folder_id`"));
+    }
+    if let Some(flags) = &value.flags {
+        check_keywords(flags)?;
+    }
+    // The move first: it is the one that can be refused.
+    if let Some(folder_id) = &value.folder_id {
+        owed::move_to(&state.store, &id, folder_id)
+            .await
+            .map_err(|error| match error {
+                store::StoreError::NotFound("the folder") => {
+                    ApiError::field("/folder_id", "is no folder of this message's mailbox")
+                }
+                other => other.into(),
+            })?;
+    }
+    if let Some(flags) = value.flags {
+        owed::change_flags(&state.store, &id, flags).await?;
+    }
+    let message = super::visible(&state, &caller, &id).await?;
+    let mut out = Vec::new();
+    message.write_json(&mut out)?;
+    Ok(super::written(out))
+}
+
+/// Keywords go to the server as IMAP atoms (RFC 9051 section 9).
+fn check_keywords(flags: &FlagChange) -> Result<()> {
+    let mut checks = Checks::default();
+    let keywords = flags.keywords.as_deref().unwrap_or_default();
+    if keywords.len() > KEYWORDS {
+        checks.refuse(
+            "/flags/keywords",
+            format!("may have {KEYWORDS} keywords at most"),
+        );
+    }
+    for (i, keyword) in keywords.iter().take(KEYWORDS).enumerate() {
+        let atom = |b: u8| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b);
+        if keyword.is_empty() || keyword.len() > KEYWORD_CHARS || !keyword.bytes().all(atom) {
+            checks.refuse(
+                format!("/flags/keywords/{i}"),
+                "is not a keyword: 1 to 100 ASCII characters without blanks and ( ) { % * \" \\ ]",
+            );
+        }
+    }
+    checks.end()
+}

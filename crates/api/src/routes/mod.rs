@@ -1,0 +1,78 @@
+//! Every route, registered once together with its description.
+
+mod audit;
+mod connection_tests;
+mod events;
+mod failures;
+mod folders;
+mod mailboxes;
+mod messages;
+mod problems;
+mod session;
+mod setup;
+mod stats;
+mod submissions;
+mod system;
+mod threads;
+mod tokens;
+mod webhooks;
+
+use crate::error::ApiError;
+use crate::state::{ApiState, Setup};
+use crate::{layers, openapi};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Router, extract::Request};
+use tower::ServiceExt as _;
+use utoipa_axum::router::OpenApiRouter;
+
+/// All routes with their descriptions.
+pub(crate) fn described() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .merge(system::routes())
+        .merge(setup::routes())
+        .merge(session::routes())
+        .merge(mailboxes::routes())
+        .merge(connection_tests::routes())
+        .merge(folders::routes())
+        .merge(failures::routes())
+        .merge(messages::routes())
+        .merge(threads::routes())
+        .merge(submissions::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
+        .merge(tokens::routes())
+        .merge(problems::routes())
+        .merge(audit::routes())
+        .merge(stats::routes())
+}
+
+/// The API as a service.
+pub fn router(setup: Setup) -> Router {
+    let state = ApiState::new(&setup);
+    let (router, _) = described().split_for_parts();
+    let fallback = setup.fallback;
+    let router = router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(move |request: Request| elsewhere(request, fallback.clone()))
+        .with_state(state);
+    layers::wrap(router)
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not know {method}", uri.path()),
+    )
+}
+
+/// What is no route: a page of the console, or nothing.
+async fn elsewhere(request: Request, fallback: Option<Router>) -> Response {
+    let path = request.uri().path();
+    let ours = path == "/v1" || path.starts_with("/v1/");
+    match fallback {
+        Some(console) if !ours => console.oneshot(request).await.into_response(),
+        _ => ApiError::not_found("the resource").into_response(),
+    }
+}
