@@ -19,6 +19,7 @@ pub mod leases;
 pub mod mailboxes;
 pub mod messages;
 pub mod owed;
+pub mod pop3;
 pub mod reports;
 pub mod seal;
 pub mod search;

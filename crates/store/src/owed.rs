@@ -442,6 +442,12 @@ pub async fn failed(
                             &[(&spot.folder_id).into()],
                         )?;
                     }
+                    if let Intent::Append { submission_id, .. } = &owed.intent {
+                        tx.exec(
+                            "UPDATE submissions SET sent_copy = 'none' WHERE id = $1",
+                            &[submission_id.into()],
+                        )?;
+                    }
                     tx.exec("DELETE FROM owed WHERE id = $1", &[(&owed.id).into()])?
                 }
             };

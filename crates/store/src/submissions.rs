@@ -8,9 +8,8 @@ mod claim;
 mod evidence;
 
 pub use claim::{
-    Claimed, SentCopyBy, Settlement, begin, depth, due_mailboxes, expire_claims,
-    give_back_mailbox, held_problem, is_open_with, next_due, recover, renew, settle, settle_due,
-    take_mailbox,
+    Claimed, SentCopyBy, Settlement, begin, depth, due_mailboxes, expire_claims, give_back_mailbox,
+    held_problem, is_open_with, next_due, recover, renew, settle, settle_due, take_mailbox,
 };
 pub(crate) use evidence::{link_sent, release_held};
 

@@ -9,6 +9,7 @@
 //! - [`mailbox`]: one mailbox's life: connect, rounds, wait, back off, be held
 //! - [`folder`]: one folder: look, fetch, parse, ingest
 //! - [`list`]: the list of folders
+//! - `pop3`: a POP3 maildrop, which has one folder and no news
 //! - [`owed`]: what the application asked us to change on the server
 
 mod alive;
@@ -18,6 +19,7 @@ pub mod folder;
 pub mod list;
 pub mod mailbox;
 pub mod owed;
+mod pop3;
 pub mod roster;
 mod threading;
 

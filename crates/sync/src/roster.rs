@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Leases taken in one step: a restart with thousands of mailboxes is spread out.
-const TAKEN_AT_ONCE: i64 = 100;
+const TAKEN_AT_ONCE: i64 = 400;
 /// How long the tasks may take to stop when asked.
 const STOPPING: Duration = Duration::from_secs(5);
 

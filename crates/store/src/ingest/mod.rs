@@ -115,7 +115,8 @@ struct Place {
     role: Option<Role>,
 }
 
-fn run(
+/// The transaction's work, for callers that have more to write in it.
+pub(crate) fn run(
     tx: &mut Tx<'_>,
     lease: &Lease,
     mut batch: Batch,

@@ -128,7 +128,8 @@ async fn fetch_all(
         };
         match refused {
             Some(refused) if wanted.len() > 1 => {
-                // The set is refused because of one of its messages: halve until it stands alone.
+                // The set is refused because of one of its messages: halve until it stands alone. The
+                // cursor stays; it moves with the halves.
                 let half = wanted.len().div_ceil(2);
                 let mut parts = split(&wanted, half, direction);
                 while let Some(part) = parts.pop() {
@@ -146,10 +147,13 @@ async fn fetch_all(
                         .failures
                         .push(failure(uid, "message_unreadable", refused));
                 }
+                move_cursor(&mut ready, &batch, direction);
             }
-            None => isolation.passed(job.folder_id),
+            None => {
+                isolation.passed(job.folder_id);
+                move_cursor(&mut ready, &batch, direction);
+            }
         }
-        move_cursor(&mut ready, &batch, direction);
         if sender.send(ready).await.is_err() {
             // The store has failed; its error is the one that counts.
             return Ok(());
@@ -330,6 +334,7 @@ async fn ingest_all(
         ready.blobs.sync_keeping().await?;
         let messages =
             parse::batch(job.context, ready.blobs, ready.fetched, job.owner.clone()).await?;
+        let received: Vec<Timestamp> = messages.iter().map(|m| m.received_at).collect();
         let batch = ingest::Batch {
             folder_id: job.folder_id.to_owned(),
             uid_validity: job.uid_validity,
@@ -350,6 +355,13 @@ async fn ingest_all(
         metrics::counter!("postroom_messages_stored_total", "origin" => job.origin.as_str())
             .increment(outcome.stored as u64);
         metrics::counter!("postroom_ingest_bytes_total").increment(bytes);
+        if job.origin == Origin::Live {
+            let now = job.context.store.now();
+            for at in received {
+                let delay = now.0.saturating_sub(at.0).max(0) as f64 / 1000.0;
+                metrics::histogram!("postroom_arrival_delay_seconds").record(delay);
+            }
+        }
         total.stored += outcome.stored;
         total.moved += outcome.moved;
         total.known += outcome.known;

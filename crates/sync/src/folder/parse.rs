@@ -43,7 +43,8 @@ pub struct Owner {
     pub role: Option<Role>,
 }
 
-/// Parses a batch on a blocking thread. The batch is given back.
+/// Parses a batch on blocking threads. What is no longer in the batch's memory is read back and
+/// parsed one by one, so that a batch of large messages needs the memory of one.
 ///
 /// # Errors
 /// Bytes that were stored just now cannot be read back.
@@ -54,31 +55,28 @@ pub async fn batch(
     owner: Owner,
 ) -> Result<Vec<NewMessage>> {
     let now = context.store.now();
-    let mut outside = Vec::new();
-    for (i, message) in fetched.iter().enumerate() {
-        if batch.bytes(&message.stored).is_none() {
-            outside.push((i, read_back(context, &message.stored).await?));
-        }
-    }
-    let parsed = tokio::task::spawn_blocking(move || {
-        let mut outside = outside.into_iter().peekable();
+    let stopped =
+        |e: tokio::task::JoinError| StoreError::Unavailable(format!("parsing stopped: {e}"));
+    let whose = owner.clone();
+    let in_memory = tokio::task::spawn_blocking(move || {
         let mut messages = Vec::with_capacity(fetched.len());
-        for (i, message) in fetched.into_iter().enumerate() {
-            let held;
-            let raw = match batch.bytes(&message.stored) {
-                Some(raw) => raw,
-                None => {
-                    held = outside.next_if(|(at, _)| *at == i).map(|(_, held)| held);
-                    held.as_ref().map_or(&[][..], |held| &held.raw)
-                }
-            };
-            messages.push(one(message, raw, &owner, now));
+        let mut outside = Vec::new();
+        for message in fetched {
+            match batch.bytes(&message.stored) {
+                Some(raw) => messages.push(one(message.clone(), raw, &whose, now)),
+                None => outside.push(message),
+            }
         }
-        messages
+        (messages, outside)
     });
-    parsed
-        .await
-        .map_err(|e| StoreError::Unavailable(format!("parsing stopped: {e}")).into())
+    let (mut messages, outside) = in_memory.await.map_err(stopped)?;
+    for message in outside {
+        let held = read_back(context, &message.stored).await?;
+        let owner = owner.clone();
+        let parsed = tokio::task::spawn_blocking(move || one(message, &held.raw, &owner, now));
+        messages.push(parsed.await.map_err(stopped)?);
+    }
+    Ok(messages)
 }
 
 struct Held {

@@ -92,18 +92,29 @@ pub fn changed_flags(
         .collect()
 }
 
-/// Cuts what is to be fetched into batches, newest first.
+/// Cuts what is to be fetched into batches of a number of messages, newest first.
 pub fn newest_first(todo: &UidSet, batch: usize) -> Vec<UidSet> {
+    into_batches(todo.iter().rev().map(|uid| (uid, 0)), batch, u64::MAX)
+}
+
+/// Cuts messages (UID, octets), in their order, into batches of at most `count` messages and about
+/// `bytes` octets; a larger message is a batch of its own.
+pub fn into_batches(
+    messages: impl IntoIterator<Item = (u64, u64)>,
+    count: usize,
+    bytes: u64,
+) -> Vec<UidSet> {
     let mut batches = Vec::new();
     let mut current = UidSet::new();
-    let mut count = 0;
-    for uid in todo.iter().rev() {
-        current.insert(uid);
-        count += 1;
-        if count == batch {
+    let (mut held, mut weight) = (0, 0u64);
+    for (uid, size) in messages {
+        if held > 0 && (held == count || weight.saturating_add(size) > bytes) {
             batches.push(std::mem::take(&mut current));
-            count = 0;
+            (held, weight) = (0, 0);
         }
+        current.insert(uid);
+        held += 1;
+        weight = weight.saturating_add(size);
     }
     if !current.is_empty() {
         batches.push(current);
@@ -264,5 +275,15 @@ mod tests {
         let batches = newest_first(&UidSet::parse("1:5"), 2);
         let texts: Vec<String> = batches.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["4:5", "2:3", "1"]);
+    }
+
+    #[test]
+    fn a_large_message_is_a_batch_of_its_own() {
+        let sizes = [(9, 10), (8, 90), (7, 500), (6, 10), (5, 10)];
+        let texts: Vec<String> = into_batches(sizes, 10, 100)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(texts, ["8:9", "7", "5:6"]);
     }
 }

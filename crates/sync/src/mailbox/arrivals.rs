@@ -8,11 +8,11 @@ use crate::folder::look;
 use crate::folder::parse::Owner;
 use crate::folder::plan::{self, Need};
 use crate::list::Status;
-use imap_client::UidSet;
+use imap_client::{MetaItems, UidSet};
 use model::Timestamp;
 use model::event::Origin;
 use model::folder::Mode;
-use model::limits::BATCH_MESSAGES;
+use model::limits::{BATCH_BYTES, BATCH_MESSAGES};
 use store::folders::{self, Cursor, Known};
 use store::ingest::{self, Changes, NewMessage};
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ impl Visit<'_> {
         if let Some(since) = since(&folder, self.mailbox) {
             new = self.only_since(new, since).await?;
         }
-        let mut batches = plan::newest_first(&new, BATCH_MESSAGES);
+        let mut batches = self.batches(&new, usize::MAX).await?;
         batches.reverse();
         let outcome = self
             .fetch(i, batches, Direction::Up, self.origin, isolation, None)
@@ -74,6 +74,37 @@ impl Visit<'_> {
         folders::move_cursor(&self.context.store, self.lease, &self.known[i].id, cursor).await?;
         self.known[i].high_uid = high;
         Ok(())
+    }
+
+    /// Cuts messages into batches of a bounded size, newest first; of many, only the `most` newest.
+    pub(super) async fn batches(&mut self, uids: &UidSet, most: usize) -> Result<Vec<UidSet>> {
+        if uids.len() <= 1 {
+            return Ok(plan::newest_first(uids, BATCH_MESSAGES));
+        }
+        let mut wanted = UidSet::new();
+        for uid in uids.iter().rev().take(most) {
+            wanted.insert(uid);
+        }
+        let items = MetaItems {
+            size: true,
+            ..MetaItems::default()
+        };
+        let mut sizes: Vec<(u64, u64)> = Vec::new();
+        self.session
+            .fetch_meta_with(&wanted, &items, None, false, |meta| {
+                sizes.extend(meta.uid.map(|uid| (uid, meta.size.unwrap_or(0))));
+            })
+            .await?;
+        // What the server leaves out is asked for all the same: it may be there after all.
+        let mut told = UidSet::new();
+        for (uid, _) in &sizes {
+            told.insert(*uid);
+        }
+        sizes.retain(|(uid, _)| wanted.contains(*uid));
+        sizes.extend(wanted.difference(&told).iter().map(|uid| (uid, 0)));
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.dedup_by_key(|(uid, _)| *uid);
+        Ok(plan::into_batches(sizes, BATCH_MESSAGES, BATCH_BYTES))
     }
 
     /// Of these, the messages that the server received since a time.

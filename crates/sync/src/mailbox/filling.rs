@@ -4,17 +4,18 @@ use super::isolation::Isolation;
 use super::visit::{Visit, since};
 use crate::error::Result;
 use crate::folder::fetch::Direction;
-use crate::folder::{look, plan};
+use crate::folder::look;
 use imap_client::UidSet;
 use model::event::Origin;
 use model::folder::{Mode, Role};
-use model::limits::BATCH_MESSAGES;
 use std::time::Duration;
 use store::StoreError;
 use store::folders::{self, Cursor, Known};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Messages of one slice at most.
+const SLICE_MESSAGES: usize = 4_000;
 /// How long a slice lasts before new mail and owed changes are looked after.
 const SLICE: Duration = Duration::from_secs(3);
 
@@ -56,7 +57,7 @@ impl Visit<'_> {
         };
         folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
         let end = Instant::now() + SLICE;
-        let batches = plan::newest_first(&todo, BATCH_MESSAGES);
+        let batches = self.batches(&todo, SLICE_MESSAGES).await?;
         let until = Some((end, cancel));
         let outcome = self
             .fetch(

@@ -11,6 +11,8 @@ mod state;
 mod visit;
 mod waiting;
 
+pub(crate) use open::secret;
+pub(crate) use state::StateKeeper;
 pub(crate) use visit::Visit;
 
 use crate::error::{Result, SyncError};
@@ -18,7 +20,6 @@ use crate::{Context, backoff};
 use connect::Failure;
 use model::mailbox::{ConnectionState, Lifecycle, Mailbox, Protocol};
 use model::problem::Retry;
-use state::StateKeeper;
 use std::time::Duration;
 use store::StoreError;
 use store::leases::Lease;
@@ -111,7 +112,7 @@ impl Life {
         self.state.connecting().await?;
         let ended = match incoming.protocol {
             Protocol::Imap => self.imap(&mailbox).await,
-            Protocol::Pop3 => Err(Failure::new("internal_error", &[], None).into()),
+            Protocol::Pop3 => self.pop3(&mailbox).await,
         };
         match ended {
             Ok(()) => Ok(Next::Again),
@@ -143,6 +144,23 @@ impl Life {
             )
             .await;
         if progress {
+            self.failures = 0;
+        }
+        ended
+    }
+
+    async fn pop3(&mut self, mailbox: &Mailbox) -> Result<()> {
+        let (progress, ended) = crate::pop3::run(
+            &self.context,
+            &self.lease,
+            mailbox,
+            &mut self.state,
+            &mut self.wake,
+            &self.cancel,
+        )
+        .await;
+        if progress {
+            self.refusals = 0;
             self.failures = 0;
         }
         ended

@@ -104,15 +104,25 @@ pub(super) fn plan(
     });
     let newest_known = newest_known.map_or(u32::MAX, |message| message.number);
     for message in listed {
-        let item = Item {
+        let mut item = Item {
             number: message.number,
             key: message.key.clone(),
             ask_date: situation.since.is_some(),
         };
         let standing = known.get(&item.unread_key());
         plan.total += 1;
+        // The date of a message that was left out is known. It is compared anew, because another one
+        // may be asked for now.
+        if let Some(Standing::LeftOut(date)) = standing {
+            if situation.since.is_some_and(|since| *date < since) {
+                plan.total -= 1;
+                continue;
+            }
+            item.ask_date = false;
+        }
         match standing {
             Some(Standing::Stored) => {}
+            _ if item.key.is_none() && !situation.read_nameless => {}
             Some(Standing::Failed { due: true }) => plan.again.push(Item {
                 ask_date: false,
                 ..item
@@ -122,15 +132,7 @@ pub(super) fn plan(
                     plan.resting.push(item.unread_key());
                 }
             }
-            // The date is known: it is compared anew, because another one may be asked for now.
-            Some(Standing::LeftOut(date)) if situation.since.is_some_and(|s| *date < s) => {
-                plan.total -= 1;
-            }
-            _ if item.key.is_none() && !situation.read_nameless => {}
-            _ if situation.backfilled || message.number > newest_known => plan.new.push(Item {
-                ask_date: item.ask_date && !matches!(standing, Some(Standing::LeftOut(_))),
-                ..item
-            }),
+            _ if situation.backfilled || message.number > newest_known => plan.new.push(item),
             _ => plan.past.push(item),
         }
     }

@@ -1,0 +1,493 @@
+//! Keeps a POP3 mailbox in step: sign in, list, fetch what is not known, sign off, wait.
+//!
+//! A maildrop becomes one folder, INBOX. POP3 tells nothing by itself and locks the maildrop while we
+//! are in it, so each round is a short session of its own. Everything stays on the server: nothing is
+//! deleted there, and what the server has no more keeps its copy here (see [`store::pop3`]).
+//!
+//! Messages are known by the answer to UIDL. Where a server has none, or gives the same id to several
+//! messages, they are known by what they say: then they have to be fetched to be recognised, which is
+//! done only when STAT changed, for a tenth of the time at most, and for maildrops of a bounded size.
+//! An id that a server gives to another message after the first is gone cannot be told from the first
+//! (RFC 1939 section 7 advises against it); such a message is missed.
+//!
+//! Flags live here alone, since POP3 has none. Some servers mark a message as read at RETR or TOP.
+
+mod fetch;
+mod plan;
+
+use crate::Context;
+use crate::error::{Result, SyncError};
+use crate::folder::parse::Owner;
+use crate::mailbox::StateKeeper;
+use connect::Peer;
+use fetch::{Ended, Job};
+use model::Timestamp;
+use model::event::{NewEvent, Origin};
+use model::folder::{Mode, Role};
+use model::mailbox::{ConnectionState, Incoming, Mailbox};
+use plan::{Item, Listed, Plan, Situation, plan};
+use pop3_client::{Pop3Error, Session, Stat};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+use store::StoreError;
+use store::folders::{self, Cursor, Known, ListChange, NewFolder};
+use store::ingest::{self, Outcome};
+use store::leases::Lease;
+use store::owed::{self, Intent};
+use store::pop3::{Standing, UID_VALIDITY, is_nameless};
+use store::wake::Listener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The one folder of a maildrop.
+const INBOX: &str = "INBOX";
+/// How long the past is filled in one session before we sign in anew, to see new mail.
+const SLICE: Duration = Duration::from_secs(30);
+/// How long we wait for the answer to QUIT. We delete nothing, so nothing hangs on it.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// Longest pause between sign-ins that a server may ask for (LOGIN-DELAY, RFC 2449 section 6.5).
+const LOGIN_DELAY_MAX: Duration = Duration::from_secs(3600);
+/// Changes that are settled at once.
+const OWED_BATCH: i64 = 200;
+/// Octets of the largest maildrop without ids that is read.
+const NAMELESS_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Messages of the largest maildrop without ids that is read.
+const NAMELESS_MESSAGES: u32 = 50_000;
+/// A reading of messages without ids is followed by a pause of so many times its length.
+const NAMELESS_PAUSE: u32 = 9;
+
+/// Polls a maildrop until the connection fails, the mailbox changes, or the work is cancelled. Says
+/// whether anything was achieved, and how it ended.
+pub(crate) async fn run(
+    context: &Context,
+    lease: &Lease,
+    mailbox: &Mailbox,
+    state: &mut StateKeeper,
+    wake: &mut Listener,
+    cancel: &CancellationToken,
+) -> (bool, Result<()>) {
+    let Some(incoming) = &mailbox.incoming else {
+        return (false, Ok(()));
+    };
+    let mut polling = Polling {
+        context,
+        lease,
+        mailbox,
+        incoming,
+        origin: Origin::CatchUp,
+        caught_up: 0,
+        progress: false,
+        login_delay: Duration::ZERO,
+        next_sign_in: None,
+        next_reading: None,
+    };
+    let ended = polling.work(state, wake, cancel).await;
+    (polling.progress, ended)
+}
+
+struct Polling<'a> {
+    context: &'a Context,
+    lease: &'a Lease,
+    mailbox: &'a Mailbox,
+    incoming: &'a Incoming,
+    /// How we come to know of new mail: the first round catches up.
+    origin: Origin,
+    /// Mail that had arrived while we were away.
+    caught_up: i64,
+    progress: bool,
+    /// The least time between two sign-ins, where the server says so.
+    login_delay: Duration,
+    next_sign_in: Option<Instant>,
+    /// When messages without ids may be read again.
+    next_reading: Option<Instant>,
+}
+
+/// What one reading of the messages without ids has seen.
+#[derive(Default)]
+struct Read {
+    /// How many messages with these bytes, by digest.
+    equal: HashMap<String, u32>,
+    /// The keys of all of them.
+    seen: HashSet<String>,
+}
+
+impl Polling<'_> {
+    async fn work(
+        &mut self,
+        state: &mut StateKeeper,
+        wake: &mut Listener,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        loop {
+            // Whatever is dropped here in the middle is fetched again: the same as after a crash.
+            let in_step = tokio::select! {
+                round = self.round(state) => round?,
+                () = cancel.cancelled() => return Ok(()),
+            };
+            if !self.wait(in_step, wake, cancel).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One session. Returns whether everything that is wanted was fetched.
+    async fn round(&mut self, state: &mut StateKeeper) -> Result<bool> {
+        self.settle_owed().await?;
+        let folder = self.folder().await?;
+        // Before signing in: a maildrop is locked while we are in it.
+        let filling = folder.mode == Mode::Full && !folder.backfilled;
+        let _place = if filling {
+            let place = self.context.filling.acquire().await;
+            Some(place.map_err(|_| stopping())?)
+        } else {
+            None
+        };
+        let mut session = self.sign_in().await?;
+        let looked = if folder.mode == Mode::Full {
+            self.look(&mut session, &folder, state).await
+        } else {
+            self.is_alive(state).await.map(|()| true)
+        };
+        if looked.is_ok() && session.is_usable() {
+            let _ = tokio::time::timeout(GOODBYE, session.quit()).await;
+        }
+        looked
+    }
+
+    /// POP3 changes nothing on the server. Flags were changed here already, and that is all there is to
+    /// do; moves and deletions are refused when they are asked for, and what was owed before the mailbox
+    /// spoke POP3 is dropped. Returns how many changes there were.
+    async fn settle_owed(&mut self) -> Result<usize> {
+        let store = &self.context.store;
+        let due = owed::due(store, &self.mailbox.id, OWED_BATCH).await?;
+        for change in &due {
+            match change.intent {
+                Intent::Flags { .. } => owed::done(store, self.lease, change, None).await?,
+                Intent::Move { .. } | Intent::Expunge | Intent::Append { .. } => {
+                    tracing::info!(
+                        change = change.id,
+                        "POP3 cannot make this change on the server"
+                    );
+                    owed::failed(store, self.lease, change, "command_refused", None).await?;
+                }
+            }
+        }
+        Ok(due.len())
+    }
+
+    /// The folder of the maildrop, made at the first round.
+    async fn folder(&self) -> Result<Known> {
+        let store = &self.context.store;
+        for _ in 0..3 {
+            let known = folders::known(store, &self.mailbox.id).await?;
+            let Some(inbox) = known.iter().find(|folder| folder.wire_name == INBOX) else {
+                let created = ListChange::Created(NewFolder {
+                    wire_name: INBOX.to_owned(),
+                    path: INBOX.to_owned(),
+                    delimiter: None,
+                    role: Some(Role::Inbox),
+                    mode: Mode::Full,
+                    object_id: None,
+                });
+                folders::apply_list(store, self.lease, vec![created]).await?;
+                continue;
+            };
+            if inbox.uid_validity != Some(UID_VALIDITY) {
+                store::pop3::begin(store, self.lease, &inbox.id).await?;
+                continue;
+            }
+            folders::apply_list(store, self.lease, left_behind(&known)).await?;
+            return Ok(inbox.clone());
+        }
+        Err(StoreError::NotFound("the folder").into())
+    }
+
+    async fn sign_in(&mut self) -> Result<Session> {
+        let secret = crate::mailbox::secret(self.context, &self.mailbox.id).await?;
+        let _place = self.context.connecting.acquire().await;
+        let opened = connect::open::pop3(&self.context.net, self.incoming, &secret).await;
+        let session = opened.map_err(SyncError::Connect)?;
+        let seconds = session.capabilities().login_delay_seconds.unwrap_or(0);
+        self.login_delay = Duration::from_secs(seconds.into()).min(LOGIN_DELAY_MAX);
+        self.next_sign_in = Some(Instant::now() + self.login_delay);
+        Ok(session)
+    }
+
+    /// Compares the maildrop with what we know, and fetches the difference.
+    async fn look(
+        &mut self,
+        session: &mut Session,
+        folder: &Known,
+        state: &mut StateKeeper,
+    ) -> Result<bool> {
+        let store = &self.context.store;
+        let began = (Instant::now(), store.now());
+        let (listed, stat) = self.list(session).await?;
+        let known = store::pop3::known(store, &folder.id).await?;
+        let reading = stat.filter(|stat| self.must_read(folder, stat, &known));
+        let situation = Situation {
+            since: folder.since.or(self.mailbox.fetch_since),
+            backfilled: folder.backfilled,
+            read_nameless: reading.is_some(),
+        };
+        let mut todo = plan(&listed, &known, situation);
+        let forget = std::mem::take(&mut todo.forget);
+        store::pop3::forget(store, self.lease, &folder.id, forget).await?;
+        if !(folder.backfilled && todo.new.is_empty()) {
+            self.move_cursor(folder, total(&todo)).await?;
+        }
+        let mut job = Job {
+            context: self.context,
+            lease: self.lease,
+            folder_id: &folder.id,
+            owner: Owner {
+                address: self.mailbox.address.to_lowercase(),
+                role: folder.role,
+            },
+            origin: self.origin,
+            since: situation.since,
+            known: &known,
+        };
+        let mut read = Read::default();
+        read.seen.extend(std::mem::take(&mut todo.resting));
+        for items in [&todo.new, &todo.again] {
+            let (ended, outcome) = self.fetch(session, &job, items, &mut read, None).await?;
+            if self.origin == Origin::CatchUp && folder.backfilled {
+                self.caught_up += outcome.stored;
+            }
+            if ended != Ended::Done {
+                return Ok(false);
+            }
+        }
+        self.end_of_catching_up().await?;
+        self.is_alive(state).await?;
+        job.origin = Origin::Backfill;
+        // A reading of messages without ids has to come to its end in one session to be of use, and a
+        // server that allows few sign-ins is not left half way.
+        let sliced = reading.is_none() && self.login_delay.is_zero();
+        let end = sliced.then(|| Instant::now() + SLICE);
+        let past = self
+            .fetch(session, &job, &todo.past, &mut read, end)
+            .await?;
+        if past.0 != Ended::Done {
+            return Ok(false);
+        }
+        if let Some(stat) = reading {
+            self.finish_reading(folder, &known, &read, stat, began.0)
+                .await?;
+        }
+        if !folder.backfilled && (stat.is_none() || reading.is_some()) {
+            let done = Cursor {
+                low_uid: Some(1),
+                backfilled: true,
+                ..total(&todo)
+            };
+            self.move_cursor(folder, done).await?;
+        }
+        self.finish_vanished(began.1).await?;
+        Ok(true)
+    }
+
+    /// The messages, and STAT where some of them have no id.
+    async fn list(&self, session: &mut Session) -> Result<(Vec<Listed>, Option<Stat>)> {
+        let ids = match session.uidl().await {
+            Ok(ids) => Some(ids),
+            Err(Pop3Error::Unsupported { .. }) => None,
+            Err(error) => return Err(self.told(&error)),
+        };
+        let listed = ids.map(|ids| plan::by_id(&ids));
+        if let Some(listed) = &listed
+            && listed.iter().all(|message| message.key.is_some())
+        {
+            return Ok((listed.clone(), None));
+        }
+        let stat = session.stat().await.map_err(|error| self.told(&error))?;
+        if stat.messages > NAMELESS_MESSAGES || stat.bytes > NAMELESS_BYTES {
+            return Err(SyncError::Connect(self.peer().failure(
+                "listing_unsupported",
+                &[],
+                None,
+            )));
+        }
+        let listed = listed.unwrap_or_else(|| plan::without_ids(stat.messages));
+        Ok((listed, Some(stat)))
+    }
+
+    /// Whether messages without ids are read in this round: when STAT says that something changed, or
+    /// one that failed is due.
+    fn must_read(&self, folder: &Known, stat: &Stat, known: &HashMap<String, Standing>) -> bool {
+        let changed = !folder.backfilled
+            || folder.server_messages != Some(i64::from(stat.messages))
+            || folder.mod_seq != Some(octets(stat));
+        let due = known.iter().any(|(key, standing)| {
+            is_nameless(key) && matches!(standing, Standing::Failed { due: true } | Standing::Open)
+        });
+        (changed || due) && self.next_reading.is_none_or(|at| Instant::now() >= at)
+    }
+
+    async fn fetch(
+        &mut self,
+        session: &mut Session,
+        job: &Job<'_>,
+        items: &[Item],
+        read: &mut Read,
+        end: Option<Instant>,
+    ) -> Result<(Ended, Outcome)> {
+        let peer = self.peer();
+        let fetched = fetch::run(
+            session,
+            job,
+            items,
+            read,
+            || end.is_some_and(|end| Instant::now() >= end),
+            |error| SyncError::Connect(connect::recognise::pop3(error, &peer)),
+        )
+        .await?;
+        self.progress |= fetched.1.stored > 0;
+        Ok(fetched)
+    }
+
+    /// All messages without ids were read: what none of them has said any more is forgotten, and STAT
+    /// tells from now on when to read again. (A maildrop has no MODSEQ; its octets take that place.)
+    async fn finish_reading(
+        &mut self,
+        folder: &Known,
+        known: &HashMap<String, Standing>,
+        read: &Read,
+        stat: Stat,
+        began: Instant,
+    ) -> Result<()> {
+        let gone = known
+            .keys()
+            .filter(|key| is_nameless(key) && !read.seen.contains(*key))
+            .cloned()
+            .collect();
+        store::pop3::forget(&self.context.store, self.lease, &folder.id, gone).await?;
+        let cursor = Cursor {
+            server_messages: Some(i64::from(stat.messages)),
+            mod_seq: Some(octets(&stat)),
+            ..Cursor::default()
+        };
+        self.move_cursor(folder, cursor).await?;
+        let now = Instant::now();
+        self.next_reading = Some(now + now.duration_since(began) * NAMELESS_PAUSE);
+        Ok(())
+    }
+
+    async fn move_cursor(&self, folder: &Known, cursor: Cursor) -> Result<()> {
+        folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
+        Ok(())
+    }
+
+    /// What lost its place when the folder became a maildrop, and was not in it, is gone.
+    async fn finish_vanished(&self, before: Timestamp) -> Result<()> {
+        let store = &self.context.store;
+        if ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await? {
+            ingest::finish_vanished(store, self.lease, before, self.origin).await?;
+        }
+        Ok(())
+    }
+
+    /// From here on, what comes is live. A gap that was filled is told.
+    async fn end_of_catching_up(&mut self) -> Result<()> {
+        self.progress = true;
+        if self.origin != Origin::CatchUp {
+            return Ok(());
+        }
+        self.origin = Origin::Live;
+        if self.caught_up > 0 {
+            let event = NewEvent {
+                kind: "mailbox.gap_filled",
+                mailbox_id: Some(self.mailbox.id.clone()),
+                origin: Origin::CatchUp,
+                data: serde_json::json!({"messages": self.caught_up}),
+            };
+            store::events::log(&self.context.store, event).await?;
+            self.caught_up = 0;
+        }
+        Ok(())
+    }
+
+    async fn is_alive(&self, state: &mut StateKeeper) -> Result<()> {
+        Ok(state.alive(ConnectionState::Polling).await?)
+    }
+
+    /// Waits until the next round is due, which is at once when there is more to fetch. Returns whether
+    /// there is to be one.
+    async fn wait(
+        &mut self,
+        in_step: bool,
+        wake: &mut Listener,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        if !in_step && self.mailbox_changed().await? {
+            return Ok(false);
+        }
+        let mut end = Instant::now();
+        if in_step {
+            end += self.context.timing.poll;
+        }
+        loop {
+            let allowed = self.next_sign_in.unwrap_or(end);
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(false),
+                () = tokio::time::sleep_until(end.max(allowed)) => return Ok(true),
+                () = wake.next() => {
+                    if self.mailbox_changed().await? {
+                        return Ok(false);
+                    }
+                    // A change of flags wakes too, and is no reason to sign in.
+                    if self.settle_owed().await? == 0 {
+                        end = Instant::now();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn mailbox_changed(&self) -> Result<bool> {
+        let now = store::mailboxes::get(&self.context.store, &self.mailbox.id).await?;
+        Ok(now.version != self.mailbox.version || now.lifecycle != self.mailbox.lifecycle)
+    }
+
+    fn peer(&self) -> Peer<'_> {
+        Peer::incoming(self.incoming, self.context.store.now())
+    }
+
+    fn told(&self, error: &Pop3Error) -> SyncError {
+        SyncError::Connect(connect::recognise::pop3(error, &self.peer()))
+    }
+}
+
+/// Folders from a time when the mailbox spoke IMAP: what is stored of them stays, and what is missing
+/// will never come.
+fn left_behind(known: &[Known]) -> Vec<ListChange> {
+    known
+        .iter()
+        .filter(|folder| {
+            folder.wire_name != INBOX && folder.mode != Mode::Off && !folder.backfilled
+        })
+        .filter(|folder| !folder.mode_fixed)
+        .map(|folder| ListChange::Adjusted {
+            id: folder.id.clone(),
+            role: folder.role,
+            mode: Mode::Off,
+            object_id: folder.object_id.clone(),
+        })
+        .collect()
+}
+
+fn total(plan: &Plan) -> Cursor {
+    Cursor {
+        total: Some(plan.total),
+        ..Cursor::default()
+    }
+}
+
+fn octets(stat: &Stat) -> i64 {
+    i64::try_from(stat.bytes).unwrap_or(i64::MAX)
+}
+
+fn stopping() -> StoreError {
+    StoreError::Unavailable("the server is stopping".into())
+}
