@@ -1,0 +1,16 @@
+//! The product as a black box: the real binary beside real mail servers, through REST and the command line alone.
+//!
+//! One file for each thing that the product must do; [`setting`] has what they share. Each test has a server and
+//! mailboxes of its own; Dovecot, Postfix, PostgreSQL and S3 are shared by the whole run.
+
+mod bad_input;
+mod change;
+mod commands;
+mod connect;
+mod nodes;
+mod operate;
+mod requests;
+mod send;
+mod setting;
+mod sync;
+mod tell;
