@@ -107,14 +107,14 @@ function Detail({ submission: s }: { submission: Submission }) {
         </Note>
       )}
       <div className="table-wrap">
-        <table className="table">
+        <table className="table cards-on-phone">
           <thead><tr><th scope="col">Recipient</th><th scope="col">State</th><th scope="col">Server's answer</th></tr></thead>
           <tbody>
             {s.recipients.map((r) => (
               <tr key={r.address}>
-                <td>{r.address}</td>
+                <td className="full">{r.address}</td>
                 <td><Fact tone={SUBMISSION[r.state].tone}>{SUBMISSION[r.state].word}</Fact></td>
-                <td className="small answer">{r.code ? <code>{r.code}{r.enhanced_code && ` ${r.enhanced_code}`}</code> : null} {r.text ?? (r.code ? "" : <span className="faint">none yet</span>)}</td>
+                <td className="small answer full">{r.code ? <code>{r.code}{r.enhanced_code && ` ${r.enhanced_code}`}</code> : null} {r.text ?? (r.code ? "" : <span className="faint">none yet</span>)}</td>
               </tr>
             ))}
           </tbody>

@@ -19,7 +19,7 @@ export function Shell() {
 
   return (
     <div className="app">
-      <a className="skip" href="#main">Skip to the content</a>
+      <a className="skip-link" href="#main">Skip to the content</a>
       <nav className="rail" aria-label="Main">
         <Link to="/" className="logo" aria-label="Postroom">
           <img src="/icon.svg" alt="" />

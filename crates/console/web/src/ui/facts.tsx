@@ -72,7 +72,7 @@ export function Proven({ connection }: { connection: Connection }) {
 export function CoverageFact({ coverage, bar = true }: { coverage: Mailbox["coverage"]; bar?: boolean }) {
   const { state, done, total, holes } = coverage;
   if (state === "none") return <Fact tone="mute">Nothing yet</Fact>;
-  const of = <span className="num faint small">{count(done)} / {count(total)}</span>;
+  const of = <span className="num faint small">{state === "complete" ? count(done) : `${count(done)} / ${count(total)}`}</span>;
   return (
     <div className="coverage">
       <div className="row between">

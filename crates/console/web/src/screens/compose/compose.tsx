@@ -1,7 +1,7 @@
 // Write, reply, forward. One key per composition: a double click sends once.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useBlocker, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
+import { useBlocker, useCanGoBack, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { ChevronLeft, Paperclip, SendHorizontal, X } from "lucide-react";
 import { type DragEvent, type FormEvent, useEffect, useRef, useState } from "react";
 import { api, Problem } from "../../api/client";
@@ -74,6 +74,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const client = useQueryClient();
   const navigate = useNavigate();
   const router = useRouter();
+  const canGoBack = useCanGoBack();
   const sender = senders.find((m) => m.id === from);
   const isReply = search.mode === "reply" || search.mode === "reply_all";
   const touched = files.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
@@ -119,8 +120,10 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   });
   useEffect(() => {
     // Leaves only after `done` is set, so that the guard does not ask.
-    if (done) router.history.length > 1 ? router.history.back() : void navigate({ to: "/inbox", search: {} });
-  }, [done, router, navigate]);
+    if (!done) return;
+    if (canGoBack) router.history.back();
+    else void navigate({ to: "/inbox", search: {} });
+  }, [done, canGoBack, router, navigate]);
 
   const problem = send.error instanceof Problem ? send.error : null;
   const everyone = [...draft.to, ...draft.cc, ...draft.bcc];
@@ -143,7 +146,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   };
 
   return (
-    <div className="compose">
+    <div className="compose-page">
       <form
         className={dropping ? "dropping" : ""} onSubmit={submit} aria-label="Write a message"
         onDragOver={(e) => {
@@ -156,7 +159,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
         }}
       >
         <div className="compose-bar">
-          <Button look="ghost" icon={ChevronLeft} aria-label="Back" onClick={() => router.history.back()} />
+          <Button look="ghost" icon={ChevronLeft} aria-label="Back" onClick={() => (canGoBack ? router.history.back() : void navigate({ to: "/inbox", search: {} }))} />
           <h1>{search.mode ? TITLES[search.mode] : "New message"}</h1>
           <Button icon={Paperclip} onClick={() => picker.current?.click()}>Attach</Button>
           <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>Send</Button>

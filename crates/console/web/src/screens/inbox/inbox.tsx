@@ -3,7 +3,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { ChevronDown, CircleHelp, ListFilter, Mails, PanelLeft, Plus, Rows3, Search, X } from "lucide-react";
-import { type FormEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type FormEvent, useCallback, useMemo, useRef, useState } from "react";
 import { folders as foldersQuery, mailboxes as mailboxesQuery, messages as messagesQuery, threads as threadsQuery } from "../../api/queries";
 import type { Mailbox, Message, Role } from "../../api/types";
 import type { InboxSearch } from "../../router";
@@ -47,8 +47,9 @@ export function Inbox() {
   const [help, setHelp] = useState(false);
   const [tree, setTree] = useState(false);
   const searchBox = useRef<HTMLInputElement>(null);
-  const [shown, setShown] = useState<Message[]>([]);
+  const [loaded, setLoaded] = useState<Message[]>([]);
   const current = search.t ?? search.m;
+  const shown = current ? loaded : [];
   const last = shown.at(-1);
   const flag = useFlag();
   const move = useMove();
@@ -127,10 +128,6 @@ export function Inbox() {
     "?": () => setHelp(true),
   });
 
-  const onShown = useCallback((ms: Message[]) => setShown(ms), []);
-  useEffect(() => {
-    if (!current) setShown([]);
-  }, [current]);
   const { fetchNextPage, refetch } = query;
   const onMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
   const many = (mailboxes?.length ?? 0) > 1 && !search.mailbox;
@@ -173,7 +170,7 @@ export function Inbox() {
         </div>
       </section>
       <section className="reader-pane" aria-label="Reader">
-        <Reader messageId={search.m} threadId={search.t} actions={actions} onClose={close} onShown={onShown} />
+        <Reader messageId={search.m} threadId={search.t} actions={actions} onClose={close} onShown={setLoaded} />
       </section>
       <Dialog open={help} onClose={() => setHelp(false)} title="Keys">
         <dl className="keys">

@@ -30,7 +30,7 @@ export function List({ lines, search, current, mailboxName, state, onMore, onRet
     const observer = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && onMore(), { rootMargin: "600px" });
     observer.observe(node);
     return () => observer.disconnect();
-  }, [more, loadingMore, onMore, lines.length]);
+  }, [more, loadingMore, onMore]);
 
   if (state.pending) return <ListWaiting />;
   if (state.error && lines.length === 0) return <div className="list-pad"><Failed error={state.error} retry={onRetry} /></div>;
@@ -61,7 +61,7 @@ const Row = memo(function Row({ line, search, current, mailbox, time }: {
   const open: InboxSearch = line.kind === "thread" ? { ...search, t: line.id, m: undefined } : { ...search, m: line.id, t: undefined };
   return (
     <li>
-      <Link to="/inbox" search={open} className={`line ${line.unread ? "unread" : ""}`} aria-current={current ? "true" : undefined} data-line={line.id}>
+      <Link to="/inbox" search={open} className={`line ${line.unread ? "unread" : ""}`} aria-current={current ? "true" : undefined} data-current={current} data-line={line.id}>
         <span className={`dot ${line.unread ? "on" : ""}`} aria-hidden />
         <span className="line-top">
           {line.unread && <span className="hide">Unread. </span>}

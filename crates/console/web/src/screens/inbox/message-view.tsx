@@ -1,7 +1,7 @@
 // One message: who, when, what, its files, and what it looks like.
 
 import { useQuery } from "@tanstack/react-query";
-import { Code2, Download, File as FileIcon, FileText, Image as ImageIcon, ImageOff, MailOpen } from "lucide-react";
+import { ChevronUp, Code2, Download, File as FileIcon, FileText, Image as ImageIcon, ImageOff, MailOpen } from "lucide-react";
 import { useState } from "react";
 import { message as messageQuery } from "../../api/queries";
 import type { Address, Attachment, Message, MessageBody } from "../../api/types";
@@ -15,9 +15,11 @@ interface Props {
   /** What the list already knows; the body follows. */
   known?: Message;
   id: string;
+  /** In a thread: folds the message away again. */
+  onFold?: () => void;
 }
 
-export function MessageView({ id, known }: Props) {
+export function MessageView({ id, known, onFold }: Props) {
   const [images, setImages] = useState(false);
   const [plain, setPlain] = useState(false);
   const query = useQuery(messageQuery(id, images));
@@ -27,7 +29,7 @@ export function MessageView({ id, known }: Props) {
   if (!head) return query.isError ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Waiting lines={10} label="Loading the message" />;
   return (
     <article className="message" aria-label={`Message from ${head.from.map(who).join(", ")}`}>
-      <Head message={head} />
+      <Head message={head} onFold={onFold} />
       <UnreadLine message={head} />
       {body?.report && <BounceNote report={body.report} />}
       {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
@@ -45,7 +47,7 @@ export function MessageView({ id, known }: Props) {
   );
 }
 
-function Head({ message }: { message: Message }) {
+function Head({ message, onFold }: { message: Message; onFold?: () => void }) {
   const [open, setOpen] = useState(false);
   const from = message.from[0];
   const people = [...message.to, ...message.cc];
@@ -56,6 +58,7 @@ function Head({ message }: { message: Message }) {
         <div className="row between">
           <span className="cut"><b>{from ? who(from) : "(no sender)"}</b>{from?.name && <span className="faint"> {from.address}</span>}</span>
           <time className="faint small num" dateTime={message.received_at} title={`Received ${fullTime(message.received_at)}`}>{fullTime(message.date ?? message.received_at).replace(/:\d\d$/, "")}</time>
+          {onFold && <Button look="ghost" size="small" icon={ChevronUp} aria-label="Fold this message" aria-expanded onClick={onFold} />}
         </div>
         <div className="row small">
           <button type="button" className="link people cut" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -153,7 +156,11 @@ function Body({ body, images, plain, onImages }: { body: MessageBody; images: bo
   return <p className="faint">This message has no text.</p>;
 }
 
-const iconFor = (type: string) => (type.startsWith("image/") ? ImageIcon : type.startsWith("text/") || type === "application/pdf" ? FileText : FileIcon);
+function TypeIcon({ type }: { type: string }) {
+  if (type.startsWith("image/")) return <ImageIcon className="i" aria-hidden />;
+  if (type.startsWith("text/") || type === "application/pdf") return <FileText className="i" aria-hidden />;
+  return <FileIcon className="i" aria-hidden />;
+}
 
 function Attachments({ message }: { message: MessageBody }) {
   const files = message.attachments.filter((a) => !a.inline);
@@ -165,12 +172,11 @@ function Attachments({ message }: { message: MessageBody }) {
 }
 
 function FileLink({ messageId, file }: { messageId: string; file: Attachment }) {
-  const Icon = iconFor(file.content_type);
   const name = file.filename || "unnamed";
   return (
     <li>
       <a className="file" href={`/v1/messages/${messageId}/attachments/${file.id}`} download={name} title={`${file.content_type}, ${bytes(file.size)}`}>
-        <Icon className="i" aria-hidden />
+        <TypeIcon type={file.content_type} />
         <span className="cut">{name}</span>
         <span className="faint small num">{bytes(file.size)}</span>
         <Download className="i" aria-hidden />

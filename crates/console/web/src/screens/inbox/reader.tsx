@@ -5,11 +5,12 @@ import { useNavigate } from "@tanstack/react-router";
 import {
   Archive, ChevronLeft, CornerUpLeft, CornerUpRight, Flag, FolderInput, Mail, MailOpen, MoreHorizontal, ReplyAll, Trash2,
 } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { Problem } from "../../api/client";
 import { folders as foldersQuery, message as messageQuery, thread as threadQuery } from "../../api/queries";
 import type { Message } from "../../api/types";
 import { Button, CopyLine, Empty, Failed, IconButton, Kbd, Waiting } from "../../ui/basics";
+import { useNow } from "../../ui/clock";
 import { listTime, plural, who } from "../../ui/format";
 import { Dialog, Menu } from "../../ui/overlays";
 import { MessageView, RawLink } from "./message-view";
@@ -82,9 +83,10 @@ function ThreadReader({ threadId, actions, onClose, onShown }: Props & { threadI
   const lastId = messages?.at(-1)?.id;
   const [toggled, setToggled] = useState<Record<string, boolean>>({});
   // What was unread when the thread was opened stays open after it is marked read.
-  const unreadAtFirst = useRef<Set<string> | null>(null);
-  if (messages && !unreadAtFirst.current) unreadAtFirst.current = new Set(messages.filter((m) => !m.flags.seen).map((m) => m.id));
-  const isOpen = (m: Message) => toggled[m.id] ?? (m.id === lastId || unreadAtFirst.current?.has(m.id) === true);
+  const [unreadAtFirst, setUnreadAtFirst] = useState<Set<string> | null>(null);
+  const now = useNow(60);
+  if (messages && !unreadAtFirst) setUnreadAtFirst(new Set(messages.filter((m) => !m.flags.seen).map((m) => m.id)));
+  const isOpen = (m: Message) => toggled[m.id] ?? (m.id === lastId || unreadAtFirst?.has(m.id) === true);
   useEffect(() => onShown(messages ?? []), [messages, onShown]);
   if (isGone(query.error)) return <Gone onClose={onClose} />;
   return (
@@ -101,15 +103,16 @@ function ThreadReader({ threadId, actions, onClose, onShown }: Props & { threadI
             </h1>
             {messages.map((m) => (
               <section key={m.id} className="in-thread">
-                {messages.length > 1 && (
-                  <button type="button" className="in-thread-head" aria-expanded={isOpen(m)} onClick={() => setToggled({ ...toggled, [m.id]: !isOpen(m) })}>
+                {isOpen(m) ? (
+                  <MessageView id={m.id} known={m} onFold={messages.length > 1 ? () => setToggled({ ...toggled, [m.id]: false }) : undefined} />
+                ) : (
+                  <button type="button" className="in-thread-head" aria-expanded={false} onClick={() => setToggled({ ...toggled, [m.id]: true })}>
                     <span className={`dot ${m.flags.seen ? "" : "on"}`} aria-hidden />
                     <span className="strong cut">{m.from[0] ? who(m.from[0]) : "(no sender)"}</span>
-                    <span className="faint cut grow">{isOpen(m) ? "" : m.preview}</span>
-                    <time className="faint small num">{listTime(m.received_at, Date.now())}</time>
+                    <span className="faint cut grow">{m.preview}</span>
+                    <time className="faint small num">{listTime(m.received_at, now)}</time>
                   </button>
                 )}
-                {isOpen(m) && <MessageView id={m.id} known={m} />}
               </section>
             ))}
             <SameByApi path={`/v1/threads/${threadId}`} raw={lastId} />

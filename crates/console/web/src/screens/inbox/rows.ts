@@ -31,10 +31,11 @@ export function lineOfMessage(m: Message): Line {
   };
 }
 
+const firstWord = (name: string) => name.split(/[\s@]/)[0] ?? name;
+
 export function lineOfThread(t: Thread): Line {
-  const first = (name: string) => name.split(/[\s@]/)[0] ?? name;
   const names = [...new Set(t.participants.map(who))];
-  const people = names.length <= 1 ? (names[0] ?? "(unknown)") : names.map(first).join(", ");
+  const people = names.length <= 1 ? (names[0] ?? "(unknown)") : names.map(firstWord).join(", ");
   return {
     kind: "thread", id: t.id, mailboxId: t.mailbox_id, people, subject: t.subject || NO_SUBJECT, preview: t.preview, time: t.last_at,
     unread: t.unread > 0, count: t.messages, attachments: t.has_attachments ?? false, flagged: t.flagged ?? false, answered: false,

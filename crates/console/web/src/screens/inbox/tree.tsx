@@ -48,7 +48,7 @@ function Item({ icon: Icon, name, current, search, unread, title, onGo }: {
   icon: LucideIcon; name: string; current: boolean; search: InboxSearch; unread?: number; title?: string; onGo?: () => void;
 }) {
   return (
-    <Link to="/inbox" search={search} className="tree-item" aria-current={current ? "page" : undefined} title={title} onClick={onGo} activeProps={{}} activeOptions={{ exact: true }}>
+    <Link to="/inbox" search={search} className="tree-item" aria-current={current ? "page" : undefined} data-current={current} title={title} onClick={onGo}>
       <Icon className="i" aria-hidden />
       <span className="cut grow">{name}</span>
       {unread ? <span className="num small unread-count">{count(unread)}<span className="hide"> unread</span></span> : null}
@@ -61,6 +61,7 @@ function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; sea
   const [toggled, setToggled] = useState<boolean | null>(null);
   const open = toggled ?? chosen;
   const { tone, word } = CONNECTION[m.connection.state];
+  const here = chosen && !search.folder && (search.role ?? "inbox") === "inbox" && !search.q;
   const filling = m.coverage.state === "filling";
   return (
     <li>
@@ -70,7 +71,7 @@ function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; sea
         </button>
         <Link
           to="/inbox" search={{ ...keep, mailbox: m.id }} className="tree-item" title={`${m.address}: ${word}`} onClick={onGo}
-          aria-current={chosen && !search.folder && (search.role ?? "inbox") === "inbox" && !search.q ? "page" : undefined}
+          data-current={here} aria-current={here ? "page" : undefined}
         >
           <span className="cut grow">{m.name}</span>
           {filling && <span className="small faint num">{percent(m.coverage.done, m.coverage.total)} %</span>}

@@ -26,7 +26,7 @@ export function SettingsFields({ form, onChange, problem, saved = false }: Props
           <Field label="Mail address" className="c7" error={problem?.at("/address")}>
             {(ids) => (
               <input
-                {...ids} id="f-address" className="input" type="email" required autoFocus={!saved} disabled={saved} placeholder="ann@example.com"
+                {...ids} data-field="f-address" className="input" type="email" required autoFocus={!saved} disabled={saved} placeholder="ann@example.com"
                 autoComplete="off" value={form.address} onChange={(e) => set({ address: e.target.value })}
               />
             )}
@@ -95,7 +95,7 @@ function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved 
           )}
           <Field label="Server" className={name === "incoming" ? "c9" : "c12"} error={at("host")}>
             {(ids) => (
-              <input {...ids} id={`f-${name}-host`} className="input" required spellCheck={false} autoComplete="off" placeholder={likelyHost(form, name)} value={side.host} onChange={(e) => set({ host: e.target.value })} />
+              <input {...ids} data-field={`f-${name}-host`} className="input" required spellCheck={false} autoComplete="off" placeholder={likelyHost(form, name)} value={side.host} onChange={(e) => set({ host: e.target.value })} />
             )}
           </Field>
           <Field label="Security" className="c8 c-half" error={at("security")}>
@@ -114,7 +114,7 @@ function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved 
           <Field label="User name" className="c8" error={at("username")}>
             {(ids) => (
               <input
-                {...ids} id={`f-${name}-username`} className="input" spellCheck={false} autoComplete="off" disabled={side.auth === "none"}
+                {...ids} data-field={`f-${name}-username`} className="input" spellCheck={false} autoComplete="off" disabled={side.auth === "none"}
                 placeholder={side.auth === "none" ? "no sign-in" : form.address || "the mail address"} value={side.username} onChange={(e) => set({ username: e.target.value })}
               />
             )}
@@ -221,12 +221,10 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
 }
 
 /** Brings the field that a remedy names into view and focus. */
-export function focusField(focus: string, side: SideName) {
-  const node =
-    focus === "password" ? document.querySelector<HTMLElement>('[data-field="f-password"]')
-    : focus === "address" ? document.getElementById("f-address")
-    : document.getElementById(`f-${side}-${focus}`);
+export function focusField(focus: "password" | "address" | "username" | "host", side: SideName) {
+  const name = focus === "password" || focus === "address" ? `f-${focus}` : `f-${side}-${focus}`;
+  const node = document.querySelector<HTMLInputElement>(`[data-field="${name}"]`);
   node?.scrollIntoView({ block: "center" });
   node?.focus();
-  if (node instanceof HTMLInputElement) node.select();
+  node?.select();
 }

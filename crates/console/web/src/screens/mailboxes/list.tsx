@@ -142,7 +142,7 @@ function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () =>
         }
       }}
     >
-      <td>
+      <td className="head">
         <div className="mbx-name">
           <span className="row">
             <Link to="/mailboxes/$id" params={{ id: m.id }} className="cut">{m.name}</Link>
@@ -151,7 +151,7 @@ function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () =>
           <span className="faint small cut">{m.address}</span>
         </div>
       </td>
-      <td className="phone-last"><LifecycleFact mailbox={m} /></td>
+      <td data-label="Decided"><LifecycleFact mailbox={m} /></td>
       <td data-label="Receiving"><ProofFact proof={m.receiving} set={m.incoming !== null} /></td>
       <td data-label="Sending"><ProofFact proof={m.sending} set={m.outgoing !== null} /></td>
       <td data-label="Connection" className="full">
@@ -160,8 +160,8 @@ function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () =>
           <Proven connection={m.connection} />
         </div>
       </td>
-      <td data-label="Coverage"><CoverageFact coverage={m.coverage} /></td>
-      <td className="right"><MailboxMenu mailbox={m} onTest={onTest} onRemove={onRemove} /></td>
+      <td data-label="Coverage" className="full"><CoverageFact coverage={m.coverage} /></td>
+      <td className="right menu-cell"><MailboxMenu mailbox={m} onTest={onTest} onRemove={onRemove} /></td>
     </tr>
   );
 }

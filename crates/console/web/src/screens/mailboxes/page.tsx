@@ -147,8 +147,9 @@ function Facts({ mailbox }: { mailbox: Mailbox }) {
   );
 }
 
+const line = (side: Incoming | Outgoing) => `${side.host}:${side.port}, ${SECURITY[side.security]}`;
+
 function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => void }) {
-  const line = (side: Incoming | Outgoing) => `${side.host}:${side.port}, ${SECURITY[side.security]}`;
   return (
     <section className="card" aria-label="Settings">
       <header><h2>Settings</h2><Button size="small" icon={Pencil} onClick={onEdit}>Change</Button></header>

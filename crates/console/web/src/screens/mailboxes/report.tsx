@@ -78,11 +78,10 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
   }
   const { word, tone } = VERDICT[report.verdict];
   return (
-    <div className={`verdict ${tone}`} role="status">
+    <div className={`verdict ${tone}`} role="status" data-verdict={report.verdict}>
       <Mark tone={tone} />
       <div className="grow stack xs">
-        <h2>{word}</h2>
-        {report.summary && report.summary !== word && <div>{report.summary}</div>}
+        <h2>{report.summary || word}</h2>
         <div className="small quiet" title={fullTime(report.finished_at)}>
           {fullTime(report.finished_at)} · took {millis(Date.parse(report.finished_at) - Date.parse(report.started_at))}
         </div>
@@ -154,7 +153,7 @@ function RemedyView({ remedy, side, primary, canApply, onApply }: { remedy: Reme
   const label = canApply?.(remedy, side) ?? null;
   return (
     <div className="stack xs">
-      <div>{remedy.text}</div>
+      {!label?.startsWith(remedy.text.replace(/\.$/, "")) && <div>{remedy.text}</div>}
       {(label || remedy.url) && (
         <div className="row wrap">
           {label && (

@@ -49,16 +49,16 @@ export function Tokens() {
       )}
       {query.data && query.data.length > 0 && (
         <div className="table-wrap">
-          <table className="table">
+          <table className="table wide-table cards-on-phone">
             <thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col">Last used</th><th scope="col">Made</th><th scope="col"><span className="hide">Actions</span></th></tr></thead>
             <tbody>
               {query.data.map((t) => (
                 <tr key={t.id}>
-                  <td className="strong">{t.name}</td>
-                  <td><span className="row wrap">{t.scopes.map((s) => <Pill key={s} tone={s === "all" ? "warn" : ""}>{s}</Pill>)}</span></td>
-                  <td className="quiet small">{t.last_used_at ? <Ago time={t.last_used_at} step={10} /> : "never"}</td>
-                  <td className="quiet small"><Ago time={t.created_at} step={10} /></td>
-                  <td className="right"><IconButton label={`Revoke ${t.name}`} icon={Trash2} size="small" onClick={() => setRevoking(t)} /></td>
+                  <td className="strong head">{t.name}</td>
+                  <td className="full"><span className="row wrap">{t.scopes.map((s) => <Pill key={s} tone={s === "all" ? "warn" : ""}>{s}</Pill>)}</span></td>
+                  <td className="quiet small" data-label="Last used">{t.last_used_at ? <Ago time={t.last_used_at} step={10} /> : "never"}</td>
+                  <td className="quiet small" data-label="Made"><Ago time={t.created_at} step={10} /></td>
+                  <td className="right menu-cell"><IconButton label={`Revoke ${t.name}`} icon={Trash2} size="small" onClick={() => setRevoking(t)} /></td>
                 </tr>
               ))}
             </tbody>

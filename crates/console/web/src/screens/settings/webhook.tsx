@@ -96,14 +96,14 @@ function Deliveries({ id }: { id: string }) {
       {query.data && rows.length === 0 && <p className="body quiet">Nothing was posted yet.</p>}
       {rows.length > 0 && (
         <div className="table-wrap">
-          <table className="table">
+          <table className="table cards-on-phone">
             <thead><tr><th scope="col">Event</th><th scope="col">State</th><th scope="col">Answer</th><th scope="col">When</th><th scope="col"><span className="hide">Actions</span></th></tr></thead>
             <tbody>
               {rows.map((d) => (
                 <tr key={d.id}>
                   <td><code className="small">{d.event_type}</code></td>
                   <td><Fact tone={TONE[d.state]}>{WORD[d.state]}</Fact></td>
-                  <td className="small">
+                  <td className="small full">
                     {d.last_status && <code>{d.last_status}</code>} {d.last_error}
                     <div className="faint">{plural(d.attempts, "try", "tries")}{d.state === "pending" && d.next_attempt_at && <>, next <Ago time={d.next_attempt_at} /></>}</div>
                   </td>

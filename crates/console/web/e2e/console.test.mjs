@@ -1,0 +1,219 @@
+// The console's main road in headless Chromium, keyboard and policy included.
+//
+// Against a real Postroom (what counts):
+//   POSTROOM_URL         http://127.0.0.1:8025
+//   POSTROOM_SETUP_URL   the one-time link that the server printed (http://…/setup#token=…)
+//   POSTROOM_E2E_MAILBOX JSON as for POST /v1/mailboxes with address, password, incoming and outgoing of a
+//                        mailbox that works, with at least two messages in its inbox
+// Without them the mock answers, which tests these pages but nothing of Postroom.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, afterEach, before, test } from "node:test";
+import { openBrowser, openPage } from "./browser.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const real = process.env.POSTROOM_URL;
+const mailbox = process.env.POSTROOM_E2E_MAILBOX
+  ? JSON.parse(process.env.POSTROOM_E2E_MAILBOX)
+  : {
+      address: "e2e@harbour-tools.example", password: "right",
+      incoming: { protocol: "imap", host: "imap.harbour-tools.example", port: 993, security: "tls", username: "e2e@harbour-tools.example" },
+      outgoing: { host: "smtp.harbour-tools.example", port: 465, security: "tls", username: "e2e@harbour-tools.example" },
+    };
+const owner = { name: "Olga Owner", email: "olga@example.com", password: "correct horse battery" };
+
+let base, setupUrl, mock, browser, page, complaints;
+
+before(async () => {
+  if (real) {
+    base = real.replace(/\/$/, "");
+    setupUrl = process.env.POSTROOM_SETUP_URL;
+    assert.ok(setupUrl, "POSTROOM_SETUP_URL is missing");
+  } else {
+    console.log("# NOTE: no POSTROOM_URL: the mock answers. This proves the pages, not Postroom.");
+    const { startMock } = await import("./mock-server.mjs");
+    mock = await startMock({ fresh: true, delay: 10, stepDelay: 30 });
+    base = mock.url;
+    setupUrl = `${base}/setup#token=mock`;
+  }
+  browser = await openBrowser();
+  ({ page, complaints } = await openPage(browser));
+});
+
+after(async () => {
+  await browser?.close();
+  await mock?.stop();
+});
+
+afterEach(() => {
+  assert.deepEqual(complaints.splice(0), [], "no script error and no policy violation");
+});
+
+async function accessible(what) {
+  const found = await page.evaluate(`${axe}; axe.run(document, { resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21aa"] })`);
+  const list = found.violations.map((v) => `${what}: ${v.id} ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`);
+  assert.deepEqual(list, []);
+}
+
+const button = (name) => page.getByRole("button", { name, exact: true });
+
+test("the set-up link creates the owner and leaves no token in the address", async () => {
+  await page.goto(setupUrl);
+  await page.getByLabel("Your name").fill(owner.name);
+  assert.ok(!page.url().includes("token"), page.url());
+  await accessible("set-up");
+  await page.getByLabel("Email").fill(owner.email);
+  await page.getByLabel("Password").fill(owner.password);
+  await page.getByLabel("Password").press("Enter");
+  await page.getByText("Connect the first mailbox").waitFor();
+  await accessible("no mailbox");
+});
+
+test("signing out and in again comes back to where one was", async () => {
+  await page.getByRole("button", { name: /theme and sign-out/ }).click();
+  await page.getByRole("menuitem", { name: /Sign out/ }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.goto(`${base}/settings/webhooks`);
+  await page.getByLabel("Email").fill(owner.email);
+  await accessible("sign in");
+  await page.getByLabel("Password").fill(owner.password);
+  await button("Sign in").click();
+  await page.getByText("No webhook yet").waitFor();
+  assert.match(page.url(), /\/settings\/webhooks$/);
+});
+
+async function fillSide(section, side) {
+  const group = page.getByRole("group", { name: section });
+  await group.getByLabel("Server").fill(side.host);
+  await group.getByLabel("Security").selectOption(side.security);
+  await group.getByLabel("Port").fill(String(side.port));
+  await group.getByLabel("User name").fill(side.username);
+}
+
+test("a wrong password gets a named step and a button that leads to the field", async () => {
+  await page.goto(`${base}/mailboxes/new`);
+  await page.getByLabel("Mail address").fill(mailbox.address);
+  await page.getByLabel("Password, or app password").fill("wrong");
+  await fillSide("Receive mail", mailbox.incoming);
+  await fillSide("Send mail", mailbox.outgoing);
+  await button("Test these settings").click();
+  await page.locator("[data-verdict=fails]").waitFor({ timeout: 50_000 });
+  const step = page.locator("[data-step=login]");
+  assert.match(await step.getAttribute("class"), /fail/);
+  await step.getByRole("button").first().click();
+  await page.waitForFunction(() => document.activeElement?.getAttribute("type") === "password");
+  await accessible("failed report");
+});
+
+test("the right password works, step by step, and the mailbox starts", async () => {
+  await page.getByLabel("Password, or app password").fill(mailbox.password);
+  await button("Test again").click();
+  await page.locator("[data-verdict=works]").waitFor({ timeout: 50_000 });
+  assert.equal(await page.locator(".step.pass").count() >= 9, true);
+  await button("Save and start").click();
+  await page.waitForURL(/\/mailboxes\/mbx_/, { timeout: 50_000 });
+  await page.locator(".facts").getByText("Enabled").waitFor();
+  await accessible("mailbox");
+  await page.goto(`${base}/mailboxes`);
+  await page.getByRole("link", { name: mailbox.address }).waitFor();
+  await accessible("mailboxes");
+});
+
+test("mail is listed, read by keyboard, and stays unread until asked", async () => {
+  mock?.seed();
+  await page.goto(`${base}/inbox?view=messages`);
+  await page.locator("[data-line]").first().waitFor({ timeout: 60_000 });
+  await accessible("inbox");
+  await page.keyboard.press("j");
+  await page.locator(".reader h1").waitFor();
+  const first = new URL(page.url()).searchParams.get("m");
+  await page.keyboard.press("j");
+  await page.waitForFunction((id) => new URL(location.href).searchParams.get("m") !== id, first);
+  await page.keyboard.press("k");
+  await page.waitForFunction((id) => new URL(location.href).searchParams.get("m") === id, first);
+  const line = page.locator(`[data-line="${first}"]`);
+  await page.locator(".message .text-body, .message iframe, .message p.faint").first().waitFor();
+  await accessible("reader");
+  const wasUnread = /unread/.test(await line.getAttribute("class"));
+  await page.keyboard.press("u");
+  await page.waitForFunction(([id, was]) => document.querySelector(`[data-line="${id}"]`)?.classList.contains("unread") !== was, [first, wasUnread]);
+  await page.reload();
+  await page.waitForFunction(([id, was]) => {
+    const node = document.querySelector(`[data-line="${id}"]`);
+    return node && node.classList.contains("unread") !== was;
+  }, [first, wasUnread]);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !new URL(location.href).searchParams.get("m"));
+});
+
+test("search narrows the list and has an address of its own", async () => {
+  const subject = (await page.locator("[data-line] .line-subject").first().textContent()).trim();
+  const word = subject.split(/\s+/).find((w) => /^[\p{L}\p{N}]{3,}$/u.test(w)) ?? subject;
+  await page.keyboard.press("/");
+  await page.keyboard.type(`subject:${word}`);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=subject/);
+  await page.locator("[data-line]").first().waitFor();
+  for (const text of await page.locator("[data-line] .line-subject").allTextContents()) assert.match(text.toLowerCase(), new RegExp(word.toLowerCase()));
+});
+
+test("a message is written, sent once on a double click, and shown in the outbox", async () => {
+  const subject = `From the console ${Date.now()}`;
+  await page.goto(`${base}/compose`);
+  await page.getByLabel("To", { exact: true }).fill(`${mailbox.address},`);
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByLabel("Text", { exact: true }).fill("Hello from the end-to-end test.");
+  await page.locator('input[type="file"]').setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") });
+  await accessible("compose");
+  await button("Send").dblclick();
+  await page.getByText("In the outbox").waitFor();
+  await page.goto(`${base}/outbox`);
+  const row = page.locator("[data-submission]", { hasText: subject });
+  await row.getByText("Accepted").first().waitFor({ timeout: 30_000 });
+  assert.equal(await row.count(), 1);
+  await row.getByRole("button").first().click();
+  await row.getByText(mailbox.address).last().waitFor();
+  await accessible("outbox");
+});
+
+test("a reply starts with recipient, subject and quotation", async () => {
+  await page.goto(`${base}/inbox?view=messages`);
+  await page.locator("[data-line]").first().waitFor();
+  await page.keyboard.press("j");
+  await page.locator(".message-head").first().waitFor();
+  await page.keyboard.press("r");
+  await page.getByRole("heading", { name: "Reply" }).waitFor();
+  assert.match(await page.getByLabel("Subject").inputValue(), /^(re|aw|sv)/i);
+  assert.match(await page.getByLabel("Text", { exact: true }).inputValue(), /wrote:\n>/);
+  assert.equal(await page.locator(".chip").count() >= 1, true);
+});
+
+test("a token is shown once and can be revoked", async () => {
+  await page.goto(`${base}/settings/tokens`);
+  await button("New token").click();
+  await page.getByLabel("Name").fill("e2e");
+  await button("Make the token").click();
+  await page.getByText("Copy the token now").waitFor();
+  await button("I have it").click();
+  await page.getByRole("button", { name: "Revoke e2e" }).click();
+  await button("Revoke").click();
+  await page.getByText("Revoked “e2e”").waitFor();
+  await accessible("tokens");
+});
+
+test("every screen fits a phone and both themes", async () => {
+  const state = await page.context().storageState();
+  for (const colorScheme of ["light", "dark"]) {
+    const phone = await openPage(browser, { width: 360, height: 740, colorScheme, storageState: state });
+    for (const path of ["/inbox", "/mailboxes", "/mailboxes/new", "/outbox", "/compose", "/settings/tokens", "/settings/webhooks"]) {
+      await phone.page.goto(base + path);
+      await phone.page.locator("h1, .empty h2, .where").first().waitFor({ state: "attached" });
+      const over = await phone.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.equal(over, 0, `${path} is ${over} px too wide`);
+    }
+    assert.deepEqual(phone.complaints, []);
+    await phone.context.close();
+  }
+});

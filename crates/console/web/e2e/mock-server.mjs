@@ -1,0 +1,306 @@
+// A stand-in for the API while the pages are made: in-memory, forgetful, without any mail behind it.
+// It proves nothing about Postroom. Start: `npm run build && npm run mock [-- --fresh] [-- --port=8026]`.
+// With --fresh nobody is set up and no mailbox exists; otherwise sign in with any email and password
+// (or open with --signed-in).
+
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as seed from "./mock/data.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "..", "dist");
+const lib = readFileSync(join(here, "..", "..", "src", "lib.rs"), "utf8");
+const policy = (name) => new RegExp(`const ${name}: &str =\\s*"([^"]*)"`).exec(lib)[1];
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
+
+export function startMock({ port = 0, fresh = false, signedIn = false, delay = 120, stepDelay = 260 } = {}) {
+  const db = structuredClone({
+    mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures,
+    tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
+  });
+  const bodies = new Map(seed.bodies);
+  const reports = new Map(seed.reports);
+  const listeners = new Set();
+  let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner" };
+  let inside = signedIn;
+  if (fresh) for (const key of ["mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
+
+  const emit = (type, data = {}, mailbox_id = null) => {
+    const id = `evt_${randomUUID()}`;
+    const event = { id, type, occurred_at: new Date().toISOString(), cursor: id, mailbox_id, origin: "live", data };
+    for (const res of listeners) res.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
+  };
+  const timer = setInterval(() => {
+    for (const m of db.mailboxes) {
+      if (["live", "polling"].includes(m.connection.state)) m.connection.proven_alive_at = new Date(Date.now() - (m.connection.state === "live" ? 3_000 : 40_000)).toISOString();
+      if (m.coverage.state === "filling" && m.coverage.done < m.coverage.total) m.coverage.done = Math.min(m.coverage.total, m.coverage.done + 9);
+    }
+  }, 1_000);
+
+  const stepsFor = (input) => {
+    const saved = input.mailbox_id && db.mailboxes.find((m) => m.id === input.mailbox_id);
+    const { incoming, outgoing } = saved || input;
+    const host = incoming?.host ?? outgoing?.host ?? "";
+    if (saved ? saved.connection.state === "held" : input.password === "wrong") return seed.badLogin(host);
+    if (incoming?.port === 143 && incoming.security === "tls") return seed.badTls(host);
+    return seed.goodSteps(host, outgoing?.host ?? "");
+  };
+
+  const routes = [
+    ["GET", "/v1/session", () => (inside ? { user } : problem(401, "Not signed in", "The session is missing or has ended."))],
+    ["POST", "/v1/session", ({ body }) => (body.password === "nope" ? problem(401, "The email or the password is wrong", null, { remedy: "A new password can be set on the server: postroom user password EMAIL" }) : ((inside = true), { user }))],
+    ["DELETE", "/v1/session", () => ((inside = false), 204)],
+    ["GET", "/v1/setup", () => ({ needed: !user })],
+    ["POST", "/v1/setup", ({ body }) => {
+      if (body.token !== "mock") return problem(403, "The set-up link is not valid", "It was used, or it has expired.");
+      user = { id: "usr_1", name: body.name, email: body.email, role: "owner" };
+      inside = true;
+      return [201, { user }];
+    }],
+    ["GET", "/v1/mailboxes", () => page(db.mailboxes)],
+    ["POST", "/v1/mailboxes", ({ body }) => {
+      if (db.mailboxes.some((m) => m.address === body.address)) return problem(409, "This address is connected already", `${body.address} is one of the mailboxes.`, { errors: [{ pointer: "/address", detail: "Connected already" }] });
+      const steps = stepsFor(body);
+      const report = { ...seed.reportOf(`rep_${randomUUID()}`, steps), finished_at: new Date().toISOString(), started_at: new Date(Date.now() - 900).toISOString() };
+      const works = report.verdict !== "fails";
+      const id = `mbx_${randomUUID().slice(0, 8)}`;
+      const { enable, ...rest } = withoutPassword(body);
+      const mailbox = {
+        ...structuredClone(seed.mailboxes[0]), ...rest, id, lifecycle: enable && works ? "enabled" : "draft", receiving: !enable ? "untested" : works ? "works" : "fails", sending: !enable ? "untested" : works ? "works" : "fails",
+        coverage: enable && works ? { state: "filling", done: 0, total: 4_000, since: null, holes: 0 } : { state: "none", done: 0, total: 0, since: null, holes: 0 },
+        connection: { state: enable && works ? "live" : "off", proven_alive_at: enable && works ? new Date().toISOString() : null, since: new Date().toISOString(), until: null, problem_id: null },
+        last_report_id: enable ? report.id : null, created_at: new Date().toISOString(),
+      };
+      reports.set(report.id, { ...report, mailbox_id: id });
+      db.mailboxes.push(mailbox);
+      emit("mailbox.created", {}, id);
+      return [201, mailbox];
+    }],
+    ["GET", "/v1/mailboxes/:id", ({ id }) => find(db.mailboxes, id)],
+    ["PATCH", "/v1/mailboxes/:id", ({ id, body }) => edit(db.mailboxes, id, withoutPassword, body)],
+    ["DELETE", "/v1/mailboxes/:id", ({ id }) => drop(db, "mailboxes", id)],
+    ["GET", "/v1/mailboxes/:id/folders", ({ id }) => page(db.folders.filter((f) => f.mailbox_id === id))],
+    ["PATCH", "/v1/mailboxes/:id/folders/:fid", ({ fid, body }) => edit(db.folders, fid, (b) => b, body)],
+    ["GET", "/v1/mailboxes/:id/failures", ({ id }) => page(db.failures[id] ?? [])],
+    ["POST", "/v1/mailboxes/:id/failures/:fid/retry", () => 204],
+    ["POST", "/v1/mailboxes/:id/:verb", ({ id, verb }) => {
+      const m = db.mailboxes.find((each) => each.id === id);
+      if (!m) return gone();
+      m.lifecycle = { pause: "paused", resume: "enabled", enable: "enabled", disable: "disabled" }[verb] ?? m.lifecycle;
+      m.connection.state = m.lifecycle === "enabled" ? "live" : "off";
+      emit("mailbox.changed", {}, id);
+      return m;
+    }],
+    ["GET", "/v1/connection-tests/:id", ({ id }) => reports.get(id) ?? gone()],
+    ["GET", "/v1/messages", ({ query }) => {
+      const q = query.get("q");
+      let rows = db.messages;
+      if (query.get("mailbox_id")) rows = rows.filter((m) => m.mailbox_id === query.get("mailbox_id"));
+      if (query.get("role")) rows = rows.filter((m) => m.folders.some((f) => f.role === query.get("role")));
+      if (query.get("folder_id")) rows = rows.filter((m) => m.folders.some((f) => f.folder_id === query.get("folder_id")));
+      if (query.get("unread")) rows = rows.filter((m) => !m.flags.seen);
+      if (q) rows = rows.filter((m) => matches(m, q));
+      return page(rows, query);
+    }],
+    ["GET", "/v1/messages/:id", ({ id, query }) => {
+      const m = db.messages.find((each) => each.id === id);
+      if (!m) return gone();
+      const body = structuredClone(bodies.get(id));
+      if (query.get("remote_images") === "allowed" && body.html) body.html = body.html.replaceAll("data-blocked-src=", "src=");
+      return { ...m, ...body };
+    }],
+    ["PATCH", "/v1/messages/:id", ({ id, body }) => {
+      const m = db.messages.find((each) => each.id === id);
+      if (!m) return gone();
+      Object.assign(m.flags, body.flags ?? {});
+      if (body.folder_id) {
+        const f = db.folders.find((each) => each.id === body.folder_id);
+        m.folders = [{ folder_id: f.id, path: f.path, role: f.role }];
+      }
+      return m;
+    }],
+    ["DELETE", "/v1/messages/:id", ({ id }) => {
+      const m = db.messages.find((each) => each.id === id);
+      const f = db.folders.find((each) => each.mailbox_id === m?.mailbox_id && each.role === "trash");
+      if (m && f) m.folders = [{ folder_id: f.id, path: f.path, role: "trash" }];
+      return 204;
+    }],
+    ["GET", "/v1/threads", ({ query }) => {
+      const box = query.get("mailbox_id"), role = query.get("role") ?? "inbox";
+      const groups = new Map();
+      for (const m of db.messages) if ((!box || m.mailbox_id === box)) groups.set(m.thread_id, [...(groups.get(m.thread_id) ?? []), m]);
+      const rows = [...groups.values()].filter((ms) => ms.some((m) => m.folders.some((f) => f.role === role))).map(threadOf);
+      return page(rows.sort((a, b) => b.last_at.localeCompare(a.last_at)), query);
+    }],
+    ["GET", "/v1/threads/:id", ({ id }) => {
+      const ms = db.messages.filter((m) => m.thread_id === id);
+      return ms.length ? { ...threadOf(ms), messages: [...ms].sort((a, b) => a.received_at.localeCompare(b.received_at)) } : gone();
+    }],
+    ["GET", "/v1/submissions", ({ query }) => page(db.submissions.filter((s) => !query.get("state") || s.state === query.get("state")), query)],
+    ["POST", "/v1/submissions", ({ body, key }) => {
+      const known = db.submissions.find((s) => s.key === key);
+      if (known) return [202, known];
+      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
+      db.submissions.unshift(s);
+      emit("submission.queued");
+      setTimeout(() => {
+        s.state = "accepted";
+        for (const r of s.recipients) Object.assign(r, { state: "accepted", code: 250, enhanced_code: "2.0.0", text: "Ok: queued" });
+        s.sent_copy.state = "filed";
+        emit("submission.accepted");
+      }, 1_500);
+      return [202, s];
+    }],
+    ["DELETE", "/v1/submissions/:id", ({ id }) => edit(db.submissions, id, (b) => b, { state: "cancelled" }) && 204],
+    ["POST", "/v1/submissions/:id/retry", ({ id }) => edit(db.submissions, id, (b) => b, { state: "queued", next_attempt_at: null })],
+    ["GET", "/v1/tokens", () => page(db.tokens)],
+    ["POST", "/v1/tokens", ({ body }) => {
+      const t = { id: `tok_${randomUUID().slice(0, 8)}`, ...body, mailbox_ids: [], created_at: new Date().toISOString(), last_used_at: null };
+      db.tokens.unshift(t);
+      return [201, { ...t, token: `prt_${randomUUID().replaceAll("-", "")}` }];
+    }],
+    ["DELETE", "/v1/tokens/:id", ({ id }) => drop(db, "tokens", id)],
+    ["GET", "/v1/webhooks", () => page(db.webhooks)],
+    ["POST", "/v1/webhooks", ({ body }) => {
+      if (!body.url.startsWith("https:")) return problem(422, "This address cannot be used", "Webhooks go to https addresses.", { errors: [{ pointer: "/url", detail: "It has to begin with https://" }] });
+      const w = { id: `whk_${randomUUID().slice(0, 8)}`, mailbox_ids: [], enabled: true, disabled_reason: null, created_at: new Date().toISOString(), ...body };
+      db.webhooks.unshift(w);
+      return [201, { ...w, secret: `whsec_${randomUUID().replaceAll("-", "")}` }];
+    }],
+    ["PATCH", "/v1/webhooks/:id", ({ id, body }) => edit(db.webhooks, id, (b) => ({ ...b, disabled_reason: null }), body)],
+    ["DELETE", "/v1/webhooks/:id", ({ id }) => drop(db, "webhooks", id)],
+    ["GET", "/v1/webhooks/:id/deliveries", ({ id }) => page(db.deliveries.filter((d) => d.webhook_id === id))],
+    ["POST", "/v1/webhooks/:id/test", () => 204],
+    ["POST", "/v1/webhooks/:id/deliveries/:did/replay", () => 204],
+  ].map(([method, path, run]) => ({ method, run, names: [...path.matchAll(/:(\w+)/g)].map((m) => m[1]), pattern: new RegExp(`^${path.replaceAll(/:\w+/g, "([^/]+)")}$`) }));
+
+  const server = createServer(async (req, res) => {
+    const url = new URL(req.url, "http://mock");
+    if (!url.pathname.startsWith("/v1/")) return serveFile(url.pathname, res);
+    let raw = "";
+    for await (const chunk of req) raw += chunk;
+    const body = raw ? JSON.parse(raw) : {};
+    if (req.method !== "GET" && req.headers["x-postroom-csrf"] !== "1") return answer(res, problem(403, "The CSRF header is missing"));
+    const open = /^\/v1\/(session|setup)$/.test(url.pathname);
+    if (!open && !inside) return answer(res, problem(401, "Not signed in"));
+    if (url.pathname === "/v1/events") {
+      res.writeHead(200, { "Content-Type": "text/event-stream" }).write(": hello\n\n");
+      listeners.add(res);
+      req.on("close", () => listeners.delete(res));
+      return;
+    }
+    if (req.method === "POST" && url.pathname === "/v1/connection-tests") return streamTest(res, body);
+    if (url.pathname.endsWith("/raw") || /\/attachments\//.test(url.pathname)) return res.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Disposition": "attachment" }).end("mock");
+    const route = routes.find((r) => r.method === req.method && r.pattern.test(url.pathname));
+    setTimeout(() => {
+      if (!route) return answer(res, gone());
+      const values = route.pattern.exec(url.pathname).slice(1);
+      const params = Object.fromEntries(route.names.map((name, n) => [name, values[n]]));
+      answer(res, route.run({ ...params, query: url.searchParams, body, key: req.headers["idempotency-key"] }));
+    }, delay);
+  });
+
+  async function streamTest(res, input) {
+    res.writeHead(200, { "Content-Type": "text/event-stream" });
+    const say = (event, data) => res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    const steps = stepsFor(input);
+    const began = Date.now();
+    for (const step of steps) {
+      say("step", { ...step, status: "running", ms: 0, did: "", server_said: null, means: null, remedy: null, others: [], steps: [] });
+      if (step.status !== "skip") await new Promise((done) => setTimeout(done, stepDelay));
+      say("step", step);
+    }
+    const report = { ...seed.reportOf(`rep_${randomUUID()}`, steps, input.mailbox_id ?? null), started_at: new Date(began).toISOString(), finished_at: new Date().toISOString() };
+    reports.set(report.id, report);
+    const m = db.mailboxes.find((each) => each.id === input.mailbox_id);
+    if (m) m.last_report_id = report.id;
+    say("report", report);
+    res.end();
+  }
+
+  return new Promise((resolve) => {
+    server.listen(port, "127.0.0.1", () => {
+      resolve({
+        url: `http://127.0.0.1:${server.address().port}`,
+        emit,
+        /** Fills the inbox of the first mailbox, as if its mail had been fetched. */
+        seed: () => {
+          const id = db.mailboxes[0].id;
+          db.folders = seed.folders.filter((f) => f.mailbox_id === "mbx_sales").map((f) => ({ ...f, mailbox_id: id }));
+          db.messages = structuredClone(seed.messages.filter((m) => m.mailbox_id === "mbx_sales")).map((m) => ({ ...m, mailbox_id: id }));
+        },
+        stop: () => {
+          clearInterval(timer);
+          server.closeAllConnections();
+          return new Promise((done) => server.close(done));
+        },
+      });
+    });
+  });
+}
+
+const problem = (status, title, detail, more = {}) => [status, { type: "about:blank", title, status, ...(detail ? { detail } : {}), code: "mock", ...more }, "application/problem+json"];
+const gone = () => problem(404, "There is nothing with this id");
+const find = (rows, id) => rows.find((r) => r.id === id) ?? gone();
+const edit = (rows, id, clean, body) => {
+  const row = rows.find((r) => r.id === id);
+  return row ? Object.assign(row, clean(body)) : gone();
+};
+const withoutPassword = (body) => {
+  const rest = { ...body };
+  delete rest.password;
+  return rest;
+};
+const drop = (db, key, id) => {
+  db[key] = db[key].filter((r) => r.id !== id);
+  return 204;
+};
+
+function page(rows, query) {
+  const limit = Number(query?.get("limit") ?? 200), from = Number(query?.get("cursor") ?? 0);
+  return { data: rows.slice(from, from + limit), next_cursor: from + limit < rows.length ? String(from + limit) : null };
+}
+
+function threadOf(ms) {
+  const last = ms.reduce((a, b) => (a.received_at > b.received_at ? a : b));
+  const participants = [...new Map(ms.flatMap((m) => m.from).map((a) => [a.address, a])).values()];
+  return {
+    id: last.thread_id, mailbox_id: last.mailbox_id, subject: last.subject, last_at: last.received_at, messages: ms.length, unread: ms.filter((m) => !m.flags.seen).length,
+    participants, preview: last.preview, has_attachments: ms.some((m) => m.has_attachments), flagged: ms.some((m) => m.flags.flagged),
+  };
+}
+
+function matches(m, q) {
+  return (q.match(/"[^"]*"|\S+/g) ?? []).every((term) => {
+    const [op, value] = term.includes(":") ? term.split(/:(.*)/) : [null, term.replaceAll('"', "")];
+    const has = (text) => text.toLowerCase().includes(value.toLowerCase());
+    if (op === "from") return m.from.some((a) => has(`${a.name} ${a.address}`));
+    if (op === "subject") return has(m.subject);
+    if (op === "has") return m.has_attachments;
+    if (op === "is") return value === "unread" ? !m.flags.seen : m.flags.flagged;
+    return has(`${m.subject} ${m.preview} ${m.from[0].name}`);
+  });
+}
+
+function answer(res, result) {
+  if (result === 204) return res.writeHead(204).end();
+  const [status, body, type] = Array.isArray(result) ? result : [200, result];
+  res.writeHead(status, { "Content-Type": type ?? "application/json" }).end(JSON.stringify(body));
+}
+
+function serveFile(path, res) {
+  const file = normalize(join(dist, path));
+  const found = file.startsWith(dist) && extname(file) && existsSync(file) ? file : join(dist, "index.html");
+  const csp = found.endsWith("message-frame.html") ? "FRAME_CSP" : found.endsWith("message-frame-images.html") ? "FRAME_IMAGES_CSP" : "CSP";
+  res.writeHead(200, { "Content-Type": TYPES[extname(found)] ?? "application/octet-stream", "Content-Security-Policy": policy(csp), "X-Content-Type-Options": "nosniff" }).end(readFileSync(found));
+}
+
+const option = (name) => process.argv.find((a) => a.startsWith(`--${name}`));
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const mock = await startMock({ port: Number(option("port")?.split("=")[1] ?? 8026), fresh: Boolean(option("fresh")), signedIn: Boolean(option("signed-in")) });
+  console.log(`${mock.url}${option("fresh") ? "/setup#token=mock" : ""}`);
+}

@@ -1,0 +1,92 @@
+// Pictures of every screen, from the mock, to be looked at: `npm run build && npm run shots [-- name]`.
+
+import { mkdirSync } from "node:fs";
+import { openBrowser, openPage } from "./browser.mjs";
+import { startMock } from "./mock-server.mjs";
+
+const out = process.env.SHOTS_DIR ?? "/tmp/postroom-shots";
+mkdirSync(out, { recursive: true });
+const only = process.argv.slice(2);
+const full = await startMock({ signedIn: true, delay: 20, stepDelay: 60 });
+const fresh = await startMock({ fresh: true, delay: 20 });
+const freshInside = await startMock({ fresh: true, signedIn: true, delay: 20 });
+
+const fill = async (page, password) => {
+  await page.getByLabel("Mail address").fill("news@harbour-tools.example");
+  await page.getByLabel("Name", { exact: true }).fill("News");
+  await page.getByLabel("Password, or app password").fill(password);
+  await page.getByLabel("Server").nth(0).fill("imap.harbour-tools.example");
+  await page.getByLabel("Server").nth(1).fill("smtp.harbour-tools.example");
+};
+const SCREENS = {
+  setup: [fresh, "/setup#token=mock"],
+  signin: [fresh, "/sign-in"],
+  "mailboxes-empty": [freshInside, "/mailboxes"],
+  mailboxes: [full, "/mailboxes"],
+  mailbox: [full, "/mailboxes/mbx_support"],
+  "mailbox-held": [full, "/mailboxes/mbx_books"],
+  add: [full, "/mailboxes/new"],
+  "add-works": [full, "/mailboxes/new", async (page) => {
+    await fill(page, "right");
+    await page.getByRole("button", { name: "Test these settings" }).click();
+    await page.locator("[data-verdict=works]").waitFor();
+  }],
+  "add-fails": [full, "/mailboxes/new", async (page) => {
+    await fill(page, "wrong");
+    await page.getByRole("button", { name: "Test these settings" }).click();
+    await page.locator("[data-verdict=fails]").waitFor();
+  }],
+  inbox: [full, "/inbox", async (page) => {
+    await page.locator("[data-line]").first().waitFor();
+    await page.keyboard.press("j");
+    await page.locator(".text-body, iframe").first().waitFor();
+  }],
+  "inbox-list": [full, "/inbox"],
+  "inbox-html": [full, "/inbox?view=messages&mailbox=mbx_ann", async (page) => {
+    await page.getByText("Dockside Weekly 212").first().click();
+    await page.locator("iframe").waitFor();
+  }],
+  search: [full, "/inbox?q=from%3Amira%20has%3Aattachment"],
+  keys: [full, "/inbox", async (page) => {
+    await page.locator("[data-line]").first().waitFor();
+    await page.keyboard.press("?");
+  }],
+  compose: [full, "/compose?mode=reply_all&message=msg_0003"],
+  outbox: [full, "/outbox?open=sub_3"],
+  tokens: [full, "/settings/tokens"],
+  webhook: [full, "/settings/webhooks/whk_1"],
+  webhooks: [full, "/settings/webhooks"],
+};
+const SHAPES = {
+  light: { width: 1280, height: 800 },
+  dark: { width: 1280, height: 800, colorScheme: "dark" },
+  phone: { width: 360, height: 740 },
+};
+
+const browser = await openBrowser();
+let bad = 0;
+for (const [name, [mock, path, act]] of Object.entries(SCREENS)) {
+  if (only.length && !only.includes(name)) continue;
+  for (const [shape, options] of Object.entries(SHAPES)) {
+    const { context, page, complaints } = await openPage(browser, options);
+    try {
+      await page.goto(mock.url + path);
+      await page.waitForTimeout(250);
+      await act?.(page);
+      await page.waitForTimeout(250);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (wide > 0) complaints.push(`${wide} px wider than the window`);
+    } catch (error) {
+      complaints.push(error.message.split("\n").slice(0, 3).join(" | "));
+    }
+    await page.screenshot({ path: `${out}/${name}-${shape}.png` });
+    if (complaints.length) {
+      bad++;
+      console.log(`${name} ${shape}:`, complaints.join("\n  "));
+    }
+    await context.close();
+  }
+}
+await browser.close();
+await Promise.all([full.stop(), fresh.stop(), freshInside.stop()]);
+console.log(`Pictures in ${out}; ${bad} with complaints.`);
