@@ -376,7 +376,7 @@ impl Config {
         })?;
         let public_url = public_url(&text("public_url")).map_err(|e| wrong("public_url", &e))?;
         let database = database(&text("database"), &data_dir).map_err(|e| wrong("database", &e))?;
-        let blobs = blobs(&text, &data_dir).map_err(|e| wrong("blobs", &e))?;
+        let blobs = blobs(text, &data_dir).map_err(|e| wrong("blobs", &e))?;
         let key_file = absolute(&text("secret_key_file"));
         let extra_ca_file = Some(text("tls.extra_ca_file"))
             .filter(|path| !path.is_empty())

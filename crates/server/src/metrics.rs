@@ -42,6 +42,10 @@ impl Metrics {
             Ok(counts) => set_mailboxes(&counts),
             Err(error) => tracing::warn!(%error, "mailboxes could not be counted for the metrics"),
         }
+        match store::submissions::depth(store).await {
+            Ok(depth) => metrics::gauge!("postroom_outbox_depth").set(depth as f64),
+            Err(error) => tracing::warn!(%error, "the outbox could not be counted for the metrics"),
+        }
         self.0.render()
     }
 

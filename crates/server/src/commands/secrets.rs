@@ -71,8 +71,9 @@ fn first_line(from: impl std::io::Read, name: &str) -> Result<Secret, Failure> {
         .map_err(|error| {
             Failure::usage(format!("no password can be read from {name}")).because(error)
         })?;
-    let secret = Secret::new(text.lines().next().unwrap_or_default());
-    let _ = std::mem::replace(&mut text, String::new());
+    // Wiped when dropped, like every secret.
+    let text = Secret::new(text);
+    let secret = Secret::new(text.expose().lines().next().unwrap_or_default());
     if secret.expose().is_empty() {
         return Err(Failure::usage(format!("there is no password in {name}")));
     }
@@ -95,7 +96,8 @@ fn ask(prompt: &str) -> Result<Secret, Failure> {
     let _ = writeln!(err);
     read?;
     restored.map_err(std::io::Error::from)?;
-    let secret = Secret::new(line.trim_end_matches(['\r', '\n']));
+    let line = Secret::new(line);
+    let secret = Secret::new(line.expose().trim_end_matches(['\r', '\n']));
     if secret.expose().is_empty() {
         return Err(Failure::usage("no password was entered"));
     }

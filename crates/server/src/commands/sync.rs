@@ -137,10 +137,14 @@ fn failed(output: &Output, list: &Value) -> String {
             output::at(row, "/mailbox_id").to_owned(),
             output::number(row, "/uid").to_string(),
             output::at(row, "/problem_id").to_owned(),
+            output::at(row, "/reason").to_owned(),
             output::number(row, "/attempts").to_string(),
         ]
     });
-    output.table(["ID", "MAILBOX", "UID", "PROBLEM", "TRIES"], rows.collect())
+    output.table(
+        ["ID", "MAILBOX", "UID", "PROBLEM", "REASON", "TRIES"],
+        rows.collect(),
+    )
 }
 
 /// Looks again and again; bars on a terminal, a line for each change elsewhere.

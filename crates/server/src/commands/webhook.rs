@@ -49,12 +49,16 @@ pub enum Command {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
-    /// Deliver again
+    /// Deliver again: one delivery, or all that was missed since a time
     Replay {
         /// The webhook, whk_...
         id: String,
         /// The delivery, dlv_...
-        delivery: String,
+        #[arg(required_unless_present = "since")]
+        delivery: Option<String>,
+        /// Everything since this time that was not delivered
+        #[arg(long, value_name = "TIME", conflicts_with = "delivery")]
+        since: Option<String>,
     },
 }
 
@@ -113,12 +117,22 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
                 .await?;
             context.output.value(&list, deliveries)?;
         }
-        Command::Replay { id, delivery } => {
-            let path = format!("{}/deliveries/{}/replay", path(&id), segment(&delivery));
-            let answer = client.post(&path, &json!({})).await?;
+        Command::Replay {
+            id,
+            delivery,
+            since,
+        } => {
+            let (path, body) = match delivery {
+                Some(delivery) => (
+                    format!("{}/deliveries/{}/replay", path(&id), segment(&delivery)),
+                    json!({}),
+                ),
+                None => (format!("{}/replay", path(&id)), json!({ "since": since })),
+            };
+            let answer = client.post(&path, &body).await?;
             context
                 .output
-                .value(&answer, |_, _| "The event is delivered again.".to_owned())?;
+                .value(&answer, |_, _| "It is delivered again.".to_owned())?;
         }
     }
     Ok(Exit::Good)

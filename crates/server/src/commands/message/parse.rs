@@ -4,6 +4,7 @@
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
 use crate::output;
+use mail_message::sanitize::{Options, sanitize};
 use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, Read, Write as _};
@@ -85,14 +86,33 @@ fn parse(mut from: impl Read) -> std::io::Result<Value> {
         raw.truncate(PARSE_HEAD_BYTES as usize);
         size += std::io::copy(&mut from, &mut std::io::sink())?;
     }
-    let message = mail_message::read::read(&raw);
-    let mut value = serde_json::to_value(&message)
-        .unwrap_or_else(|error| json!({ "error": error.to_string() }));
+    let mut value = as_api(mail_message::read(&raw));
     value["size"] = json!(size);
     if cut {
         value["truncated"] = json!(true);
     }
     Ok(value)
+}
+
+/// The form that the API gives a message with `body=text,html`: HTML sanitised, attachments with ids.
+fn as_api(mut message: mail_message::Message) -> Value {
+    let html = message.html.take();
+    let mut value = match serde_json::to_value(&message) {
+        Ok(value) => value,
+        Err(error) => return json!({ "error": error.to_string() }),
+    };
+    let sanitized = html.map(|html| sanitize(&html, &Options::default()));
+    value["blocked_remote_images"] = json!(sanitized.as_ref().map_or(0, |s| s.blocked_remote));
+    value["html"] = json!(sanitized.map(|sanitized| sanitized.html));
+    for attachment in value["attachments"].as_array_mut().into_iter().flatten() {
+        if let Some(index) = attachment
+            .as_object_mut()
+            .and_then(|fields| fields.remove("index"))
+        {
+            attachment["id"] = json!(format!("att_{index}"));
+        }
+    }
+    value
 }
 
 #[cfg(test)]
@@ -106,6 +126,18 @@ mod tests {
         assert_eq!(value["subject"], "Hello");
         assert_eq!(value["from"][0]["address"], "ann@example.com");
         assert_eq!(value["size"], raw.len());
+    }
+
+    #[test]
+    fn html_is_shown_as_the_api_shows_it() {
+        let raw = b"Content-Type: text/html\r\n\r\n<p onclick=x()>Hi<script>x()</script></p><img src=http://a.example/b>";
+        let value = parse(&raw[..]).unwrap();
+        let html = value["html"].as_str().unwrap();
+        assert!(
+            html.contains("Hi") && !html.contains("script") && !html.contains("onclick"),
+            "{html}"
+        );
+        assert_eq!(value["blocked_remote_images"], 1);
     }
 
     #[test]

@@ -90,28 +90,30 @@ pub async fn send(context: &Context, client: &Client, args: Send) -> Result<Exit
 /// Answers a message.
 pub async fn reply(context: &Context, client: &Client, args: Reply) -> Result<Exit, Failure> {
     let message = client.get(&path(&args.id), &[]).await?;
-    let mailbox_id = output::at(&message, "/mailbox_id").to_owned();
-    let own = client
-        .get(&format!("/v1/mailboxes/{}", segment(&mailbox_id)), &[])
-        .await?;
-    let (to, cc) = recipients(&message, output::at(&own, "/address"), args.all);
-    if to.is_empty() {
-        return Err(Failure::new(
-            Exit::Refused,
-            "the message says nowhere that it can be answered",
-        ));
+    let mailbox_id = output::at(&message, "/mailbox_id");
+    // The server finds the subject and, unless everybody is meant, the recipient.
+    let mut body = json!({ "mailbox_id": mailbox_id, "in_reply_to_message_id": args.id });
+    if args.all {
+        let own = client
+            .get(&format!("/v1/mailboxes/{}", segment(mailbox_id)), &[])
+            .await?;
+        let (to, cc) = everybody(&message, output::at(&own, "/address"));
+        if to.is_empty() {
+            return Err(Failure::new(
+                Exit::Refused,
+                "the message says nowhere that it can be answered",
+            ));
+        }
+        body["to"] = json!(to);
+        body["cc"] = json!(cc);
     }
-    let mut body = json!({
-        "mailbox_id": mailbox_id, "to": to, "cc": cc, "in_reply_to_message_id": args.id,
-        "subject": answer_subject(message["subject"].as_str().unwrap_or_default()),
-    });
     fill(&mut body, &args.content)?;
     submit(context, client, body, &args.content).await
 }
 
-/// Who gets an answer: Reply-To, else From; with `all`, everybody but ourselves. Answering our own
+/// Everybody who gets an answer: Reply-To, else From; and all recipients but ourselves. Answering our own
 /// message goes to whom it went to.
-fn recipients(message: &Value, own: &str, all: bool) -> (Vec<Value>, Vec<Value>) {
+fn everybody(message: &Value, own: &str) -> (Vec<Value>, Vec<Value>) {
     let list = |name: &str| message[name].as_array().cloned().unwrap_or_default();
     let address = |person: &Value| {
         person["address"]
@@ -127,26 +129,12 @@ fn recipients(message: &Value, own: &str, all: bool) -> (Vec<Value>, Vec<Value>)
     if !to.is_empty() && to.iter().all(is_own) {
         to = list("to");
     }
-    let mut cc = Vec::new();
-    if all {
-        let others = list("to").into_iter().chain(list("cc"));
-        cc.extend(others.filter(|person| !is_own(person)));
-    }
+    let mut cc: Vec<_> = list("to").into_iter().chain(list("cc")).collect();
+    cc.retain(|person| !is_own(person));
     let mut seen = std::collections::HashSet::new();
     to.retain(|person| !address(person).is_empty() && seen.insert(address(person)));
     cc.retain(|person| !address(person).is_empty() && seen.insert(address(person)));
     (to, cc)
-}
-
-fn answer_subject(subject: &str) -> String {
-    let answered = subject
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case("re:"));
-    if answered {
-        subject.to_owned()
-    } else {
-        format!("Re: {subject}")
-    }
 }
 
 fn fill(body: &mut Value, content: &Content) -> Result<(), Failure> {
@@ -160,7 +148,9 @@ fn fill(body: &mut Value, content: &Content) -> Result<(), Failure> {
         body["html"] = json!(read_text(file)?);
     }
     if !content.cc.is_empty() {
-        body["cc"] = json!(people(&content.cc)?);
+        let mut cc = body["cc"].as_array().cloned().unwrap_or_default();
+        cc.extend(people(&content.cc)?);
+        body["cc"] = json!(cc);
     }
     if !content.bcc.is_empty() {
         body["bcc"] = json!(people(&content.bcc)?);
@@ -313,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_goes_to_the_author_or_to_everybody_but_us() {
+    fn an_answer_to_all_goes_to_everybody_but_us() {
         let message = json!({
             "from": [{ "address": "bob@example.com" }], "reply_to": [],
             "to": [{ "address": "ANN@example.com" }, { "address": "cleo@example.com" }], "cc": [{ "address": "bob@example.com" }],
@@ -323,15 +313,10 @@ mod tests {
                 .map(|p| p["address"].as_str().unwrap().to_owned())
                 .collect::<Vec<_>>()
         };
-        let (to, cc) = recipients(&message, "ann@example.com", false);
-        assert_eq!(
-            (addresses(&to), cc.len()),
-            (vec!["bob@example.com".to_owned()], 0)
-        );
-        let (to, cc) = recipients(&message, "ann@example.com", true);
+        let (to, cc) = everybody(&message, "ann@example.com");
         assert_eq!(addresses(&to), ["bob@example.com"]);
         assert_eq!(addresses(&cc), ["cleo@example.com"]);
-        let (to, _) = recipients(&message, "bob@example.com", false);
+        let (to, _) = everybody(&message, "bob@example.com");
         assert_eq!(to.len(), 2, "our own message goes on to whom it went to");
     }
 
@@ -346,12 +331,5 @@ mod tests {
             json!({ "address": "ann@example.com" })
         );
         assert!(person("ann").is_err());
-    }
-
-    #[test]
-    fn a_subject_is_answered_once() {
-        assert_eq!(answer_subject("Hi"), "Re: Hi");
-        assert_eq!(answer_subject("RE: Hi"), "RE: Hi");
-        assert_eq!(answer_subject("é"), "Re: é");
     }
 }
