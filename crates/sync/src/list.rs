@@ -130,7 +130,10 @@ fn is_rename(old: &Known, new: &Listed) -> bool {
         return old.object_id == new.object_id;
     }
     // An empty folder has nothing to keep: a new id costs nothing and guesses nothing.
-    let Some(count) = old.server_messages.filter(|count| *count > 0) else {
+    let counted = old
+        .server_messages
+        .or(old.backfilled.then_some(old.messages));
+    let Some(count) = counted.filter(|count| *count > 0) else {
         return false;
     };
     old.uid_validity.is_some()
