@@ -41,6 +41,7 @@ pub(crate) struct Params {
     /// kept; a stream begins now.
     cursor: Option<String>,
     /// `now`: only what is to come; `start`: all that are kept.
+    #[param(inline)]
     from: Option<From>,
     /// Types, separated by commas; `message.*` stands for a family.
     types: Option<String>,

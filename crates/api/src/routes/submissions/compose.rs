@@ -61,7 +61,7 @@ pub(super) async fn ready(
     for (i, file) in value.attachments.into_iter().enumerate() {
         draft.attachments.push(attachment(i, file)?);
     }
-    let quote = value.quote.unwrap_or(true);
+    let quote = value.quote.unwrap_or(!has_quotation(draft.text.as_deref()));
     let mut subject = value.subject;
     match (value.in_reply_to_message_id, value.forward_message_id) {
         (Some(_), Some(_)) => {
@@ -84,7 +84,7 @@ pub(super) async fn ready(
             let (original, files) = original(state, caller, &id, "/forward_message_id").await?;
             draft.attachments.extend(files);
             let parts = mail_message::reply::forward(&original);
-            begin_from(&mut draft, &mut subject, parts, true);
+            begin_from(&mut draft, &mut subject, parts, quote);
         }
         (None, None) => {}
     }
@@ -175,6 +175,12 @@ async fn original(
         (read, files)
     })
     .await
+}
+
+/// Whether the writer has quoted the original already.
+fn has_quotation(text: Option<&str>) -> bool {
+    let mut lines = text.unwrap_or_default().lines();
+    lines.any(|line| line.starts_with('>') || line.starts_with("-----"))
 }
 
 fn begin_from(draft: &mut Draft, subject: &mut Option<String>, parts: ReplyParts, quote: bool) {

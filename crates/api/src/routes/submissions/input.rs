@@ -84,7 +84,8 @@ pub(super) struct NewSubmission {
     /// The stored message that is forwarded, with its files.
     #[serde(default)]
     pub(super) forward_message_id: Option<String>,
-    /// Whether the original is quoted below the text. Left out: yes.
+    /// Whether the original is quoted below the text. Left out: yes, unless the text holds a quotation
+    /// already (a line that begins with `>` or `-----`).
     #[serde(default)]
     pub(super) quote: Option<bool>,
     /// Further header fields: `X-*`, `List-*` and a few more.

@@ -78,7 +78,8 @@ fn on_the_wire(raw: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(raw.len() + raw.len() / 40);
     let mut in_head = true;
     let mut hidden = false;
-    for line in raw.split(|b| *b == b'\n') {
+    let lines = raw.strip_suffix(b"\n").unwrap_or(raw);
+    for line in lines.split(|b| *b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.contains(&b'\r') {
             return refuse("holds a CR without its LF");
@@ -98,10 +99,6 @@ fn on_the_wire(raw: &[u8]) -> Result<Vec<u8>> {
         }
         out.extend_from_slice(line);
         out.extend_from_slice(b"\r\n");
-    }
-    // The last piece was what came behind the last line end: nothing, in a whole message.
-    if raw.ends_with(b"\n") {
-        out.truncate(out.len() - 2);
     }
     if in_head {
         return refuse("is no message: it has no empty line between header and body");

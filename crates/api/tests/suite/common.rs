@@ -1,0 +1,391 @@
+//! A router with a store in a folder of its own, and a stand-in for the connection report.
+
+use api::reporter::Reporter;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use connect::TestRequest;
+use futures_util::future::BoxFuture;
+use model::access::Scope;
+use model::event::Origin;
+use model::folder::{Mode, Role};
+use model::mailbox::{Auth, Credentials, Incoming, Kind, Lifecycle, Outgoing, Protocol, Security};
+use model::message::{Direction, Flags};
+use model::report::{Report, Step, StepCode, StepStatus, Verdict};
+use model::{Clock, Timestamp, fresh_id};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use store::Store;
+use store::folders::{Cursor, ListChange, NewFolder};
+use store::ingest::{Batch, NewMessage, ThreadRefs, Threaded};
+use store::leases::Lease;
+use tokio::sync::mpsc;
+use tower::ServiceExt as _;
+
+/// When every test begins: 2026-01-02T03:04:05Z.
+pub const START: Timestamp = Timestamp(1_767_323_045_000);
+
+/// What the stand-in finds broken.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Broken {
+    #[default]
+    Nothing,
+    Receiving,
+    Sending,
+}
+
+#[derive(Clone, Default)]
+pub struct StandIn {
+    pub broken: Arc<Mutex<Broken>>,
+    /// The passwords that it was handed, incoming and outgoing.
+    pub seen: Arc<Mutex<Vec<(Option<String>, Option<String>)>>>,
+}
+
+impl Reporter for StandIn {
+    fn test(
+        &self,
+        request: TestRequest,
+        on_step: mpsc::Sender<Step>,
+    ) -> BoxFuture<'static, Report> {
+        let secret = |secret: Option<model::Secret>| secret.map(|s| s.expose().to_owned());
+        let seen = (
+            secret(request.credentials.incoming),
+            secret(request.credentials.outgoing),
+        );
+        self.seen.lock().unwrap().push(seen);
+        let broken = *self.broken.lock().unwrap();
+        Box::pin(async move {
+            let mut steps = Vec::new();
+            for code in StepCode::ALL {
+                let mut step = Step::running(*code);
+                let fails = match broken {
+                    Broken::Nothing => false,
+                    Broken::Receiving => *code == StepCode::Login,
+                    Broken::Sending => *code == StepCode::Smtp,
+                };
+                step.status = if fails {
+                    StepStatus::Fail
+                } else {
+                    StepStatus::Pass
+                };
+                step.problem_id = fails.then(|| "password_refused".to_owned());
+                let _ = on_step.send(step.clone()).await;
+                steps.push(step);
+            }
+            Report {
+                id: fresh_id("rep", START),
+                mailbox_id: request.mailbox_id,
+                trigger: request.trigger,
+                started_at: START,
+                finished_at: START,
+                verdict: match broken {
+                    Broken::Nothing => Verdict::Works,
+                    Broken::Receiving => Verdict::Fails,
+                    Broken::Sending => Verdict::ReceivesOnly,
+                },
+                summary: "A sentence.".into(),
+                steps,
+            }
+        })
+    }
+}
+
+pub struct Fixture {
+    pub router: Router,
+    pub store: Store,
+    pub clock: Clock,
+    pub reporter: StandIn,
+    pub shutdown: tokio_util::sync::CancellationToken,
+    /// A token that may do everything.
+    pub token: String,
+    _dir: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    /// The JSON of an answer with this status.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        if self.body.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// The problem document of an error, its form checked.
+    #[track_caller]
+    pub fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        let code = problem["code"].as_str().unwrap();
+        assert_eq!(problem["type"], format!("/v1/problems/{code}"));
+        assert_eq!(problem["status"], status);
+        for text in ["title", "detail", "remedy", "trace_id"] {
+            assert_ne!(problem[text].as_str().unwrap(), "", "{text} of {problem}");
+        }
+        assert_eq!(problem["trace_id"], self.header("x-request-id"));
+        problem
+    }
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        Self::at("http://127.0.0.1:8025").await
+    }
+
+    pub async fn at(public_url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = store::Config {
+            database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
+            blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
+            key_file: dir.path().join("key"),
+            extra_ca_file: None,
+            node: "here".into(),
+        };
+        let clock = Clock::manual(START);
+        let store = Store::open(&config, clock.clone()).await.unwrap();
+        let reporter = StandIn::default();
+        let shutdown = tokio_util::sync::CancellationToken::new();
+        let router = api::router(api::Setup {
+            store: store.clone(),
+            reporter: Arc::new(reporter.clone()),
+            public_url: public_url.parse().unwrap(),
+            shutdown: shutdown.clone(),
+            metrics: Arc::new(|| "postroom_build_info 1\n".to_owned()),
+            fallback: None,
+        });
+        let (_, secret) = store::access::create_token(&store, "all", &[Scope::All], &[], None)
+            .await
+            .unwrap();
+        Self {
+            router,
+            store,
+            clock,
+            reporter,
+            shutdown,
+            token: secret.expose().to_owned(),
+            _dir: dir,
+        }
+    }
+
+    pub async fn token(&self, scopes: &[Scope], mailbox_ids: &[String]) -> String {
+        let made = store::access::create_token(&self.store, "t", scopes, mailbox_ids, None);
+        made.await.unwrap().1.expose().to_owned()
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.to_vec(),
+        }
+    }
+
+    /// A request with a token.
+    pub async fn with(&self, token: &str, method: &str, uri: &str, body: Option<&Value>) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("authorization", format!("Bearer {token}"));
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        self.with(&self.token, "GET", uri, None).await
+    }
+
+    pub async fn post(&self, uri: &str, body: &Value) -> Answer {
+        self.with(&self.token, "POST", uri, Some(body)).await
+    }
+
+    pub async fn patch(&self, uri: &str, body: &Value) -> Answer {
+        self.with(&self.token, "PATCH", uri, Some(body)).await
+    }
+
+    pub async fn delete(&self, uri: &str) -> Answer {
+        self.with(&self.token, "DELETE", uri, None).await
+    }
+
+    /// An enabled mailbox with INBOX, Archive and Trash, straight in the store.
+    pub async fn mailbox(&self, address: &str) -> Filled {
+        let incoming = Incoming {
+            protocol: Protocol::Imap,
+            host: "mail.example.com".into(),
+            port: 993,
+            security: Security::Tls,
+            username: address.into(),
+            auth: Auth::Password,
+            certificate_sha256: None,
+        };
+        let outgoing = Outgoing {
+            host: "mail.example.com".into(),
+            port: 465,
+            security: Security::Tls,
+            username: address.into(),
+            auth: Auth::Password,
+            certificate_sha256: None,
+        };
+        let new = store::mailboxes::NewMailbox {
+            address: address.into(),
+            name: "Ann".into(),
+            kind: Kind::Personal,
+            incoming: Some(incoming),
+            outgoing: Some(outgoing),
+            credentials: Credentials::default(),
+            fetch_since: None,
+            monitored_folders: None,
+        };
+        let mailbox = store::mailboxes::create(&self.store, new).await.unwrap();
+        let id = mailbox.id;
+        store::mailboxes::set_lifecycle(&self.store, &id, Lifecycle::Enabled)
+            .await
+            .unwrap();
+        store::leases::renew(&self.store).await.unwrap();
+        let leases = store::leases::acquire(&self.store, 100).await.unwrap();
+        let lease = leases
+            .into_iter()
+            .find(|lease| lease.mailbox_id == id)
+            .unwrap();
+        let folder = |path: &str, role| {
+            ListChange::Created(NewFolder {
+                wire_name: path.into(),
+                path: path.into(),
+                delimiter: Some("/".into()),
+                role: Some(role),
+                mode: Mode::Full,
+                object_id: None,
+            })
+        };
+        let changes = vec![
+            folder("INBOX", Role::Inbox),
+            folder("Archive", Role::Archive),
+            folder("Trash", Role::Trash),
+        ];
+        store::folders::apply_list(&self.store, &lease, changes)
+            .await
+            .unwrap();
+        let known = store::folders::known(&self.store, &id).await.unwrap();
+        let mut folders = HashMap::new();
+        for folder in known {
+            store::folders::reset(&self.store, &lease, &folder.id, 7)
+                .await
+                .unwrap();
+            folders.insert(folder.path, folder.id);
+        }
+        Filled { id, lease, folders }
+    }
+
+    /// Stores raw messages in a folder, as the synchronisation would.
+    pub async fn fill(&self, mailbox: &Filled, folder: &str, messages: &[(i64, &str)]) {
+        let mut batch = Vec::new();
+        for (uid, raw) in messages {
+            let stored = self.store.blobs.put(raw.as_bytes()).await.unwrap();
+            let summary = mail_message::summarize(raw.as_bytes());
+            let head = &summary.head;
+            let tokens = mail_message::search::tokens;
+            batch.push(NewMessage {
+                uid: *uid,
+                flags: Flags::default(),
+                mod_seq: 1,
+                received_at: Timestamp(START.0 + uid * 1000),
+                stored,
+                head: serde_json::to_string(head).unwrap(),
+                words: store::search::Words {
+                    subject: tokens(&summary.search.subject),
+                    people: tokens(&summary.search.people),
+                    body: tokens(&summary.search.body),
+                },
+                refs: ThreadRefs {
+                    message_id: head.internet_message_id.clone(),
+                    references: head.references.clone(),
+                    in_reply_to: head.in_reply_to.clone(),
+                },
+                direction: Direction::Incoming,
+                sender: head
+                    .from
+                    .first()
+                    .map_or_else(String::new, |a| a.address.clone()),
+                subject: head.subject.clone().unwrap_or_default(),
+                automatic: head.automatic,
+                has_attachments: head.has_attachments,
+            });
+        }
+        let batch = Batch {
+            folder_id: mailbox.folders[folder].clone(),
+            uid_validity: 7,
+            origin: Origin::Live,
+            messages: batch,
+            failures: Vec::new(),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+            copies_too: false,
+        };
+        store::ingest::ingest(&self.store, &mailbox.lease, batch, alone)
+            .await
+            .unwrap();
+    }
+}
+
+/// A mailbox with folders.
+pub struct Filled {
+    pub id: String,
+    pub lease: Lease,
+    pub folders: HashMap<String, String>,
+}
+
+fn alone(
+    _: &HashMap<String, String>,
+    batch: &[ThreadRefs],
+    fresh: &mut dyn FnMut() -> String,
+) -> Threaded {
+    let mut threaded = Threaded::default();
+    for refs in batch {
+        let thread = fresh();
+        threaded.threads.push(thread.clone());
+        if let Some(id) = refs.message_id.clone() {
+            threaded.links.push((id, thread));
+        }
+    }
+    threaded
+}
+
+/// A small message.
+pub fn raw(n: i64, subject: &str) -> String {
+    format!(
+        "From: Bob <bob@example.com>\r\nTo: ann@example.com\r\nSubject: {subject}\r\n\
+         Message-ID: <m{n}@example.com>\r\nDate: Fri, 02 Jan 2026 03:04:05 +0000\r\n\r\nHello {subject}\r\n"
+    )
+}

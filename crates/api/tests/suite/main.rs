@@ -1,0 +1,13 @@
+//! The API over its router, with a SQLite store.
+
+mod common;
+
+mod access;
+mod description;
+mod events;
+mod idempotency;
+mod mailboxes;
+mod messages;
+mod negative;
+mod submissions;
+mod webhooks;

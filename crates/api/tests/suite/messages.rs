@@ -1,0 +1,269 @@
+//! Reading mail, and changing it.
+
+use crate::common::{Answer, Fixture, raw};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+const RICH: &str = "From: =?utf-8?q?Z=C3=B6e?= <zoe@example.com>\r\nTo: ann@example.com\r\nSubject: Rich\r\n\
+Message-ID: <rich@example.com>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p onclick=\"x()\">Hi<script>alert(1)</script>\
+<img src=\"https://tracker.example/p.gif\"><img src=\"cid:pic\"></p>\r\n\
+--b\r\nContent-Type: image/png\r\nContent-ID: <pic>\r\nContent-Disposition: inline; filename=pic.png\r\n\
+Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n\
+--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=\"../../evil\\\".html\"\r\n\r\n<script>1</script>\r\n--b--\r\n";
+
+fn subjects(page: &Value) -> Vec<String> {
+    let list = page["data"].as_array().unwrap();
+    list.iter()
+        .map(|m| m["subject"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn ranged(fixture: &Fixture, uri: &str, range: &str) -> Answer {
+    let request = Request::get(uri)
+        .header("authorization", format!("Bearer {}", fixture.token))
+        .header("range", range);
+    fixture.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_come_newest_first_in_pages_without_gap_or_repetition() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let b = fixture.mailbox("b@example.com").await;
+    for n in 0..7 {
+        let (mailbox, text) = (if n % 2 == 0 { &a } else { &b }, raw(n, &format!("s{n}")));
+        fixture.fill(mailbox, "INBOX", &[(n + 1, &text)]).await;
+    }
+    for narrow in ["", "&role=inbox"] {
+        let mut seen = Vec::new();
+        let mut uri = format!("/v1/messages?limit=3{narrow}");
+        loop {
+            let page = fixture.get(&uri).await.expect(200);
+            seen.extend(subjects(&page));
+            match page["next_cursor"].as_str() {
+                Some(cursor) => uri = format!("/v1/messages?limit=3&cursor={cursor}{narrow}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen, ["s6", "s5", "s4", "s3", "s2", "s1", "s0"], "{narrow}");
+    }
+    let of_b = fixture
+        .get(&format!("/v1/messages?mailbox_id={}", b.id))
+        .await
+        .expect(200);
+    assert_eq!(subjects(&of_b), ["s5", "s3", "s1"]);
+    let inbox = fixture
+        .get(&format!(
+            "/v1/messages?folder_id={}&limit=2",
+            a.folders["INBOX"]
+        ))
+        .await
+        .expect(200);
+    assert_eq!(subjects(&inbox), ["s6", "s4"]);
+    let message = &inbox["data"][0];
+    assert_eq!(message["folders"][0]["role"], "inbox");
+    assert_eq!(message["from"][0]["address"], "bob@example.com");
+    assert_eq!(message["flags"]["seen"], false);
+    assert!(message["received_at"].as_str().unwrap().ends_with('Z'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_narrowed_by_what_is_asked() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let zebra = raw(1, "Zebra stripes");
+    fixture.fill(&a, "INBOX", &[(1, &zebra), (2, RICH)]).await;
+    let archived = raw(3, "Archived zebra");
+    fixture.fill(&a, "Archive", &[(3, &archived)]).await;
+    let cases = [
+        ("q=zebra", vec!["Archived zebra", "Zebra stripes"]),
+        ("q=ZEB*", vec!["Archived zebra", "Zebra stripes"]),
+        ("q=zebra%20-archived", vec!["Zebra stripes"]),
+        ("q=subject:rich", vec!["Rich"]),
+        ("q=from:zoe", vec!["Rich"]),
+        ("q=%22zebra%20stripes%22", vec!["Zebra stripes"]),
+        ("q=%22stripes%20zebra%22", vec![]),
+        ("q=%22%27%3A*%28", vec![]),
+        ("q=nothing", vec![]),
+        ("q=zebra&role=archive", vec!["Archived zebra"]),
+        ("from=zoe%40", vec!["Rich"]),
+        ("from=%25", vec![]),
+        ("has_attachments=true", vec!["Rich"]),
+        ("unread=false", vec![]),
+        ("direction=outgoing", vec![]),
+        ("role=archive", vec!["Archived zebra"]),
+        ("since=2026-01-02T03:04:08Z", vec!["Archived zebra"]),
+        ("before=2026-01-02T03:04:07Z", vec!["Zebra stripes"]),
+    ];
+    for (query, wanted) in cases {
+        let page = fixture
+            .get(&format!("/v1/messages?{query}"))
+            .await
+            .expect(200);
+        assert_eq!(subjects(&page), wanted, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_made_inert_and_its_files_are_inert_downloads() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, RICH)]).await;
+    let id = fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone();
+    let uri = format!("/v1/messages/{}", id.as_str().unwrap());
+    let head = fixture.get(&uri).await.expect(200);
+    assert!(head.get("html").is_none());
+    let message = fixture
+        .get(&format!("{uri}?body=text,html"))
+        .await
+        .expect(200);
+    assert_eq!(message["from"][0]["name"], "Zöe");
+    let html = message["html"].as_str().unwrap();
+    assert!(
+        !html.contains("script") && !html.contains("onclick"),
+        "{html}"
+    );
+    assert!(!html.contains(" src=\"https://tracker"), "{html}");
+    assert!(html.contains(&format!("{uri}/attachments/att_")), "{html}");
+    assert_eq!(message["blocked_remote_images"], 1);
+    let open = fixture
+        .get(&format!("{uri}?body=html&remote_images=allowed"))
+        .await
+        .expect(200);
+    assert!(open["html"].as_str().unwrap().contains("https://tracker"));
+    assert_eq!(open["text"], Value::Null);
+    let files = message["attachments"].as_array().unwrap();
+    let evil = files
+        .iter()
+        .find(|f| f["filename"].as_str().unwrap().contains("evil"))
+        .unwrap();
+    let file = format!("{uri}/attachments/{}", evil["id"].as_str().unwrap());
+    let answer = fixture.get(&file).await;
+    assert_eq!(answer.status, 200);
+    let disposition = answer.header("content-disposition");
+    assert!(
+        disposition.starts_with("attachment; filename=\"") && !disposition.contains(".."),
+        "{disposition}"
+    );
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(
+        answer
+            .header("content-security-policy")
+            .starts_with("sandbox")
+    );
+    let part = ranged(&fixture, &file, "bytes=0-6").await;
+    assert_eq!(
+        (part.status.as_u16(), part.text().as_str()),
+        (206, "<script")
+    );
+    for bad in ["att_99", "att_x", "att_-1", "..%2f..%2fetc"] {
+        fixture
+            .get(&format!("{uri}/attachments/{bad}"))
+            .await
+            .problem(404);
+    }
+    fixture.get(&format!("{uri}?body=pdf")).await.problem(400);
+    fixture
+        .get(&format!("{uri}?remote_images=some"))
+        .await
+        .problem(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_raw_message_comes_byte_for_byte_whole_or_in_part() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    // Longer than one piece of a read.
+    let long = format!("{}{}", raw(1, "long"), "0123456789abcde\n".repeat(200_000));
+    fixture.fill(&a, "INBOX", &[(1, &long)]).await;
+    let id = fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone();
+    let uri = format!("/v1/messages/{}/raw", id.as_str().unwrap());
+    let whole = fixture.get(&uri).await;
+    assert_eq!(whole.header("content-type"), "message/rfc822");
+    assert!(whole.body == long.as_bytes());
+    let part = ranged(&fixture, &uri, "bytes=1000000-2500000").await;
+    assert_eq!(part.status, 206);
+    assert!(part.body == long.as_bytes()[1_000_000..=2_500_000]);
+    assert_eq!(
+        part.header("content-range"),
+        format!("bytes 1000000-2500000/{}", long.len())
+    );
+    let beyond = ranged(&fixture, &uri, "bytes=999999999-").await;
+    beyond.problem(416);
+    assert_eq!(
+        beyond.header("content-range"),
+        format!("bytes */{}", long.len())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_change_at_once_and_are_owed_to_the_server() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let id = fixture.get("/v1/messages").await.expect(200)["data"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let uri = format!("/v1/messages/{id}");
+    let body = json!({"flags": {"seen": true, "keywords": ["$Label1"]}, "folder_id": a.folders["Archive"]});
+    let changed = fixture.patch(&uri, &body).await.expect(200);
+    assert_eq!(changed["flags"]["seen"], true);
+    assert_eq!(changed["flags"]["keywords"], json!(["$Label1"]));
+    assert_eq!(
+        store::owed::pending(&fixture.store, &id).await.unwrap(),
+        ["move", "flags"]
+    );
+    let read = fixture.get("/v1/messages?unread=true").await.expect(200);
+    assert_eq!(read["data"], json!([]));
+    assert_eq!(fixture.delete(&uri).await.status, 204);
+    let problem = fixture
+        .patch(&uri, &json!({"folder_id": "fld_none"}))
+        .await
+        .problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/folder_id");
+    for bad in [
+        json!({}),
+        json!({"flags": {"seen": "yes"}}),
+        json!({"flags": {"keywords": ["a b"]}}),
+        json!({"flags": {"keywords": ["a\r\nA1 LOGOUT"]}}),
+        json!({"flags": {"keywords": ["\\Deleted"]}}),
+        json!({"flags": {"shiny": true}}),
+        json!({"folder": "x"}),
+    ] {
+        fixture.patch(&uri, &bad).await.problem(422);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_show_who_takes_part() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture
+        .fill(&a, "INBOX", &[(1, &raw(1, "one")), (2, RICH)])
+        .await;
+    fixture.fill(&a, "Archive", &[(3, &raw(3, "three"))]).await;
+    let page = fixture
+        .get("/v1/threads?role=inbox&limit=1")
+        .await
+        .expect(200);
+    let thread = &page["data"][0];
+    assert_eq!(
+        (&thread["subject"], &thread["messages"]),
+        (&json!("Rich"), &json!(1))
+    );
+    assert_eq!(thread["participants"][0]["name"], "Zöe");
+    assert_eq!(thread["has_attachments"], true);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = fixture
+        .get(&format!("/v1/threads?role=inbox&cursor={cursor}"))
+        .await
+        .expect(200);
+    assert_eq!(subjects(&next), ["one"]);
+    let uri = format!("/v1/threads/{}", thread["id"].as_str().unwrap());
+    let whole = fixture.get(&uri).await.expect(200);
+    assert_eq!(whole["messages"][0]["subject"], "Rich");
+    fixture.get("/v1/threads/thr_none").await.problem(404);
+}

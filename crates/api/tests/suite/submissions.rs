@@ -1,0 +1,199 @@
+//! Sending: what comes in, and the bytes that come of it.
+
+use crate::common::{Fixture, raw};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+async fn bytes_of(fixture: &Fixture, submission: &Value) -> String {
+    let id = submission["id"].as_str().unwrap();
+    let digest = store::submissions::digest(&fixture.store, id)
+        .await
+        .unwrap();
+    let place = store::blobs::find(&fixture.store, &digest).await.unwrap();
+    String::from_utf8(fixture.store.blobs.read(&place, u64::MAX).await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_queued_with_every_recipient_and_no_bcc_in_its_bytes() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let body = json!({
+        "mailbox_id": a.id, "to": [{"name": "Bob", "address": "bob@example.com"}],
+        "cc": [{"address": "cy@example.com"}], "bcc": [{"address": "dee@example.com"}],
+        "subject": "Grüße", "text": "Hello", "html": "<p>Hello</p>",
+        "attachments": [{"filename": "a.txt", "content_type": "text/plain", "content_base64": STANDARD.encode("file")}],
+        "send_at": "2026-02-01T00:00:00Z",
+    });
+    let answer = fixture.post("/v1/submissions", &body).await;
+    let submission = answer.expect(202);
+    assert_eq!(submission["state"], "queued");
+    assert_eq!(submission["recipients"].as_array().unwrap().len(), 3);
+    assert_eq!(submission["send_at"], "2026-02-01T00:00:00.000Z");
+    let text = bytes_of(&fixture, &submission).await;
+    assert!(
+        text.contains("From: \"Ann\" <ann@example.com>")
+            || text.contains("From: Ann <ann@example.com>"),
+        "{text}"
+    );
+    assert!(!text.contains("dee@") && text.contains("a.txt"), "{text}");
+    assert!(text.contains(submission["internet_message_id"].as_str().unwrap()));
+    let uri = answer.header("location").to_owned();
+    assert_eq!(fixture.delete(&uri).await.expect(200)["state"], "cancelled");
+    assert_eq!(fixture.get(&uri).await.expect(200)["state"], "cancelled");
+    fixture
+        .post(&format!("{uri}/retry"), &json!({}))
+        .await
+        .problem(409);
+    assert_eq!(
+        fixture
+            .get("/v1/submissions?state=cancelled")
+            .await
+            .expect(200)["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        fixture
+            .get("/v1/submissions?state=queued,failed")
+            .await
+            .expect(200)["data"],
+        json!([])
+    );
+    fixture.get("/v1/submissions?state=lost").await.problem(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_takes_subject_recipient_conversation_and_quote_from_the_original() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "Plans"))]).await;
+    let id = fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone();
+    let body = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "text": "Yes."});
+    let submission = fixture.post("/v1/submissions", &body).await.expect(202);
+    assert_eq!(submission["subject"], "Re: Plans");
+    assert_eq!(submission["recipients"][0]["address"], "bob@example.com");
+    let text = bytes_of(&fixture, &submission).await;
+    assert!(
+        text.contains("In-Reply-To: <m1@example.com>")
+            && text.contains("References: <m1@example.com>"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Yes.") && text.contains("> Hello Plans"),
+        "{text}"
+    );
+    let own = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "text": "Yes.\n\n> Hello Plans\n"});
+    let submission = fixture.post("/v1/submissions", &own).await.expect(202);
+    assert_eq!(
+        bytes_of(&fixture, &submission)
+            .await
+            .matches("Hello Plans")
+            .count(),
+        1
+    );
+    let forward = json!({"mailbox_id": a.id, "forward_message_id": id, "to": [{"address": "x@example.com"}], "text": "See"});
+    let submission = fixture.post("/v1/submissions", &forward).await.expect(202);
+    assert_eq!(submission["subject"], "Fwd: Plans");
+    assert!(
+        bytes_of(&fixture, &submission)
+            .await
+            .contains("Forwarded message")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_message_goes_out_as_it_is_without_bcc() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mail = "From: Ann <ann@example.com>\nTo: x@example.com\nBcc: y@example.com\nSubject: raw\n\nBody\n";
+    let body = json!({"mailbox_id": a.id, "raw_base64": STANDARD.encode(mail)});
+    let submission = fixture.post("/v1/submissions", &body).await.expect(202);
+    assert_eq!(submission["recipients"].as_array().unwrap().len(), 2);
+    let text = bytes_of(&fixture, &submission).await;
+    assert!(
+        text.starts_with("Message-ID: <")
+            && text.ends_with("\r\n\r\nBody\r\n")
+            && !text.contains("y@"),
+        "{text}"
+    );
+    let to = json!({"mailbox_id": a.id, "raw_base64": STANDARD.encode(mail), "envelope": {"to": ["z@example.com"]}});
+    let submission = fixture.post("/v1/submissions", &to).await.expect(202);
+    assert_eq!(submission["recipients"][0]["address"], "z@example.com");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_is_refused_with_a_pointer() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let to = json!([{"address": "x@example.com"}]);
+    let raw = |text: &str| STANDARD.encode(text);
+    let cases = [
+        (json!({"to": []}), "/to"),
+        (json!({"to": [{"address": "nobody"}]}), "/to/0/address"),
+        (
+            json!({"to": [{"address": "a@b.c\r\nRCPT TO:<v@x.y>"}]}),
+            "/to/0/address",
+        ),
+        (json!({"to": to, "subject": "a\r\nBcc: v@x.y"}), "/subject"),
+        (
+            json!({"to": to, "from": {"address": "eve@example.com"}}),
+            "/from/address",
+        ),
+        (
+            json!({"to": to, "attachments": [{"filename": "a", "content_base64": "%%%"}]}),
+            "/attachments/0/content_base64",
+        ),
+        (json!({"to": to, "headers": {"Bcc": "v@x.y"}}), ""),
+        (
+            json!({"to": to, "in_reply_to_message_id": "msg_none"}),
+            "/in_reply_to_message_id",
+        ),
+        (json!({"to": to, "raw_base64": raw("A: b\n\nx")}), "/to"),
+        (
+            json!({"raw_base64": raw("From: eve@example.com\nTo: x@y.z\n\nx")}),
+            "/raw_base64",
+        ),
+        (
+            json!({"raw_base64": raw("From: ann@example.com\n\nx")}),
+            "/raw_base64",
+        ),
+        (
+            json!({"raw_base64": raw("From: ann@example.com\nTo: x@y.z\n\nx\r.\r\n")}),
+            "/raw_base64",
+        ),
+        (
+            json!({"raw_base64": raw("From: ann@example.com\n\nx"), "envelope": {"to": ["a b@c.d"]}}),
+            "/envelope/to/0",
+        ),
+        (
+            json!({"raw_base64": raw("From: ann@example.com\nTo: x@y.z\n\nx"), "envelope": {"from": "eve@x.y", "to": ["a@b.c"]}}),
+            "/envelope/from",
+        ),
+        (json!({"to": to, "send_at": "tomorrow"}), "/send_at"),
+        (json!({"to": to, "surprise": 1}), "/surprise"),
+    ];
+    for (mut body, pointer) in cases {
+        body["mailbox_id"] = json!(a.id);
+        let problem = fixture.post("/v1/submissions", &body).await.problem(422);
+        let found = problem["errors"][0]["pointer"].as_str().unwrap();
+        assert!(found.starts_with(pointer), "{body}: {problem}");
+    }
+    assert_eq!(
+        fixture.get("/v1/submissions").await.expect(200)["data"],
+        json!([])
+    );
+    let body = json!({"mailbox_id": "mbx_none", "to": to});
+    fixture.post("/v1/submissions", &body).await.problem(404);
+    fixture
+        .post(&format!("/v1/mailboxes/{}/disable", a.id), &json!({}))
+        .await
+        .expect(200);
+    let refused = fixture
+        .post("/v1/submissions", &json!({"mailbox_id": a.id, "to": to}))
+        .await
+        .problem(409);
+    assert_eq!(refused["code"], "mailbox_not_enabled");
+}
