@@ -148,6 +148,32 @@ test("mail is listed, read by keyboard, and stays unread until asked", async () 
   await page.waitForFunction(() => !new URL(location.href).searchParams.get("m"));
 });
 
+test("a message's HTML can run nothing and load nothing, even where it were not sanitised", async () => {
+  const hostile = `<p id="proof">seen</p><script>top.pwned = 1</script><img src="x" onerror="top.pwned = 2"><img src="https://tracker.example/a.gif">
+    <a href="javascript:top.pwned=3">go</a><iframe src="https://tracker.example/f"></iframe><form action="https://tracker.example/p"><button>post</button></form>
+    <link rel="stylesheet" href="https://tracker.example/s.css"><style>#proof { color: red; background: url(https://tracker.example/b.png) }</style>`;
+  const state = await page.context().storageState();
+  const other = await openPage(browser, { storageState: state });
+  const loaded = [];
+  other.page.on("request", (request) => request.url().includes("tracker.example") && loaded.push(request.url()));
+  await other.page.route(/\/v1\/messages\/[^/?]+\?/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), html: hostile } });
+  });
+  await other.page.goto(`${base}/inbox?view=messages`);
+  await other.page.locator("[data-line]").first().click();
+  const frame = other.page.frameLocator("iframe.paper");
+  await frame.getByText("seen").waitFor();
+  await frame.getByText("go").click();
+  await frame.getByText("post").click();
+  await other.page.waitForTimeout(300);
+  assert.equal(await other.page.evaluate(() => window.pwned), undefined);
+  // The browser lists a request before its policy refuses it; none may have been answered or sent on.
+  assert.deepEqual(loaded.filter((url) => !other.complaints.some((c) => c.includes(url))), []);
+  assert.equal(await frame.locator("#proof").evaluate((node) => getComputedStyle(node).color), "rgb(255, 0, 0)");
+  await other.context.close();
+});
+
 test("search narrows the list and has an address of its own", async () => {
   const subject = (await page.locator("[data-line] .line-subject").first().textContent()).trim();
   const word = subject.split(/\s+/).find((w) => /^[\p{L}\p{N}]{3,}$/u.test(w)) ?? subject;

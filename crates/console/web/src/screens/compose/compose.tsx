@@ -71,10 +71,13 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const [done, setDone] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const text = useRef<HTMLTextAreaElement>(null);
+  // The second click of a double click comes before React has drawn the first.
+  const underWay = useRef(false);
   const client = useQueryClient();
   const navigate = useNavigate();
   const router = useRouter();
-  const canGoBack = useCanGoBack();
+  // As it was on arrival: leaving changes it.
+  const [canGoBack] = useState(useCanGoBack());
   const sender = senders.find((m) => m.id === from);
   const isReply = search.mode === "reply" || search.mode === "reply_all";
   const touched = files.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
@@ -116,6 +119,9 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
       });
     },
     // Changed text under the same key would be refused: after an answer, the next try is a new one.
+    onSettled: () => {
+      underWay.current = false;
+    },
     onError: (error) => error instanceof Problem && error.status > 0 && error.status < 500 && setState((s) => ({ ...s, key: crypto.randomUUID() })),
   });
   useEffect(() => {
@@ -137,7 +143,9 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
 
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
-    if (!blockedBy && !send.isPending && !done) send.mutate();
+    if (blockedBy || underWay.current || done) return;
+    underWay.current = true;
+    send.mutate();
   };
   const drop = (event: DragEvent) => {
     event.preventDefault();

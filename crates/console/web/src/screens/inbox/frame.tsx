@@ -23,6 +23,12 @@ export function MessageFrame({ html, images, title }: { html: string; images: bo
       link.setAttribute("target", "_blank");
       link.setAttribute("rel", "noopener noreferrer");
     }
+    // Keys pressed inside the frame are the inbox's keys too.
+    const forward = (event: KeyboardEvent) => {
+      const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
+      if (!document.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, altKey, shiftKey, cancelable: true }))) event.preventDefault();
+    };
+    doc.addEventListener("keydown", forward);
     const measure = () => {
       const wanted = Math.ceil(Math.max(doc.body.getBoundingClientRect().height, doc.body.scrollHeight));
       setHeight(Math.min(MAX_HEIGHT, Math.max(MIN_HEIGHT, wanted)));
@@ -30,7 +36,10 @@ export function MessageFrame({ html, images, title }: { html: string; images: bo
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(doc.body);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      doc.removeEventListener("keydown", forward);
+    };
   }, [html, loaded]);
 
   return (

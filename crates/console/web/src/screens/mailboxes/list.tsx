@@ -50,7 +50,7 @@ export function MailboxList() {
               </p>
             )}
           </div>
-          <Link to="/mailboxes/new" className="btn primary"><Plus className="i" aria-hidden />Add a mailbox</Link>
+          {all.length > 0 && <Link to="/mailboxes/new" className="btn primary"><Plus className="i" aria-hidden />Add a mailbox</Link>}
         </div>
 
         {query.isPending && <div className="card"><div className="body"><Waiting lines={6} label="Loading the mailboxes" /></div></div>}
@@ -154,7 +154,7 @@ function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () =>
       <td data-label="Decided"><LifecycleFact mailbox={m} /></td>
       <td data-label="Receiving"><ProofFact proof={m.receiving} set={m.incoming !== null} /></td>
       <td data-label="Sending"><ProofFact proof={m.sending} set={m.outgoing !== null} /></td>
-      <td data-label="Connection" className="full">
+      <td data-label="Connection">
         <div className="stack connection-cell">
           <ConnectionFact connection={m.connection} />
           <Proven connection={m.connection} />
