@@ -48,7 +48,10 @@ pub struct Problem {
 
 /// A failure on its way out.
 #[derive(Clone, Debug)]
-pub struct ApiError {
+pub struct ApiError(Box<Failure>);
+
+#[derive(Clone, Debug)]
+struct Failure {
     status: StatusCode,
     code: String,
     detail: String,
@@ -61,7 +64,7 @@ pub struct ApiError {
 impl ApiError {
     /// A failure with a code of the catalogue.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Failure {
             status,
             code: code.to_owned(),
             detail: detail.into(),
@@ -69,7 +72,7 @@ impl ApiError {
             remedy: None,
             retry_after: None,
             report_id: None,
-        }
+        }))
     }
 
     /// 404: it is not there, or the caller may not see it; the two look the same.
@@ -96,18 +99,16 @@ impl ApiError {
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} fields are wrong", many.len()),
         };
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail)
-        }
+        let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
+        error.0.errors = errors;
+        error
     }
 
     /// 400: one parameter of the query is wrong.
     pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            ..Self::field(format!("/{name}"), detail)
-        }
+        let mut error = Self::field(format!("/{name}"), detail);
+        error.0.status = StatusCode::BAD_REQUEST;
+        error
     }
 
     /// 401: nobody is signed in.
@@ -139,53 +140,49 @@ impl ApiError {
             .find(|step| step.status == model::report::StepStatus::Fail);
         let code = failed.and_then(|step| step.problem_id.as_deref());
         let remedy = failed.and_then(|step| step.remedy.as_ref());
-        Self {
-            remedy: remedy.map(|remedy| remedy.text.clone()),
-            report_id: Some(report.id.clone()),
-            ..Self::new(
-                StatusCode::CONFLICT,
-                code.unwrap_or("conflict"),
-                &report.summary,
-            )
-        }
+        let code = code.unwrap_or("conflict");
+        let mut error = Self::new(StatusCode::CONFLICT, code, &report.summary);
+        error.0.remedy = remedy.map(|remedy| remedy.text.clone());
+        error.0.report_id = Some(report.id.clone());
+        error
     }
 
     /// Adds the time to wait.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Another remedy than the catalogue's.
     #[must_use]
     pub fn remedy(mut self, text: impl Into<String>) -> Self {
-        self.remedy = Some(text.into());
+        self.0.remedy = Some(text.into());
         self
     }
 
     /// The HTTP status.
-    pub const fn status(&self) -> StatusCode {
-        self.status
+    pub fn status(&self) -> StatusCode {
+        self.0.status
     }
 
     /// The problem document.
     pub fn problem(&self) -> Problem {
-        let entry = connect::problems::find(&self.code);
+        let entry = connect::problems::find(&self.0.code);
         let general = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let remedy = self.remedy.clone();
+        let remedy = self.0.remedy.clone();
         Problem {
-            kind: format!("/v1/problems/{}", self.code),
+            kind: format!("/v1/problems/{}", self.0.code),
             title: general(entry.map(|entry| entry.title)),
-            status: self.status.as_u16(),
-            detail: self.detail.clone(),
-            code: self.code.clone(),
-            errors: self.errors.clone(),
+            status: self.0.status.as_u16(),
+            detail: self.0.detail.clone(),
+            code: self.0.code.clone(),
+            errors: self.0.errors.clone(),
             remedy: remedy.unwrap_or_else(|| {
                 entry.map_or_else(String::new, |entry| entry.occurred(&[], None).remedy.text)
             }),
             trace_id: layers::trace_id(),
-            report_id: self.report_id.clone(),
+            report_id: self.0.report_id.clone(),
         }
     }
 }
@@ -193,16 +190,16 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -35,11 +35,14 @@ pub enum Broken {
     Sending,
 }
 
+/// For the receiving side, for the sending side.
+pub type Passwords = (Option<String>, Option<String>);
+
 #[derive(Clone, Default)]
 pub struct StandIn {
     pub broken: Arc<Mutex<Broken>>,
     /// The passwords that it was handed, incoming and outgoing.
-    pub seen: Arc<Mutex<Vec<(Option<String>, Option<String>)>>>,
+    pub seen: Arc<Mutex<Vec<Passwords>>>,
 }
 
 impl Reporter for StandIn {

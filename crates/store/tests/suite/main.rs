@@ -3,8 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access;
 mod blobs;
 mod evidence;
 mod ingest;
+mod pop3;
+mod reading;
 mod submissions;
 mod webhooks;
