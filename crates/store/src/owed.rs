@@ -8,6 +8,7 @@ use crate::leases::{self, Lease};
 use crate::wake::Topic;
 use crate::{Store, Tx, events, mailboxes};
 use model::event::Origin;
+use model::mailbox::Protocol;
 use model::message::{FlagChange, Flags};
 use model::{Timestamp, fresh_id};
 use serde::{Deserialize, Serialize};
@@ -133,25 +134,23 @@ pub async fn change_flags(store: &Store, message_id: &str, change: FlagChange) -
 /// Owes the server a move into a folder; the message shows there once the server has confirmed it.
 ///
 /// # Errors
-/// No such message, or the folder is not of its mailbox.
+/// No such message, the folder is not of its mailbox, or the mailbox is read by POP3.
 pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result<()> {
     let (now, id, folder_id) = (store.now(), message_id.to_owned(), folder_id.to_owned());
     store
         .db
         .write(move |tx| {
-            let Target {
-                mailbox_id,
-                folder_ids,
-                ..
-            } = target(tx, &id)?;
+            let target = target(tx, &id)?;
             let folder = crate::folders::read(tx, &folder_id)?;
-            if folder.mailbox_id != mailbox_id {
+            if folder.mailbox_id != target.mailbox_id {
                 return Err(StoreError::NotFound("the folder"));
             }
-            if folder_ids.contains(&folder_id) {
+            if target.folder_ids.contains(&folder_id) {
                 return Ok(());
             }
-            owe(tx, &mailbox_id, Some(&id), &Intent::Move { folder_id }, now)
+            target.can_be_moved()?;
+            let intent = Intent::Move { folder_id };
+            owe(tx, &target.mailbox_id, Some(&id), &intent, now)
         })
         .await
 }
@@ -159,13 +158,15 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
 /// Owes the server a move to the trash; from the trash (or without one) the message is removed for good.
 ///
 /// # Errors
-/// No such message.
+/// No such message, or its mailbox is read by POP3.
 pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
     let (now, id) = (store.now(), message_id.to_owned());
     store
         .db
         .write(move |tx| {
-            let Target { mailbox_id, folder_ids, .. } = target(tx, &id)?;
+            let target = target(tx, &id)?;
+            target.can_be_moved()?;
+            let Target { mailbox_id, folder_ids, .. } = target;
             let row = tx.row(
                 "SELECT id FROM folders WHERE mailbox_id = $1 AND role = 'trash' ORDER BY id LIMIT 1",
                 &[(&mailbox_id).into()],
@@ -203,6 +204,19 @@ struct Target {
     thread_id: String,
     flags: Flags,
     folder_ids: Vec<String>,
+    receives_by: Option<Protocol>,
+}
+
+impl Target {
+    /// Whether the server has a way to move or remove single messages and keep the others' places.
+    fn can_be_moved(&self) -> Result<()> {
+        if self.receives_by == Some(Protocol::Pop3) {
+            return Err(StoreError::Conflict(
+                "the mailbox is read by POP3, and Postroom moves and deletes nothing there".into(),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The message under the lock of its mailbox.
@@ -211,7 +225,7 @@ fn target(tx: &mut Tx<'_>, id: &str) -> Result<Target> {
     let sql = "SELECT mailbox_id FROM messages WHERE id = $1 AND vanished_at IS NULL";
     let row = tx.row(sql, &[id.into()])?.ok_or(gone)?;
     let mailbox_id: String = row.get(0)?;
-    mailboxes::lock(tx, &mailbox_id)?;
+    let mailbox = mailboxes::lock(tx, &mailbox_id)?;
     let row = tx
         .row(
             "SELECT thread_id, seen, answered, flagged, draft, keywords FROM messages WHERE id = $1",
@@ -233,6 +247,7 @@ fn target(tx: &mut Tx<'_>, id: &str) -> Result<Target> {
             keywords: row.json(5)?,
         },
         folder_ids: rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?,
+        receives_by: mailbox.incoming.map(|incoming| incoming.protocol),
     })
 }
 

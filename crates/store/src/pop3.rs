@@ -19,6 +19,7 @@ use crate::{Store, Tx, folders, mailboxes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::Timestamp;
+use model::message::Flags;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use std::collections::HashMap;
@@ -221,7 +222,8 @@ pub async fn ingest(
         .write(move |tx| {
             mailboxes::lock(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
-            let batch = number(tx, haul)?;
+            let mut batch = number(tx, haul)?;
+            keep_flags(tx, &lease.mailbox_id, &mut batch)?;
             ingest::run(tx, &lease, batch, threader, now)
         })
         .await
@@ -314,6 +316,39 @@ fn copies_without_id(tx: &mut Tx<'_>, batch: &Batch) -> Result<HashMap<String, V
         copies.entry(row.get(0)?).or_default().push(row.get(1)?);
     }
     Ok(copies)
+}
+
+/// Messages that wait to be matched by their bytes, because the folder was an IMAP folder until now,
+/// keep the flags they had: POP3 has none to put in their place.
+fn keep_flags(tx: &mut Tx<'_>, mailbox_id: &str, batch: &mut Batch) -> Result<()> {
+    let digests: Vec<&str> = batch
+        .messages
+        .iter()
+        .map(|message| message.stored.digest.as_str())
+        .collect();
+    let sql = format!(
+        "SELECT digest, seen, answered, flagged, draft, keywords FROM messages
+         WHERE mailbox_id = $1 AND vanished_at IS NOT NULL AND digest IN {}",
+        tx.dialect().texts(2)
+    );
+    let args = [mailbox_id.into(), serde_json::to_string(&digests)?.into()];
+    let mut flags: HashMap<String, Flags> = HashMap::new();
+    for row in tx.rows(&sql, &args)? {
+        let had = Flags {
+            seen: row.get(1)?,
+            answered: row.get(2)?,
+            flagged: row.get(3)?,
+            draft: row.get(4)?,
+            keywords: row.json(5)?,
+        };
+        flags.insert(row.get(0)?, had);
+    }
+    for message in &mut batch.messages {
+        if let Some(had) = flags.get(&message.stored.digest) {
+            message.flags = had.clone();
+        }
+    }
+    Ok(())
 }
 
 fn write_ids(

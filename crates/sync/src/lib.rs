@@ -41,7 +41,7 @@ const CONNECTING: usize = 16;
 pub struct Timing {
     /// A waiting connection proves that it lives at least this often.
     pub proof: std::time::Duration,
-    /// Folders that the server does not report by itself are looked at this often.
+    /// All folders are counted this often: what the server did not tell by itself shows then.
     pub poll: std::time::Duration,
     /// First pause after a failure; it doubles up to `backoff_max`.
     pub backoff: std::time::Duration,

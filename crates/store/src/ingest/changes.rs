@@ -205,8 +205,11 @@ fn change_flags(
     Ok(())
 }
 
+/// How long a message may yet turn up in another folder that is still being filled.
+const FILLING_MILLIS: i64 = 600_000;
+
 /// Removes the messages that vanished before `before` and did not turn up elsewhere in a whole
-/// round since. Those of a folder that is still being filled anew may yet turn up.
+/// round since. While folders are being filled they may yet turn up there.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
@@ -228,8 +231,15 @@ pub async fn finish_vanished(
                  WHERE m.mailbox_id = $1 AND m.vanished_at <= $2
                    AND NOT EXISTS (SELECT 1 FROM folders f
                                    WHERE f.id = m.vanished_from AND f.backfilled = 0 AND f.mode <> 'off')
+                   AND (m.vanished_at < $3 OR NOT EXISTS (
+                     SELECT 1 FROM folders f WHERE f.mailbox_id = m.mailbox_id AND f.mode <> 'off'
+                       AND f.backfilled = 0 AND f.uid_validity IS NOT NULL))
                  LIMIT 5000",
-                &[mailbox_id.into(), before.into()],
+                &[
+                    mailbox_id.into(),
+                    before.into(),
+                    before.plus_millis(-FILLING_MILLIS).into(),
+                ],
             )?;
             if rows.is_empty() {
                 return Ok(0);

@@ -6,11 +6,13 @@ use crate::error::Result;
 use crate::folder::fetch::Direction;
 use crate::folder::look;
 use imap_client::UidSet;
+use model::Timestamp;
 use model::event::Origin;
 use model::folder::{Mode, Role};
 use std::time::Duration;
 use store::StoreError;
 use store::folders::{self, Cursor, Known};
+use store::ingest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +83,10 @@ impl Visit<'_> {
             self.known[i].backfilled = true;
             self.reload(i).await?;
             self.verify_count(i).await?;
+            // What vanished meanwhile was waiting for this: a round settles it.
+            let store = &self.context.store;
+            self.news.elsewhere |=
+                ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
         }
         Ok(true)
     }

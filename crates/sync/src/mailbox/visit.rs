@@ -24,9 +24,6 @@ use tokio_util::sync::CancellationToken;
 
 /// While the past is filled, the other folders are looked at this often.
 pub(super) const ROUND_WHILE_FILLING: Duration = Duration::from_secs(15);
-/// With NOTIFY everything is told; a whole round this often catches what was not.
-const SAFETY_ROUND: Duration = Duration::from_secs(600);
-
 /// How long we wait for the answer to LOGOUT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -37,7 +34,6 @@ pub(crate) struct Visit<'a> {
     pub(super) mailbox: &'a Mailbox,
     pub(crate) session: Session,
     pub(super) abilities: Abilities,
-    pub(super) notified: bool,
     pub(crate) known: Vec<Known>,
     pub(crate) news: News,
     /// Our id of the folder that is open for reading.
@@ -77,7 +73,7 @@ impl<'a> Visit<'a> {
             condstore: session.supports("CONDSTORE") || session.supports("QRESYNC"),
         };
         // Before anything is looked at: what changes from now on is told.
-        let notified = session.notify(NotifySet::Personal).await?;
+        session.notify(NotifySet::Personal).await?;
         let known = folders::known(&context.store, &mailbox.id).await?;
         Ok(Self {
             context,
@@ -85,7 +81,6 @@ impl<'a> Visit<'a> {
             mailbox,
             session,
             abilities,
-            notified,
             known,
             news: News::default(),
             open: None,
@@ -169,11 +164,8 @@ impl<'a> Visit<'a> {
     }
 
     pub(super) fn round_is_due(&self) -> bool {
-        let every = if self.notified {
-            SAFETY_ROUND
-        } else {
-            self.context.timing.poll
-        };
+        // Also with NOTIFY: servers were seen to keep the renaming of a folder to themselves.
+        let every = self.context.timing.poll;
         self.last_round.is_none_or(|at| at.elapsed() >= every)
     }
 

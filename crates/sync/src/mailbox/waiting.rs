@@ -24,11 +24,7 @@ impl Visit<'_> {
         }
         let next_owed = store::owed::next_due(&self.context.store, &self.mailbox.id).await?;
         let timing = &self.context.timing;
-        let mut longest = if self.notified {
-            timing.proof
-        } else {
-            timing.proof.min(timing.poll)
-        };
+        let mut longest = timing.proof.min(timing.poll);
         if let Some(due) = next_owed {
             let left = due.0.saturating_sub(self.context.store.now().0).max(0) as u64;
             longest = longest.min(Duration::from_millis(left + 10));

@@ -147,7 +147,8 @@ fn vanished(listed: &[Listed], known: &HashMap<String, Standing>) -> Vec<String>
     let some_nameless = listed.iter().any(|message| message.key.is_none());
     let mut gone: Vec<String> = known
         .keys()
-        .filter(|key| !there.contains(key.as_str()) && !(some_nameless && is_nameless(key)))
+        .filter(|key| !there.contains(key.as_str()))
+        .filter(|key| !some_nameless || !is_nameless(key))
         .cloned()
         .collect();
     gone.sort();

@@ -28,6 +28,7 @@ pub struct Follower {
 
 /// What a test may choose.
 pub struct Choice {
+    pub protocol: Protocol,
     pub port: u16,
     pub security: Security,
     pub fetch_since: Option<Timestamp>,
@@ -37,6 +38,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Imap,
             port: servers().imaps_port,
             security: Security::Tls,
             fetch_since: None,
@@ -73,7 +75,7 @@ impl Follower {
             name: "Test".to_owned(),
             kind: Kind::Personal,
             incoming: Some(Incoming {
-                protocol: Protocol::Imap,
+                protocol: choice.protocol,
                 host: "localhost".to_owned(),
                 port: choice.port,
                 security: choice.security,

@@ -4,3 +4,4 @@ mod first;
 mod follower;
 mod following;
 mod owed;
+mod pop3;
