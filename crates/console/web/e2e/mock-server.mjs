@@ -109,6 +109,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const m = db.messages.find((each) => each.id === id);
       if (!m) return gone();
       const body = structuredClone(bodies.get(id));
+      body.blocked_remote_images = body.html?.split("data-blocked-src").length - 1 || 0;
       if (query.get("remote_images") === "allowed" && body.html) body.html = body.html.replaceAll("data-blocked-src=", "src=");
       return { ...m, ...body };
     }],
@@ -132,7 +133,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const box = query.get("mailbox_id"), role = query.get("role") ?? "inbox";
       const groups = new Map();
       for (const m of db.messages) if ((!box || m.mailbox_id === box)) groups.set(m.thread_id, [...(groups.get(m.thread_id) ?? []), m]);
-      const rows = [...groups.values()].filter((ms) => ms.some((m) => m.folders.some((f) => f.role === role))).map(threadOf);
+      const rows = [...groups.values()].filter((ms) => ms.some((m) => m.folders.some((f) => f.role === role))).map(threadOf).filter((t) => !query.get("unread") || t.unread);
       return page(rows.sort((a, b) => b.last_at.localeCompare(a.last_at)), query);
     }],
     ["GET", "/v1/threads/:id", ({ id }) => {

@@ -157,8 +157,8 @@ export const badLogin = (host) => skip(goodSteps(host), 6).map((s) => s.n === 6 
   ] } : s);
 export const badTls = (host) => skip(goodSteps(host), 3).map((s) => s.n === 3 ? {
   ...s, status: "fail", ms: 22, did: "Began TLS on port 143.", server_said: "* OK Dovecot ready.", means: "The server answered in plain text: this port begins unencrypted.",
-  remedy: { text: "Port 143 changes to encryption after its greeting.", action: "use_port:143:starttls", url: null }, problem_id: "tls_not_spoken", retry: "after_change",
-  others: [{ text: "Port 993 is open and speaks TLS from the first byte.", action: "use_port:993:tls", url: null }] } : s);
+  remedy: { text: "Port 143 changes to encryption after its greeting.", action: "use:143:starttls", url: null }, problem_id: "tls_not_spoken", retry: "after_change",
+  others: [{ text: "Port 993 is open and speaks TLS from the first byte.", action: "use:993:tls", url: null }] } : s);
 export const warnSteps = () => goodSteps().map((s) => s.n === 5 ? { ...s, status: "warn", did: "Push no, fast resync no, move yes, folder marks yes.", means: "The server has no push: Postroom looks every 2 minutes." } : s);
 
 export function reportOf(id, steps, mailbox_id = null, trigger = "button") {
@@ -186,13 +186,13 @@ export const submissions = [
 
 export const failures = {
   mbx_support: [
-    { id: "flr_1", folder_id: "fld_mbx_support_0", folder_path: "INBOX", uid: 48_211, problem_id: "body_cut", reason: "The server closed the line in the middle of this message, three times.", attempts: 3, size: 31_400_221, has_raw: false, created_at: at(3 * HOUR) },
-    { id: "flr_2", folder_id: "fld_mbx_support_3", folder_path: "Archive", uid: 911, problem_id: "nesting_too_deep", reason: "The message is nested 10,000 levels deep; its text could not be read.", attempts: 1, size: 812_000, has_raw: true, created_at: at(2 * DAY) },
+    { id: "flr_1", folder_id: "fld_mbx_support_0", uid: 48_211, problem_id: "body_cut", reason: "The server closed the line in the middle of this message, three times.", attempts: 3, has_raw: false, created_at: at(3 * HOUR) },
+    { id: "flr_2", folder_id: "fld_mbx_support_3", uid: 911, problem_id: "nesting_too_deep", reason: "The message is nested 10,000 levels deep; its text could not be read.", attempts: 1, has_raw: true, created_at: at(2 * DAY) },
   ],
 };
 
 export const tokens = [
-  { id: "tok_1", name: "CRM", scopes: ["messages:read", "submissions:write"], mailbox_ids: [], created_at: at(20 * DAY), last_used_at: at(8_000) },
+  { id: "tok_1", name: "CRM", scopes: ["read", "send"], mailbox_ids: [], created_at: at(20 * DAY), last_used_at: at(8_000) },
   { id: "tok_2", name: "Ansible", scopes: ["all"], mailbox_ids: [], created_at: at(40 * DAY), last_used_at: null },
 ];
 export const webhooks = [

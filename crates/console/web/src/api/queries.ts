@@ -113,7 +113,7 @@ export const threads = (filter: ListFilter) =>
     queryKey: ["threads", filter],
     queryFn: ({ pageParam, signal }) =>
       api.get<Page<Thread>>(
-        path("/v1/threads", { mailbox_id: filter.mailbox, role: filter.role, limit: PAGE, cursor: pageParam }),
+        path("/v1/threads", { mailbox_id: filter.mailbox, role: filter.role, unread: filter.unread, limit: PAGE, cursor: pageParam }),
         signal,
       ),
     initialPageParam: null as string | null,

@@ -23,6 +23,8 @@ export interface Incoming {
   certificate_sha256?: string;
   /** Write-only. */
   password?: string;
+  /** Write-only: lets the password travel unencrypted. */
+  allow_plaintext?: boolean;
 }
 
 export interface Outgoing {
@@ -34,6 +36,8 @@ export interface Outgoing {
   certificate_sha256?: string;
   /** Write-only. */
   password?: string;
+  /** Write-only: lets the password travel unencrypted. */
+  allow_plaintext?: boolean;
 }
 
 export interface Mailbox {
@@ -87,14 +91,14 @@ export interface Folder {
 
 export interface Failure {
   id: string;
-  folder_id: string | null;
-  folder_path?: string | null;
-  uid: number | null;
-  problem_id: string | null;
-  reason: string | null;
-  attempts?: number;
-  size?: number | null;
-  has_raw?: boolean;
+  mailbox_id: string;
+  folder_id: string;
+  uid: number;
+  problem_id: string;
+  reason: string;
+  has_raw: boolean;
+  attempts: number;
+  next_attempt_at: Time | null;
   created_at: Time;
 }
 
@@ -151,6 +155,7 @@ export interface MessageBody extends Message {
   reply_text: string | null;
   attachments: Attachment[];
   auth_results: unknown;
+  blocked_remote_images?: number;
   report: null | {
     kind: "bounce" | "delayed" | "delivered" | "complaint" | "read" | "auto_reply";
     recipients: { address: string; status: string | null; permanent: boolean; diagnostic: string | null }[];
@@ -248,6 +253,7 @@ export interface SubmissionInput {
   attachments?: { filename: string; content_type: string; content_base64: string }[];
   in_reply_to_message_id?: string;
   forward_message_id?: string;
+  quote?: boolean;
 }
 
 export interface User {

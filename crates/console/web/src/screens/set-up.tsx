@@ -7,7 +7,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { api, Problem } from "../api/client";
 import { session, setup } from "../api/queries";
 import type { User } from "../api/types";
-import { Button, CopyLine, Failed, Field, Note, Waiting } from "../ui/basics";
+import { Button, CopyLine, Failed, Field, Waiting } from "../ui/basics";
 import { Door } from "./door";
 
 /** The token travels in the fragment, which no server and no log ever sees. */
@@ -46,8 +46,8 @@ function NoToken() {
       <p className="quiet">
         Postroom printed a one-time link when it started; it ends in <code>/setup#token=…</code>. It proves that you run this server.
       </p>
-      <p className="quiet">The link is gone or was cut? This prints a new one:</p>
-      <CopyLine text="postroom user setup-link" label="command" />
+      <p className="quiet">The link is gone or was cut? Stop Postroom and start it again: it prints a new one as long as there is no owner.</p>
+      <CopyLine text="postroom serve" label="command" />
     </div>
   );
 }
@@ -81,11 +81,6 @@ function Owner({ token }: { token: string }) {
           <p className="quiet">The owner signs in here and decides everything about this server.</p>
         </div>
         {create.error && <Failed error={create.error} />}
-        {problem?.status === 403 && (
-          <Note tone="warn" title="The set-up link has expired">
-            This prints a new one: <code>postroom user setup-link</code>
-          </Note>
-        )}
         <Field label="Your name" error={problem?.at("/name")}>
           {(ids) => <input {...ids} className="input" autoComplete="name" required autoFocus value={name} onChange={(e) => setName(e.target.value)} />}
         </Field>

@@ -104,6 +104,8 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
     mutationFn: async () => {
       const body: SubmissionInput = {
         mailbox_id: from, to: draft.to, cc: draft.cc, bcc: draft.bcc, subject: draft.subject, text: draft.text,
+        // The quotation is in the text already, or was taken out on purpose.
+        ...(search.mode ? { quote: false } : {}),
         attachments: await Promise.all(files.map(encode)),
         ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
         ...(search.mode === "forward" && search.message ? { forward_message_id: search.message } : {}),

@@ -18,13 +18,13 @@ import { Reader, type ReaderActions } from "./reader";
 import { lineOfMessage, lineOfThread } from "./rows";
 import { Tree } from "./tree";
 
-/** The filter and how it is shown; /threads filters by mailbox and role only. */
+/** The filter and how it is shown; /threads knows neither folders nor searches. */
 function useLines(search: InboxSearch) {
   const filter = {
     mailbox: search.mailbox, role: search.folder || search.q ? undefined : (search.role ?? ("inbox" as Role)),
     folder: search.folder, q: search.q, unread: search.unread,
   };
-  const canThread = !search.folder && !search.q && !search.unread;
+  const canThread = !search.folder && !search.q;
   const asThreads = canThread && search.view !== "messages";
   const threads = useInfiniteQuery({ ...threadsQuery(filter), enabled: asThreads });
   const messages = useInfiniteQuery({ ...messagesQuery(filter), enabled: !asThreads });
@@ -153,7 +153,7 @@ export function Inbox() {
               <IconButton size="small" label={search.unread ? "Show all" : "Show unread only"} icon={ListFilter} aria-pressed={Boolean(search.unread)} onClick={() => go({ unread: search.unread ? undefined : true })} />
               <IconButton
                 size="small" icon={Rows3} aria-pressed={asThreads} disabled={!canThread}
-                label={!canThread ? "Threads are shown without filter or search" : asThreads ? "Show single messages" : "Show threads"}
+                label={!canThread ? "Threads are not shown in one folder or a search" : asThreads ? "Show single messages" : "Show threads"}
                 onClick={() => go({ view: asThreads ? "messages" : undefined, m: undefined, t: undefined })}
               />
               <IconButton size="small" label="Keys" hotkey="?" icon={CircleHelp} onClick={() => setHelp(true)} />

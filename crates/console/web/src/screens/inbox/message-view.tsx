@@ -138,7 +138,7 @@ function BounceNote({ report }: { report: NonNullable<MessageBody["report"]> }) 
 
 function Body({ body, images, plain, onImages }: { body: MessageBody; images: boolean; plain: boolean; onImages: () => void }) {
   if (body.html && !plain) {
-    const blocked = (body.html.match(/data-blocked-src/g) ?? []).length;
+    const blocked = body.blocked_remote_images ?? 0;
     return (
       <>
         {blocked > 0 && !images && (

@@ -2,17 +2,17 @@
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api } from "../../api/client";
-import type { Lifecycle, Mailbox } from "../../api/types";
+import type { Mailbox } from "../../api/types";
 import { toast, toastProblem } from "../../ui/overlays";
 
-export type Verb = "enable" | "disable" | "pause" | "resume" | "approve" | "resync";
+export type Verb = "enable" | "disable" | "pause" | "resume" | "approve" | "resync" | "try-again";
 
 const DONE: Record<Verb, string> = {
-  enable: "Enabled", disable: "Disabled", pause: "Paused", resume: "Resumed", approve: "Approved", resync: "A full comparison has begun",
+  enable: "Enabled", disable: "Disabled", pause: "Paused", resume: "Resumed", approve: "Approved", resync: "A full comparison has begun", "try-again": "Trying again",
 };
 
 /** The decisions that make sense now. */
-export function verbsFor(lifecycle: Lifecycle): Verb[] {
+export function verbsFor({ lifecycle, connection }: Mailbox): Verb[] {
   switch (lifecycle) {
     case "draft":
     case "disabled":
@@ -20,7 +20,7 @@ export function verbsFor(lifecycle: Lifecycle): Verb[] {
     case "awaiting_approval":
       return ["approve"];
     case "enabled":
-      return ["pause", "resync", "disable"];
+      return [...(["held", "waiting"].includes(connection.state) ? (["try-again"] as const) : []), "pause", "resync", "disable"];
     case "paused":
       return ["resume", "disable"];
   }

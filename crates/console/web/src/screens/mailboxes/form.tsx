@@ -6,7 +6,7 @@ import type { Problem } from "../../api/client";
 import type { Security } from "../../api/types";
 import { Button, Field, Note, Switch } from "../../ui/basics";
 import { SECURITY } from "../../ui/words";
-import { likelyHost, portWarning, type SettingsForm, type Side, type SideName, withProtocol, withSecurity } from "./settings-form";
+import { type Focus, likelyHost, portWarning, type SettingsForm, type Side, type SideName, withProtocol, withSecurity } from "./settings-form";
 
 interface Props {
   form: SettingsForm;
@@ -108,9 +108,9 @@ function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved 
             )}
           </Field>
           <Field label="Port" className="c4 c-half" error={at("port")}>
-            {(ids) => <input {...ids} className="input num" inputMode="numeric" required value={side.port} onChange={(e) => set({ port: e.target.value.trim() })} />}
+            {(ids) => <input {...ids} data-field={`f-${name}-port`} className="input num" inputMode="numeric" required value={side.port} onChange={(e) => set({ port: e.target.value.trim() })} />}
           </Field>
-          <SideWarnings form={form} name={name} />
+          <SideWarnings form={form} name={name} onAllow={(plaintext) => set({ plaintext })} />
           <Field label="User name" className="c8" error={at("username")}>
             {(ids) => (
               <input
@@ -121,7 +121,7 @@ function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved 
           </Field>
           <Field label="Sign in with" className="c4" error={at("auth")}>
             {(ids) => (
-              <select {...ids} className="input" value={side.auth} onChange={(e) => set({ auth: e.target.value as Side["auth"] })}>
+              <select {...ids} data-field={`f-${name}-auth`} className="input" value={side.auth} onChange={(e) => set({ auth: e.target.value as Side["auth"] })}>
                 <option value="password">Password</option>
                 <option value="oauth2">OAuth2 token</option>
                 {name === "outgoing" && <option value="none">Nothing</option>}
@@ -161,12 +161,19 @@ function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved 
   );
 }
 
-function SideWarnings({ form, name }: { form: SettingsForm; name: SideName }) {
+function SideWarnings({ form, name, onAllow }: { form: SettingsForm; name: SideName; onAllow: (allowed: boolean) => void }) {
   const warning = portWarning(form, name);
   const lines: ReactNode[] = [];
   if (warning) lines.push(<Note key="port" tone="warn">{warning}</Note>);
   if (form[name].security === "none") {
-    lines.push(<Note key="none" tone="warn">Password and mail travel readable by anyone on the way. Choose this only inside your own network.</Note>);
+    lines.push(<Note key="none" tone="warn">Password and mail travel readable by anyone on the way. Choose this only inside your own network.
+        {form[name].auth !== "none" && (
+          <label className="check">
+            <input type="checkbox" checked={form[name].plaintext} onChange={(e) => onAllow(e.target.checked)} />
+            The password may travel unencrypted
+          </label>
+        )}
+      </Note>);
   }
   return lines.length ? <div className="c12 stack s">{lines}</div> : null;
 }
@@ -210,7 +217,7 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
             </div>
             {!form.everyFolder && (
               <Field label="Folder paths, one a line" error={problem?.at("/monitored_folders")}>
-                {(ids) => <textarea {...ids} className="input mono" rows={3} spellCheck={false} value={form.folders} onChange={(e) => set({ folders: e.target.value })} />}
+                {(ids) => <textarea {...ids} data-field="f-folders" className="input mono" rows={3} spellCheck={false} value={form.folders} onChange={(e) => set({ folders: e.target.value })} />}
               </Field>
             )}
           </div>
@@ -221,10 +228,10 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
 }
 
 /** Brings the field that a remedy names into view and focus. */
-export function focusField(focus: "password" | "address" | "username" | "host", side: SideName) {
-  const name = focus === "password" || focus === "address" ? `f-${focus}` : `f-${side}-${focus}`;
-  const node = document.querySelector<HTMLInputElement>(`[data-field="${name}"]`);
+export function focusField(focus: Focus, side: SideName) {
+  const name = focus === "password" || focus === "address" || focus === "folders" ? `f-${focus}` : `f-${side}-${focus}`;
+  const node = document.querySelector<HTMLElement>(`[data-field="${name}"]`);
   node?.scrollIntoView({ block: "center" });
   node?.focus();
-  node?.select();
+  if (node instanceof HTMLInputElement) node.select();
 }

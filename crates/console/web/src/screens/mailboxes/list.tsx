@@ -106,6 +106,7 @@ const VERB_ENTRY: Record<Verb, { label: string; icon: typeof Plus }> = {
   pause: { label: "Pause", icon: CirclePause },
   resume: { label: "Resume", icon: CirclePlay },
   disable: { label: "Disable", icon: CirclePause },
+  "try-again": { label: "Try again now", icon: RefreshCw },
   resync: { label: "Compare everything again", icon: RefreshCw },
 };
 
@@ -117,7 +118,7 @@ export function MailboxMenu({ mailbox, onTest, onRemove }: { mailbox: Mailbox; o
       trigger={<Button look="ghost" icon={MoreHorizontal} aria-label={`Actions for ${mailbox.address}`} busy={action.isPending} />}
       items={[
         onTest && { label: "Test the connection", icon: PlugZap, onSelect: onTest },
-        ...verbsFor(mailbox.lifecycle).map((verb) => ({
+        ...verbsFor(mailbox).map((verb) => ({
           ...VERB_ENTRY[verb],
           onSelect: () => action.mutate({ mailbox, verb }),
         })),

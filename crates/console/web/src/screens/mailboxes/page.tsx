@@ -10,7 +10,7 @@ import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQ
 import type { Failure, Folder, Incoming, Mailbox, Outgoing } from "../../api/types";
 import { Ago, Bar, Button, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
 import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
-import { bytes, count, day, percent, plural } from "../../ui/format";
+import { count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { ROLE, SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
@@ -62,7 +62,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
         </div>
 
         {mailbox.connection.state === "held" && (
-          <Note tone="bad" title="Held: Postroom has stopped trying until something changes" action={<><Button size="small" look="primary" icon={Pencil} onClick={edit}>Change settings</Button><Button size="small" onClick={test}>Try again</Button></>}>
+          <Note tone="bad" title="Held: Postroom has stopped trying until something changes" action={<><Button size="small" look="primary" icon={Pencil} onClick={edit}>Change settings</Button><Button size="small" busy={action.isPending} onClick={() => action.mutate({ mailbox, verb: "try-again" })}>Try again</Button></>}>
             A refused sign-in is confirmed once and not repeated, so that the provider does not lock the account.
             {mailbox.connection.problem_id && <> Problem: <code>{mailbox.connection.problem_id}</code></>}
           </Note>
@@ -174,6 +174,7 @@ function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => voi
 
 function Failures({ mailbox }: { mailbox: Mailbox }) {
   const query = useQuery(failuresQuery(mailbox.id));
+  const { data: folders } = useQuery({ ...foldersQuery(mailbox.id), enabled: Boolean(query.data?.data.length) });
   const client = useQueryClient();
   const retry = useMutation({
     mutationFn: (failure: Failure) => api.post(`/v1/mailboxes/${mailbox.id}/failures/${failure.id}/retry`),
@@ -193,9 +194,9 @@ function Failures({ mailbox }: { mailbox: Mailbox }) {
           {rows.map((f) => (
             <li key={f.id} className="ledger">
               <div className="grow">
-                <div>{f.reason ?? f.problem_id ?? "Unknown reason"}</div>
+                <div>{f.reason || f.problem_id}</div>
                 <div className="faint small">
-                  {f.folder_path ?? "message"}{f.uid !== null && <> · UID {f.uid}</>}{f.size ? <> · {bytes(f.size)}</> : null} · <Ago time={f.created_at} step={10} />
+                  {folders?.find((each) => each.id === f.folder_id)?.path ?? "folder gone"} · UID {f.uid} · <Ago time={f.created_at} step={10} /> · {plural(f.attempts, "try", "tries")}
                   {f.has_raw && <> · raw bytes kept</>}
                 </div>
               </div>

@@ -20,7 +20,7 @@ export function useRemedies(form: SettingsForm, setForm: (f: SettingsForm) => vo
     const applied = applyAction(form, action, side);
     if (!applied) return test(form);
     flushSync(() => setForm(applied.form));
-    if (applied.focus) focusField(applied.focus, side);
+    if (applied.focus) focusField(applied.focus, applied.side ?? side);
     else test(applied.form);
   };
 

@@ -170,6 +170,7 @@ function RemedyView({ remedy, side, primary, canApply, onApply }: { remedy: Reme
 export function actionLabel(action: string | null): string | null {
   const [verb, ...rest] = (action ?? "").split(":");
   switch (verb) {
+    case "use":
     case "use_port":
       return `Use port ${rest[0]}${rest[1] ? ` with ${rest[1].toUpperCase()}` : ""} and test again`;
     case "use_security":
@@ -178,6 +179,7 @@ export function actionLabel(action: string | null): string | null {
       return `Use ${rest[0]} and test again`;
     case "use_username":
       return `Sign in as ${rest.join(":")} and test again`;
+    case "choose_protocol":
     case "use_protocol":
       return `Use ${rest[0]?.toUpperCase()} and test again`;
     case "use_folder":
@@ -186,10 +188,22 @@ export function actionLabel(action: string | null): string | null {
       return "Trust exactly this certificate …";
     case "enter_password":
       return "Enter the password again";
+    case "sign_in_again":
+      return "Enter a new sign-in";
+    case "edit_identity":
     case "enter_username":
       return "Correct the user name";
+    case "edit_outgoing":
+      return "Correct the sending side";
+    case "edit_host":
     case "enter_host":
       return "Correct the server name";
+    case "edit_port":
+      return "Correct the port";
+    case "edit_auth":
+      return "Choose another sign-in";
+    case "choose_folders":
+      return "Choose the folders";
     case "try_again":
     case "retry":
       return "Try again";

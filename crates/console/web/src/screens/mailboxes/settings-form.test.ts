@@ -27,7 +27,7 @@ describe("the settings form", () => {
   });
 
   it("carries out a remedy on the side that failed", () => {
-    const applied = applyAction(emptyForm(), "use_port:587:starttls", "outgoing");
+    const applied = applyAction(emptyForm(), "use:587:starttls", "outgoing");
     expect(applied?.form.outgoing).toMatchObject({ port: "587", security: "starttls" });
     expect(applied?.form.incoming.port).toBe("993");
     expect(applyAction(emptyForm(), "enter_password", "incoming")?.focus).toBe("password");

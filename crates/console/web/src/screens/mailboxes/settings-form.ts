@@ -10,6 +10,8 @@ export interface Side {
   username: string;
   auth: "password" | "oauth2" | "none";
   certificate: string;
+  /** Said so: the password may travel unencrypted. */
+  plaintext: boolean;
 }
 
 export interface SettingsForm {
@@ -52,7 +54,7 @@ const KNOWN: Record<number, { service: Service; security: Security[]; name: stri
 };
 
 const side = (service: Service): Side => ({
-  host: "", port: String(PORTS[service].tls), security: "tls", username: "", auth: "password", certificate: "",
+  host: "", port: String(PORTS[service].tls), security: "tls", username: "", auth: "password", certificate: "", plaintext: false,
 });
 
 export const emptyForm = (): SettingsForm => ({
@@ -66,7 +68,7 @@ export function formOf(mailbox: Mailbox): SettingsForm {
   const form = emptyForm();
   const fill = (from: Incoming | Outgoing): Side => ({
     host: from.host, port: String(from.port), security: from.security, username: from.username, auth: from.auth,
-    certificate: from.certificate_sha256 ?? "",
+    certificate: from.certificate_sha256 ?? "", plaintext: from.security === "none",
   });
   return {
     ...form,
@@ -127,6 +129,7 @@ export function inputOf(form: SettingsForm): MailboxInput {
     security: s.security,
     username: s.username.trim() || address,
     ...(s.certificate ? { certificate_sha256: s.certificate } : {}),
+    ...(s.security === "none" && s.plaintext ? { allow_plaintext: true } : {}),
   });
   const incoming: Incoming | null = form.receives
     ? { protocol: form.protocol, ...common(form.incoming), auth: form.incoming.auth === "oauth2" ? "oauth2" : "password" }
@@ -152,10 +155,15 @@ export function inputOf(form: SettingsForm): MailboxInput {
   };
 }
 
+/** Fields that a remedy can lead to. */
+export type Focus = "password" | "address" | "username" | "host" | "port" | "auth" | "folders";
+
 /** What a remedy changes in the form; `focus` names the field that a person has to fill. */
 export interface Applied {
   form: SettingsForm;
-  focus?: "password" | "address" | "username" | "host";
+  focus?: Focus;
+  /** The side of the field, where it is not the failed step's. */
+  side?: SideName;
 }
 
 /** Carries out a remedy's action, `null` when it is not about the form. `at` is the failed step's side. */
@@ -166,6 +174,7 @@ export function applyAction(form: SettingsForm, action: string | null, at: SideN
   const security = (value: string | undefined) =>
     value === "tls" || value === "starttls" || value === "none" ? value : undefined;
   switch (verb) {
+    case "use":
     case "use_port": {
       const chosen = security(rest[1]);
       return rest[0] ? change({ port: rest[0], ...(chosen ? { security: chosen } : {}) }) : null;
@@ -178,6 +187,7 @@ export function applyAction(form: SettingsForm, action: string | null, at: SideN
       return rest[0] ? change({ host: rest[0] }) : null;
     case "use_username":
       return rest.length ? change({ username: rest.join(":") }) : null;
+    case "choose_protocol":
     case "use_protocol":
       return rest[0] === "imap" || rest[0] === "pop3" ? { form: withProtocol(form, rest[0]) } : null;
     case "use_folder":
@@ -185,11 +195,22 @@ export function applyAction(form: SettingsForm, action: string | null, at: SideN
     case "trust_certificate":
       return rest.length ? change({ certificate: rest.join(":") }) : null;
     case "enter_password":
+    case "sign_in_again":
       return { form, focus: "password" };
+    case "edit_identity":
     case "enter_username":
       return { form, focus: "username" };
+    case "edit_host":
     case "enter_host":
       return { form, focus: "host" };
+    case "edit_port":
+      return { form, focus: "port" };
+    case "edit_auth":
+      return { form, focus: "auth" };
+    case "edit_outgoing":
+      return { form, focus: "host", side: "outgoing" };
+    case "choose_folders":
+      return { form: { ...form, everyFolder: false }, focus: "folders" };
     default:
       return null;
   }

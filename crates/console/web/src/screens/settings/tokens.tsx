@@ -10,14 +10,11 @@ import { Ago, Button, CopyLine, Empty, Failed, Field, IconButton, Note, Pill, Wa
 import { Confirm, Dialog, toast, toastProblem } from "../../ui/overlays";
 
 const SCOPES: [string, string][] = [
-  ["all", "Everything"],
-  ["mailboxes:read", "See mailboxes and reports"],
-  ["mailboxes:write", "Add and change mailboxes"],
-  ["messages:read", "Read mail"],
-  ["messages:write", "Flag, move and delete mail"],
-  ["submissions:write", "Send mail"],
-  ["events:read", "Follow events"],
-  ["webhooks:write", "Manage webhooks"],
+  ["all", "Everything, also tokens"],
+  ["read", "Read mailboxes, mail and events"],
+  ["write", "Flag, move and delete mail"],
+  ["send", "Send mail"],
+  ["manage", "Add and change mailboxes and webhooks"],
 ];
 
 export function Tokens() {
