@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod failures;
 pub mod folders;
+mod hex;
 pub mod idempotency;
 pub mod ingest;
 pub mod leases;

@@ -68,7 +68,7 @@ impl Bucket {
     }
 
     pub(super) fn take(&self) -> Result<Upload> {
-        let name = format!("{}.seg", super::writer::hex(&random::<12>()));
+        let name = format!("{}.seg", crate::hex::hex(&random::<12>()));
         Ok(Upload {
             store: self.store.clone(),
             path: self.path(&name),

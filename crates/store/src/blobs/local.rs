@@ -79,7 +79,7 @@ impl Folder {
         let open = match idle {
             Some(open) => open,
             None => {
-                let name = format!("{}.seg", super::writer::hex(&random::<12>()));
+                let name = format!("{}.seg", crate::hex::hex(&random::<12>()));
                 let path = self.path.join(&name);
                 let file = OpenOptions::new()
                     .read(true)

@@ -2,6 +2,7 @@
 
 use super::{Place, bucket, local};
 use crate::error::Result;
+use crate::hex::hex;
 use ring::digest::{Context, SHA256};
 
 /// Bytes held in memory before they go to the segment. A batch that stays below is parsed from memory.
@@ -157,15 +158,4 @@ impl Batch {
         self.base += written;
         Ok(())
     }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
