@@ -29,3 +29,28 @@ pub enum SyncError {
 
 /// The result of most functions here.
 pub type Result<T, E = SyncError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_problem_that_the_synchronisation_names_is_in_the_catalogue() {
+        for id in [
+            "command_refused",
+            "credentials_missing",
+            "disk_full",
+            "folder_missing",
+            "internal_error",
+            "literal_too_large",
+            "message_unreadable",
+            "message_vanished",
+            "quota_exceeded",
+            "server_closed",
+            "server_nonsense",
+            "store_unavailable",
+            "timed_out",
+            "uid_validity_unstable",
+        ] {
+            assert!(connect::problems::find(id).is_some(), "{id}");
+        }
+    }
+}

@@ -62,7 +62,7 @@ fn refused(error: &ImapError) -> Paid {
         ImapError::No {
             code: Some(code), ..
         } if code == "TRYCREATE" => "folder_missing",
-        _ => "change_refused",
+        _ => "command_refused",
     };
     Paid::Refused(problem, error.to_string())
 }

@@ -119,7 +119,8 @@ fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessag
         .first()
         .map(|from| from.address.to_lowercase())
         .unwrap_or_default();
-    let own = !sender.is_empty() && sender == owner.address;
+    // What lies in the inbox has arrived, also from oneself: a contact form, a copy to oneself.
+    let own = !sender.is_empty() && sender == owner.address && owner.role != Some(Role::Inbox);
     let outgoing = own || matches!(owner.role, Some(Role::Sent | Role::Drafts));
     let received_at = fetched
         .internal_date
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_from_oneself_is_outgoing_and_so_is_all_in_sent() {
+    fn mail_from_oneself_is_outgoing_outside_the_inbox_and_so_is_all_in_sent() {
         let raw = b"From: Ann <Ann@example.test>\r\nSubject: x\r\n\r\ny";
         let owner = |address: &str, role| Owner {
             address: address.into(),
@@ -201,6 +202,10 @@ mod tests {
         assert_eq!(
             direction(owner("ann@example.test", None)),
             Direction::Outgoing
+        );
+        assert_eq!(
+            direction(owner("ann@example.test", Some(Role::Inbox))),
+            Direction::Incoming
         );
         assert_eq!(
             direction(owner("bob@example.test", None)),
