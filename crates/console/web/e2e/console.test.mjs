@@ -100,7 +100,7 @@ test("a wrong password gets a named step and a button that leads to the field", 
   await fillSide("Send mail", mailbox.outgoing);
   await button("Test these settings").click();
   await page.locator("[data-verdict=fails]").waitFor({ timeout: 50_000 });
-  const step = page.locator("[data-step=login]");
+  const step = page.locator("ol.steps > [data-step=login]");
   assert.match(await step.getAttribute("class"), /fail/);
   await step.getByRole("button").first().click();
   await page.waitForFunction(() => document.activeElement?.getAttribute("type") === "password");
@@ -137,8 +137,10 @@ test("mail is listed, read by keyboard, and stays unread until asked", async () 
   await page.locator(".message .text-body, .message iframe, .message p.faint").first().waitFor();
   await accessible("reader");
   const wasUnread = /unread/.test(await line.getAttribute("class"));
+  const saved = page.waitForResponse((response) => response.request().method() === "PATCH");
   await page.keyboard.press("u");
   await page.waitForFunction(([id, was]) => document.querySelector(`[data-line="${id}"]`)?.classList.contains("unread") !== was, [first, wasUnread]);
+  assert.equal((await saved).status(), 200);
   await page.reload();
   await page.waitForFunction(([id, was]) => {
     const node = document.querySelector(`[data-line="${id}"]`);

@@ -78,6 +78,8 @@ export async function send(method: string, url: string, options: Options = {}): 
       method,
       headers,
       credentials: "same-origin",
+      // A small change that was asked for goes out even when the page is left in the same moment.
+      keepalive: method === "PATCH" || method === "DELETE",
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
       signal: options.signal,
     });
