@@ -195,6 +195,10 @@ test("a message is written, sent once on a double click, and shown in the outbox
   await page.getByLabel("Text", { exact: true }).fill("Hello from the end-to-end test.");
   await page.locator('input[type="file"]').setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") });
   await accessible("compose");
+  // Another tab that lies open on the inbox: the message comes back to its sender, and is shown by itself.
+  const other = await openPage(browser, { storageState: await page.context().storageState() });
+  await other.page.goto(`${base}/inbox?view=messages`);
+  await other.page.locator("[data-line]").first().waitFor();
   await button("Send").dblclick();
   await page.getByText("In the outbox").waitFor();
   await page.goto(`${base}/outbox`);
@@ -204,6 +208,9 @@ test("a message is written, sent once on a double click, and shown in the outbox
   await row.getByRole("button").first().click();
   await row.getByText(mailbox.address).last().waitFor();
   await accessible("outbox");
+  await other.page.locator("[data-line]", { hasText: subject }).waitFor({ timeout: 30_000 });
+  assert.deepEqual(other.complaints, []);
+  await other.context.close();
 });
 
 test("a reply starts with recipient, subject and quotation", async () => {

@@ -152,6 +152,13 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
         for (const r of s.recipients) Object.assign(r, { state: "accepted", code: 250, enhanced_code: "2.0.0", text: "Ok: queued" });
         s.sent_copy.state = "filed";
         emit("submission.accepted");
+        const to = db.mailboxes.find((m) => s.recipients.some((r) => r.address === m.address));
+        const like = db.messages.find((m) => m.mailbox_id === to?.id);
+        if (!like) return;
+        const id = `msg_${randomUUID().slice(0, 8)}`;
+        db.messages.unshift({ ...structuredClone(like), id, thread_id: `thr_${id}`, subject: s.subject, received_at: new Date().toISOString() });
+        bodies.set(id, { ...structuredClone(bodies.get(like.id)), text: body.text });
+        emit("message.received", { message_id: id }, to.id);
       }, 1_500);
       return [202, s];
     }],
