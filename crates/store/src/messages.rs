@@ -5,7 +5,7 @@
 //! folder, a conversation, a rare word); see [`list`].
 
 use crate::blobs;
-use crate::db::{Row, Value};
+use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
 use crate::search::{self, Term};
 use crate::{Store, Tx};
@@ -84,13 +84,24 @@ pub async fn list(store: &Store, filter: Filter, after: Option<After>, limit: i6
 }
 
 fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> Result<Page> {
+    let sought = Sought::find(tx, &filter.terms)?;
     let mut starts = Vec::new();
     match (&filter.folder_id, filter.role) {
         (None, None) => starts.push(Wanted::all()),
+        (folder_id, role) if sought.is_few() => {
+            let mut wanted = Wanted::all();
+            if let Some(id) = folder_id {
+                wanted.and_in_folder("x.folder_id = $", id);
+            }
+            if let Some(role) = role {
+                wanted.and_in_folder("y.role = $", role.as_str());
+            }
+            starts.push(wanted);
+        }
         (Some(folder_id), role) => {
             let mut wanted = Wanted::in_folder(folder_id);
             if let Some(role) = role {
-                wanted.and_in_role(role);
+                wanted.and_in_folder("y.role = $", role.as_str());
             }
             starts.push(wanted);
         }
@@ -98,7 +109,7 @@ fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> 
             let folders = folders_with_role(tx, role, filter)?;
             if folders.len() > FOLDERS_WALKED {
                 let mut wanted = Wanted::all();
-                wanted.and_in_role(role);
+                wanted.and_in_folder("y.role = $", role.as_str());
                 starts.push(wanted);
             } else {
                 starts.extend(folders.iter().map(|id| Wanted::in_folder(id)));
@@ -109,7 +120,7 @@ fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> 
     let mut found = Vec::new();
     let mut more = false;
     for mut wanted in starts {
-        wanted.narrow(tx, filter)?;
+        wanted.narrow(tx.dialect(), filter, &sought)?;
         let (some, full) = run(tx, wanted, after, limit)?;
         found.extend(some);
         more |= full;
@@ -184,23 +195,29 @@ impl Wanted {
         self.conditions.push(condition.replace('$', &place));
     }
 
-    fn and_in_role(&mut self, role: Role) {
-        self.and(
+    /// Only what lies in a folder (`y`, by its placement `x`) with this condition.
+    fn and_in_folder(&mut self, condition: &str, arg: &str) {
+        let exists = format!(
             "EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
-                     WHERE x.message_id = m.id AND y.role = $)",
-            role.as_str(),
+                     WHERE x.message_id = m.id AND {condition})"
         );
+        self.and(&exists, arg);
     }
 
-    fn narrow(&mut self, tx: &mut Tx<'_>, filter: &Filter) -> Result<()> {
-        let dialect = tx.dialect();
+    fn narrow(&mut self, dialect: Dialect, filter: &Filter, sought: &Sought) -> Result<()> {
         if let Some(id) = &filter.mailbox_id {
-            self.and("m.mailbox_id = $", id);
+            // `|| ''` keeps SQLite from walking the mailbox where a few hits are to be walked.
+            let condition = if sought.is_few() {
+                "m.mailbox_id || '' = $"
+            } else {
+                "m.mailbox_id = $"
+            };
+            self.and(condition, id);
         }
         if let Some(ids) = &filter.visible {
             let n = self.args.len() + 1;
             self.args.push(serde_json::to_string(ids)?.into());
-            // `|| ''` keeps SQLite from walking mailbox by mailbox, and sorting everything.
+            // Here from walking mailbox by mailbox, and sorting everything.
             self.conditions
                 .push(format!("m.mailbox_id || '' IN {}", dialect.texts(n)));
         }
@@ -225,7 +242,9 @@ impl Wanted {
             self.and("m.received_at < $", at);
         }
         if let Some(unread) = filter.unread {
-            self.and("m.seen = $", !unread);
+            // As a literal, so that an index of the unread alone can serve.
+            let literal = if unread { "m.seen = 0" } else { "m.seen = 1" };
+            self.conditions.push(literal.to_owned());
         }
         if let Some(flagged) = filter.flagged {
             self.and("m.flagged = $", flagged);
@@ -236,37 +255,74 @@ impl Wanted {
         if let Some(direction) = filter.direction {
             self.and("m.direction = $", direction.as_str());
         }
-        self.search(tx, &filter.terms)
-    }
-
-    fn search(&mut self, tx: &mut Tx<'_>, terms: &[Term]) -> Result<()> {
-        let dialect = tx.dialect();
-        let (wanted, unwanted) = search::expressions(dialect, terms);
-        if let Some(expression) = wanted {
-            let sql = format!("{} LIMIT $2", search::matching(dialect, 1));
-            let hits = tx.rows(&sql, &[(&expression).into(), FEW_HITS.into()])?;
-            let n = self.args.len() + 1;
-            if (hits.len() as i64) < FEW_HITS {
-                let numbers = hits
-                    .iter()
-                    .map(|row| row.get(0))
-                    .collect::<Result<Vec<i64>>>()?;
-                self.args.push(serde_json::to_string(&numbers)?.into());
+        let n = self.args.len() + 1;
+        match &sought.wanted {
+            None => {}
+            Some(Hits::Few(numbers)) => {
+                self.args.push(numbers.as_str().into());
                 self.conditions
                     .push(format!("m.n IN {}", dialect.integers(n)));
-            } else {
-                self.args.push(expression.into());
-                self.conditions
-                    .push(format!("m.n IN ({})", search::matching(dialect, n)));
+            }
+            Some(Hits::Many(expression)) => {
+                self.args.push(expression.as_str().into());
+                // `+ 0` keeps SQLite from fetching and sorting all hits: it walks from the newest on.
+                let matching = search::matching(dialect, n);
+                self.conditions.push(format!("m.n + 0 IN ({matching})"));
             }
         }
-        if let Some(expression) = unwanted {
+        if let Some(expression) = &sought.unwanted {
             let n = self.args.len() + 1;
-            self.args.push(expression.into());
-            self.conditions
-                .push(format!("m.n NOT IN ({})", search::matching(dialect, n)));
+            self.args.push(expression.as_str().into());
+            let matching = search::matching(dialect, n);
+            self.conditions.push(format!("m.n NOT IN ({matching})"));
         }
         Ok(())
+    }
+}
+
+/// What a search looks for.
+struct Sought {
+    wanted: Option<Hits>,
+    /// What must not be there, as an expression.
+    unwanted: Option<String>,
+}
+
+enum Hits {
+    /// The numbers of the messages, as a JSON array.
+    Few(String),
+    /// The expression.
+    Many(String),
+}
+
+impl Sought {
+    fn find(tx: &mut Tx<'_>, terms: &[Term]) -> Result<Self> {
+        let dialect = tx.dialect();
+        let (wanted, unwanted) = search::expressions(dialect, terms);
+        let Some(expression) = wanted else {
+            return Ok(Self {
+                wanted: None,
+                unwanted,
+            });
+        };
+        let sql = format!("{} LIMIT $2", search::matching(dialect, 1));
+        let rows = tx.rows(&sql, &[(&expression).into(), FEW_HITS.into()])?;
+        let wanted = if (rows.len() as i64) < FEW_HITS {
+            let numbers = rows
+                .iter()
+                .map(|row| row.get(0))
+                .collect::<Result<Vec<i64>>>()?;
+            Hits::Few(serde_json::to_string(&numbers)?)
+        } else {
+            Hits::Many(expression)
+        };
+        Ok(Self {
+            wanted: Some(wanted),
+            unwanted,
+        })
+    }
+
+    const fn is_few(&self) -> bool {
+        matches!(self.wanted, Some(Hits::Few(_)))
     }
 }
 

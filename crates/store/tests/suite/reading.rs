@@ -619,3 +619,72 @@ async fn the_last_reports_of_each_mailbox_are_kept() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_with_very_many_hits_is_found_newest_first_too() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = mailbox(&fixture, "a@example.com").await;
+        let stored = store.blobs.put(b"the same bytes").await.unwrap();
+        let message = |uid: i64| NewMessage {
+            uid,
+            flags: Flags::default(),
+            mod_seq: 1,
+            received_at: Timestamp(START.0 + uid),
+            stored: stored.clone(),
+            head: format!("{{\"subject\":\"s{uid}\"}}"),
+            words: Words {
+                subject: "common".into(),
+                body: if uid % 1_000 == 0 {
+                    "rare".into()
+                } else {
+                    String::new()
+                },
+                ..Words::default()
+            },
+            refs: ThreadRefs::default(),
+            direction: Direction::Incoming,
+            sender: String::new(),
+            subject: String::new(),
+            automatic: false,
+            has_attachments: false,
+        };
+        let batch = Batch {
+            folder_id: a.folders["INBOX"].clone(),
+            uid_validity: 7,
+            origin: Origin::Backfill,
+            messages: (1..=2_100).map(message).collect(),
+            failures: Vec::new(),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+            copies_too: false,
+        };
+        ingest::ingest(store, &a.lease, batch, by_reference)
+            .await
+            .unwrap();
+        for folder_id in [None, Some(a.folders["INBOX"].clone())] {
+            let filter = Filter {
+                terms: vec![term("common")],
+                folder_id,
+                ..Filter::default()
+            };
+            let page = messages::list(store, filter.clone(), None, 2)
+                .await
+                .unwrap();
+            assert_eq!(
+                page.messages.iter().map(subject).collect::<Vec<_>>(),
+                ["s2100", "s2099"]
+            );
+            let page = messages::list(store, filter.clone(), page.next, 1)
+                .await
+                .unwrap();
+            assert_eq!(subject(&page.messages[0]), "s2098");
+            let rare = Filter {
+                terms: vec![term("common"), term("rare")],
+                ..filter
+            };
+            assert_eq!(subjects(store, rare).await, ["s2000", "s1000"]);
+        }
+    })
+    .await;
+}
