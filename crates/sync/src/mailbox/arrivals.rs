@@ -24,12 +24,16 @@ impl Visit<'_> {
         if !self.ensure_open(i).await? {
             return Ok(());
         }
-        if let Some(count) = self.news.exists.take() {
-            self.exists = Some(count as i64);
+        match self.news.exists.take() {
+            Some(count) => self.exists = Some(count as i64),
+            None => self.reload(i).await?,
         }
         let folder = self.known[i].clone();
         if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
             return self.begin_filling(i).await;
+        }
+        if self.opening_showed_nothing_new(&folder) {
+            return self.verify_count(i).await;
         }
         let high = folder.high_uid.max(1) as u64;
         let new = self.session.uid_search(&format!("UID {high}:*")).await?;
@@ -61,6 +65,14 @@ impl Visit<'_> {
             self.known[i].high_uid = last as i64 + 1;
         }
         self.verify_count(i).await
+    }
+
+    /// UIDNEXT is where we left it, and there are as many messages as we have: no search is needed.
+    /// UIDNEXT alone is a hint that some servers leave behind.
+    fn opening_showed_nothing_new(&self, folder: &Known) -> bool {
+        folder.backfilled
+            && self.seen_next.get(&folder.id) == Some(&folder.high_uid)
+            && self.exists == Some(folder.messages)
     }
 
     /// Marks where new mail begins; what is there already is the past, to be filled newest first.
