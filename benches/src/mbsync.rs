@@ -37,10 +37,11 @@ impl Mbsync {
         Self { dir }
     }
 
-    /// Pulls once. No output: what it prints would be part of the measurement.
+    /// Pulls once, saying nothing but errors: what it prints would be part of the measurement.
     pub fn pull(&self) -> Cost {
         let mut command = Command::new("mbsync");
         command
+            .arg("-q")
             .arg("-q")
             .arg("-c")
             .arg(self.dir.path().join("config"))

@@ -125,8 +125,8 @@ fn opened(commands: &[String]) -> std::collections::BTreeMap<String, usize> {
 
 /// A range to the end that begins at the first message.
 fn lists_everything(command: &str) -> bool {
-    let searches = command.starts_with("UID SEARCH") && command.contains("ALL");
-    let fetches = command.contains("FETCH 1:*") && !command.contains("CHANGEDSINCE");
+    let searches = command.starts_with("UID SEARCH") && command.ends_with(" ALL");
+    let fetches = command.contains("FETCH 1:") && !command.contains("CHANGEDSINCE");
     searches || fetches
 }
 
@@ -152,6 +152,6 @@ mod tests {
         assert!(lists_everything("UID FETCH 1:* (FLAGS)"));
         assert!(lists_everything("UID SEARCH RETURN (ALL) ALL"));
         assert!(!lists_everything("UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12)"));
-        assert!(!lists_everything("UID SEARCH UID 20001:*"));
+        assert!(!lists_everything("UID SEARCH RETURN (ALL) UID 20001:*"));
     }
 }
