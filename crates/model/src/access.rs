@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 text_enum! {
     /// What a user of the console may do.
-    Role {
+    Role as "UserRole" {
         /// Everything.
         Owner = "owner",
         /// Everything.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 text_enum! {
     /// What a folder is for (RFC 6154, and `inbox`).
-    Role {
+    Role as "FolderRole" {
         Inbox = "inbox", Drafts = "drafts", Sent = "sent", Junk = "junk", Trash = "trash",
         Archive = "archive", All = "all", Flagged = "flagged",
     }
@@ -14,7 +14,7 @@ text_enum! {
 
 text_enum! {
     /// How much of a folder is stored.
-    Mode {
+    Mode as "FolderMode" {
         /// Nothing.
         Off = "off",
         /// Headers only.

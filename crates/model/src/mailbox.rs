@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 text_enum! {
     /// Whose mailbox it is.
-    Kind { Personal = "personal", Group = "group", Shared = "shared", Certified = "certified", Sandbox = "sandbox" }
+    Kind as "MailboxKind" { Personal = "personal", Group = "group", Shared = "shared", Certified = "certified", Sandbox = "sandbox" }
 }
 
 text_enum! {

@@ -35,7 +35,7 @@ text_enum! {
 
 text_enum! {
     /// Why the report was made.
-    Trigger { Wizard = "wizard", Button = "button", Enable = "enable", Runtime = "runtime", Command = "command" }
+    Trigger as "ReportTrigger" { Wizard = "wizard", Button = "button", Enable = "enable", Runtime = "runtime", Command = "command" }
 }
 
 /// One step of the report.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 text_enum! {
     /// Where a submission, or one recipient of it, stands.
-    State {
+    State as "SubmissionState" {
         Queued = "queued", Sending = "sending", Accepted = "accepted", Deferred = "deferred",
         /// The server may or may not have taken it: its last answer was lost.
         Unclear = "unclear", Failed = "failed", Cancelled = "cancelled",
