@@ -52,6 +52,8 @@ CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
 CREATE INDEX messages_by_thread ON messages (thread_id, received_at);
 CREATE INDEX messages_by_digest ON messages (digest);
 CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
+CREATE INDEX messages_unread ON messages (mailbox_id, received_at, id) WHERE seen = 0;
+CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;
 CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;
 
 CREATE TABLE placements (
