@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod config;
 mod exit;
+mod housekeeping;
 mod http;
 mod lifecycle;
 mod logs;

@@ -42,6 +42,12 @@ impl Metrics {
             Ok(counts) => set_mailboxes(&counts),
             Err(error) => tracing::warn!(%error, "mailboxes could not be counted for the metrics"),
         }
+        match store::mailboxes::backfill_remaining(store).await {
+            Ok(left) => metrics::gauge!("postroom_backfill_remaining_messages").set(left as f64),
+            Err(error) => {
+                tracing::warn!(%error, "the backfill could not be counted for the metrics")
+            }
+        }
         match store::submissions::depth(store).await {
             Ok(depth) => metrics::gauge!("postroom_outbox_depth").set(depth as f64),
             Err(error) => tracing::warn!(%error, "the outbox could not be counted for the metrics"),

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How often the sign of a running step moves.
 const TICK: Duration = Duration::from_millis(120);
 
+/// From this time on it is worth telling how long a step took.
+const SLOW_MS: i64 = 100;
+
 /// The lines as they fill in, on standard error; nothing where that is no terminal.
 pub struct LiveSteps {
     lines: Vec<ProgressBar>,
@@ -138,7 +141,7 @@ fn words(step: &Step) -> String {
         }
         words.push_str(&output::line(means));
     }
-    if step.status != StepStatus::Skip {
+    if step.ms >= SLOW_MS {
         words.push_str(&format!(" ({} ms)", step.ms));
     }
     words

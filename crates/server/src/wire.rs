@@ -5,6 +5,7 @@
 
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::housekeeping::Housekeeping;
 use crate::metrics::Metrics;
 use axum::Router;
 use axum::body::Body;
@@ -138,6 +139,7 @@ pub async fn start(
         sync::Timing::default(),
     );
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
+    supervisor.spawn("housekeeping", Housekeeping(store.clone()));
     deliver::spawn(&supervisor, store, &net)
         .await
         .map_err(|error| Failure::new(crate::exit::Exit::Unexpected, error.to_string()))?;

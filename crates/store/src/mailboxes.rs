@@ -158,6 +158,24 @@ pub async fn count_by_connection(store: &Store) -> Result<Vec<(String, i64)>> {
         .await
 }
 
+/// Messages that the first copies of all folders still lack, as far as they were counted.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn backfill_remaining(store: &Store) -> Result<i64> {
+    store
+        .db
+        .read(|tx| {
+            let row = tx.row(
+                "SELECT CAST(coalesce(sum(total - messages), 0) AS BIGINT) FROM folders
+                 WHERE mode <> 'off' AND backfilled = 0 AND total > messages",
+                &[],
+            )?;
+            row.map_or(Ok(0), |row| row.get(0))
+        })
+        .await
+}
+
 /// The secrets of a mailbox, opened.
 ///
 /// # Errors

@@ -52,7 +52,7 @@ async fn sweep_rows(store: &Store) -> Result<u64> {
                    LIMIT $2) AND touched_at < $1",
                 &[now.plus_millis(-GRACE_MILLIS).into(), ROWS.into()],
             )?;
-            let aged: [(&str, i64); 3] = [
+            let aged: [(&str, i64); 2] = [
                 (
                     "DELETE FROM events WHERE position IN (
                        SELECT position FROM events WHERE occurred_at < $1 ORDER BY position LIMIT $2)",
@@ -62,11 +62,6 @@ async fn sweep_rows(store: &Store) -> Result<u64> {
                     "DELETE FROM idempotency WHERE (owner, key) IN (
                        SELECT owner, key FROM idempotency WHERE created_at < $1 LIMIT $2)",
                     IDEMPOTENCY_MILLIS,
-                ),
-                (
-                    "DELETE FROM deliveries WHERE id IN (
-                       SELECT id FROM deliveries WHERE state <> 'pending' AND created_at < $1 LIMIT $2)",
-                    EVENTS_KEPT_MILLIS,
                 ),
             ];
             for (sql, age) in aged {

@@ -36,6 +36,15 @@ const FILLING: usize = 4;
 /// Connections that may be opened at the same time: no storm of sign-ins after a restart.
 const CONNECTING: usize = 16;
 
+/// Awaits a command to an IMAP server, and records how long it took.
+pub(crate) async fn timed<T>(command: &'static str, work: impl Future<Output = T>) -> T {
+    let began = tokio::time::Instant::now();
+    let done = work.await;
+    metrics::histogram!("postroom_imap_command_seconds", "command" => command)
+        .record(began.elapsed().as_secs_f64());
+    done
+}
+
 /// How often and how long.
 #[derive(Clone, Debug)]
 pub struct Timing {

@@ -17,6 +17,7 @@ pub enum Command {
     /// Post events to a URL; prints the signing secret once
     Add {
         /// Where to post
+        #[arg(id = "endpoint", value_name = "URL")]
         url: String,
         /// Only these types, comma-separated (`message.*` for a family) [default: all]
         #[arg(long, value_delimiter = ',', value_name = "TYPES")]

@@ -198,7 +198,8 @@ async fn fetch_one(
         return Ok(None);
     }
     let mut in_body = None;
-    let outcome = read_bodies(session, wanted, ready, &mut in_body).await;
+    let reading = read_bodies(session, wanted, ready, &mut in_body);
+    let outcome = crate::timed("fetch", reading).await;
     let (refused, doubtful) = outcome.map_err(|error| Cut { error, in_body })?;
     let came: UidSet = ready
         .fetched

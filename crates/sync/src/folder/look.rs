@@ -65,9 +65,9 @@ pub async fn look(
         _ => None,
     };
     news.leave_folder();
-    let selected = session
-        .select(&wire_name(known), Mode::Examine, since.as_ref())
-        .await?;
+    let name = wire_name(known);
+    let entering = session.select(&name, Mode::Examine, since.as_ref());
+    let selected = crate::timed("select", entering).await?;
     // A server without UIDVALIDITY promises nothing across sessions; one epoch is all we can assume.
     let uid_validity = selected.uidvalidity.unwrap_or(1) as i64;
     let open = Open {

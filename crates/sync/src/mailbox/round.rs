@@ -100,7 +100,7 @@ impl Visit<'_> {
             status_items: Some(COUNTS.to_vec()),
             special_use: true,
         };
-        let entries = self.session.list(&options).await?;
+        let entries = crate::timed("list", self.session.list(&options)).await?;
         let mut listed = Vec::with_capacity(entries.len());
         for entry in entries {
             if !entry.is_selectable() {
