@@ -38,6 +38,10 @@ pub(crate) async fn change_folder(
     Json { value, .. }: Json<FolderChange>,
 ) -> Result<axum::Json<Folder>> {
     caller.need(Scope::Manage)?;
+    if value.mode == Some(Mode::Watch) {
+        let text = "headers alone cannot be stored yet: choose `full` or `off`";
+        return Err(ApiError::field("/mode", text));
+    }
     mailboxes::visible(&state, &caller, &id).await?;
     if folders::get(&state.store, &folder_id).await?.mailbox_id != id {
         return Err(ApiError::not_found("the folder"));

@@ -32,9 +32,10 @@ pub(crate) struct IncomingInput {
     /// Left out: `password`.
     #[serde(default)]
     auth: Option<Auth>,
-    /// The one certificate to trust: its SHA-256, in hex.
-    #[serde(default)]
-    certificate_sha256: Option<String>,
+    /// The one certificate to trust: its SHA-256, in hex; null: trust the usual authorities.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    certificate_sha256: Option<Option<String>>,
     /// The password, or with `oauth2` an access token; never shown again.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
@@ -63,9 +64,10 @@ pub(crate) struct OutgoingInput {
     /// Left out: `password`.
     #[serde(default)]
     auth: Option<Auth>,
-    /// The one certificate to trust: its SHA-256, in hex.
-    #[serde(default)]
-    certificate_sha256: Option<String>,
+    /// The one certificate to trust: its SHA-256, in hex; null: trust the usual authorities.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    certificate_sha256: Option<Option<String>>,
     /// The password, or with `oauth2` an access token; never shown again.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
@@ -184,7 +186,7 @@ impl IncomingInput {
         let name = self.username.or(old.map(|old| old.username.clone()));
         let pin = self.certificate_sha256;
         let kept = old.filter(|old| old.host == host);
-        let pin = pin.or(kept.and_then(|old| old.certificate_sha256.clone()));
+        let pin = pin.unwrap_or_else(|| kept.and_then(|old| old.certificate_sha256.clone()));
         Incoming {
             protocol,
             port,
@@ -235,7 +237,7 @@ impl OutgoingInput {
         };
         let pin = self.certificate_sha256;
         let kept = old.filter(|old| old.host == host);
-        let pin = pin.or(kept.and_then(|old| old.certificate_sha256.clone()));
+        let pin = pin.unwrap_or_else(|| kept.and_then(|old| old.certificate_sha256.clone()));
         Outgoing {
             port,
             security,
