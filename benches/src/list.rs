@@ -15,6 +15,8 @@ use crate::{World, say};
 const RATE_GOAL: f64 = 2_000.0;
 /// The most milliseconds for 99 of 100 requests.
 const TAIL_GOAL: f64 = 20.0;
+/// The most memory that first synchronisations may take, in bytes.
+const MEMORY_GOAL: u64 = 250_000_000;
 /// Mailboxes that the messages are spread over.
 const MAILBOXES: usize = 5;
 /// Mean size of the messages, in bytes: a page shows heads, not bodies.
@@ -28,7 +30,13 @@ pub fn measure(world: &World) -> Vec<Row> {
     let cursor = page["next_cursor"]
         .as_str()
         .expect("there is a second page");
-    let mut rows = Vec::new();
+    let mut rows = vec![
+        Row::new(
+            format!("{MAILBOXES} first synchronisations at once, largest resident memory"),
+            format!("{:.0} MB", postroom.peak_memory() as f64 / 1e6),
+        )
+        .goal("< 250 MB", postroom.peak_memory() < MEMORY_GOAL),
+    ];
     let load = ask(world, &postroom, &first);
     rows.push(
         Row::new(

@@ -29,7 +29,11 @@ impl Row {
     #[must_use]
     pub fn peer(mut self, peer: impl Into<String>, ratio: f64) -> Self {
         self.peer = peer.into();
-        self.ratio = format!("{ratio:.2}");
+        self.ratio = if ratio < 0.095 {
+            format!("{ratio:.4}")
+        } else {
+            format!("{ratio:.2}")
+        };
         self
     }
 
