@@ -435,10 +435,12 @@ pub fn of_problem(status: u16, document: Value) -> Failure {
     let mut why: Vec<String> = text("/detail").map(str::to_owned).into_iter().collect();
     for error in document["errors"].as_array().into_iter().flatten() {
         let place = error["pointer"].as_str().unwrap_or_default();
-        let said = error["detail"]
-            .as_str()
-            .or_else(|| error["message"].as_str());
-        why.push(format!("{place}: {}", said.unwrap_or("not accepted")));
+        let said = error["detail"].as_str().unwrap_or("not accepted");
+        let line = format!("{place}: {said}");
+        // A single mistake is in the detail already.
+        if !why.contains(&line) {
+            why.push(line);
+        }
     }
     let exit = text("/code")
         .and_then(exit::of_problem_id)

@@ -269,6 +269,32 @@ mod tests {
         }
     }
 
+    /// clap would quietly give both the same value.
+    #[test]
+    fn no_command_has_an_argument_with_the_name_of_a_global_one() {
+        fn walk(command: &clap::Command, globals: &[&clap::Id]) {
+            for inner in command.get_subcommands() {
+                for arg in inner.get_arguments().filter(|arg| !arg.is_global_set()) {
+                    assert!(
+                        !globals.contains(&arg.get_id()),
+                        "{} {}",
+                        inner.get_name(),
+                        arg.get_id()
+                    );
+                }
+                walk(inner, globals);
+            }
+        }
+        let command = Cli::command();
+        let globals: Vec<_> = command
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(clap::Arg::get_id)
+            .collect();
+        assert!(globals.len() > 8);
+        walk(&command, &globals);
+    }
+
     #[test]
     fn global_flags_may_stand_behind_the_command() {
         let line = [
