@@ -250,13 +250,13 @@ fn what_other_programs_do_is_followed() {
     probe.move_to("15:17", "Work");
     probe.create("Neu");
     probe.append("Neu", "\\Seen", "", &mail("In a new folder", "text"));
-    probe.rename("Work", "Arbeit");
     let wanted = original(&user);
     wait_for(SOON, "the copy equals the mailbox again", || {
         let now = copy(&postroom, &mailbox);
         (now == wanted).then_some(())
     });
     let told = |kind: &str| events(&postroom, kind).len();
+    probe.rename("Work", "Arbeit");
     wait_for(SOON, "the folder's new name is told", || {
         (told("folder.renamed") == 1).then_some(())
     });
