@@ -77,6 +77,11 @@ impl Options {
         if options.names.is_empty() {
             options.names = NAMES.map(str::to_owned).to_vec();
         }
+        // One order only: resync adds folders to the mailbox that first_sync counts.
+        options
+            .names
+            .sort_by_key(|name| NAMES.iter().position(|known| known == name));
+        options.names.dedup();
         Ok(options)
     }
 }
@@ -107,6 +112,8 @@ mod tests {
             (options.rounds, options.names),
             (3, vec!["list".to_owned()])
         );
+        let both = read(&["resync", "first_sync", "resync"]).expect("options");
+        assert_eq!(both.names, ["first_sync", "resync"]);
     }
 
     #[test]
