@@ -9,8 +9,10 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
 
-/// Columns of a table where the terminal's width is not known.
-const WIDTH: u16 = 120;
+/// Columns of a terminal that does not say its own width.
+const USUAL_WIDTH: u16 = 120;
+/// A narrower terminal has not said its width.
+const NARROWEST: u16 = 40;
 
 /// How this invocation prints.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +71,14 @@ impl Output {
     /// A table; the first row is its head. Cells are made safe here.
     pub fn table<const N: usize>(&self, head: [&str; N], rows: Vec<[String; N]>) -> String {
         let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width());
+        table.load_style(presets::NOTHING);
+        // A program that reads the table wants one line for each row, however long.
+        match width() {
+            Some(columns) => table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(columns),
+            None => table.set_content_arrangement(ContentArrangement::Disabled),
+        };
         table.set_header(head);
         for row in rows {
             table.add_row(row.iter().map(|cell| line(cell)));
@@ -269,13 +275,14 @@ pub fn size(octets: i64) -> String {
     format!("{value:.1} {unit}")
 }
 
-/// Columns of the terminal.
-fn width() -> u16 {
-    rustix::termios::tcgetwinsize(std::io::stdout())
-        .ok()
-        .map(|size| size.ws_col)
-        .filter(|columns| *columns >= 40)
-        .unwrap_or(WIDTH)
+/// Columns of the terminal; none where standard output is none.
+fn width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(if size.ws_col >= NARROWEST {
+        size.ws_col
+    } else {
+        USUAL_WIDTH
+    })
 }
 
 #[cfg(test)]
