@@ -201,7 +201,7 @@ export function CopyLine({ text, label }: { text: string; label: string }) {
   const { done, copy } = useCopy();
   return (
     <div className="copyline">
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- scrolls sideways by keyboard */}
+      {/* In the tab order: it scrolls sideways by keyboard. */}
       <code tabIndex={0}>{text}</code>
       <Button icon={done ? Check : Copy} aria-label={done ? "Copied" : `Copy ${label}`} onClick={() => void copy(text)} />
     </div>
