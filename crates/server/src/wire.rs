@@ -35,15 +35,17 @@ pub const fn is_alone(config: &Config) -> bool {
 /// It cannot be opened.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
     let clock = Clock::system();
-    if is_alone(config) {
+    let store = if is_alone(config) {
         let store = open(config, ALONE, clock).await?;
         // The lock on the data directory proves that no other server is alive.
         store::leases::enter_alone(&store).await?;
-        Ok(store)
+        store
     } else {
         let node = model::fresh_id("nod", clock.now());
-        open(config, &node, clock).await
-    }
+        open(config, &node, clock).await?
+    };
+    store.blobs.take_over(&store.db).await?;
+    Ok(store)
 }
 
 /// Opens the store for a command, beside a server that may run.

@@ -78,7 +78,7 @@ impl Store {
         let db = Db::open(&config.database, config.extra_ca_file.as_deref()).await?;
         db::migrate::run(&db).await?;
         settings::check_key(&db, &seal).await?;
-        let blobs = blobs::Blobs::open(&config.blobs, &db).await?;
+        let blobs = blobs::Blobs::open(&config.blobs)?;
         Ok(Self {
             db,
             blobs,

@@ -27,46 +27,59 @@ struct Open {
 }
 
 impl Folder {
-    /// Opens the folder. Bytes behind the last one that the index knows were never referred to (a
-    /// crash came between): they are cut off, and the segment is filled further.
-    pub(super) fn open(path: &Path, ends: &HashMap<String, u64>) -> Result<Self> {
+    /// Opens the folder for reading, and for new segments.
+    pub(super) fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path)?;
-        let mut idle = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if !name.ends_with(".seg") {
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Arc::default(),
+            reading: Mutex::default(),
+        })
+    }
+
+    /// Segments that are not full and that no process appends to.
+    pub(super) fn unfinished(&self) -> Result<Vec<(String, File)>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.ends_with(".seg") || entry.metadata()?.len() >= SEGMENT_BYTES {
                 continue;
             }
-            let end = ends.get(&name).copied().unwrap_or(0);
             let file = OpenOptions::new()
                 .read(true)
                 .write(true)
-                .open(path.join(&name))?;
-            // A command beside a running server must not touch what the server appends to.
-            if end >= SEGMENT_BYTES || file.try_lock().is_err() {
-                continue;
+                .open(entry.path())?;
+            if file.try_lock().is_ok() {
+                found.push((name, file));
             }
-            let length = file.metadata()?.len();
-            if length < end {
-                return Err(StoreError::Corrupt(format!(
-                    "{} has {length} bytes, but {end} were stored in it",
-                    path.join(&name).display()
-                )));
-            }
-            if length > end {
-                file.set_len(end)?;
-            }
-            idle.push(Open {
-                name,
-                file: Arc::new(file),
-                position: end,
-            });
         }
-        Ok(Self {
-            path: path.to_owned(),
-            idle: Arc::new(Mutex::new(idle)),
-            reading: Mutex::default(),
-        })
+        Ok(found)
+    }
+
+    /// Fills a segment further, behind `end`. What lies there was never referred to (a crash came
+    /// between the sync and the transaction) and is cut off.
+    pub(super) fn reclaim(&self, name: String, file: File, end: u64) -> Result<()> {
+        let length = file.metadata()?.len();
+        if length < end {
+            return Err(StoreError::Corrupt(format!(
+                "{} has {length} bytes, but {end} were stored in it",
+                self.path.join(&name).display()
+            )));
+        }
+        if length > end {
+            file.set_len(end)?;
+        }
+        let open = Open {
+            name,
+            file: Arc::new(file),
+            position: end,
+        };
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(open);
+        Ok(())
     }
 
     /// Takes a segment to append to: an idle one, or a new one.

@@ -56,23 +56,34 @@ enum Backend {
 }
 
 impl Blobs {
-    pub(crate) async fn open(location: &Location, db: &Db) -> Result<Self> {
+    pub(crate) fn open(location: &Location) -> Result<Self> {
         let backend = match location {
-            Location::Folder(path) => {
-                let ends = db
-                    .read(|tx| {
-                        let rows = tx.rows(
-                            "SELECT segment, CAST(max(position + length) AS BIGINT) FROM blobs GROUP BY segment",
-                            &[],
-                        )?;
-                        rows.iter().map(|row| Ok((row.get(0)?, row.get::<i64>(1)? as u64))).collect()
-                    })
-                    .await?;
-                Backend::Local(Arc::new(local::Folder::open(path, &ends)?))
-            }
+            Location::Folder(path) => Backend::Local(Arc::new(local::Folder::open(path)?)),
             Location::Bucket(config) => Backend::Bucket(Arc::new(bucket::Bucket::open(config)?)),
         };
         Ok(Self { backend })
+    }
+
+    /// Takes over the segments that an earlier process left half full. Only for the one process that
+    /// serves this folder, before it begins: a command beside a running server never does so.
+    ///
+    /// # Errors
+    /// The folder or the database is out of reach, or a segment is shorter than the index says.
+    pub async fn take_over(&self, db: &Db) -> Result<()> {
+        let Backend::Local(folder) = &self.backend else {
+            return Ok(());
+        };
+        for (name, file) in folder.unfinished()? {
+            let segment = name.clone();
+            let end = db
+                .read(move |tx| {
+                    let sql = "SELECT CAST(coalesce(max(position + length), 0) AS BIGINT) FROM blobs WHERE segment = $1";
+                    tx.row(sql, &[segment.into()])?.map_or(Ok(0), |row| row.get::<i64>(0))
+                })
+                .await?;
+            folder.reclaim(name, file, end as u64)?;
+        }
+        Ok(())
     }
 
     /// Begins a batch: an exclusive place to append to.

@@ -71,7 +71,7 @@ async fn a_batch_in_a_bucket_reads_back_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_behind_the_last_known_blob_are_cut_off_at_the_next_start() {
+async fn the_next_server_cuts_off_what_was_never_referred_to_and_a_command_does_not() {
     let fixture = Fixture::sqlite().await;
     fixture.store.blobs.put(b"never referred to").await.unwrap();
     let folder = match &fixture.config.blobs {
@@ -88,6 +88,8 @@ async fn bytes_behind_the_last_known_blob_are_cut_off_at_the_next_start() {
     let config = fixture.config.clone();
     let _dir = fixture.close();
     let store = Store::open(&config, Clock::system()).await.unwrap();
+    assert_eq!(size(), 17);
+    store.blobs.take_over(&store.db).await.unwrap();
     assert_eq!(size(), 0);
     drop(store);
 }
