@@ -96,8 +96,8 @@ fn text_html_and_attachments_arrive_and_one_copy_is_filed() {
 
     // Bob's own Postroom reads what Ann wrote.
     connect_whole(&postroom, &bob);
-    let path = format!("/v1/messages?role=inbox&q=subject:gr%C3%BC%C3%9Fe");
-    let received = wait_count(&postroom, &path, 1).remove(0);
+    let path = "/v1/messages?role=inbox&q=subject:gr%C3%BC%C3%9Fe";
+    let received = wait_count(&postroom, path, 1).remove(0);
     let message_path = format!("/v1/messages/{}", text(&received, "id"));
     let (_, message) = postroom.get(&format!("{message_path}?body=text,html"));
     assert_eq!(message["subject"], "Grüße an 明日");
