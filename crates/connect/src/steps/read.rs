@@ -6,7 +6,7 @@ use crate::alike::alike;
 use crate::open::{Conversation, ImapTalk, Opening};
 use crate::recognise::{self, Failure, Peer};
 use crate::report::Good;
-use imap_client::{MetaItems, Mode};
+use imap_client::{MetaItems, Mode, UidSet};
 use model::report::StepCode;
 
 pub(crate) async fn run(
@@ -62,6 +62,10 @@ async fn read_imap(
     }
     let newest = talk.session.uid_search("*").await;
     let newest = newest.map_err(|error| name_in_words(recognise::imap(&error, peer)))?;
+    // One, whatever the server makes of `*`: a message that it cannot read must not fail the folder.
+    let newest = newest
+        .last()
+        .map_or_else(UidSet::new, |uid| UidSet::range(uid, uid));
     let items = MetaItems {
         header: true,
         ..MetaItems::default()

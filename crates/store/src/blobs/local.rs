@@ -29,7 +29,9 @@ struct Open {
 impl Folder {
     /// Opens the folder for reading, and for new segments.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path)?;
+        let mut folder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(folder.recursive(true), 0o700);
+        folder.create(path)?;
         Ok(Self {
             path: path.to_owned(),
             idle: Arc::default(),

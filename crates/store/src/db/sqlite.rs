@@ -21,6 +21,7 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        make_private(path)?;
         let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(to_error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection
@@ -36,6 +37,20 @@ impl Sqlite {
         connection.execute_batch(&pragmas).map_err(to_error)?;
         Ok(Self(connection))
     }
+}
+
+/// Makes the file for its owner alone; SQLite gives the log beside it the same rights.
+fn make_private(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(false);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| {
+        StoreError::Setup(format!("{} cannot be made: {error}", path.display()))
+    })?;
+    Ok(())
 }
 
 /// `$1` is a name to SQLite; `?1` is the position that we mean.

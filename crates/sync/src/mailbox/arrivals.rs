@@ -218,6 +218,7 @@ impl Visit<'_> {
         if batches.is_empty() {
             return Ok(ingest::Outcome::default());
         }
+        self.hush().await?;
         let job = Job {
             context: self.context,
             lease: self.lease,

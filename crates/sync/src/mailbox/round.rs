@@ -1,7 +1,7 @@
 //! A round: what we owe, the list of folders, what changed in them, new mail, what is gone.
 
 use super::isolation::Isolation;
-use super::visit::{ROUND_WHILE_FILLING, Visit};
+use super::visit::{CHEAP_ROUND_WHILE_FILLING, ROUND_WHILE_FILLING, Visit};
 use crate::error::{Result, SyncError};
 use crate::folder::look::{self, Open};
 use crate::folder::plan::{self, Need};
@@ -32,9 +32,12 @@ impl Visit<'_> {
         let began = self.context.store.now();
         owed::pay(self).await?;
         let filling = self.known.iter().any(|folder| self.can_be_filled(folder));
-        let fresh = self
-            .last_round
-            .is_some_and(|at| at.elapsed() < ROUND_WHILE_FILLING);
+        let every = if self.session.supports("LIST-STATUS") {
+            CHEAP_ROUND_WHILE_FILLING
+        } else {
+            ROUND_WHILE_FILLING
+        };
+        let fresh = self.last_round.is_some_and(|at| at.elapsed() < every);
         self.news.collect(&mut self.session);
         if filling && fresh && !self.news.elsewhere && !self.news.unsure && !self.news.expunged {
             self.act_on_news(isolation).await?;

@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// While the past is filled, the other folders are looked at this often.
 pub(super) const ROUND_WHILE_FILLING: Duration = Duration::from_secs(15);
+/// The same where one command counts all folders: nothing else tells of new mail in them meanwhile.
+pub(super) const CHEAP_ROUND_WHILE_FILLING: Duration = Duration::from_secs(4);
 /// How long we wait for the answer to LOGOUT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -51,6 +53,20 @@ pub(crate) struct Visit<'a> {
     pub(super) last_round: Option<Instant>,
     /// Something was achieved on this connection.
     pub(super) progress: bool,
+    /// Whether we hear of every folder (NOTIFY).
+    hearing: Hearing,
+}
+
+/// Where NOTIFY stands. It is off while bodies are fetched: Dovecot 2.3 writes its news into the middle of a message
+/// when we read more slowly than it sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    /// The server has no NOTIFY, or refuses it.
+    Never,
+    /// Every change is told.
+    On,
+    /// Changes are told to nobody.
+    Off,
 }
 
 impl<'a> Visit<'a> {
@@ -73,7 +89,11 @@ impl<'a> Visit<'a> {
             condstore: session.supports("CONDSTORE") || session.supports("QRESYNC"),
         };
         // Before anything is looked at: what changes from now on is told.
-        session.notify(NotifySet::Personal).await?;
+        let hearing = if session.notify(NotifySet::Personal).await? {
+            Hearing::On
+        } else {
+            Hearing::Never
+        };
         let known = folders::known(&context.store, &mailbox.id).await?;
         Ok(Self {
             context,
@@ -91,6 +111,7 @@ impl<'a> Visit<'a> {
             caught_up: 0,
             last_round: None,
             progress: false,
+            hearing,
         })
     }
 
@@ -139,6 +160,9 @@ impl<'a> Visit<'a> {
                 }
                 continue;
             }
+            if self.listen().await? {
+                continue;
+            }
             loop {
                 let woken = self.wait(idle, wake, cancel).await?;
                 if cancel.is_cancelled() || (woken && self.mailbox_changed().await?) {
@@ -151,11 +175,33 @@ impl<'a> Visit<'a> {
                         ConnectionState::Polling
                     })
                     .await?;
-                if woken || self.act_on_news(isolation).await? || self.round_is_due() {
+                let round = woken || self.act_on_news(isolation).await? || self.round_is_due();
+                if self.listen().await? || round {
                     break;
                 }
             }
         }
+    }
+
+    /// Turns NOTIFY off before bodies are fetched.
+    pub(super) async fn hush(&mut self) -> Result<()> {
+        if self.hearing == Hearing::On {
+            self.session.stop_notify().await?;
+            self.hearing = Hearing::Off;
+        }
+        Ok(())
+    }
+
+    /// Turns NOTIFY on again. `true`: it was off, and only a round finds what changed meanwhile.
+    async fn listen(&mut self) -> Result<bool> {
+        if self.hearing != Hearing::Off {
+            return Ok(false);
+        }
+        let heard = self.session.notify(NotifySet::Personal).await?;
+        self.hearing = if heard { Hearing::On } else { Hearing::Never };
+        // Not even the folders that are being filled put this round off.
+        self.news.elsewhere = true;
+        Ok(true)
     }
 
     async fn mailbox_changed(&mut self) -> Result<bool> {

@@ -291,6 +291,12 @@ impl Session {
         let range = match self.wire.frame(Framing::Continued).await? {
             Frame::Complete(range) | Frame::Body { head: range, .. } => range,
         };
+        if !ends_a_fetch(self.wire.bytes(&range)) {
+            // The server wrote something into the body, or announced a wrong length: what came is not the message.
+            return Err(ImapError::protocol(
+                "the text behind a message's bytes is not the end of a FETCH response",
+            ));
+        }
         let mut around = std::mem::take(&mut self.bodies.around);
         around.extend_from_slice(self.wire.bytes(&range));
         let meta = match Response::parse(&around).numbered("FETCH") {
@@ -417,6 +423,65 @@ impl Completion {
                 code,
                 text,
             }),
+        }
+    }
+}
+
+/// Whether this can stand behind a body: further items of a FETCH response and its closing bracket.
+fn ends_a_fetch(rest: &[u8]) -> bool {
+    const ITEMS: [&str; 13] = [
+        "UID ",
+        "FLAGS ",
+        "INTERNALDATE ",
+        "RFC822",
+        "BODY",
+        "BINARY",
+        "ENVELOPE ",
+        "MODSEQ ",
+        "EMAILID ",
+        "THREADID ",
+        "SAVEDATE ",
+        "PREVIEW ",
+        "X-",
+    ];
+    let Some(items) = rest.trim_ascii_end().strip_suffix(b")") else {
+        return false;
+    };
+    // Some servers leave out the blank behind a literal.
+    let items = items.trim_ascii();
+    items.is_empty()
+        || ITEMS.iter().any(|item| {
+            items
+                .get(..item.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(item.as_bytes()))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_a_fetch;
+
+    #[test]
+    fn only_the_end_of_a_fetch_response_ends_one() {
+        for good in [
+            ")\r\n",
+            " )\r\n",
+            " UID 7)\r\n",
+            "UID 7 FLAGS (\\Seen))\r\n",
+            " x-gm-labels (a))\r\n",
+            " BODY[1] {1}\r\nx)\r\n",
+        ] {
+            assert!(ends_a_fetch(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "\r\n",
+            "QUJDQUJD\r\n",
+            " words (in brackets)\r\n",
+            " UID 7\r\n",
+            "* 2 FETCH (UID 3)\r\n",
+            "--x--\r\n",
+        ] {
+            assert!(!ends_a_fetch(bad.as_bytes()), "{bad}");
         }
     }
 }
