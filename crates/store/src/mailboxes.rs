@@ -330,7 +330,7 @@ pub async fn try_again(store: &Store, id: &str) -> Result<Mailbox> {
 fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
     tx.exec(
         "UPDATE mailboxes SET connection_state = 'connecting', connection_since = $2,
-           connection_until = NULL, connection_problem = NULL
+           connection_until = NULL
          WHERE id = $1 AND lifecycle = 'enabled' AND connection_state IN ('held', 'waiting', 'limited', 'off')",
         &[id.into(), now.into()],
     )?;
@@ -397,14 +397,15 @@ pub async fn set_connection(
                 connection.proven_alive_at.or(old.connection.proven_alive_at).into(),
                 since.into(),
                 connection.until.into(),
-                connection.problem_id.clone().into(),
+                // While a connection is being made, what stood in the way is not yet disproved.
+                kept_problem(&old.connection, &connection).into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET connection_state = $2, proven_alive_at = $3, connection_since = $4,
                    connection_until = $5, connection_problem = $6 WHERE id = $1",
                 &args,
             )?;
-            if let Some(kind) = transition(old.connection.state, connection.state) {
+            if let Some(kind) = transition(&old.connection, connection.state) {
                 let data = json!({
                     "state": connection.state, "before": old.connection.state, "until": connection.until,
                     "problem_id": connection.problem_id,
@@ -418,10 +419,18 @@ pub async fn set_connection(
         .await
 }
 
+fn kept_problem(old: &Connection, new: &Connection) -> Option<String> {
+    let connecting = new.state == ConnectionState::Connecting;
+    new.problem_id
+        .clone()
+        .or_else(|| old.problem_id.clone().filter(|_| connecting))
+}
+
 /// The event that a change of the connection's state is.
-fn transition(from: ConnectionState, to: ConnectionState) -> Option<&'static str> {
+fn transition(from: &Connection, to: ConnectionState) -> Option<&'static str> {
     use ConnectionState::{Connecting, Held, Limited, Live, Off, Polling, Waiting};
-    match (from, to) {
+    match (from.state, to) {
+        (Connecting, Live | Polling) if from.problem_id.is_some() => Some("mailbox.recovered"),
         (Live | Polling, Live | Polling) => None,
         (Waiting | Held | Limited, Live | Polling) => Some("mailbox.recovered"),
         (Connecting | Off, Live | Polling) => Some("mailbox.live"),

@@ -201,7 +201,7 @@ fn each_mistake_has_its_verdict_step_and_problem() {
                 json!({"monitored_folders": ["INBOX", "Missing"]}),
             ),
             "sends_only",
-            "folders",
+            "read",
             "folder_missing",
         ),
         (

@@ -37,7 +37,7 @@ pub(crate) async fn change_message(
     Json { value, .. }: Json<MessageChange>,
 ) -> Result<Response> {
     caller.need(Scope::Write)?;
-    super::visible(&state, &caller, &id).await?;
+    let before = super::visible(&state, &caller, &id).await?;
     if value.flags.is_none() && value.folder_id.is_none() {
         return Err(ApiError::field("/flags", "must be given, or `folder_id`"));
     }
@@ -58,7 +58,11 @@ pub(crate) async fn change_message(
     if let Some(flags) = value.flags {
         owed::change_flags(&state.store, &id, flags).await?;
     }
-    let message = super::visible(&state, &caller, &id).await?;
+    if value.folder_id.is_some() {
+        super::carried_out(&state, &before).await?;
+    }
+    // A message that went into a folder that is not stored shows here no more.
+    let message = super::visible(&state, &caller, &id).await.unwrap_or(before);
     let mut out = Vec::new();
     message.write_json(&mut out)?;
     Ok(super::written(out))

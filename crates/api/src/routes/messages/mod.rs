@@ -19,7 +19,10 @@ use crate::state::ApiState;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use model::message::Message;
-use store::messages;
+use std::time::Duration;
+use store::wake::Topic;
+use store::{messages, owed};
+use tokio::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
@@ -39,6 +42,26 @@ pub(crate) async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Resu
     let message = messages::get(&state.store, id).await?;
     caller.must_see(&message.mailbox_id, "the message")?;
     Ok(message)
+}
+
+/// How long a request waits for the server to carry out what it asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Waits until nothing is owed to the server about a message any more; not at all while the server
+/// cannot be reached, and for a bounded time otherwise.
+pub(crate) async fn carried_out(state: &ApiState, message: &Message) -> Result<()> {
+    use model::mailbox::ConnectionState::{Live, Polling};
+    let mailbox = store::mailboxes::get(&state.store, &message.mailbox_id).await?;
+    if !matches!(mailbox.connection.state, Live | Polling) {
+        return Ok(());
+    }
+    let end = Instant::now() + PATIENCE;
+    // Carrying something out is an event, or at the latest a few of these pauses away.
+    let mut wake = state.store.db.wakes().listen(Topic::Events);
+    while Instant::now() < end && !owed::pending(&state.store, &message.id).await?.is_empty() {
+        let _ = tokio::time::timeout(Duration::from_millis(100), wake.next()).await;
+    }
+    Ok(())
 }
 
 /// A JSON answer that was written by hand.

@@ -17,7 +17,8 @@ pub(crate) async fn remove_message(
     Ids([id]): Ids<1>,
 ) -> Result<StatusCode> {
     caller.need(Scope::Write)?;
-    super::visible(&state, &caller, &id).await?;
+    let message = super::visible(&state, &caller, &id).await?;
     owed::trash(&state.store, &id).await?;
+    super::carried_out(&state, &message).await?;
     Ok(StatusCode::NO_CONTENT)
 }
