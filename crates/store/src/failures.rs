@@ -122,6 +122,24 @@ pub async fn due(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Ve
         .await
 }
 
+/// Folders of a mailbox with messages whose next try is due.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn due_folders(store: &Store, mailbox_id: &str) -> Result<Vec<String>> {
+    let (now, mailbox_id) = (store.now(), mailbox_id.to_owned());
+    store
+        .db
+        .read(move |tx| {
+            let rows = tx.rows(
+                "SELECT DISTINCT folder_id FROM failures WHERE mailbox_id = $1 AND next_attempt_at <= $2",
+                &[mailbox_id.into(), now.into()],
+            )?;
+            rows.iter().map(|row| row.get(0)).collect()
+        })
+        .await
+}
+
 /// A page of the ledger of a mailbox.
 ///
 /// # Errors

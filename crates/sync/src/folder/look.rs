@@ -186,14 +186,24 @@ async fn by_comparison(
             ..MetaItems::default()
         };
         let all = UidSet::starting_at(1);
-        session
+        let told = session
             .fetch_meta_with(&all, &items, None, false, |meta| {
                 if let Some(uid) = meta.uid {
                     servers.insert(uid);
                 }
                 seen.extend(update(&meta));
             })
-            .await?;
+            .await;
+        match told {
+            // Refused because of one of them, perhaps: what is gone can be told all the same.
+            Err(error) if !error.is_fatal() => {
+                tracing::debug!(folder = known.path, %error, "no flags");
+                return Ok((Vec::new(), by_listing(session, context, known).await?));
+            }
+            told => {
+                told?;
+            }
+        }
     }
     let mut have: UidSet = UidSet::new();
     for uid in ours.keys() {

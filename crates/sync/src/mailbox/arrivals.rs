@@ -102,11 +102,19 @@ impl Visit<'_> {
             ..MetaItems::default()
         };
         let mut sizes: Vec<(u64, u64)> = Vec::new();
-        self.session
+        let told = self
+            .session
             .fetch_meta_with(&wanted, &items, None, false, |meta| {
                 sizes.extend(meta.uid.map(|uid| (uid, meta.size.unwrap_or(0))));
             })
-            .await?;
+            .await;
+        match told {
+            // Refused because of one of them, perhaps: the bodies are asked for all the same.
+            Err(error) if !error.is_fatal() => tracing::debug!(%error, "no sizes"),
+            told => {
+                told?;
+            }
+        }
         // What the server leaves out is asked for all the same: it may be there after all.
         let mut told = UidSet::new();
         for (uid, _) in &sizes {

@@ -9,8 +9,7 @@ use crate::list::{self, Listed, Status};
 use crate::owed;
 use imap_client::{ListEntry, ListOptions, StatusData, StatusItem};
 use model::folder::Mode;
-use store::folders;
-use store::ingest;
+use store::{failures, folders, ingest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -83,9 +82,15 @@ impl Visit<'_> {
         }
         for i in &targets {
             self.fetch_new(*i, isolation).await?;
-            self.retry_failed(*i, isolation).await?;
             if cancel.is_cancelled() {
                 return Ok(());
+            }
+        }
+        // Also in folders where nothing else has changed.
+        for id in failures::due_folders(&self.context.store, &self.mailbox.id).await? {
+            let folder = self.known.iter().position(|folder| folder.id == id);
+            if let Some(i) = folder.filter(|i| self.known[*i].mode != Mode::Off) {
+                self.retry_failed(i, isolation).await?;
             }
         }
         // Every folder was looked at since `began`: what vanished before and turned up nowhere is gone.

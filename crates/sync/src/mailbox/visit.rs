@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) const ROUND_WHILE_FILLING: Duration = Duration::from_secs(15);
 /// The same where one command counts all folders: nothing else tells of new mail in them meanwhile.
 pub(super) const CHEAP_ROUND_WHILE_FILLING: Duration = Duration::from_secs(4);
+/// A connection that lived so long was a good one, even if it brought nothing.
+const STEADY: Duration = Duration::from_secs(30);
 /// How long we wait for the answer to LOGOUT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -139,12 +141,12 @@ impl<'a> Visit<'a> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<()> {
+        let began = Instant::now();
         loop {
             self.round(isolation, cancel).await?;
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            self.progress = true;
             self.end_of_catching_up().await?;
             let idle = self.session.supports("IDLE");
             state
@@ -165,6 +167,8 @@ impl<'a> Visit<'a> {
             }
             loop {
                 let woken = self.wait(idle, wake, cancel).await?;
+                // Only what lasts is worth coming back at once: some servers hang up on whoever waits.
+                self.progress |= began.elapsed() >= STEADY;
                 if cancel.is_cancelled() || (woken && self.mailbox_changed().await?) {
                     return Ok(());
                 }
