@@ -250,8 +250,8 @@ fn a_misbehaving_server_costs_little_and_is_named_until_it_behaves() {
             ImapFault::Nonsense(Point::Select),
         ),
         (
-            "nonsense after signing in",
-            ImapFault::Nonsense(Point::Login),
+            "nonsense instead of a greeting",
+            ImapFault::Nonsense(Point::Greeting),
         ),
         ("an end while waiting", ImapFault::CloseAt(Point::Idle)),
         ("another protocol", ImapFault::NotImap),
