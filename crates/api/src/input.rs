@@ -130,6 +130,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     })?;
     reader.end().map_err(|error| malformed(error.to_string()))?;
+    // serde would take a list for an object, its items as the fields in order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::field("", "must be an object, not a list"));
+    }
     Ok(value)
 }
 
@@ -350,6 +354,7 @@ mod tests {
             (422, "/list/1/port".into())
         );
         assert_eq!(pointer("[]"), (422, String::new()));
+        assert_eq!(pointer(r#"[{"port":1},[]]"#), (422, String::new()));
     }
 
     #[test]

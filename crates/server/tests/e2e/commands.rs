@@ -1,1 +1,338 @@
-//! commands
+//! Commands: the same product on the command line, with exit codes that scripts can rely on.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use testkit::{Generator, Launch, Postroom, servers, user, wait_for};
+
+use crate::setting::{SOON, all, connect_whole, launch, raw, text, wait_complete};
+
+/// The program with what reaches the test servers.
+fn here() -> Launch {
+    launch().env("POSTROOM_NETWORK_ALLOW", "127.0.0.0/8").env(
+        "POSTROOM_TLS_EXTRA_CA_FILE",
+        servers().ca_pem_path.display().to_string(),
+    )
+}
+
+/// A file beside the data with this text.
+fn file(dir: &Path, name: &str, text: &str) -> String {
+    let path: PathBuf = dir.join(name);
+    std::fs::write(&path, text).expect("a file");
+    path.display().to_string()
+}
+
+#[track_caller]
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+#[track_caller]
+fn ok(postroom: &Postroom, arguments: &[&str]) -> Value {
+    let mut all = arguments.to_vec();
+    all.push("--json");
+    let output = postroom.run(&all);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    json_of(&output)
+}
+
+#[test]
+fn a_test_ends_with_the_code_of_its_cause() {
+    let user = user("exit codes");
+    let launch = here();
+    let dir = launch.data_dir().to_owned();
+    let right = file(&dir, "right", &format!("{}\n", user.password));
+    let wrong = file(&dir, "wrong", "wrong\n");
+    let s = servers();
+    let test = |port: u16, security: &str, password: &str, more: &[&str]| {
+        let port = port.to_string();
+        let mut arguments = vec![
+            "test",
+            &user.address,
+            "--imap-host",
+            "localhost",
+            "--imap-port",
+            &port,
+            "--imap-security",
+            security,
+            "--password-file",
+            password,
+            "--json",
+        ];
+        arguments.extend_from_slice(more);
+        let output = launch.run(&arguments);
+        (output.status.code(), json_of(&output))
+    };
+    let alone: &[&str] = &["--receive-only"];
+    assert_eq!(test(s.imaps_port, "tls", &right, alone).0, Some(0));
+    assert_eq!(test(s.imap_port, "none", &right, alone).0, Some(10));
+    assert_eq!(test(1, "tls", &right, alone).0, Some(20));
+    assert_eq!(
+        test(s.imaps_untrusted_port, "tls", &right, alone).0,
+        Some(21)
+    );
+    assert_eq!(test(s.imaps_expired_port, "tls", &right, alone).0, Some(21));
+    let (code, report) = test(s.imaps_port, "tls", &wrong, alone);
+    assert_eq!(
+        (code, &report["verdict"]),
+        (Some(22), &json!("fails")),
+        "{report:#}"
+    );
+    let smtp = s.submission_port.to_string();
+    let sending: &[&str] = &[
+        "--smtp-host",
+        "localhost",
+        "--smtp-port",
+        &smtp,
+        "--smtp-security",
+        "tls",
+    ];
+    assert_eq!(test(s.imaps_port, "tls", &right, sending).0, Some(25));
+    assert_eq!(
+        test(
+            1,
+            "tls",
+            &right,
+            &[
+                "--smtp-host",
+                "localhost",
+                "--smtp-port",
+                &smtp,
+                "--smtp-security",
+                "starttls"
+            ]
+        )
+        .0,
+        Some(26)
+    );
+    assert_eq!(launch.run(&["test"]).status.code(), Some(2));
+    assert_eq!(
+        launch.run(&["test", "nobody@nowhere.test"]).status.code(),
+        Some(4)
+    );
+}
+
+#[test]
+fn a_mailbox_is_added_listed_read_and_sent_from_by_commands() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    ann.seed("INBOX", Generator::new(60).take(5));
+    let postroom = here().start();
+    let s = servers();
+    let dir = postroom.data_dir().to_owned();
+    let password = file(&dir, "password", &format!("{}\n", ann.password));
+    let (imap, smtp) = (s.imaps_port.to_string(), s.submission_port.to_string());
+    let added = ok(
+        &postroom,
+        &[
+            "mailbox",
+            "add",
+            &ann.address,
+            "--imap-host",
+            "localhost",
+            "--imap-port",
+            &imap,
+            "--imap-security",
+            "tls",
+            "--smtp-host",
+            "localhost",
+            "--smtp-port",
+            &smtp,
+            "--smtp-security",
+            "starttls",
+            "--password-file",
+            &password,
+            "--enable",
+        ],
+    );
+    let added = added["mailbox"].clone();
+    assert_eq!(added["lifecycle"], "enabled", "{added:#}");
+    wait_complete(&postroom, text(&added, "id"));
+    let listed = ok(&postroom, &["mailbox", "list"]);
+    assert!(listed.to_string().contains(&ann.address), "{listed:#}");
+    let table = postroom.run(&["mailbox", "list"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(
+        table.contains(&ann.address) && !table.contains('\u{1b}'),
+        "{table}"
+    );
+    let messages = ok(&postroom, &["message", "list"]);
+    assert!(
+        messages.to_string().matches("msg_").count() >= 5,
+        "{messages:#}"
+    );
+    assert_eq!(postroom.run(&["test", &ann.address]).status.code(), Some(0));
+
+    let attachment = file(&dir, "note.txt", "a note");
+    let sent = ok(
+        &postroom,
+        &[
+            "message",
+            "send",
+            "--mailbox",
+            &ann.address,
+            "--to",
+            &bob.address,
+            "--subject",
+            "By command",
+            "--text",
+            "Hello",
+            "--attach",
+            &attachment,
+            "--wait",
+        ],
+    );
+    assert_eq!(sent["state"], "accepted", "{sent:#}");
+    let outbox = ok(&postroom, &["outbox", "list"]);
+    assert!(outbox.to_string().contains(text(&sent, "id")), "{outbox:#}");
+    wait_for(SOON, "it arrives", || {
+        let mut probe = testkit::ImapProbe::login(&bob);
+        (probe.examine("INBOX").exists == 1).then_some(())
+    });
+    let refused = postroom.run(&[
+        "message",
+        "send",
+        "--mailbox",
+        "nobody@nowhere.test",
+        "--to",
+        &bob.address,
+        "--text",
+        "x",
+    ]);
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    let (_, status) = (0, ok(&postroom, &["sync", "status"]));
+    assert!(status.to_string().contains("complete"), "{status:#}");
+}
+
+#[test]
+fn a_parsed_file_equals_what_the_api_shows() {
+    let user = user("parse");
+    user.seed("INBOX", Generator::new(61).take(40));
+    let postroom = here().start();
+    connect_whole(&postroom, &user);
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut names = String::new();
+    let mut shown: Vec<Value> = Vec::new();
+    for (n, message) in all(&postroom, "/v1/messages").iter().enumerate() {
+        let id = text(message, "id");
+        let path = dir.path().join(format!("{n}.eml"));
+        std::fs::write(&path, raw(&postroom, id)).expect("a file");
+        names.push_str(&format!("{}\n", path.display()));
+        let (status, value) = postroom.get(&format!("/v1/messages/{id}?body=text,html"));
+        assert_eq!(status, 200);
+        shown.push(value);
+    }
+    let mut parse = Command::new(env!("CARGO_BIN_EXE_postroom"));
+    let mut child = parse
+        .args(["message", "parse", "--batch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let writer = std::thread::spawn(move || stdin.write_all(names.as_bytes()));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("no panic").expect("it reads");
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), shown.len());
+    for (line, shown) in lines.iter().zip(&shown) {
+        for field in [
+            "subject",
+            "from",
+            "to",
+            "cc",
+            "bcc",
+            "reply_to",
+            "date",
+            "internet_message_id",
+            "in_reply_to",
+            "references",
+            "preview",
+            "has_attachments",
+            "automatic",
+            "text",
+            "reply_text",
+            "size",
+            "auth_results",
+            "report",
+        ] {
+            assert_eq!(line[field], shown[field], "{field}: {line:#}");
+        }
+        let html = |value: &Value| {
+            value["html"]
+                .as_str()
+                .map(|html| html.replace(text(shown, "id"), ""))
+        };
+        if !html(shown).is_some_and(|html| html.contains("/attachments/")) {
+            assert_eq!(html(line), html(shown));
+        }
+        let parts = |value: &Value| -> Vec<Value> {
+            let list = value["attachments"].as_array().expect("a list");
+            list.iter()
+                .map(|a| {
+                    json!([
+                        a["filename"],
+                        a["content_type"],
+                        a["size"],
+                        a["inline"],
+                        a["content_id"]
+                    ])
+                })
+                .collect()
+        };
+        assert_eq!(parts(line), parts(shown));
+    }
+}
+
+#[test]
+fn html_is_made_harmless_by_command() {
+    let mut sanitize = Command::new(env!("CARGO_BIN_EXE_postroom"));
+    let mut child = sanitize
+        .args(["message", "sanitize"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let dirty = br#"<p onclick="x()">Hi <script>alert(1)</script><img src="https://tracker.example/p.gif"><a href="javascript:x()">l</a><svg onload=x()></svg><style>@import url(//x)</style></p>"#;
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(dirty)
+        .expect("it reads");
+    let clean = child.wait_with_output().expect("it ends");
+    assert!(clean.status.success());
+    let clean = String::from_utf8_lossy(&clean.stdout).into_owned();
+    for bad in [
+        "onclick",
+        "script",
+        " src=\"https://tracker",
+        "javascript:",
+        "svg",
+        "@import",
+    ] {
+        assert!(!clean.contains(bad), "{bad}: {clean}");
+    }
+    assert!(clean.contains("Hi"), "{clean}");
+}
+
+#[test]
+fn every_problem_is_explained_offline() {
+    let launch = launch();
+    let postroom = here().start();
+    let problems = all(&postroom, "/v1/problems");
+    assert!(problems.len() > 30, "{}", problems.len());
+    for problem in problems.iter().step_by(7) {
+        let id = text(problem, "id");
+        let output = launch.run(&["explain", id]);
+        assert!(output.status.success(), "{id}: {output:?}");
+        assert!(output.stdout.len() > 40, "{id}");
+    }
+    let unknown = launch.run(&["explain", "pasword_refused"]);
+    assert_eq!(unknown.status.code(), Some(4));
+}

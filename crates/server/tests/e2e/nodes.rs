@@ -1,1 +1,204 @@
-//! nodes
+//! Two nodes on one PostgreSQL with one bucket: they share the mailboxes, and one takes over from the other.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::{
+    Generator, Launch, Postroom, S3Bucket, TestUser, bucket, deliver, postgres_database, user,
+    wait_for,
+};
+
+use crate::setting::{
+    all, connect, copy, each_told_once, events, launch, mail, original, settings, text,
+    wait_complete,
+};
+
+/// How long another node may need to take over.
+const TAKE_OVER: Duration = Duration::from_secs(20);
+
+/// What all nodes have in common.
+struct Cluster {
+    database: String,
+    bucket: S3Bucket,
+    keys: TempDir,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        Self {
+            database: postgres_database(),
+            bucket: bucket(),
+            keys: TempDir::new().expect("a temporary directory"),
+        }
+    }
+
+    fn launch(&self) -> Launch {
+        let key = self.keys.path().join("secret.key");
+        launch()
+            .env("POSTROOM_DATABASE", &self.database)
+            .env(
+                "POSTROOM_BLOBS",
+                format!("s3://{}/mail", self.bucket.bucket),
+            )
+            .env("POSTROOM_BLOBS_ENDPOINT", &self.bucket.endpoint)
+            .env("POSTROOM_BLOBS_REGION", &self.bucket.region)
+            .env("POSTROOM_BLOBS_ACCESS_KEY_ID", &self.bucket.access_key)
+            .env("POSTROOM_BLOBS_SECRET_ACCESS_KEY", &self.bucket.secret_key)
+            .env("POSTROOM_SECRET_KEY_FILE", key.display().to_string())
+    }
+
+    fn node(&self) -> Postroom {
+        self.launch().start()
+    }
+}
+
+/// How many messages a node has stored itself.
+fn stored_by(node: &Postroom) -> u64 {
+    let page = node.send("GET", "/metrics", &[], b"").text();
+    let lines = page
+        .lines()
+        .filter(|line| line.starts_with("postroom_messages_stored_total"));
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+/// Users with seeded mailboxes, connected through a node.
+fn connected(node: &Postroom, count: u64) -> Vec<(TestUser, String)> {
+    let users: Vec<TestUser> = (0..count)
+        .map(|n| {
+            let user = user("nodes");
+            user.seed("INBOX", Generator::new(40 + n).take(20));
+            user
+        })
+        .collect();
+    let ids: Vec<String> = users
+        .iter()
+        .map(|user| connect(node, settings(user)))
+        .collect();
+    users.into_iter().zip(ids).collect()
+}
+
+#[test]
+fn two_nodes_share_the_mailboxes_and_one_takes_over_from_a_dead_one() {
+    let cluster = Cluster::new();
+    let mut one = cluster.node();
+    let two = cluster.node();
+    let mailboxes = connected(&one, 4);
+    for (_, id) in &mailboxes {
+        wait_complete(&two, id);
+    }
+    wait_for(TAKE_OVER, "both nodes work", || {
+        for (user, _) in &mailboxes {
+            deliver(user, &mail("shared", "x"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        (stored_by(&one) > 0 && stored_by(&two) > 0).then_some(())
+    });
+    // What one node writes the other reads, and what is told on one is told on the other.
+    let path = "/v1/events?types=message.received,message.sent";
+    wait_for(TAKE_OVER, "both tell the same", || {
+        let ids = |node: &Postroom| -> Vec<String> {
+            all(node, path)
+                .iter()
+                .map(|e| text(e, "id").to_owned())
+                .collect()
+        };
+        (ids(&one) == ids(&two)).then_some(())
+    });
+
+    let mut stream = two.events("/v1/events?types=message.received", "");
+    let since = Instant::now();
+    one.kill9();
+    for (user, _) in &mailboxes {
+        deliver(user, &mail("after the crash", "x"));
+    }
+    let mut heard = BTreeSet::new();
+    while heard.len() < mailboxes.len() {
+        let left = TAKE_OVER.saturating_sub(since.elapsed());
+        let event = stream.next(left.max(Duration::from_millis(1)));
+        let event = event
+            .unwrap_or_else(|| panic!("only {heard:?} within {TAKE_OVER:?}"))
+            .json();
+        if event["data"]["subject"] == "after the crash" {
+            heard.insert(text(&event, "mailbox_id").to_owned());
+        }
+    }
+    for (user, id) in &mailboxes {
+        assert_eq!(copy(&two, id), original(user));
+        each_told_once(&two, id);
+    }
+}
+
+#[test]
+fn a_node_that_is_stopped_hands_its_mailboxes_over_at_once() {
+    let cluster = Cluster::new();
+    let mut one = cluster.node();
+    let mailboxes = connected(&one, 2);
+    for (_, id) in &mailboxes {
+        wait_complete(&one, id);
+    }
+    let two = cluster.node();
+    let mut stream = two.events("/v1/events?types=message.received", "");
+    let since = Instant::now();
+    assert!(one.terminate().success());
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        since.elapsed()
+    );
+    let since = Instant::now();
+    for (user, _) in &mailboxes {
+        deliver(user, &mail("handed over", "x"));
+    }
+    for _ in &mailboxes {
+        stream.next(Duration::from_secs(10)).expect("an event");
+    }
+    // Well before a lease would have run out by itself.
+    assert!(
+        since.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        since.elapsed()
+    );
+    for (user, id) in &mailboxes {
+        assert_eq!(copy(&two, id), original(user));
+        each_told_once(&two, id);
+    }
+}
+
+#[test]
+fn a_submission_goes_out_once_however_many_nodes_there_are() {
+    let cluster = Cluster::new();
+    let one = cluster.node();
+    let mut two = cluster.node();
+    let (ann, bob) = (user("ann"), user("bob"));
+    let mailbox = connect(&one, settings(&ann));
+    let submit = |node: &Postroom, n: usize| {
+        let to = serde_json::json!([{"address": bob.address}]);
+        let body = serde_json::json!({"mailbox_id": mailbox, "to": to, "subject": format!("s{n}"), "text": "t"});
+        let (status, submission) = node.post("/v1/submissions", &body);
+        assert_eq!(status, 202, "{submission:#}");
+    };
+    for n in 0..6 {
+        submit(if n % 2 == 0 { &one } else { &two }, n);
+    }
+    two.kill9();
+    let states = |state: &str| -> usize {
+        let list: Vec<Value> = all(&one, "/v1/submissions");
+        list.iter()
+            .filter(|submission| submission["state"] == state)
+            .count()
+    };
+    wait_for(Duration::from_secs(60), "all are settled", || {
+        (states("accepted") + states("unclear") == 6).then_some(())
+    });
+    let unclear = states("unclear");
+    wait_for(TAKE_OVER, "they have arrived", || {
+        let mut probe = testkit::ImapProbe::login(&bob);
+        let arrived = probe.examine("INBOX").exists as usize;
+        (arrived >= 6 - unclear && arrived <= 6).then_some(())
+    });
+    assert_eq!(events(&one, "submission.queued").len(), 6);
+}

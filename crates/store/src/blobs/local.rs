@@ -6,7 +6,7 @@ use crate::seal::random;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -30,8 +30,7 @@ impl Folder {
     /// Opens the folder for reading, and for new segments.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let mut folder = std::fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(folder.recursive(true), 0o700);
-        folder.create(path)?;
+        folder.recursive(true).mode(0o700).create(path)?;
         Ok(Self {
             path: path.to_owned(),
             idle: Arc::default(),
@@ -100,6 +99,7 @@ impl Folder {
                     .read(true)
                     .write(true)
                     .create_new(true)
+                    .mode(0o600)
                     .open(&path)?;
                 file.try_lock()
                     .map_err(|e| StoreError::Unavailable(e.to_string()))?;
