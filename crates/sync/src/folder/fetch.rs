@@ -343,7 +343,12 @@ async fn ingest_all(
             messages,
             failures: ready.failures,
             gone: ready.gone,
-            cursor: ready.cursor,
+            // Behind messages that are not settled yet the cursor must not move: they would be lost to a cut.
+            cursor: if total.doubtful.is_empty() {
+                ready.cursor
+            } else {
+                Default::default()
+            },
             copies_too: false,
         };
         let outcome = ingest::ingest(
