@@ -501,3 +501,40 @@ fn a_raw_message_goes_out_as_it_is_without_its_bcc() {
         "{got}"
     );
 }
+
+#[test]
+fn killed_while_the_server_takes_a_message_it_is_unclear_and_sent_once() {
+    let smtp = SmtpSim::start(SmtpScript::new().fault(SmtpFault::StallAfterDot));
+    let imap = ImapSim::start(ImapScript::new().folder("Sent"));
+    let mut postroom = postroom();
+    let mailbox = sending_by(&postroom, &smtp, &imap);
+    let id = submit(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "to": [{"address": "bob@x.test"}], "subject": "s", "text": "t"}),
+    );
+    wait_for(SOON, "the server has the message", || {
+        (smtp.mails().len() == 1).then_some(())
+    });
+    postroom.kill9();
+    smtp.set_faults(&[]);
+    postroom.restart();
+    let unclear = wait_state(&postroom, &id, "unclear");
+    assert_eq!(unclear["recipients"][0]["state"], "unclear", "{unclear:#}");
+    assert_eq!(events(&postroom, "submission.unclear").len(), 1);
+    // Another one goes out as if nothing had been.
+    let other = submit(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "to": [{"address": "bob@x.test"}], "subject": "other", "text": "t"}),
+    );
+    wait_state(&postroom, &other, "accepted");
+    assert_eq!(smtp.mails().len(), 2);
+    // Only a person sends it again, and then it is said that it may be a second copy.
+    let (status, again) = postroom.post(&format!("/v1/submissions/{id}/retry"), &json!({}));
+    assert!(status < 300, "{again:#}");
+    let accepted = wait_state(&postroom, &id, "accepted");
+    assert_eq!(accepted["possible_duplicate"], true, "{accepted:#}");
+    assert_eq!(
+        accepted["internet_message_id"],
+        unclear["internet_message_id"]
+    );
+}

@@ -419,3 +419,41 @@ fn a_server_that_was_away_is_caught_up_with() {
         .count();
     assert_eq!(caught_up, 3, "{told:#?}");
 }
+
+#[test]
+fn news_of_other_folders_never_gets_into_a_message() {
+    // Dovecot 2.3 writes what NOTIFY tells into the middle of a message that is read slowly.
+    let user = user("notify");
+    let large: Vec<u8> = [
+        b"Subject: large\r\n\r\n".to_vec(),
+        b"0123456789abcdef0123456789abcdef\r\n".repeat(900_000),
+    ]
+    .concat();
+    user.seed("INBOX", Generator::new(19).take(3));
+    let proxy = Proxy::start(servers().imap_port);
+    let postroom = postroom();
+    let mailbox = connect(&postroom, settings_by(&user, proxy.port()));
+    wait_complete(&postroom, &mailbox);
+    let before = proxy.bytes_to_client();
+    proxy.set(Fault::StallAfter(before + 4_000_000));
+    deliver(&user, &large);
+    wait_for(SOON, "the message is on its way", || {
+        (proxy.bytes_to_client() >= before + 1_000_000).then_some(())
+    });
+    let mut probe = ImapProbe::login(&user);
+    for n in 0..3 {
+        let folder = format!("Meanwhile {n}");
+        probe.create(&folder);
+        probe.append(&folder, "", "", &mail("elsewhere", "x"));
+        // The server looks for news about once a second; this gives it the time to tell.
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    proxy.set(Fault::None);
+    wait_count(&postroom, &format!("/v1/messages?mailbox_id={mailbox}"), 7);
+    assert_eq!(copy(&postroom, &mailbox), original(&user));
+    assert_eq!(
+        all(&postroom, &format!("/v1/mailboxes/{mailbox}/failures")).len(),
+        0
+    );
+    each_told_once(&postroom, &mailbox);
+}
