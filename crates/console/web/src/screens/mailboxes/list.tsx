@@ -133,7 +133,6 @@ export function MailboxMenu({ mailbox, onTest, onRemove }: { mailbox: Mailbox; o
 function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () => void; onRemove: () => void }) {
   const navigate = useNavigate();
   return (
-    // The row is a convenience for the mouse; the keyboard has the link in its first cell.
     // A click anywhere in the row is a convenience; the link in it is what the keyboard uses.
     <tr
       className="go"
