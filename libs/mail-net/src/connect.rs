@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::records::Dns;
 use crate::resolve::Resolved;
 use crate::{NetError, Policy, Stream, TlsSettings};
 
@@ -52,6 +53,7 @@ struct Shared {
     policy: Policy,
     tls: TlsSettings,
     timeouts: Timeouts,
+    dns: Dns,
 }
 
 impl Net {
@@ -61,7 +63,23 @@ impl Net {
             policy,
             tls,
             timeouts,
+            dns: Dns::default(),
         }))
+    }
+
+    /// The same, with these name servers instead of the system's, for hosts and for records; none: the system's.
+    #[must_use]
+    pub fn using_dns(&self, servers: Vec<SocketAddr>) -> Net {
+        Net(Arc::new(Shared {
+            policy: self.0.policy.clone(),
+            tls: self.0.tls.clone(),
+            timeouts: self.0.timeouts,
+            dns: Dns::with_servers(servers),
+        }))
+    }
+
+    pub(crate) fn dns(&self) -> &Dns {
+        &self.0.dns
     }
 
     /// The address policy in force.

@@ -2,18 +2,21 @@
 //!
 //! The parts are used in this order, and a caller that follows it cannot reach a forbidden address:
 //!
-//! 1. [`Net::resolve`] asks the system resolver and keeps only addresses that the [`Policy`] permits.
+//! 1. [`Net::resolve`] asks the system resolver (or the named one) and keeps only addresses that the [`Policy`] permits.
 //! 2. [`Net::connect`] races those very addresses (never a second look-up, so no DNS rebinding) and gives a plain [`Stream`].
 //! 3. [`Net::tls`] turns a plain stream into a verified one, or says exactly why it would not.
 //! 4. [`sasl`] has the mechanisms that IMAP, POP3 and SMTP share.
 //!
-//! [`Transcript`] keeps the last lines of a conversation for people who ask "what did the server say?",
+//! [`Net::mx`], [`Net::srv`] and [`Net::txt`] read what else the name system knows, and [`http`] fetches and posts under
+//! the same policy and trust. [`Transcript`] keeps the last lines of a conversation for people who ask "what did the server say?",
 //! without anything secret.
 
 mod certificate;
 mod connect;
 mod error;
+pub mod http;
 mod policy;
+mod records;
 mod resolve;
 pub mod sasl;
 mod stream;
@@ -24,6 +27,7 @@ pub use certificate::{CertificateInfo, Fingerprint, InvalidFingerprint};
 pub use connect::{Net, Timeouts};
 pub use error::{NetError, TlsFailure, TlsFailureKind};
 pub use policy::{Cidr, InvalidCidr, Policy};
+pub use records::{Mx, Srv};
 pub use resolve::Resolved;
 pub use stream::{Stream, TlsInfo};
 pub use tls::TlsSettings;

@@ -54,6 +54,9 @@ impl Net {
     }
 
     async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
+        if self.dns().is_own() {
+            return self.ask_for_addresses(host).await;
+        }
         let limit = self.timeouts().resolve;
         match timeout(limit, tokio::net::lookup_host((host, 0))).await {
             Err(_) => Err(NetError::TimedOut {
