@@ -4,9 +4,8 @@ use super::{guard, signature};
 use crate::StartError;
 use mail_net::Net;
 use model::{Secret, Timestamp};
+use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, redirect};
-use std::sync::Arc;
 use std::time::Duration;
 use store::deliveries::Claimed;
 
@@ -50,11 +49,8 @@ impl Poster {
     /// With the trust and the address policy of `net`.
     pub(super) fn new(net: &Net) -> Result<Self, StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::Http(error.to_string());
-        let client = Client::builder()
-            .tls_backend_preconfigured(net.client_config().map_err(|e| failed(&e))?)
-            .dns_resolver(Arc::new(guard::Resolver(net.clone())))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
+        let client = mail_net::http::client_builder(net)
+            .map_err(|e| failed(&e))?
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
@@ -118,7 +114,7 @@ async fn drain(mut response: reqwest::Response) {
 }
 
 fn in_words(error: &reqwest::Error) -> String {
-    if guard::is_blocked(error) {
+    if mail_net::http::is_blocked(error) {
         return guard::blocked().to_owned();
     }
     if error.is_timeout() {
