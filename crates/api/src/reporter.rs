@@ -60,8 +60,7 @@ pub(crate) async fn run(
 ) -> Result<Report> {
     let _place = state.tests_at_once.acquire().await;
     let report = state.reporter.test(request, on_step).await;
-    reports::insert(&state.store, report.clone()).await?;
-    Ok(report)
+    Ok(reports::insert(&state.store, report).await?)
 }
 
 /// Tests a mailbox with its stored settings, and takes note of what that proves.
@@ -78,6 +77,7 @@ pub(crate) async fn prove(
         incoming: mailbox.incoming.clone(),
         outgoing: mailbox.outgoing.clone(),
         credentials: mailboxes::credentials(&state.store, &mailbox.id).await?,
+        login: connect::Logins::default(),
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient,
         trigger,

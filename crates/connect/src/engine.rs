@@ -9,8 +9,8 @@ use crate::recognise::{Failure, Peer};
 use crate::report::{Good, ended, judge, skipped};
 use crate::steps;
 use mail_net::Net;
-use model::mailbox::{Credentials, Incoming, Outgoing};
-use model::report::{Report, Step, StepCode, StepStatus, Trigger};
+use model::mailbox::{Credentials, Incoming, LoginChoice, Outgoing};
+use model::report::{AcceptedNames, Report, Step, StepCode, StepStatus, Trigger};
 use model::{Clock, fresh_id};
 use std::future::Future;
 use std::time::Duration;
@@ -39,12 +39,23 @@ pub struct TestRequest {
     pub outgoing: Option<Outgoing>,
     /// The secrets of both sides.
     pub credentials: Credentials,
+    /// Where the user names come from; `auto` tries several.
+    pub login: Logins,
     /// Folders that must exist, as people write them; empty: INBOX.
     pub monitored_folders: Vec<String>,
     /// Who gets a test message; none: no message is sent.
     pub test_recipient: Option<String>,
     /// Why the report is made.
     pub trigger: Trigger,
+}
+
+/// Where the user name of each side comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// For receiving.
+    pub incoming: LoginChoice,
+    /// For sending.
+    pub outgoing: LoginChoice,
 }
 
 /// Makes connection reports. Cloning is cheap.
@@ -72,6 +83,7 @@ impl Engine {
         let mut run = Run {
             began: Instant::now(),
             steps: Vec::with_capacity(StepCode::ALL.len()),
+            accepted: AcceptedNames::default(),
             listener: Some(on_step),
         };
 
@@ -106,6 +118,10 @@ impl Engine {
             verdict,
             summary,
             steps: run.steps,
+            accepted: run.accepted,
+            // The store knows the reports before this one.
+            changed: Vec::new(),
+            compared_with: None,
         }
     }
 
@@ -250,6 +266,8 @@ impl Engine {
 pub(crate) struct Run {
     began: Instant,
     steps: Vec<Step>,
+    /// User names that worked instead of those that are set.
+    pub(crate) accepted: AcceptedNames,
     /// None once nobody listens any more, or too slowly.
     listener: Option<Sender<Step>>,
 }

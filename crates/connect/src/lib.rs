@@ -15,6 +15,6 @@ mod report;
 pub mod roles;
 mod steps;
 
-pub use engine::{Engine, TestRequest};
+pub use engine::{Engine, Logins, TestRequest};
 pub use recognise::{Failure, Peer, Spoken};
 pub use report::proofs;

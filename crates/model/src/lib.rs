@@ -3,6 +3,7 @@
 //! The field names of the serialised types are the contract of the REST API.
 
 pub mod access;
+pub mod changes;
 pub mod detection;
 pub mod event;
 pub mod folder;

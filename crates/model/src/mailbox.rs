@@ -62,6 +62,47 @@ text_enum! {
     Auth { Password = "password", Oauth2 = "oauth2", None = "none" }
 }
 
+text_enum! {
+    /// Where the name to sign in with comes from.
+    LoginChoice {
+        /// The full address.
+        Email = "email",
+        /// What stands before the @.
+        LocalPart = "local_part",
+        /// A name that was typed.
+        Custom = "custom",
+        /// Tried in order, once each, until one is accepted.
+        Auto = "auto",
+    }
+}
+
+impl Default for LoginChoice {
+    /// Settings that were saved have the name that works.
+    fn default() -> Self {
+        Self::Custom
+    }
+}
+
+impl LoginChoice {
+    /// The names to try, in order, none twice and never more than three: more tries would lock accounts.
+    pub fn names(self, address: &str, typed: &str) -> Vec<String> {
+        let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+        let in_order: &[&str] = match self {
+            Self::Email => &[address],
+            Self::LocalPart => &[local],
+            Self::Custom => &[typed],
+            Self::Auto => &[typed, address, local],
+        };
+        let mut names: Vec<String> = Vec::with_capacity(in_order.len());
+        for name in in_order.iter().map(|name| name.trim()) {
+            if !name.is_empty() && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+}
+
 /// Settings of the receiving side. The secret is kept apart, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Incoming {
@@ -174,4 +215,27 @@ pub struct Mailbox {
     pub created_at: Timestamp,
     /// Grows with every change of the settings: the ETag.
     pub version: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_to_sign_in_with_are_tried_in_order_and_none_twice() {
+        for (choice, typed, wanted) in [
+            (LoginChoice::Email, "", vec!["ann@example.com"]),
+            (LoginChoice::LocalPart, "x", vec!["ann"]),
+            (LoginChoice::Custom, "CORP\\ann", vec!["CORP\\ann"]),
+            (LoginChoice::Auto, "", vec!["ann@example.com", "ann"]),
+            (LoginChoice::Auto, "ann", vec!["ann", "ann@example.com"]),
+            (
+                LoginChoice::Auto,
+                "m1234",
+                vec!["m1234", "ann@example.com", "ann"],
+            ),
+        ] {
+            assert_eq!(choice.names("ann@example.com", typed), wanted, "{choice}");
+        }
+    }
 }

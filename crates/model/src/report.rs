@@ -38,6 +38,97 @@ text_enum! {
     Trigger as "ReportTrigger" { Wizard = "wizard", Button = "button", Enable = "enable", Runtime = "runtime", Command = "command" }
 }
 
+text_enum! {
+    /// What a fact of a step is about.
+    DetailName as "StepDetailName" {
+        /// The host's addresses.
+        Addresses = "addresses",
+        /// Who was asked for them.
+        Resolver = "resolver",
+        /// The address that answered.
+        ConnectedTo = "connected_to",
+        /// The version of TLS.
+        TlsVersion = "tls_version",
+        /// What TLS encrypts with.
+        Cipher = "cipher",
+        /// SHA-256 of the server's certificate.
+        Certificate = "certificate",
+        /// Who signed the certificate.
+        Issuer = "issuer",
+        /// The hosts that the certificate is for.
+        Names = "names",
+        /// The first and the last day on which the certificate is valid.
+        Validity = "validity",
+        /// How many certificates the server showed.
+        ChainLength = "chain_length",
+        /// What the server says it can do, in its own words.
+        Capabilities = "capabilities",
+        /// The ways to sign in that it offers.
+        SignInMethods = "sign_in_methods",
+        /// The way that was used.
+        SignIn = "sign_in",
+        /// The user name that was accepted.
+        UserName = "user_name",
+        /// The folders.
+        Folders = "folders",
+        /// The folders' roles, such as `sent: Gesendet`.
+        Roles = "roles",
+        /// What the receiving server found out about the sender, such as `spf pass`.
+        Authentication = "authentication",
+        /// The folder in which the test message arrived.
+        ArrivedIn = "arrived_in",
+    }
+}
+
+/// A fact that a step found: for people who look closer, and to compare reports with each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Detail {
+    /// What it is about.
+    pub name: DetailName,
+    /// The values, in the server's order.
+    pub values: Vec<String>,
+}
+
+text_enum! {
+    /// One side of a mailbox.
+    Side as "MailboxSide" { Incoming = "incoming", Outgoing = "outgoing" }
+}
+
+/// Something that is different from the last good report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Change {
+    /// The side that it is about.
+    pub side: Side,
+    /// The step that found it.
+    pub step: StepCode,
+    /// What it is about.
+    pub name: DetailName,
+    /// What is no longer so.
+    pub before: Vec<String>,
+    /// What is new.
+    pub after: Vec<String>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// User names that a server accepted where another one is set: worth saving.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AcceptedNames {
+    /// For receiving.
+    #[serde(default)]
+    pub incoming: Option<String>,
+    /// For sending.
+    #[serde(default)]
+    pub outgoing: Option<String>,
+}
+
+impl AcceptedNames {
+    /// Whether there is nothing to save.
+    pub fn is_empty(&self) -> bool {
+        self.incoming.is_none() && self.outgoing.is_none()
+    }
+}
+
 /// One step of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Step {
@@ -63,6 +154,9 @@ pub struct Step {
     pub retry: Option<Retry>,
     /// Other causes, by likelihood.
     pub others: Vec<Remedy>,
+    /// What was found, for those who look closer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
     /// The same network steps for sending, inside step 9.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
@@ -84,6 +178,7 @@ impl Step {
             problem_id: None,
             retry: None,
             others: Vec::new(),
+            details: Vec::new(),
             steps: Vec::new(),
         }
     }
@@ -108,4 +203,13 @@ pub struct Report {
     pub summary: String,
     /// The ten steps.
     pub steps: Vec<Step>,
+    /// User names that were accepted instead of those that are set.
+    #[serde(default, skip_serializing_if = "AcceptedNames::is_empty")]
+    pub accepted: AcceptedNames,
+    /// What is different since the last good report of the same mailbox.
+    #[serde(default)]
+    pub changed: Vec<Change>,
+    /// That report; null: there was none.
+    #[serde(default)]
+    pub compared_with: Option<String>,
 }

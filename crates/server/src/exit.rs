@@ -233,6 +233,9 @@ mod tests {
             verdict,
             summary: String::new(),
             steps: vec![step],
+            accepted: model::report::AcceptedNames::default(),
+            changed: Vec::new(),
+            compared_with: None,
         }
     }
 

@@ -176,6 +176,9 @@ mod tests {
             verdict: Verdict::Fails,
             summary: "Does not work yet: step 6, the server refused the password.".into(),
             steps: vec![ok, bad],
+            accepted: model::report::AcceptedNames::default(),
+            changed: Vec::new(),
+            compared_with: None,
         };
         let text = render(&Output::new(false), &report, true);
         assert!(text.contains(" 6 FAIL login"), "{text}");

@@ -3,16 +3,19 @@
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx};
 use model::limits::REPORTS_KEPT;
-use model::report::Report;
+use model::report::{Report, Verdict};
 
-/// Keeps a report; older ones than the last [`REPORTS_KEPT`] of the same mailbox go.
+/// Keeps a report, and gives it back with what changed since the last good one of the same mailbox. Older ones than the
+/// last [`REPORTS_KEPT`] of the mailbox go.
 ///
 /// # Errors
 /// The mailbox is gone, or the database is out of reach.
-pub async fn insert(store: &Store, report: Report) -> Result<()> {
+pub async fn insert(store: &Store, report: Report) -> Result<Report> {
     store
         .db
         .write(move |tx| {
+            let mut report = report;
+            compare(tx, &mut report)?;
             if let Some(id) = &report.mailbox_id {
                 crate::mailboxes::read(tx, id)?;
             }
@@ -26,7 +29,7 @@ pub async fn insert(store: &Store, report: Report) -> Result<()> {
                     report.started_at.into(),
                 ],
             )?;
-            let (group, mut args) = match report.mailbox_id {
+            let (group, mut args) = match &report.mailbox_id {
                 Some(id) => ("mailbox_id = $2", vec![REPORTS_KEPT.into(), id.into()]),
                 None => ("mailbox_id IS NULL", vec![REPORTS_KEPT.into()]),
             };
@@ -37,9 +40,24 @@ pub async fn insert(store: &Store, report: Report) -> Result<()> {
                 args[0] = row.get::<i64>(0)?.into();
                 tx.exec(&format!("DELETE FROM reports WHERE {group} AND created_at <= $1"), &args)?;
             }
-            Ok(())
+            Ok(report)
         })
         .await
+}
+
+/// Puts into a report what changed since the last good one.
+fn compare(tx: &mut Tx<'_>, report: &mut Report) -> Result<()> {
+    let Some(mailbox_id) = &report.mailbox_id else {
+        return Ok(());
+    };
+    let sql = "SELECT body FROM reports WHERE mailbox_id = $1 AND verdict = $2 ORDER BY created_at DESC LIMIT 1";
+    let good = Verdict::Works.as_str();
+    if let Some(row) = tx.row(sql, &[mailbox_id.into(), good.into()])? {
+        let last: Report = row.json(0)?;
+        report.changed = model::changes::changes(&last, report);
+        report.compared_with = Some(last.id);
+    }
+    Ok(())
 }
 
 /// One report.

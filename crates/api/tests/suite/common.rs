@@ -89,6 +89,9 @@ impl Reporter for StandIn {
                 },
                 summary: "A sentence.".into(),
                 steps,
+                accepted: Default::default(),
+                changed: Vec::new(),
+                compared_with: None,
             }
         })
     }

@@ -68,6 +68,7 @@ pub fn request(
             incoming: secret(),
             outgoing: secret(),
         },
+        login: connect::Logins::default(),
         monitored_folders: Vec::new(),
         test_recipient: None,
         trigger: Trigger::Command,

@@ -44,9 +44,9 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
         Some((store, mailbox)) => of_mailbox(store, mailbox, args.send_to).await?,
         None => of_settings(args)?,
     };
-    let report = follow(&engine, request, context.output.json).await?;
+    let mut report = follow(&engine, request, context.output.json).await?;
     if let Some((store, mailbox)) = &stored {
-        keep(store, mailbox, &report).await?;
+        report = keep(store, mailbox, report).await?;
     }
     let exit = exit::of_report(&report);
     context.output.value(&json!(report), |output, _| {
@@ -84,6 +84,7 @@ fn of_settings(args: Args) -> Result<TestRequest, Failure> {
         incoming: args.settings.incoming(&args.target),
         outgoing: args.settings.outgoing(&args.target),
         credentials,
+        login: connect::Logins::default(),
         monitored_folders: args.folder,
         test_recipient: args.send_to,
         trigger: Trigger::Command,
@@ -102,6 +103,7 @@ async fn of_mailbox(
         incoming: mailbox.incoming.clone(),
         outgoing: mailbox.outgoing.clone(),
         credentials: store::mailboxes::credentials(store, &mailbox.id).await?,
+        login: connect::Logins::default(),
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient: send_to,
         trigger: Trigger::Command,
@@ -141,12 +143,12 @@ async fn find(config: &crate::config::Config, target: &str) -> Result<(Store, Ma
     }
 }
 
-/// Keeps the report of a connected mailbox, and what it proves.
-async fn keep(store: &Store, mailbox: &Mailbox, report: &Report) -> Result<(), Failure> {
-    store::reports::insert(store, report.clone()).await?;
+/// Keeps the report of a connected mailbox, and what it proves. Gives it back with what changed.
+async fn keep(store: &Store, mailbox: &Mailbox, report: Report) -> Result<Report, Failure> {
+    let report = store::reports::insert(store, report).await?;
     let (receives, sends) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
-    let (receiving, sending) = connect::proofs(report, receives, sends);
+    let (receiving, sending) = connect::proofs(&report, receives, sends);
     let (receiving, sending) = (receives.then_some(receiving), sends.then_some(sending));
     store::mailboxes::set_proofs(store, &mailbox.id, receiving, sending, &report.id).await?;
-    Ok(())
+    Ok(report)
 }

@@ -582,17 +582,19 @@ async fn the_last_reports_of_each_mailbox_are_kept() {
                 verdict: Verdict::Works,
                 summary: "Works.".into(),
                 steps: Vec::new(),
+                accepted: Default::default(),
+                changed: Vec::new(),
+                compared_with: None,
             }
         };
         let unsaved = report(None);
         reports::insert(store, unsaved.clone()).await.unwrap();
         let mut newest = None;
         for _ in 0..REPORTS_KEPT + 3 {
-            let one = report(Some(&a));
-            reports::insert(store, one.clone()).await.unwrap();
-            newest = Some(one);
+            newest = Some(reports::insert(store, report(Some(&a))).await.unwrap());
         }
         let newest = newest.unwrap();
+        assert!(newest.compared_with.is_some() && newest.changed.is_empty());
         assert_eq!(reports::get(store, &newest.id).await.unwrap(), newest);
         assert_eq!(reports::get(store, &unsaved.id).await.unwrap(), unsaved);
         let of_a = reports::list(store, Some(a.clone()), None, None, 500)

@@ -161,6 +161,7 @@ fn checked(
             incoming: settings.credentials.incoming.or(stored.incoming),
             outgoing: settings.credentials.outgoing.or(stored.outgoing),
         },
+        login: connect::Logins::default(),
         monitored_folders: value.monitored_folders.or(old_folders).unwrap_or_default(),
         test_recipient: value.test_recipient,
         trigger: Trigger::Wizard,
