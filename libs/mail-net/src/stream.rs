@@ -22,6 +22,8 @@ pub struct TlsInfo {
     pub cipher: String,
     /// The server's own certificate.
     pub certificate: CertificateInfo,
+    /// How many certificates the server showed, its own included.
+    pub chain_length: usize,
 }
 
 /// A connection; reads and writes go through TLS once [`crate::Net::tls`] has been passed.

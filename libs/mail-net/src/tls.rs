@@ -132,7 +132,7 @@ impl Net {
         let watcher = Arc::new(Watcher {
             settings: self.tls_settings().clone(),
             pin: pin.copied(),
-            leaf: Mutex::new(None),
+            shown: Mutex::new(None),
         });
         let config = self
             .tls_settings()
@@ -147,12 +147,12 @@ impl Net {
                 what: "the TLS handshake",
                 after: limit,
             })?;
-        let certificate = watcher
-            .take_leaf()
-            .map(|der| CertificateInfo::from_der(&der));
+        let shown = watcher.take_shown();
+        let chain_length = shown.as_ref().map_or(0, |shown| shown.chain_length);
+        let certificate = shown.map(|shown| CertificateInfo::from_der(&shown.leaf));
         match outcome {
             Ok(io) => {
-                let info = agreed(io.get_ref().1, certificate);
+                let info = agreed(io.get_ref().1, certificate, chain_length);
                 Ok(Stream::secured(io, info, peer))
             }
             Err(error) => Err(explain(host, error, certificate, pin.is_some())),
@@ -175,7 +175,11 @@ fn other(message: String) -> NetError {
     }))
 }
 
-fn agreed(connection: &rustls::ClientConnection, certificate: Option<CertificateInfo>) -> TlsInfo {
+fn agreed(
+    connection: &rustls::ClientConnection,
+    certificate: Option<CertificateInfo>,
+    chain_length: usize,
+) -> TlsInfo {
     let version = match connection.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
@@ -189,6 +193,7 @@ fn agreed(connection: &rustls::ClientConnection, certificate: Option<Certificate
         version,
         cipher,
         certificate: certificate.unwrap_or_else(|| CertificateInfo::from_der(&[])),
+        chain_length,
     }
 }
 
@@ -197,12 +202,19 @@ fn agreed(connection: &rustls::ClientConnection, certificate: Option<Certificate
 struct Watcher {
     settings: TlsSettings,
     pin: Option<Fingerprint>,
-    leaf: Mutex<Option<Vec<u8>>>,
+    shown: Mutex<Option<Shown>>,
+}
+
+/// What the server showed.
+#[derive(Debug)]
+struct Shown {
+    leaf: Vec<u8>,
+    chain_length: usize,
 }
 
 impl Watcher {
-    fn take_leaf(&self) -> Option<Vec<u8>> {
-        self.leaf
+    fn take_shown(&self) -> Option<Shown> {
+        self.shown
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
@@ -218,7 +230,10 @@ impl ServerCertVerifier for Watcher {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.leaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(end_entity.to_vec());
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown {
+            leaf: end_entity.to_vec(),
+            chain_length: 1 + intermediates.len(),
+        });
         match self.pin {
             Some(pin) if Fingerprint::of(end_entity) == pin => Ok(ServerCertVerified::assertion()),
             Some(_) => Err(CertificateError::ApplicationVerificationFailure.into()),

@@ -3,6 +3,7 @@
 //! [`choose`] orders what a server offers, [`Exchange`] speaks one mechanism. Neither knows about base64 or lines.
 
 mod bearer;
+mod cram;
 mod prep;
 mod scram;
 
@@ -70,6 +71,8 @@ pub enum Mechanism {
     ScramSha256,
     /// RFC 5802.
     ScramSha1,
+    /// RFC 2195: old, but the password itself stays here.
+    CramMd5,
     /// RFC 4616.
     Plain,
     /// Never a standard, but some servers offer nothing else.
@@ -78,11 +81,12 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All, best first.
-    pub const ALL: [Mechanism; 6] = [
+    pub const ALL: [Mechanism; 7] = [
         Mechanism::OauthBearer,
         Mechanism::XOauth2,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
+        Mechanism::CramMd5,
         Mechanism::Plain,
         Mechanism::Login,
     ];
@@ -94,6 +98,7 @@ impl Mechanism {
             Mechanism::XOauth2 => "XOAUTH2",
             Mechanism::ScramSha256 => "SCRAM-SHA-256",
             Mechanism::ScramSha1 => "SCRAM-SHA-1",
+            Mechanism::CramMd5 => "CRAM-MD5",
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
         }
@@ -178,6 +183,12 @@ enum State {
         answers: [Wiped; 2],
         given: usize,
     },
+    /// CRAM-MD5: one answer to the server's challenge.
+    Cram {
+        user: String,
+        password: Wiped,
+        given: bool,
+    },
     /// Both OAuth mechanisms: one message, and perhaps an error to acknowledge.
     Bearer(Wiped),
     Scram(Box<Scram>),
@@ -219,6 +230,11 @@ impl Exchange {
                 answers: [Wiped(user.into_bytes()), Wiped(secret.0.clone())],
                 given: 0,
             },
+            Mechanism::CramMd5 => State::Cram {
+                user,
+                password: Wiped(secret.0.clone()),
+                given: false,
+            },
             Mechanism::XOauth2 => State::Bearer(Wiped(bearer::xoauth2(&user, &secret.0))),
             Mechanism::OauthBearer => {
                 State::Bearer(Wiped(bearer::oauthbearer(&user, &secret.0, host, port)))
@@ -248,11 +264,11 @@ impl Exchange {
         self.mechanism
     }
 
-    /// The client's first message, or `None` where the server speaks first (LOGIN).
+    /// The client's first message, or `None` where the server speaks first (LOGIN, CRAM-MD5).
     pub fn initial(&mut self) -> Option<Vec<u8>> {
         match &mut self.state {
             State::Plain(message) | State::Bearer(message) => Some(message.0.clone()),
-            State::Login { .. } => None,
+            State::Login { .. } | State::Cram { .. } => None,
             State::Scram(scram) => Some(scram.client_first()),
         }
     }
@@ -271,6 +287,16 @@ impl Exchange {
                     .ok_or(SaslError::Unexpected(mechanism))?;
                 *given += 1;
                 Ok(answer.0.clone())
+            }
+            State::Cram {
+                user,
+                password,
+                given,
+            } => {
+                if std::mem::replace(given, true) {
+                    return Err(SaslError::Unexpected(mechanism));
+                }
+                Ok(cram::answer(user, &password.0, challenge))
             }
             State::Bearer(_) => {
                 // A challenge can only be the error; it has to be acknowledged before the server says no.
@@ -347,6 +373,7 @@ mod tests {
             "login",
             "PLAIN",
             "scram-sha-1",
+            "CRAM-MD5",
             "XOAUTH2",
             "SCRAM-SHA-256",
             "GSSAPI",
@@ -356,6 +383,7 @@ mod tests {
             [
                 Mechanism::ScramSha256,
                 Mechanism::ScramSha1,
+                Mechanism::CramMd5,
                 Mechanism::Plain,
                 Mechanism::Login
             ]
