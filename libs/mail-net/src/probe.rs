@@ -1,4 +1,4 @@
-//! Small questions for advice: is another port open, does this machine have a way there, who answers for names.
+//! Small questions for advice: is another port open, does this machine have a way there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -9,10 +9,6 @@ use tokio::time::timeout;
 
 use crate::{Net, Resolved};
 
-/// Where the system's resolver is set up.
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// Name servers that are told.
-const MAX_NAME_SERVERS: usize = 3;
 /// The web's port: no mail is spoken there, but it shows that the host is up.
 const WEB: u16 = 443;
 
@@ -30,15 +26,6 @@ impl Net {
         });
         join_all(looks).await.into_iter().any(|open| open)
     }
-
-    /// The name servers that are asked, as far as they are written down; empty on systems that keep them elsewhere.
-    pub fn name_servers(&self) -> Vec<String> {
-        if self.dns().is_own() {
-            let own = self.dns().servers().iter().take(MAX_NAME_SERVERS);
-            return own.map(ToString::to_string).collect();
-        }
-        in_resolv_conf(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default())
-    }
 }
 
 /// Whether this machine has a way to the address. Only the routing table is asked; nothing is sent.
@@ -48,15 +35,6 @@ pub fn has_route(ip: IpAddr) -> bool {
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     UdpSocket::bind((here, 0)).is_ok_and(|socket| socket.connect((ip, WEB)).is_ok())
-}
-
-fn in_resolv_conf(text: &str) -> Vec<String> {
-    text.lines()
-        .filter_map(|line| line.trim().strip_prefix("nameserver"))
-        .filter_map(|rest| rest.split_whitespace().next())
-        .map(str::to_owned)
-        .take(MAX_NAME_SERVERS)
-        .collect()
 }
 
 #[cfg(test)]
@@ -88,11 +66,5 @@ mod tests {
     #[test]
     fn this_machine_has_a_way_to_itself() {
         assert!(has_route("127.0.0.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn name_servers_are_read_from_the_systems_file() {
-        let text = "# made by hand\nsearch example.com\nnameserver 192.0.2.53\n nameserver  2001:db8::53 # second\n";
-        assert_eq!(in_resolv_conf(text), ["192.0.2.53", "2001:db8::53"]);
     }
 }

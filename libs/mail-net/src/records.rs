@@ -83,11 +83,6 @@ impl Dns {
         !self.servers.is_empty()
     }
 
-    /// The name servers that are asked instead of the system's.
-    pub(crate) fn servers(&self) -> &[SocketAddr] {
-        &self.servers
-    }
-
     fn resolver(&self) -> Result<&TokioResolver, &str> {
         let made = self.resolver.get_or_init(|| self.make());
         made.as_ref().map_err(String::as_str)
