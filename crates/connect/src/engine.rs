@@ -7,14 +7,17 @@
 use crate::open::{Opening, Waits};
 use crate::recognise::{Failure, Peer};
 use crate::report::{Good, ended, judge, skipped};
-use crate::steps;
+use crate::steps::{self, SignIn};
 use mail_net::Net;
 use model::mailbox::{Credentials, Incoming, LoginChoice, Outgoing};
 use model::report::{AcceptedNames, Report, Step, StepCode, StepStatus, Trigger};
 use model::{Clock, fresh_id};
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// The whole report.
@@ -58,12 +61,52 @@ pub struct Logins {
     pub outgoing: LoginChoice,
 }
 
+/// The names to try on one side, at least one. A name that the other side has just proven goes first.
+fn user_names(choice: LoginChoice, address: &str, set: &str, proven: Option<&str>) -> Vec<String> {
+    let mut names = choice.names(address, set);
+    if let Some(place) = names.iter().position(|name| Some(name.as_str()) == proven) {
+        names[..=place].rotate_right(1);
+    }
+    if names.is_empty() {
+        names.push(set.to_owned());
+    }
+    names
+}
+
+/// Reports that go on at once at one provider's host: bulk jobs must not look like an attack.
+const AT_ONE_HOST: usize = 6;
+/// Hosts that are remembered before those that nobody is at are forgotten.
+const HOSTS_REMEMBERED: usize = 256;
+
+/// How many reports go on at each host. One place is taken for a whole report, so two sides at one host cannot wait for each
+/// other.
+#[derive(Clone, Debug, Default)]
+struct Places(Arc<Mutex<HashMap<String, Arc<Semaphore>>>>);
+
+impl Places {
+    async fn take(&self, request: &TestRequest) -> Option<OwnedSemaphorePermit> {
+        let incoming = request.incoming.as_ref().map(|side| &side.host);
+        let outgoing = request.outgoing.as_ref().map(|side| &side.host);
+        let host = incoming.or(outgoing)?.to_lowercase();
+        let at_host = {
+            let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if hosts.len() >= HOSTS_REMEMBERED {
+                hosts.retain(|_, places| Arc::strong_count(places) > 1);
+            }
+            let places = hosts.entry(host);
+            Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(AT_ONE_HOST))))
+        };
+        at_host.acquire_owned().await.ok()
+    }
+}
+
 /// Makes connection reports. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Engine {
     net: Net,
     clock: Clock,
     ehlo_name: String,
+    places: Places,
 }
 
 impl Engine {
@@ -73,12 +116,14 @@ impl Engine {
             net,
             clock,
             ehlo_name: ehlo_name.into(),
+            places: Places::default(),
         }
     }
 
     /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known
     /// better later (capabilities, after the sign-in) is sent again. Nobody needs to listen.
     pub async fn test(&self, request: TestRequest, on_step: Sender<Step>) -> Report {
+        let _place = self.places.take(&request).await;
         let started_at = self.clock.now();
         let mut run = Run {
             began: Instant::now(),
@@ -87,15 +132,41 @@ impl Engine {
             listener: Some(on_step),
         };
 
+        let names = request
+            .incoming
+            .as_ref()
+            .map(|incoming| {
+                user_names(
+                    request.login.incoming,
+                    &request.address,
+                    &incoming.username,
+                    None,
+                )
+            })
+            .unwrap_or_default();
         let mut reading = None;
         if let Some(incoming) = &request.incoming {
-            reading = self.receive(&mut run, &request, incoming).await;
+            reading = self.receive(&mut run, &request, incoming, &names).await;
         } else {
             run.skip_until(StepCode::Read, "receiving is not set up")
                 .await;
         }
+        let proven = reading.as_ref().map(|opening| opening.peer.username);
+        let names = request
+            .outgoing
+            .as_ref()
+            .map(|outgoing| {
+                user_names(
+                    request.login.outgoing,
+                    &request.address,
+                    &outgoing.username,
+                    proven,
+                )
+            })
+            .unwrap_or_default();
         if let Some(outgoing) = &request.outgoing {
-            self.send(&mut run, &request, outgoing, &mut reading).await;
+            self.send(&mut run, &request, outgoing, &names, &mut reading)
+                .await;
         } else {
             run.skip_until(StepCode::Send, "sending is not set up")
                 .await;
@@ -131,11 +202,11 @@ impl Engine {
         run: &mut Run,
         request: &'a TestRequest,
         incoming: &'a Incoming,
+        names: &'a [String],
     ) -> Option<Opening<'a>> {
-        let peer = Peer::incoming(incoming, self.clock.now());
         let mut opening = Opening::new(
             &self.net,
-            peer,
+            Peer::incoming(incoming, self.clock.now()),
             incoming.certificate_sha256.as_deref(),
             "",
             Waits::Short,
@@ -146,7 +217,10 @@ impl Engine {
             Duration::ZERO
         };
         let until = run.began + OVERALL.saturating_sub(kept);
-        let secret = request.credentials.incoming.as_ref();
+        let sign_in = SignIn {
+            secret: request.credentials.incoming.as_ref(),
+            names,
+        };
         let mut folders = steps::folders::Listing::default();
         for code in [
             StepCode::Dns,
@@ -158,7 +232,9 @@ impl Engine {
             StepCode::Folders,
             StepCode::Read,
         ] {
-            let doing = steps::doing(code, &peer);
+            // The name to sign in with may be another one after step 6.
+            let peer = opening.peer;
+            let doing = steps::doing(code, &opening);
             let good = match code {
                 StepCode::Folders => {
                     run.step(
@@ -166,6 +242,7 @@ impl Engine {
                         &doing,
                         &peer,
                         until,
+                        names.len(),
                         steps::folders::run(&mut opening, &mut folders),
                     )
                     .await
@@ -177,6 +254,7 @@ impl Engine {
                         &doing,
                         &peer,
                         until,
+                        names.len(),
                         steps::read::run(&mut opening, &folders, wanted),
                     )
                     .await
@@ -187,7 +265,8 @@ impl Engine {
                         &doing,
                         &peer,
                         until,
-                        steps::network(code, &mut opening, secret, &self.clock),
+                        names.len(),
+                        steps::network(code, &mut opening, sign_in, &self.clock),
                     )
                     .await
                 }
@@ -198,6 +277,9 @@ impl Engine {
                 return None;
             }
             if code == StepCode::Login {
+                let accepted =
+                    Some(opening.peer.username).filter(|name| *name != incoming.username);
+                run.accepted.incoming = accepted.map(str::to_owned);
                 // Many servers tell all they can do only to those who are signed in.
                 run.revise(
                     StepCode::Capabilities,
@@ -215,25 +297,26 @@ impl Engine {
         run: &mut Run,
         request: &'a TestRequest,
         outgoing: &'a Outgoing,
+        names: &'a [String],
         reading: &mut Option<Opening<'a>>,
     ) {
-        let peer = Peer::outgoing(outgoing, self.clock.now());
         let mut opening = Opening::new(
             &self.net,
-            peer,
+            Peer::outgoing(outgoing, self.clock.now()),
             outgoing.certificate_sha256.as_deref(),
             &self.ehlo_name,
             Waits::Short,
         );
         let until = run.began + OVERALL;
-        let good = steps::smtp::run(
-            run,
-            &mut opening,
-            request.credentials.outgoing.as_ref(),
-            until,
-            &self.clock,
-        )
-        .await;
+        let sign_in = SignIn {
+            secret: request.credentials.outgoing.as_ref(),
+            names,
+        };
+        let reads_as = reading.as_ref().map(|opening| opening.peer.username);
+        let good = steps::smtp::run(run, &mut opening, sign_in, reads_as, until, &self.clock).await;
+        let accepted =
+            Some(opening.peer.username).filter(|name| good && *name != outgoing.username);
+        run.accepted.outgoing = accepted.map(str::to_owned);
         match (&request.test_recipient, good) {
             (None, _) => {
                 run.skip(StepCode::Send, "no test message was asked for")
@@ -244,7 +327,8 @@ impl Engine {
                     .await
             }
             (Some(recipient), true) => {
-                let doing = steps::doing(StepCode::Send, &peer);
+                let peer = opening.peer;
+                let doing = steps::doing(StepCode::Send, &opening);
                 let message = steps::send::TestMessage::new(
                     &request.address,
                     recipient,
@@ -252,7 +336,7 @@ impl Engine {
                     self.clock.now(),
                 );
                 let sending = steps::send::run(&mut opening, reading.as_mut(), &message, until);
-                run.step(StepCode::Send, &doing, &peer, until, sending)
+                run.step(StepCode::Send, &doing, &peer, until, 1, sending)
                     .await;
             }
         }
@@ -280,6 +364,7 @@ impl Run {
         doing: &str,
         peer: &Peer<'_>,
         until: Instant,
+        tries: usize,
         work: impl Future<Output = Result<Good, Failure>>,
     ) -> bool {
         self.tell(&Step {
@@ -287,7 +372,7 @@ impl Run {
             ..Step::running(code)
         })
         .await;
-        let step = timed(code, doing, peer, until, work).await;
+        let step = timed(code, doing, peer, until, tries, work).await;
         let good = step.status != StepStatus::Fail;
         self.finish(step).await;
         good
@@ -305,7 +390,13 @@ impl Run {
             return;
         };
         if let Some(mut good) = better {
-            good.did = format!("{}; {}", good.did, self.steps[place].did);
+            let known = &self.steps[place];
+            good.did = format!("{}; {}", good.did, known.did);
+            for detail in &known.details {
+                if good.details.iter().all(|new| new.name != detail.name) {
+                    good.details.push(detail.clone());
+                }
+            }
             self.steps[place] = ended(code, "", Ok(good), self.steps[place].ms);
             let step = self.steps[place].clone();
             self.tell(&step).await;
@@ -345,10 +436,11 @@ pub(crate) async fn timed(
     doing: &str,
     peer: &Peer<'_>,
     until: Instant,
+    tries: usize,
     work: impl Future<Output = Result<Good, Failure>>,
 ) -> Step {
     let began = Instant::now();
-    let limit = steps::limit(code).min(until.saturating_duration_since(began));
+    let limit = steps::limit(code, tries).min(until.saturating_duration_since(began));
     let outcome = match timeout(limit, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(steps::timed_out(code, peer)),

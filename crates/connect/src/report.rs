@@ -4,7 +4,7 @@ use crate::problems;
 use crate::recognise::{Failure, presentable};
 use model::mailbox::Proof;
 use model::problem::Remedy;
-use model::report::{Report, Step, StepCode, StepStatus, Verdict};
+use model::report::{Detail, DetailName, Report, Step, StepCode, StepStatus, Verdict};
 
 /// How a step ended when it did not fail.
 #[derive(Debug, Default)]
@@ -21,9 +21,14 @@ pub(crate) struct Good {
     pub(crate) remedy: Option<Remedy>,
     /// The catalogue's id, where a warning has one.
     pub(crate) problem_id: Option<String>,
+    /// What was found, for those who look closer.
+    pub(crate) details: Vec<Detail>,
     /// The network steps inside step 9.
     pub(crate) steps: Vec<Step>,
 }
+
+/// Values of one detail that are kept.
+const VALUES_KEPT: usize = 300;
 
 impl Good {
     pub(crate) fn did(did: impl Into<String>) -> Self {
@@ -31,6 +36,23 @@ impl Good {
             did: did.into(),
             ..Self::default()
         }
+    }
+
+    /// Adds what was found, if it was anything.
+    pub(crate) fn with<T: Into<String>>(
+        mut self,
+        name: DetailName,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
+        let values: Vec<String> = values
+            .into_iter()
+            .take(VALUES_KEPT)
+            .filter_map(|value| presentable(&value.into()))
+            .collect();
+        if !values.is_empty() {
+            self.details.push(Detail { name, values });
+        }
+        self
     }
 
     /// It works, but.
@@ -82,6 +104,7 @@ pub(crate) fn ended(code: StepCode, doing: &str, outcome: Result<Good, Failure>,
             step.means = good.means;
             step.remedy = good.remedy;
             step.problem_id = good.problem_id;
+            step.details = good.details;
             step.steps = good.steps;
         }
         Err(failure) => {

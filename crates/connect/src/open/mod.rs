@@ -15,6 +15,7 @@ use mail_net::{Fingerprint, Net, Resolved, Stream, TlsInfo};
 use model::mailbox::{Auth, Incoming, Outgoing, Security};
 use model::report::StepCode;
 use model::{Clock, Secret};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -133,6 +134,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) conversation: Option<Conversation>,
     /// The server's first line.
     pub(crate) greeting: Option<String>,
+    /// How long it took, also where STARTTLS heard it before its step came.
+    pub(crate) greeting_took: Duration,
 }
 
 impl<'a> Opening<'a> {
@@ -153,6 +156,7 @@ impl<'a> Opening<'a> {
             stream: None,
             conversation: None,
             greeting: None,
+            greeting_took: Duration::ZERO,
         }
     }
 
@@ -183,10 +187,47 @@ impl<'a> Opening<'a> {
 
     /// Whether a port of the same server answers; for advice after a failure.
     pub(crate) async fn port_answers(&self, port: u16, limit: Duration) -> bool {
-        matches!(
-            timeout(limit, self.another_connection(port)).await,
-            Ok(Ok(_))
-        )
+        match &self.resolved {
+            Some(resolved) => self.net.answers(resolved, port, limit).await,
+            None => false,
+        }
+    }
+
+    /// Whether a name leads to the network that the wanted host is in.
+    pub(crate) async fn leads_here(&self, name: &str) -> bool {
+        let (Some(here), Ok(there)) = (&self.resolved, self.net.resolve(name).await) else {
+            return false;
+        };
+        let mut pairs = there
+            .addresses
+            .iter()
+            .flat_map(|there| here.addresses.iter().map(move |here| (*here, *there)));
+        pairs.any(|(here, there)| neighbours(here, there))
+    }
+
+    /// Who is asked for addresses.
+    pub(crate) fn name_servers(&self) -> Vec<String> {
+        if self.peer.host.parse::<IpAddr>().is_ok() {
+            return Vec::new();
+        }
+        let servers = self.net.name_servers();
+        servers.iter().map(|at| at.ip().to_string()).collect()
+    }
+
+    /// The address that answered.
+    pub(crate) fn connected_to(&self) -> Option<String> {
+        let at = self.stream.as_ref()?.peer_addr()?;
+        Some(at.ip().to_string())
+    }
+
+    /// Goes the road up to step 5 once more, for another try at step 6: servers may hang up after a refusal.
+    pub(crate) async fn start_again(&mut self) -> Result<(), Failure> {
+        self.conversation = None;
+        self.stream = None;
+        self.connect().await?;
+        self.secure().await?;
+        self.greet().await?;
+        self.ask().await
     }
 
     async fn another_connection(&self, port: u16) -> Result<Stream, Failure> {
@@ -253,6 +294,7 @@ impl<'a> Opening<'a> {
         }
         let stream = self.stream.take().ok_or_else(|| self.lost_its_way())?;
         let plain = !stream.is_tls();
+        let began = tokio::time::Instant::now();
         let started = {
             let start = Conversation::start(stream, &self.peer, self.waits);
             tokio::pin!(start);
@@ -268,6 +310,7 @@ impl<'a> Opening<'a> {
             Ok((conversation, greeting)) => {
                 self.conversation = Some(conversation);
                 self.greeting = Some(greeting);
+                self.greeting_took = began.elapsed();
                 Ok(())
             }
             // A server that wanted TLS hangs up on plain text, or answers with the bytes of a TLS alert.
@@ -353,7 +396,7 @@ impl<'a> Opening<'a> {
         let loopback = self
             .resolved
             .as_ref()
-            .is_some_and(|resolved| resolved.addresses.iter().all(std::net::IpAddr::is_loopback));
+            .is_some_and(|resolved| resolved.addresses.iter().all(IpAddr::is_loopback));
         self.tls_info().is_some() || self.peer.security == Security::None || loopback
     }
 
@@ -392,5 +435,36 @@ impl<'a> Opening<'a> {
     /// A step was taken before the one that it needs: a mistake of ours.
     fn lost_its_way(&self) -> Failure {
         self.peer.failure("internal_error", &[], None)
+    }
+}
+
+/// Two addresses of one hoster's machines: the same /24 (IPv4) or the same /48 (IPv6).
+fn neighbours(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..3] == b.octets()[..3],
+        (IpAddr::V6(a), IpAddr::V6(b)) => a.segments()[..3] == b.segments()[..3],
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_of_one_network_are_neighbours() {
+        for (a, b, wanted) in [
+            ("192.0.2.1", "192.0.2.200", true),
+            ("192.0.2.1", "192.0.3.1", false),
+            ("2001:db8:1::1", "2001:db8:1:9::2", true),
+            ("2001:db8:1::1", "2001:db8:2::1", false),
+            ("192.0.2.1", "2001:db8::1", false),
+        ] {
+            assert_eq!(
+                neighbours(a.parse().unwrap(), b.parse().unwrap()),
+                wanted,
+                "{a} {b}"
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::open::{Conversation, Opening};
 use crate::recognise::Failure;
 use crate::report::Good;
 use model::Secret;
+use model::report::DetailName;
 use smtp_client::SizeLimit;
 
 pub(crate) async fn run(
@@ -18,18 +19,72 @@ pub(crate) async fn run(
     {
         return Err(failure);
     }
-    Ok(match &opening.conversation {
+    let good = match &opening.conversation {
         Some(Conversation::Imap(_)) | None => Good::did(ways(opening)),
         Some(Conversation::Pop3(session)) => {
             let found = session.capabilities();
             Good::did(format!(
-                "lasting numbers {}; {}",
+                "lasting numbers {}, headers alone {}; {}",
                 yes(found.uidl || !found.listed),
+                yes(found.top || !found.listed),
                 ways(opening)
             ))
         }
         Some(Conversation::Smtp(_)) => Good::did(format!("{}; {}", size(opening), ways(opening))),
-    })
+    };
+    Ok(details(good, opening))
+}
+
+/// The server's own words, and the ways to sign in.
+fn details(good: Good, opening: &Opening<'_>) -> Good {
+    let Some(conversation) = &opening.conversation else {
+        return good;
+    };
+    let (ways, _) = conversation.ways_to_sign_in();
+    good.with(DetailName::Capabilities, listed(conversation))
+        .with(DetailName::SignInMethods, ways)
+}
+
+fn listed(conversation: &Conversation) -> Vec<String> {
+    let named = |pairs: &[(bool, &str)]| -> Vec<String> {
+        let these = pairs.iter().filter(|(has, _)| *has);
+        these.map(|(_, name)| (*name).to_owned()).collect()
+    };
+    match conversation {
+        Conversation::Imap(talk) => {
+            let names = talk.capabilities.names().iter();
+            // The ways to sign in have a place of their own, and are gone after the sign-in.
+            names
+                .filter(|name| !name.starts_with("AUTH="))
+                .cloned()
+                .collect()
+        }
+        Conversation::Pop3(session) => {
+            let found = session.capabilities();
+            named(&[
+                (found.uidl, "UIDL"),
+                (found.top, "TOP"),
+                (found.pipelining, "PIPELINING"),
+                (found.utf8, "UTF8"),
+                (found.resp_codes, "RESP-CODES"),
+            ])
+        }
+        Conversation::Smtp(session) => {
+            let found = session.capabilities();
+            let mut names = named(&[
+                (found.pipelining, "PIPELINING"),
+                (found.eight_bit_mime, "8BITMIME"),
+                (found.smtputf8, "SMTPUTF8"),
+                (found.dsn, "DSN"),
+                (found.chunking, "CHUNKING"),
+                (found.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
+            ]);
+            if let SizeLimit::Bytes(bytes) = found.size {
+                names.push(format!("SIZE {bytes}"));
+            }
+            names
+        }
+    }
 }
 
 /// The same for IMAP after the sign-in, when servers tell the rest.
@@ -48,7 +103,11 @@ pub(crate) fn after_sign_in(opening: &Opening<'_>) -> Option<Good> {
         yes(has("IDLE") || has("NOTIFY")),
         yes(has("MOVE")),
         yes(has("SPECIAL-USE") || has("XLIST")),
-    ));
+    ))
+    .with(
+        DetailName::Capabilities,
+        listed(opening.conversation.as_ref()?),
+    );
     let without_push = !has("IDLE") && !has("NOTIFY");
     Some(if without_push {
         good.but(

@@ -7,7 +7,7 @@ use crate::report::{Good, remedy};
 use crate::roles;
 use imap_client::{ListOptions, MailboxName};
 use model::folder::Role;
-use model::report::StepCode;
+use model::report::{DetailName, StepCode};
 
 /// The names of folders for sent mail that nobody could mistake.
 const PLAINLY_SENT: &[&str] = &[
@@ -141,6 +141,18 @@ fn words(listing: &Listing) -> Good {
             recognised.join(", ")
         }
     ));
+    let good = good
+        .with(
+            DetailName::Folders,
+            listing.folders.iter().map(|folder| folder.path.as_str()),
+        )
+        .with(
+            DetailName::Roles,
+            TOLD.iter().filter_map(|role| {
+                let folder = listing.with_role(*role)?;
+                Some(format!("{role}: {}", folder.path))
+            }),
+        );
     match listing.with_role(Role::Sent) {
         Some(sent)
             if !sent.marked

@@ -4,15 +4,13 @@ use crate::open::Opening;
 use crate::recognise::Failure;
 use crate::report::Good;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// A first line that takes longer is worth a warning: the server may be asking who we are.
 const SLOW: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(opening: &mut Opening<'_>) -> Result<Good, Failure> {
-    let began = Instant::now();
     opening.greet().await?;
-    let took = began.elapsed();
+    let took = opening.greeting_took;
     let host = opening.peer.host;
     let good = Good::did(format!("{host} speaks {}", opening.peer.spoken.name()));
     let good = good.said(opening.greeting.as_deref().unwrap_or_default());

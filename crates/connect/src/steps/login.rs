@@ -1,20 +1,131 @@
-//! Step 6: signing in, once.
+//! Step 6: signing in, once; or, where it was asked to find the user name, once with each of at most three names.
 
 use crate::open::Opening;
 use crate::recognise::Failure;
-use crate::report::Good;
+use crate::report::{Good, remedy};
 use model::Secret;
+use model::problem::Remedy;
+use model::report::DetailName;
 
-pub(crate) async fn run(
-    opening: &mut Opening<'_>,
+/// Refusals after which another user name makes sense: the server says no more than that something is wrong.
+const ANOTHER_NAME: &[&str] = &["password_refused", "sign_in_refused_unclear"];
+/// Words after which nothing is tried any more, whatever else the text says.
+const STOP: &[&str] = &[
+    "lock", "too many", "block", "disabled", "suspend", "attempt", "limit", "later", "captcha",
+    "verif", "abuse",
+];
+
+/// `names` are tried in order, each over a connection of its own.
+pub(crate) async fn run<'a>(
+    opening: &mut Opening<'a>,
     secret: Option<&Secret>,
+    names: &'a [String],
 ) -> Result<Good, Failure> {
     if !opening.wants_sign_in() {
         return Ok(Good::did(format!("{} wants no sign-in", opening.peer.host)));
     }
-    let way = opening.sign_in(secret).await?;
-    Ok(Good::did(format!(
-        "signed in as {} with {way}",
-        opening.peer.username
-    )))
+    let mut refused: Option<Failure> = None;
+    for (tries, name) in names.iter().enumerate() {
+        if tries > 0 {
+            opening.start_again().await?;
+        }
+        opening.peer.username = name;
+        match opening.sign_in(secret).await {
+            Ok(way) => return Ok(words(opening.peer.host, name, &way, &names[..tries])),
+            // The first name is the likeliest: its refusal is the one that is told.
+            Err(failure) if may_go_on(&failure) => refused = refused.or(Some(failure)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let Some(first) = names.first() {
+        opening.peer.username = first;
+    }
+    let failure = refused.unwrap_or_else(|| opening.peer.failure("credentials_missing", &[], None));
+    Err(with_names(failure, names))
+}
+
+/// Whether a refusal may be followed by another try. Anything that sounds like a lock ends it.
+fn may_go_on(failure: &Failure) -> bool {
+    let said = failure.problem.server_said.as_deref().unwrap_or_default();
+    let said = said.to_lowercase();
+    ANOTHER_NAME.contains(&failure.id()) && !STOP.iter().any(|word| said.contains(word))
+}
+
+fn words(host: &str, name: &str, way: &str, refused: &[String]) -> Good {
+    let good = Good::did(format!("signed in as {name} with {way}"))
+        .with(DetailName::SignIn, [way])
+        .with(DetailName::UserName, [name]);
+    if refused.is_empty() {
+        return good;
+    }
+    let kind = match name.contains('@') {
+        true => "the full address",
+        false => "the short user name",
+    };
+    good.but(
+        format!("{host} accepted only {kind}, {name}."),
+        Some(remedy(
+            format!("Use {name} as the user name."),
+            format!("use_username:{name}"),
+        )),
+    )
+}
+
+/// Says that the name alone is not the reason.
+fn with_names(mut failure: Failure, names: &[String]) -> Failure {
+    if names.len() > 1 {
+        let text = format!(
+            "Every form of the user name was refused: {}.",
+            names.join(", ")
+        );
+        failure.others.insert(
+            0,
+            Remedy {
+                text,
+                ..Remedy::default()
+            },
+        );
+    }
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognise::{Spoken, tests::peer};
+    use model::mailbox::Auth;
+
+    #[test]
+    fn nothing_is_tried_again_after_a_text_that_sounds_like_a_lock() {
+        let peer = peer(Spoken::Imap, Auth::Password);
+        for (id, said, wanted) in [
+            ("password_refused", Some("Invalid credentials"), true),
+            ("password_refused", None, true),
+            ("password_refused", Some("Too many failed tries"), false),
+            ("password_refused", Some("Account LOCKED"), false),
+            ("account_locked", None, false),
+            ("app_password_required", None, false),
+            ("too_many_sign_ins", None, false),
+        ] {
+            assert_eq!(
+                may_go_on(&peer.failure(id, &[], said)),
+                wanted,
+                "{id} {said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_name_that_was_accepted_is_told() {
+        let good = words("h", "ann", "PLAIN", &["ann@example.com".to_owned()]);
+        assert_eq!(
+            good.means.as_deref(),
+            Some("h accepted only the short user name, ann.")
+        );
+        assert_eq!(
+            good.remedy.unwrap().action.as_deref(),
+            Some("use_username:ann")
+        );
+        assert!(!words("h", "ann", "PLAIN", &[]).warning);
+    }
 }

@@ -29,11 +29,20 @@ pub(crate) const NETWORK: [StepCode; 6] = [
     StepCode::Login,
 ];
 
+/// What to sign in with.
+#[derive(Clone, Copy)]
+pub(crate) struct SignIn<'a> {
+    /// The password or token.
+    pub(crate) secret: Option<&'a Secret>,
+    /// The user names to try, at least one.
+    pub(crate) names: &'a [String],
+}
+
 /// One of the six network steps.
-pub(crate) async fn network(
+pub(crate) async fn network<'a>(
     code: StepCode,
-    opening: &mut Opening<'_>,
-    secret: Option<&Secret>,
+    opening: &mut Opening<'a>,
+    sign_in: SignIn<'a>,
     clock: &Clock,
 ) -> Result<Good, Failure> {
     match code {
@@ -41,14 +50,15 @@ pub(crate) async fn network(
         StepCode::Tcp => tcp::run(opening).await,
         StepCode::Tls => tls::run(opening, clock.now()).await,
         StepCode::Greeting => greeting::run(opening).await,
-        StepCode::Capabilities => capabilities::run(opening, secret).await,
-        _ => login::run(opening, secret).await,
+        StepCode::Capabilities => capabilities::run(opening, sign_in.secret).await,
+        _ => login::run(opening, sign_in.secret, sign_in.names).await,
     }
 }
 
-/// How long a step may take at most.
-pub(crate) fn limit(code: StepCode) -> Duration {
+/// How long a step may take at most. `tries` is how often step 6 may sign in: servers answer a refusal late.
+pub(crate) fn limit(code: StepCode, tries: usize) -> Duration {
     Duration::from_secs(match code {
+        StepCode::Login if tries > 1 => 24,
         StepCode::Dns | StepCode::Capabilities => 6,
         // The longest wait of a report: a test message on its way.
         StepCode::Send => 40,
@@ -58,10 +68,14 @@ pub(crate) fn limit(code: StepCode) -> Duration {
 }
 
 /// What is being done, one line, for a step that runs or that failed.
-pub(crate) fn doing(code: StepCode, peer: &Peer<'_>) -> String {
+pub(crate) fn doing(code: StepCode, opening: &Opening<'_>) -> String {
+    let peer = &opening.peer;
     let Peer { host, port, .. } = peer;
     match code {
-        StepCode::Dns => format!("look up {host}"),
+        StepCode::Dns => match opening.name_servers().as_slice() {
+            [] => format!("look up {host}"),
+            servers => format!("look up {host}, asking {}", servers.join(", ")),
+        },
         StepCode::Tcp => format!("connect to {host} on port {port}"),
         StepCode::Tls => match peer.security {
             Security::Tls => format!("encrypt the connection to port {port} (TLS)"),

@@ -7,7 +7,7 @@ use crate::recognise::{self, Failure, Peer};
 use crate::report::{Good, remedy};
 use imap_client::{MailboxName, MetaItems, Mode, StoreMode, UidSet};
 use model::folder::Role;
-use model::report::StepCode;
+use model::report::{DetailName, StepCode};
 use model::{Timestamp, fresh_id};
 use smtp_client::{DataResult, Envelope};
 use std::time::Duration;
@@ -102,30 +102,32 @@ pub(crate) async fn run(
         Ok(Some(arrival)) => {
             let ms = began.elapsed().as_millis();
             let tidying = async {
-                (
-                    verified(talk, &arrival).await,
-                    remove(talk, &arrival, message).await,
-                )
+                let sender = verified(talk, &arrival).await;
+                (sender, tidy_up(talk, &arrival, message).await)
             };
             // It came back: whatever is slow from here on does not make that a failure.
-            let (sender, filed) = timeout_at(until - LAST_LOOK, tidying)
+            let (sender, tidied) = timeout_at(until - LAST_LOOK, tidying)
                 .await
                 .unwrap_or_default();
-            let copy = if filed {
-                "; the server filed a copy in Sent"
-            } else {
-                ""
-            };
-            let good = Good::did(format!("{sent}; it came back in {ms} ms{sender}{copy}"));
+            let good = Good::did(format!(
+                "{sent}; it came back in {}{}{}{}",
+                how_long(ms),
+                in_words(&sender),
+                tidied.copy.words(),
+                if tidied.left {
+                    "; the test message could not be removed"
+                } else {
+                    ""
+                },
+            ))
+            .with(DetailName::Authentication, sender)
+            .with(DetailName::ArrivedIn, [arrival.folder.decoded()]);
             Ok(if arrival.junk {
                 let act = remedy(
                     "Mark such a message as no spam in another mail program.",
                     "none",
                 );
-                good.but(
-                    "The test message arrived in the folder for spam.",
-                    Some(act),
-                )
+                good.but("The test message arrived in Spam.", Some(act))
             } else {
                 good
             })
@@ -211,6 +213,7 @@ struct Arrival {
     uids: UidSet,
     junk: bool,
     sent: Option<MailboxName>,
+    trash: Option<MailboxName>,
 }
 
 /// Looks into INBOX until the message is there, and now and then into the folder for spam.
@@ -222,7 +225,7 @@ async fn wait_for(
 ) -> Result<Option<Arrival>, Failure> {
     let listing = folders::list(talk, peer).await?;
     let named = |role| listing.with_role(role).map(|folder| folder.name.clone());
-    let (junk, sent) = (named(Role::Junk), named(Role::Sent));
+    let (junk, sent, trash) = (named(Role::Junk), named(Role::Sent), named(Role::Trash));
     let inbox = MailboxName::inbox();
     let broken = |error| recognise::imap(&error, peer);
     let mut look = 0;
@@ -235,6 +238,7 @@ async fn wait_for(
                 uids,
                 junk: false,
                 sent,
+                trash,
             }));
         }
         if let Some(junk) = junk.as_ref().filter(|_| last || look % 4 == 3) {
@@ -245,6 +249,7 @@ async fn wait_for(
                     uids,
                     junk: true,
                     sent,
+                    trash,
                 }));
             }
         }
@@ -280,8 +285,8 @@ async fn search(
     }
 }
 
-/// What the receiving server found out about the sender, in words; nothing where it does not say.
-async fn verified(talk: &mut ImapTalk, arrival: &Arrival) -> String {
+/// What the receiving server found out about the sender; nothing where it does not say.
+async fn verified(talk: &mut ImapTalk, arrival: &Arrival) -> Vec<String> {
     let items = MetaItems {
         header: true,
         ..MetaItems::default()
@@ -293,49 +298,132 @@ async fn verified(talk: &mut ImapTalk, arrival: &Arrival) -> String {
     let header = read
         .ok()
         .and_then(|read| read.messages.into_iter().find_map(|message| message.header));
-    header.map_or_else(String::new, |header| results(&header))
+    header.map_or_else(Vec::new, |header| results(&header))
 }
 
-/// "; SPF pass, DKIM pass, DMARC pass"
-fn results(header: &[u8]) -> String {
+/// "SPF pass" and so on, from the topmost Authentication-Results: that one is the receiving server's own.
+fn results(header: &[u8]) -> Vec<String> {
     let Some(found) = mail_message::read(header).auth_results else {
-        return String::new();
+        return Vec::new();
     };
-    let told: Vec<String> = [
+    [
         ("SPF", found.spf),
         ("DKIM", found.dkim),
         ("DMARC", found.dmarc),
     ]
     .into_iter()
     .filter_map(|(name, result)| Some(format!("{name} {}", result?)))
-    .collect();
-    if told.is_empty() {
-        String::new()
-    } else {
-        format!("; {}", told.join(", "))
+    .collect()
+}
+
+/// "; SPF, DKIM, DMARC pass", or one by one where they differ.
+fn in_words(results: &[String]) -> String {
+    let split = || results.iter().filter_map(|result| result.split_once(' '));
+    let mut values: Vec<&str> = split().map(|(_, value)| value).collect();
+    values.dedup();
+    match values.as_slice() {
+        [] => String::new(),
+        [value] => {
+            let names: Vec<&str> = split().map(|(name, _)| name).collect();
+            format!("; {} {value}", names.join(", "))
+        }
+        _ => format!("; {}", results.join(", ")),
     }
 }
 
-/// Removes the test message where it arrived and where the server filed a copy; true when there was such a copy. Only with
-/// UIDPLUS, which removes these UIDs and no others; whatever fails here leaves a small message behind and no more.
-async fn remove(talk: &mut ImapTalk, arrival: &Arrival, message: &TestMessage) -> bool {
+/// "312 ms", "6 s".
+fn how_long(ms: u128) -> String {
+    if ms < 1_000 {
+        format!("{ms} ms")
+    } else {
+        format!("{} s", (ms + 500) / 1_000)
+    }
+}
+
+/// What became of the message afterwards.
+#[derive(Default)]
+struct Tidied {
+    copy: Copy,
+    /// It is still there: the server has no command that removes one message and no other.
+    left: bool,
+}
+
+/// Who puts a copy of what is sent into the folder for sent mail.
+#[derive(Clone, Copy, Default)]
+enum Copy {
+    /// The server did.
+    Server,
+    /// The server did not, as far as was seen.
+    Nobody,
+    /// There is no such folder, or the message arrived in it.
+    #[default]
+    Unknown,
+}
+
+impl Copy {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Server => "; the server filed the Sent copy",
+            Self::Nobody => "; the server files no Sent copy: Postroom adds it",
+            Self::Unknown => "",
+        }
+    }
+}
+
+/// Removes the test message where it arrived and where the server filed a copy. Only with UIDPLUS, which removes these UIDs
+/// and no others; whatever fails here leaves a small message behind and no more, which the import knows by its header.
+async fn tidy_up(talk: &mut ImapTalk, arrival: &Arrival, message: &TestMessage) -> Tidied {
     let can_remove = talk.session.supports("UIDPLUS");
-    let mut filed = false;
-    if let Some(sent) = arrival
-        .sent
-        .as_ref()
-        .filter(|sent| **sent != arrival.folder)
-    {
+    let mut tidied = Tidied {
+        left: !can_remove,
+        ..Tidied::default()
+    };
+    let sent = arrival.sent.as_ref();
+    if let Some(sent) = sent.filter(|sent| **sent != arrival.folder) {
         let copies = find(talk, sent, message).await.unwrap_or_default();
-        filed = !copies.is_empty();
-        if filed && can_remove {
-            let _ = remove_from(talk, sent, &copies).await;
+        tidied.copy = if copies.is_empty() {
+            Copy::Nobody
+        } else {
+            Copy::Server
+        };
+        if can_remove && !copies.is_empty() {
+            tidied.left |= take_away(talk, sent, &copies, arrival, message)
+                .await
+                .is_err();
         }
     }
     if can_remove {
-        let _ = remove_from(talk, &arrival.folder, &arrival.uids).await;
+        // Where folders are labels, the copy was this very message, and it is gone already.
+        let uids = find(talk, &arrival.folder, message)
+            .await
+            .unwrap_or_default();
+        if !uids.is_empty() {
+            let gone = take_away(talk, &arrival.folder, &uids, arrival, message).await;
+            tidied.left |= gone.is_err();
+        }
     }
-    filed
+    tidied
+}
+
+/// Where folders are labels (Gmail), expunging takes only the label off: the way to remove a message leads through the trash.
+async fn take_away(
+    talk: &mut ImapTalk,
+    folder: &MailboxName,
+    uids: &UidSet,
+    arrival: &Arrival,
+    message: &TestMessage,
+) -> Result<(), imap_client::ImapError> {
+    let trash = arrival.trash.as_ref().filter(|trash| *trash != folder);
+    let Some(trash) = trash.filter(|_| talk.session.supports("X-GM-EXT-1")) else {
+        return remove_from(talk, folder, uids).await;
+    };
+    talk.session.select(folder, Mode::ReadWrite, None).await?;
+    talk.session.uid_move(uids, trash).await?;
+    let moved = find(talk, trash, message).await?;
+    if moved.is_empty() {
+        return Ok(());
+    }
+    remove_from(talk, trash, &moved).await
 }
 
 async fn remove_from(
@@ -385,8 +473,21 @@ mod tests {
     fn what_was_found_out_about_the_sender_is_told() {
         let header =
             b"Authentication-Results: mx.example; spf=pass; dkim=fail\r\nFrom: a@b\r\n\r\n";
-        assert_eq!(results(header), "; SPF pass, DKIM fail");
-        assert_eq!(results(b"From: a@b\r\n\r\n"), "");
+        assert_eq!(in_words(&results(header)), "; SPF pass, DKIM fail");
+        let all = b"Authentication-Results: mx.example; spf=pass; dkim=pass; dmarc=pass\r\n\r\n";
+        assert_eq!(in_words(&results(all)), "; SPF, DKIM, DMARC pass");
+        assert_eq!(in_words(&results(b"From: a@b\r\n\r\n")), "");
+        // A sender cannot speak for the receiving server: what it wrote stands below.
+        let forged = b"Authentication-Results: mx.example; spf=fail\r\nAuthentication-Results: mx.example; spf=pass\r\n\r\n";
+        assert_eq!(in_words(&results(forged)), "; SPF fail");
+    }
+
+    #[test]
+    fn long_waits_are_told_in_seconds() {
+        assert_eq!(
+            (how_long(312), how_long(6_240)),
+            ("312 ms".to_owned(), "6 s".to_owned())
+        );
     }
 
     #[test]

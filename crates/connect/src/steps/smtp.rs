@@ -1,25 +1,28 @@
 //! Step 9: the same network steps and the sign-in for sending, told as steps inside the step.
 
-use super::{NETWORK, capabilities, doing, network};
+use super::{NETWORK, SignIn, capabilities, doing, network};
 use crate::engine::{Run, timed};
 use crate::open::Opening;
 use crate::report::{Good, ended, skipped};
+use model::Clock;
 use model::report::{Step, StepCode, StepStatus};
-use model::{Clock, Secret};
 use tokio::time::Instant;
 
 /// True when a message could be sent now.
-pub(crate) async fn run(
+///
+/// `reads_as` is the user name that was accepted for receiving.
+pub(crate) async fn run<'a>(
     run: &mut Run,
-    opening: &mut Opening<'_>,
-    secret: Option<&Secret>,
+    opening: &mut Opening<'a>,
+    sign_in: SignIn<'a>,
+    reads_as: Option<&str>,
     until: Instant,
     clock: &Clock,
 ) -> bool {
     let began = Instant::now();
     let peer = opening.peer;
     let mut whole = Step {
-        did: doing(StepCode::Smtp, &peer),
+        did: doing(StepCode::Smtp, opening),
         ..Step::running(StepCode::Smtp)
     };
     run.tell(&whole).await;
@@ -27,14 +30,9 @@ pub(crate) async fn run(
         let step = if code == StepCode::Login && !opening.wants_sign_in() {
             skipped(code, "no sign-in is set for sending")
         } else {
-            timed(
-                code,
-                &doing(code, &peer),
-                &peer,
-                until,
-                network(code, opening, secret, clock),
-            )
-            .await
+            let doing = doing(code, opening);
+            let work = network(code, opening, sign_in, clock);
+            timed(code, &doing, &peer, until, sign_in.names.len(), work).await
         };
         let failed = step.status == StepStatus::Fail;
         whole.steps.push(step);
@@ -45,14 +43,14 @@ pub(crate) async fn run(
     }
     let inner = std::mem::take(&mut whole.steps);
     let ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-    whole = summed_up(opening, inner, ms);
+    whole = summed_up(opening, inner, reads_as, ms);
     let good = whole.status != StepStatus::Fail;
     run.finish(whole).await;
     good
 }
 
 /// The step as a whole says what the failed one inside says, or the first with a warning.
-fn summed_up(opening: &Opening<'_>, inner: Vec<Step>, ms: i64) -> Step {
+fn summed_up(opening: &Opening<'_>, inner: Vec<Step>, reads_as: Option<&str>, ms: i64) -> Step {
     if let Some(failed) = inner
         .iter()
         .find(|step| step.status == StepStatus::Fail)
@@ -77,6 +75,16 @@ fn summed_up(opening: &Opening<'_>, inner: Vec<Step>, ms: i64) -> Step {
         good = good.but(
             warned.means.clone().unwrap_or_default(),
             warned.remedy.clone(),
+        );
+    }
+    let sends_as = opening.peer.username;
+    if !good.warning
+        && opening.wants_sign_in()
+        && let Some(reads_as) = reads_as.filter(|name| !name.eq_ignore_ascii_case(sends_as))
+    {
+        good = good.but(
+            format!("Another user name than for receiving: {sends_as}, and {reads_as} there."),
+            None,
         );
     }
     good.steps = inner;

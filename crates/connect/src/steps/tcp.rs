@@ -3,8 +3,9 @@
 use crate::open::Opening;
 use crate::recognise::{Failure, Peer};
 use crate::report::Good;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use model::mailbox::Security;
+use model::report::DetailName;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -12,6 +13,8 @@ use tokio::time::{Instant, timeout};
 const WANTED: Duration = Duration::from_secs(7);
 /// How long the other ports may take, all at once.
 const OTHERS: Duration = Duration::from_millis(2_500);
+/// The web's port: it shows whether the host is up at all.
+const WEB: u16 = 443;
 /// A connection that takes longer is worth a warning.
 const SLOW: Duration = Duration::from_millis(2_500);
 
@@ -29,9 +32,11 @@ pub(crate) async fn run(opening: &mut Opening<'_>) -> Result<Good, Failure> {
     let good = Good::did(format!(
         "connected to {host} on port {port} in {} ms",
         took.as_millis()
-    ));
+    ))
+    .with(DetailName::ConnectedTo, opening.connected_to());
     Ok(if took > SLOW {
-        good.but(format!("The way to {host} is slow."), None)
+        let seconds = took.as_secs_f64();
+        good.but(format!("The way to {host} is slow: {seconds:.1} s."), None)
     } else {
         good
     })
@@ -42,15 +47,47 @@ async fn with_open_port(failure: Failure, opening: &Opening<'_>) -> Failure {
     if failure.id() == "address_blocked" {
         return failure;
     }
-    let Some((port, security)) = open_port(opening, opening.peer.spoken.ports()).await else {
-        return failure;
-    };
-    let text = format!(
-        "Port {port} of {} is open: use it with {}.",
-        opening.peer.host,
-        words(security)
-    );
-    failure.with_remedy(text, format!("use:{port}:{security}"))
+    let (mail, web) = join(
+        open_port(opening, opening.peer.spoken.ports()),
+        opening.port_answers(WEB, OTHERS),
+    )
+    .await;
+    advice(failure, &opening.peer, mail, web)
+}
+
+/// What the other ports tell. Pure.
+fn advice(failure: Failure, peer: &Peer<'_>, mail: Option<(u16, Security)>, web: bool) -> Failure {
+    let Peer { host, port, .. } = peer;
+    if let Some((open, security)) = mail {
+        let text = format!(
+            "Port {open} of {host} is open: use it with {}.",
+            words(security)
+        );
+        return failure.with_remedy(text, format!("use:{open}:{security}"));
+    }
+    let tested: Vec<String> = peer
+        .spoken
+        .ports()
+        .iter()
+        .filter(|(other, _)| other != port)
+        .map(|(other, _)| other.to_string())
+        .collect();
+    let tested = tested.join(", ");
+    match (failure.id(), web) {
+        ("connection_timed_out", true) => failure.with_remedy(
+            format!(
+                "A firewall may block outgoing {port}; other ports tested: {tested} closed, {WEB} open. Ask whoever runs the network to open it."
+            ),
+            "try_again".to_owned(),
+        ),
+        ("connection_refused", true) => failure.with_remedy(
+            format!(
+                "{host} answers on its web port ({WEB}) and on no mail port: check the host, it may be the provider's website."
+            ),
+            "edit_host".to_owned(),
+        ),
+        _ => failure,
+    }
 }
 
 /// The first of these ports that answers, the wanted one left out.
@@ -83,6 +120,42 @@ mod tests {
     use model::mailbox::Auth;
     use tokio::net::TcpListener;
 
+    fn peer(port: u16) -> Peer<'static> {
+        Peer {
+            spoken: Spoken::Imap,
+            host: "mail.example.com",
+            port,
+            security: Security::Tls,
+            username: "",
+            auth: Auth::Password,
+            now: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn open_ports_become_advice() {
+        let peer = peer(993);
+        let told = |id: &str, mail, web| {
+            let remedy = advice(peer.failure(id, &[], None), &peer, mail, web)
+                .problem
+                .remedy;
+            (remedy.text, remedy.action.unwrap_or_default())
+        };
+        let starttls = Some((143, Security::Starttls));
+        assert_eq!(
+            told("connection_refused", starttls, true),
+            (
+                "Port 143 of mail.example.com is open: use it with STARTTLS.".to_owned(),
+                "use:143:starttls".to_owned()
+            )
+        );
+        let (text, action) = told("connection_timed_out", None, true);
+        assert!(text.contains("block outgoing 993") && text.contains("143 closed, 443 open"));
+        assert_eq!(action, "try_again");
+        assert_eq!(told("connection_refused", None, true).1, "edit_host");
+        assert_eq!(told("connection_refused", None, false).1, "edit_port");
+    }
+
     #[tokio::test]
     async fn an_open_port_beside_the_closed_one_is_found() {
         let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,13 +173,8 @@ mod tests {
         };
         let net = Net::new(policy, TlsSettings::new(None).unwrap(), Timeouts::default());
         let peer = Peer {
-            spoken: Spoken::Imap,
             host: "127.0.0.1",
-            port: closed,
-            security: Security::Tls,
-            username: "",
-            auth: Auth::Password,
-            now: Timestamp(0),
+            ..peer(closed)
         };
         let mut opening = Opening::new(&net, peer, None, "", Waits::Short);
         opening.resolve().await.unwrap();

@@ -7,13 +7,20 @@ use crate::report::{Good, remedy};
 use mail_net::TlsInfo;
 use model::Timestamp;
 use model::mailbox::Security;
+use model::report::DetailName;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Fewer days of validity than this are worth a warning.
 const WARN_DAYS: i64 = 14;
+/// How long the look-up of a name from a certificate may take.
+const LOOK_UP: Duration = Duration::from_secs(2);
 const DAY: i64 = 24 * 3600;
 
 pub(crate) async fn run(opening: &mut Opening<'_>, now: Timestamp) -> Result<Good, Failure> {
-    opening.secure().await?;
+    if let Err(failure) = opening.secure().await {
+        return Err(with_usable_name(failure, opening).await);
+    }
     if opening.peer.security == Security::None {
         let (port, _) = opening.peer.spoken.ports()[0];
         return Ok(Good::did("went on without encryption, as set").but(
@@ -31,6 +38,27 @@ pub(crate) async fn run(opening: &mut Opening<'_>, now: Timestamp) -> Result<Goo
     }
 }
 
+/// A name on the certificate is offered as host only where it leads to the same network: whoever sits on the way could show
+/// any name.
+async fn with_usable_name(mut failure: Failure, opening: &Opening<'_>) -> Failure {
+    if failure.id() != "certificate_name_mismatch" {
+        return failure;
+    }
+    let action = failure.problem.remedy.action.as_deref();
+    let Some(name) = action.and_then(|action| action.strip_prefix("use_host:")) else {
+        return failure;
+    };
+    if matches!(timeout(LOOK_UP, opening.leads_here(name)).await, Ok(true)) {
+        return failure;
+    }
+    let text = format!(
+        "Check the host: the certificate is for {name}, which does not lead to the same place as {}.",
+        opening.peer.host
+    );
+    failure.problem.remedy = remedy(text, "edit_host");
+    failure
+}
+
 fn words(info: &TlsInfo, pinned: bool, now: Timestamp) -> Good {
     let certificate = &info.certificate;
     let version = info.version.replace("TLSv", "TLS ");
@@ -41,7 +69,7 @@ fn words(info: &TlsInfo, pinned: bool, now: Timestamp) -> Good {
         } else {
             "the certificate fits"
         };
-        Good::did(format!("{version}; {whose}; {validity}"))
+        details(Good::did(format!("{version}; {whose}; {validity}")), info)
     };
     let contact = || {
         Some(remedy(
@@ -73,6 +101,23 @@ fn words(info: &TlsInfo, pinned: bool, now: Timestamp) -> Good {
     good(format!("valid {left}"))
 }
 
+fn details(good: Good, info: &TlsInfo) -> Good {
+    let certificate = &info.certificate;
+    good.with(DetailName::TlsVersion, [info.version.as_str()])
+        .with(DetailName::Cipher, [info.cipher.as_str()])
+        .with(DetailName::Certificate, [certificate.sha256.as_str()])
+        .with(DetailName::Issuer, [certificate.issuer.as_str()])
+        .with(
+            DetailName::Names,
+            certificate.names.iter().map(String::as_str),
+        )
+        .with(
+            DetailName::Validity,
+            [day(certificate.not_before), day(certificate.not_after)],
+        )
+        .with(DetailName::ChainLength, [info.chain_length.to_string()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +138,7 @@ mod tests {
                 sha256: String::new(),
                 self_signed: false,
             },
+            chain_length: 2,
         };
         words(&info, pinned, NOW)
     }
