@@ -3,10 +3,12 @@
 //! - [`problems`] is the catalogue: every problem with its cause, its remedy and who acts next.
 //! - [`recognise`] turns what a server said, or a socket did, into one entry of it. Pure.
 //! - [`open`] goes from settings to a signed-in session, for whoever needs one: the report, the synchroniser, the outbox.
+//! - [`detect`] goes from an address to settings, and says where they come from.
 //! - [`engine`] makes the connection report: ten steps, streamed as they end, and a verdict of one sentence.
 //! - [`roles`] says what a folder is for.
 
 mod alike;
+pub mod detect;
 pub mod engine;
 pub mod open;
 pub mod problems;

@@ -13,10 +13,10 @@ text_enum! {
         ProviderTable = "provider_table",
         /// The provider table, by the server that takes the domain's mail.
         Mx = "mx",
-        /// The provider's autoconfig file, over https.
-        Autoconfig = "autoconfig",
         /// SRV records of the domain (RFC 6186, RFC 8314).
         Srv = "srv",
+        /// The provider's autoconfig file, over https.
+        Autoconfig = "autoconfig",
         /// Microsoft's Autodiscover: says that it is Exchange, and no more.
         Exchange = "exchange",
         /// The public directory of providers, only where it was asked for.
