@@ -5,6 +5,7 @@
 //! - [`open`] goes from settings to a signed-in session, for whoever needs one: the report, the synchroniser, the outbox.
 //! - [`detect`] goes from an address to settings, and says where they come from.
 //! - [`engine`] makes the connection report: ten steps, streamed as they end, and a verdict of one sentence.
+//! - [`typed`] turns what people type into settings, or says what is wrong with it. Pure.
 //! - [`roles`] says what a folder is for.
 
 mod alike;
@@ -16,6 +17,7 @@ pub mod recognise;
 mod report;
 pub mod roles;
 mod steps;
+pub mod typed;
 
 pub use engine::{Engine, Logins, TestRequest};
 pub use recognise::{Failure, Peer, Spoken};

@@ -11,6 +11,7 @@ pub mod id;
 pub mod limits;
 pub mod mailbox;
 pub mod message;
+pub mod normalised;
 pub mod problem;
 pub mod report;
 pub mod secret;
