@@ -77,15 +77,10 @@ impl Failure {
         self
     }
 
-    /// The same without the secret, should the server have repeated it. A shorter one hides nothing and would tear words.
+    /// The same without the secret, should the server have repeated it in any spelling.
     pub(crate) fn without(mut self, secret: &Secret) -> Self {
-        const SHORTEST: usize = 4;
-        let secret = secret.expose();
-        if let Some(said) = &mut self.problem.server_said
-            && secret.chars().count() >= SHORTEST
-            && said.contains(secret)
-        {
-            *said = said.replace(secret, "<hidden>");
+        if let Some(said) = &mut self.problem.server_said {
+            *said = mail_net::sasl::hide(said, secret.expose());
         }
         self
     }

@@ -3,4 +3,6 @@
 mod faults;
 mod pages;
 mod real_servers;
+mod scripted;
 mod setting;
+mod sign_in;

@@ -4,8 +4,11 @@
 
 mod bearer;
 mod cram;
+mod hide;
 mod prep;
 mod scram;
+
+pub use hide::hide;
 
 use std::fmt;
 
