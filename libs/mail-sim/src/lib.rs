@@ -11,12 +11,16 @@
 //! assert!(sim.log().iter().any(|line| line.contains("LOGIN")));
 //! ```
 
+mod dns;
 mod hook;
+mod https;
 mod imap;
 mod net;
 mod smtp;
 
+pub use dns::{DnsFault, DnsScript, DnsSim};
 pub use hook::{HookRequest, HookSim, Reaction};
+pub use https::{HttpsScript, HttpsSim, Page};
 pub use imap::{ImapFault, ImapScript, ImapSim, Point};
 pub use net::Encryption;
 pub use smtp::{ReceivedMail, SmtpFault, SmtpScript, SmtpSim};

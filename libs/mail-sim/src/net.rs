@@ -46,8 +46,17 @@ impl Server {
         F: Fn(Connection) -> Fut + Send + 'static,
         Fut: Future<Output = std::io::Result<()>> + Send + 'static,
     {
+        Self::start_as(&["localhost", "127.0.0.1"], serve)
+    }
+
+    /// The same with a certificate for these names.
+    pub fn start_as<F, Fut>(names: &[&str], serve: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + 'static,
+        Fut: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel();
-        let (acceptor, ca_pem) = tls();
+        let (acceptor, ca_pem) = tls(names);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener
             .local_addr()
@@ -176,8 +185,8 @@ pub(crate) fn nonsense(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// An authority and a certificate for localhost, made anew for every simulator.
-fn tls() -> (TlsAcceptor, String) {
+/// An authority and a certificate for these names, made anew for every simulator.
+fn tls(names: &[&str]) -> (TlsAcceptor, String) {
     let make = || -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority
@@ -188,8 +197,13 @@ fn tls() -> (TlsAcceptor, String) {
         let ca_pem = authority.self_signed(&authority_key)?.pem();
         let issuer = Issuer::new(authority, authority_key);
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?
-            .signed_by(&key, &issuer)?;
+        let leaf = CertificateParams::new(
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>(),
+        )?
+        .signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
