@@ -17,6 +17,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The name exists only inside a company network that this machine is not in.",
             "The provider changed its host names.",
         ],
+        also_known_as: &["dns.not_found"],
+        ..Entry::BASE
     },
     Entry {
         id: "dns_failed",
@@ -29,6 +31,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "In a container, the name servers of the container differ from those of the host.",
         ],
+        also_known_as: &["dns.temporary"],
+        ..Entry::BASE
     },
     Entry {
         id: "address_blocked",
@@ -39,6 +43,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "allow_network",
         retry: AfterChange,
         likely_others: &["The host name is misspelled and leads to a private address."],
+        ..Entry::BASE
     },
     Entry {
         id: "connection_refused",
@@ -52,6 +57,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The mail server is being restarted.",
             "In a container, a loopback address means the container itself.",
         ],
+        also_known_as: &["net.refused"],
+        ..Entry::BASE
     },
     Entry {
         id: "connection_timed_out",
@@ -65,6 +72,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Many hosting companies block outgoing ports 25, 465 and 587: ask them to open one.",
             "The server is overloaded or down.",
         ],
+        also_known_as: &["net.timeout"],
+        ..Entry::BASE
     },
     Entry {
         id: "network_unreachable",
@@ -75,6 +84,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["The server has only IPv6 addresses and this machine has no IPv6."],
+        also_known_as: &["net.unreachable"],
+        ..Entry::BASE
     },
     Entry {
         id: "connection_failed",
@@ -85,5 +96,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["A firewall or proxy on the way cuts connections."],
+        ..Entry::BASE
     },
 ];

@@ -16,6 +16,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The port is right for another protocol: IMAP with TLS is 993, POP3 995, sending 465.",
         ],
+        also_known_as: &["tls.wrong_mode"],
+        ..Entry::BASE
     },
     Entry {
         id: "port_security_mismatch",
@@ -28,6 +30,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The port is right for another security: STARTTLS is on 143, 110 and 587.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "starttls_not_offered",
@@ -41,6 +44,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Somebody on the network way removes the offer of encryption.",
             "The server needs a certificate before it can offer STARTTLS: ask its administrator.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "starttls_refused",
@@ -51,6 +55,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "use:{other_port}:tls",
         retry: Backoff,
         likely_others: &["The server's certificate or key cannot be read by the server itself."],
+        ..Entry::BASE
     },
     Entry {
         id: "starttls_injection",
@@ -63,6 +68,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The server software is old and has a known STARTTLS fault: tell its administrator.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_untrusted",
@@ -76,6 +82,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The server does not send its intermediate certificate: its administrator has to add it.",
             "Somebody on the way intercepts the connection, such as a company firewall or a virus scanner.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_self_signed",
@@ -88,6 +95,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "Somebody on the way answers in the server's place: compare the fingerprint with the administrator's.",
         ],
+        also_known_as: &["tls.self_signed"],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_name_mismatch",
@@ -98,6 +107,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "use_host:{name}",
         retry: Backoff,
         likely_others: &["The name of the mail server points to the wrong machine."],
+        also_known_as: &["tls.hostname"],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_expired",
@@ -108,6 +119,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_provider",
         retry: Backoff,
         likely_others: &["The clock of this machine is wrong."],
+        also_known_as: &["tls.expired"],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_not_yet_valid",
@@ -120,6 +133,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The certificate was made with a wrong start date: tell the mail server's administrator.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_pin_mismatch",
@@ -130,6 +144,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "trust_certificate:{sha256}",
         retry: AfterChange,
         likely_others: &["Somebody on the way answers in the server's place."],
+        ..Entry::BASE
     },
     Entry {
         id: "certificate_refused",
@@ -140,6 +155,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_provider",
         retry: Backoff,
         likely_others: &["The certificate was withdrawn, or is not meant for servers."],
+        ..Entry::BASE
     },
     Entry {
         id: "tls_too_old",
@@ -150,6 +166,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_provider",
         retry: Backoff,
         likely_others: &["The port belongs to a service that is no mail server."],
+        also_known_as: &["tls.protocol"],
+        ..Entry::BASE
     },
     Entry {
         id: "tls_failed",
@@ -160,5 +178,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["The server closes connections of addresses that it does not know."],
+        ..Entry::BASE
     },
 ];

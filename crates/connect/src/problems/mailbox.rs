@@ -17,6 +17,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The account has no mail licence.",
             "Too many programs are connected: close some and wait 15 minutes.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "no_folders_visible",
@@ -29,6 +30,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The account has no rights on this shared mailbox: ask its administrator.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "folder_missing",
@@ -39,6 +41,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "choose_folders",
         retry: AfterChange,
         likely_others: &["The folder was renamed or removed with another program."],
+        ..Entry::BASE
     },
     Entry {
         id: "folder_unreadable",
@@ -52,6 +55,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The folder is damaged on the server.",
             "The folder only holds other folders.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "message_unreadable",
@@ -62,6 +66,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["The server stumbles over this one message; all others are stored."],
+        ..Entry::BASE
     },
     Entry {
         id: "message_too_large",
@@ -72,6 +77,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "none",
         retry: Never,
         likely_others: &["The server announces a wrong size."],
+        ..Entry::BASE
     },
     Entry {
         id: "message_vanished",
@@ -82,6 +88,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "none",
         retry: Never,
         likely_others: &["A rule at the provider moved it to another folder."],
+        ..Entry::BASE
     },
     Entry {
         id: "server_lied",
@@ -94,6 +101,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The server's index is damaged: its administrator can have it built anew.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "uid_validity_unstable",
@@ -106,6 +114,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The server's index cannot be written, for example because its disk is full.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "quota_exceeded",
@@ -116,6 +125,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "free_space",
         retry: PauseUntil,
         likely_others: &["The provider counts trash and junk too: empty them."],
+        also_known_as: &["generic.overquota"],
+        ..Entry::BASE
     },
     Entry {
         id: "transfer_limit_reached",
@@ -126,6 +137,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: PauseUntil,
         likely_others: &["Another program reads the same mailbox."],
+        ..Entry::BASE
     },
     Entry {
         id: "listing_unsupported",
@@ -136,6 +148,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "choose_protocol:imap",
         retry: AfterChange,
         likely_others: &["The server is very old: ask its administrator."],
+        ..Entry::BASE
     },
     Entry {
         id: "mailbox_locked",
@@ -146,5 +159,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["A connection that broke still holds the lock for some minutes."],
+        ..Entry::BASE
     },
 ];

@@ -4,11 +4,12 @@
 //! `docs/problems`. Texts may hold placeholders such as `{host}`; [`fill`] puts the facts of one occurrence in their place and
 //! general words where a fact is not known, so that a sentence is always whole.
 //!
-//! The entries are grouped by where they arise, in the order of the connection report.
+//! The entries are grouped by where they arise, in the order of the connection report; what only one provider says comes last.
 
 mod address;
 mod certificate;
 mod mailbox;
+mod provider;
 mod request;
 mod sending;
 mod service;
@@ -21,7 +22,7 @@ use model::report::StepCode;
 /// One problem as such; [`Entry::occurred`] makes it one occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The lasting name, such as `password_refused`.
+    /// The lasting name, such as `password_refused`; a provider's own problem has the provider's name before a dot.
     pub id: &'static str,
     /// The step of the connection report where it shows; none: it is not about a connection.
     pub step: Option<StepCode>,
@@ -37,6 +38,14 @@ pub struct Entry {
     pub retry: Retry,
     /// Other causes, the likeliest first.
     pub likely_others: &'static [&'static str],
+    /// Ids of the provider table: whose servers say this; empty: anybody's.
+    pub providers: &'static [&'static str],
+    /// A provider's problem: the general one that it is a form of. Whoever decides by ids goes by [`Entry::kind`].
+    pub kind_of: Option<&'static str>,
+    /// The provider's page for the remedy: where app passwords are made or access is switched on.
+    pub url: Option<&'static str>,
+    /// Ids that other lists of mail errors have for the same.
+    pub also_known_as: &'static [&'static str],
 }
 
 /// The facts of one occurrence: what is put in the place of `{name}`.
@@ -65,6 +74,27 @@ const IN_GENERAL: &[(&str, &str)] = &[
 ];
 
 impl Entry {
+    /// What most entries have nothing to say about.
+    const BASE: Self = Self {
+        id: "",
+        step: None,
+        title: "",
+        cause: "",
+        remedy: "",
+        action: "",
+        retry: Retry::Backoff,
+        likely_others: &[],
+        providers: &[],
+        kind_of: None,
+        url: None,
+        also_known_as: &[],
+    };
+
+    /// The id of the general problem: its own, unless it is a provider's form of another.
+    pub fn kind(&self) -> &'static str {
+        self.kind_of.unwrap_or(self.id)
+    }
+
     /// One occurrence, with the server's words if it said something.
     pub fn occurred(&self, facts: Facts<'_>, server_said: Option<String>) -> Problem {
         Problem {
@@ -75,7 +105,7 @@ impl Entry {
             remedy: Remedy {
                 text: sentence(self.remedy, facts),
                 action: Some(fill(self.action, facts)),
-                url: None,
+                url: self.url.map(str::to_owned),
             },
             until: None,
         }
@@ -104,14 +134,22 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         sending::ENTRIES,
         service::ENTRIES,
         request::ENTRIES,
+        provider::google::ENTRIES,
+        provider::microsoft::ENTRIES,
+        provider::others::ENTRIES,
     ]
     .into_iter()
     .flatten()
 }
 
-/// The entry of this id.
+/// The entry of this id, or of a name that others have for it.
 pub fn find(id: &str) -> Option<&'static Entry> {
-    catalogue().find(|entry| entry.id == id)
+    catalogue().find(|entry| entry.id == id || entry.also_known_as.contains(&id))
+}
+
+/// The general problem behind an id: `app_password_required` for `google.app_password_required`. An unknown id is its own.
+pub fn kind(id: &str) -> &str {
+    find(id).map_or(id, |entry| entry.kind())
 }
 
 /// The entry of an id that the code itself names; an unknown one becomes `internal_error`, which a test keeps from happening.
@@ -170,15 +208,37 @@ mod tests {
         for entry in catalogue() {
             assert!(seen.insert(entry.id), "{} is there twice", entry.id);
             assert!(
-                entry
-                    .id
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit()),
+                entry.id.bytes().all(|b| b.is_ascii_lowercase()
+                    || b == b'_'
+                    || b == b'.'
+                    || b.is_ascii_digit()),
                 "{}",
+                entry.id
+            );
+            assert!(
+                entry.also_known_as.iter().all(|name| seen.insert(name)),
+                "{}: a name leads to two entries",
                 entry.id
             );
         }
         assert!(seen.len() > 80);
+    }
+
+    #[test]
+    fn a_providers_problem_is_a_form_of_a_general_one() {
+        for entry in catalogue() {
+            let Some(kind) = entry.kind_of else { continue };
+            let general = find(kind).unwrap();
+            assert_eq!(
+                (general.kind_of, general.providers.len()),
+                (None, 0),
+                "{kind}"
+            );
+            assert!(entry.id.contains('.'), "{}", entry.id);
+        }
+        assert_eq!(kind("google.smtp_badcreds"), "password_refused");
+        assert_eq!(kind("generic.auth_failed"), "password_refused");
+        assert_eq!(kind("unknown"), "unknown");
     }
 
     #[test]
@@ -245,6 +305,18 @@ mod tests {
             "the folder",
             "the receiver",
             "the disk",
+            "google",
+            "microsoft",
+            "exchange",
+            "yahoo",
+            "apple",
+            "netease",
+            "qq",
+            "yandex",
+            "mail.ru",
+            "zoho",
+            "free",
+            "legalmail",
         ];
         for entry in catalogue() {
             let lower = entry.cause.to_lowercase();

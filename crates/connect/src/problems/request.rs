@@ -13,6 +13,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["The request was written for another version of the API."],
+        ..Entry::BASE
     },
     Entry {
         id: "malformed_json",
@@ -23,6 +24,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["A proxy on the way cut the body."],
+        ..Entry::BASE
     },
     Entry {
         id: "not_found",
@@ -36,6 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "It was removed.",
             "The token is limited to other mailboxes.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "method_not_allowed",
@@ -46,6 +49,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["The path has a part too many or too few."],
+        ..Entry::BASE
     },
     Entry {
         id: "conflict",
@@ -56,6 +60,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["Another person or program changed it meanwhile."],
+        ..Entry::BASE
     },
     Entry {
         id: "precondition_failed",
@@ -66,6 +71,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["The ETag belongs to another resource."],
+        ..Entry::BASE
     },
     Entry {
         id: "in_use",
@@ -76,6 +82,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: AfterChange,
         likely_others: &["A mailbox that was paused still counts as a user."],
+        ..Entry::BASE
     },
     Entry {
         id: "unauthorized",
@@ -86,6 +93,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "sign_in_again",
         retry: AfterChange,
         likely_others: &["The token was withdrawn or has expired."],
+        ..Entry::BASE
     },
     Entry {
         id: "forbidden",
@@ -96,6 +104,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_administrator",
         retry: AfterChange,
         likely_others: &["The token is limited to other mailboxes."],
+        ..Entry::BASE
     },
     Entry {
         id: "rate_limited",
@@ -106,6 +115,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["Several programs share one token."],
+        ..Entry::BASE
     },
     Entry {
         id: "payload_too_large",
@@ -116,6 +126,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["Base64 makes attachments a third larger."],
+        ..Entry::BASE
     },
     Entry {
         id: "unsupported_media_type",
@@ -126,6 +137,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["A form was sent where JSON is wanted."],
+        ..Entry::BASE
     },
     Entry {
         id: "idempotency_conflict",
@@ -136,6 +148,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_request",
         retry: Never,
         likely_others: &["A program uses a constant as key."],
+        ..Entry::BASE
     },
     Entry {
         id: "idempotency_in_progress",
@@ -146,6 +159,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The first request was cut off; it ends by itself."],
+        ..Entry::BASE
     },
     Entry {
         id: "mailbox_not_enabled",
@@ -156,6 +170,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enable_mailbox",
         retry: AfterChange,
         likely_others: &["An administrator has still to approve the mailbox."],
+        ..Entry::BASE
     },
     Entry {
         id: "receive_only",
@@ -166,6 +181,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_outgoing",
         retry: AfterChange,
         likely_others: &["Another mailbox was meant."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_unreachable",
@@ -176,6 +192,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_webhook",
         retry: Backoff,
         likely_others: &["A firewall on the way blocks this machine."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_refused",
@@ -186,6 +203,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_webhook",
         retry: Backoff,
         likely_others: &["The receiver checks the signature with an old secret."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_timed_out",
@@ -196,6 +214,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_webhook",
         retry: Backoff,
         likely_others: &["The receiver is overloaded."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_address_blocked",
@@ -206,6 +225,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "allow_network",
         retry: AfterChange,
         likely_others: &["The receiver's host name is misspelled."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_gone",
@@ -216,6 +236,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_webhook",
         retry: AfterChange,
         likely_others: &["The receiver was moved to another URL."],
+        ..Entry::BASE
     },
     Entry {
         id: "webhook_disabled",
@@ -226,5 +247,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_webhook",
         retry: AfterChange,
         likely_others: &["The receiver's certificate expired."],
+        ..Entry::BASE
     },
 ];

@@ -14,6 +14,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["Port 25 is for servers: use 465 or 587 for sending."],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_auth_disabled",
@@ -26,6 +27,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "The provider has ended passwords for sending: a sign-in with the provider (OAuth 2) is needed.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_sender_refused",
@@ -36,6 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_identity",
         retry: AfterChange,
         likely_others: &["The provider blocks the account because of unusual sending."],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_recipient_refused",
@@ -49,6 +52,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The recipient's mailbox was closed.",
             "The recipient's server takes no mail from this sender.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_recipient_deferred",
@@ -59,6 +63,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The recipient's mailbox is full."],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_relay_refused",
@@ -69,6 +74,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_outgoing",
         retry: AfterChange,
         likely_others: &["The sender address does not belong to the account that signed in."],
+        also_known_as: &["generic.relay"],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_message_refused",
@@ -82,6 +89,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The server takes the message for spam.",
             "An attachment's type is not allowed.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_size_refused",
@@ -92,6 +100,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_message",
         retry: Never,
         likely_others: &["Attachments grow by a third on their way."],
+        also_known_as: &["generic.too_big"],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_greylisted",
@@ -102,6 +112,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The server is busy."],
+        also_known_as: &["generic.greylist"],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_limit_reached",
@@ -112,6 +124,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: PauseUntil,
         likely_others: &["Another program sends from the same mailbox."],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_address_blocked",
@@ -122,6 +135,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_outgoing",
         retry: Backoff,
         likely_others: &["Port 25 was used: sign in on 465 or 587 instead."],
+        also_known_as: &["smtp.blocked_ip"],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_unclear",
@@ -132,6 +147,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["A firewall on the way cut the connection."],
+        ..Entry::BASE
     },
     Entry {
         id: "smtp_feature_missing",
@@ -142,6 +158,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_message",
         retry: Never,
         likely_others: &["The server software is old."],
+        ..Entry::BASE
     },
     Entry {
         id: "address_unusable",
@@ -152,6 +169,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_recipient",
         retry: Never,
         likely_others: &["The address was copied together with what stood around it."],
+        ..Entry::BASE
     },
     Entry {
         id: "test_not_arrived",
@@ -162,6 +180,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The test address belongs to another mailbox than this one."],
+        ..Entry::BASE
     },
     Entry {
         id: "bounced",
@@ -172,5 +191,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_recipient",
         retry: Never,
         likely_others: &["The receiver's mailbox is full or closed."],
+        ..Entry::BASE
     },
 ];

@@ -13,6 +13,7 @@ pub(super) const INTERNAL_ERROR: Entry = Entry {
     action: "try_again",
     retry: Backoff,
     likely_others: &["This version of Postroom is older than the data it works with."],
+    ..Entry::BASE
 };
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -25,6 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "free_space",
         retry: Backoff,
         likely_others: &["A disk quota of the user that Postroom runs as is used up."],
+        ..Entry::BASE
     },
     Entry {
         id: "store_unavailable",
@@ -38,6 +40,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The database is being restarted.",
             "The store was made read-only.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "lease_lost",
@@ -48,6 +51,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "none",
         retry: Backoff,
         likely_others: &["This node was asleep or overloaded for longer than a lease lasts."],
+        ..Entry::BASE
     },
     Entry {
         id: "secret_key_missing",
@@ -58,6 +62,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_administrator",
         retry: AfterChange,
         likely_others: &["The data was restored from a backup without its key."],
+        ..Entry::BASE
     },
     Entry {
         id: "randomness_unavailable",
@@ -68,6 +73,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_administrator",
         retry: Backoff,
         likely_others: &["A sandbox forbids the system call."],
+        ..Entry::BASE
     },
     Entry {
         id: "shutting_down",
@@ -78,6 +84,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["An administrator restarts Postroom for an update."],
+        ..Entry::BASE
     },
     INTERNAL_ERROR,
 ];

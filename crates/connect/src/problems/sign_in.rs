@@ -14,6 +14,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_auth",
         retry: AfterChange,
         likely_others: &["The server offers sign-in only after encryption: use TLS or STARTTLS."],
+        also_known_as: &["cap.no_mechanism"],
+        ..Entry::BASE
     },
     Entry {
         id: "login_disabled_without_tls",
@@ -24,6 +26,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "use:{port}:starttls",
         retry: AfterChange,
         likely_others: &["The server's administrator switched passwords off altogether."],
+        also_known_as: &["cap.login_disabled", "generic.starttls_needed"],
+        ..Entry::BASE
     },
     Entry {
         id: "plaintext_refused",
@@ -36,6 +40,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "For a server on a private wire, the mailbox can be allowed to work without encryption.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "password_refused",
@@ -50,6 +55,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The user name is wanted in another form: the full address, or only the part before the @.",
             "Access for mail programs is switched off at the provider.",
         ],
+        also_known_as: &["generic.auth_failed"],
+        ..Entry::BASE
     },
     Entry {
         id: "password_expired",
@@ -60,6 +67,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["An administrator ended the account's password."],
+        also_known_as: &["generic.auth_expired"],
+        ..Entry::BASE
     },
     Entry {
         id: "app_password_required",
@@ -70,6 +79,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["An app password was withdrawn when the account's password was changed."],
+        ..Entry::BASE
     },
     Entry {
         id: "oauth_required",
@@ -80,6 +90,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "sign_in_again",
         retry: AfterChange,
         likely_others: &["An administrator switched passwords off for the organisation."],
+        ..Entry::BASE
     },
     Entry {
         id: "imap_disabled",
@@ -90,6 +101,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "open_provider",
         retry: AfterChange,
         likely_others: &["The plan of this account does not include mail programs."],
+        ..Entry::BASE
     },
     Entry {
         id: "sign_in_refused_unclear",
@@ -100,6 +112,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["Too many tries in a short time: wait 15 minutes before the next."],
+        ..Entry::BASE
     },
     Entry {
         id: "browser_confirmation_required",
@@ -110,6 +123,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "open_provider",
         retry: AfterChange,
         likely_others: &["A sign-in with the provider (OAuth 2) avoids this question."],
+        ..Entry::BASE
     },
     Entry {
         id: "account_locked",
@@ -120,6 +134,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_provider",
         retry: AfterChange,
         likely_others: &["Too many wrong passwords in a short time: the lock ends by itself."],
+        also_known_as: &["generic.contact_admin"],
+        ..Entry::BASE
     },
     Entry {
         id: "too_many_sign_ins",
@@ -133,6 +149,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Another program still tries an old password.",
             "The provider wants an app password instead of the account's password.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "oauth_token_refused",
@@ -147,6 +164,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The consent does not cover mail: grant the mail permissions.",
             "Access for mail programs is switched off at the provider.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "server_not_proven",
@@ -157,6 +175,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_host",
         retry: AfterChange,
         likely_others: &["The server's SCRAM sign-in is faulty."],
+        ..Entry::BASE
     },
     Entry {
         id: "sign_in_unavailable",
@@ -167,6 +186,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The provider is in maintenance."],
+        also_known_as: &["generic.unavailable"],
+        ..Entry::BASE
     },
     Entry {
         id: "credentials_missing",
@@ -177,6 +198,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["The password was set for the other side (receiving or sending) only."],
+        ..Entry::BASE
     },
     Entry {
         id: "credentials_unusable",
@@ -187,5 +209,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "enter_password",
         retry: AfterChange,
         likely_others: &["The password was copied together with what stood around it."],
+        ..Entry::BASE
     },
 ];

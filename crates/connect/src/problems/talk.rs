@@ -14,6 +14,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "use:{other_port}:tls",
         retry: AfterChange,
         likely_others: &["The hosts for receiving and for sending were swapped."],
+        also_known_as: &["greet.pop_on_imap", "greet.smtp_on_imap"],
+        ..Entry::BASE
     },
     Entry {
         id: "greeting_refused",
@@ -27,6 +29,8 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The provider blocks the address of this machine: ask its support.",
             "The server is overloaded or in maintenance.",
         ],
+        also_known_as: &["greet.bye"],
+        ..Entry::BASE
     },
     Entry {
         id: "server_closed",
@@ -40,6 +44,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "A firewall on the way cuts connections.",
             "The server was restarted.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "timed_out",
@@ -53,6 +58,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The server is overloaded.",
             "The server checks the name of this machine's address before it answers.",
         ],
+        ..Entry::BASE
     },
     Entry {
         id: "server_nonsense",
@@ -63,6 +69,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_port",
         retry: Backoff,
         likely_others: &["A proxy or virus scanner on the way changes what the server says."],
+        ..Entry::BASE
     },
     Entry {
         id: "server_line_too_long",
@@ -73,6 +80,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "edit_port",
         retry: Backoff,
         likely_others: &["A proxy on the way answers in the server's place."],
+        ..Entry::BASE
     },
     Entry {
         id: "literal_too_large",
@@ -83,6 +91,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The server is broken, or is not the server it should be."],
+        ..Entry::BASE
     },
     Entry {
         id: "server_unavailable",
@@ -93,6 +102,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: Backoff,
         likely_others: &["The provider is in maintenance."],
+        ..Entry::BASE
     },
     Entry {
         id: "throttled",
@@ -103,6 +113,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "wait",
         retry: PauseUntil,
         likely_others: &["Another program works with the same mailbox and uses up the allowance."],
+        ..Entry::BASE
     },
     Entry {
         id: "too_many_connections",
@@ -115,6 +126,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &[
             "Connections that broke are still counted by the server for some minutes.",
         ],
+        also_known_as: &["generic.limit"],
+        ..Entry::BASE
     },
     Entry {
         id: "command_refused",
@@ -125,6 +138,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["The server does not know this command."],
+        ..Entry::BASE
     },
     Entry {
         id: "hello_refused",
@@ -135,5 +149,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "contact_administrator",
         retry: AfterChange,
         likely_others: &["The server wants the name to point to this machine's address."],
+        also_known_as: &["smtp.helo"],
+        ..Entry::BASE
     },
 ];
