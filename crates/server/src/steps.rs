@@ -8,6 +8,8 @@ use std::time::Duration;
 /// How often the sign of a running step moves.
 const TICK: Duration = Duration::from_millis(120);
 
+/// Changes since the last good report that are told.
+const CHANGES_TOLD: usize = 8;
 /// From this time on it is worth telling how long a step took.
 const SLOW_MS: i64 = 100;
 
@@ -105,6 +107,11 @@ pub fn render(output: &Output, report: &Report, with_steps: bool) -> String {
             lines.push(format!("  Another cause: {}", output::line(&other.text)));
         }
     }
+    if !report.changed.is_empty() {
+        lines.push("Since the last good report:".to_owned());
+        let told = report.changed.iter().take(CHANGES_TOLD);
+        lines.extend(told.map(|change| format!("  {}", output::line(&change.text))));
+    }
     lines.join("\n")
 }
 
@@ -141,7 +148,8 @@ fn words(step: &Step) -> String {
         }
         words.push_str(&output::line(means));
     }
-    if step.ms >= SLOW_MS {
+    // Steps about waiting say it themselves.
+    if step.ms >= SLOW_MS && !step.did.contains(" ms") {
         words.push_str(&format!(" ({} ms)", step.ms));
     }
     words
@@ -152,7 +160,7 @@ mod tests {
     use super::*;
     use model::Timestamp;
     use model::problem::Remedy;
-    use model::report::Trigger;
+    use model::report::{Change, DetailName, Side, Trigger};
 
     #[test]
     fn a_report_names_the_step_the_words_and_the_remedy() {
@@ -177,12 +185,23 @@ mod tests {
             summary: "Does not work yet: step 6, the server refused the password.".into(),
             steps: vec![ok, bad],
             accepted: model::report::AcceptedNames::default(),
-            changed: Vec::new(),
+            changed: vec![Change {
+                side: Side::Incoming,
+                step: StepCode::Folders,
+                name: DetailName::Folders,
+                before: Vec::new(),
+                after: vec!["A".into()],
+                text: "There are folders: new A.".into(),
+            }],
             compared_with: None,
         };
         let text = render(&Output::new(false), &report, true);
         assert!(text.contains(" 6 FAIL login"), "{text}");
         assert!(text.contains("What to do: Enter it again."), "{text}");
+        assert!(
+            text.ends_with("Since the last good report:\n  There are folders: new A."),
+            "{text}"
+        );
         assert!(!text.contains('\x1b'), "{text}");
     }
 }

@@ -33,6 +33,8 @@ use tokio::sync::Semaphore;
 const PARSE_MIB: usize = 160;
 /// Batches of filling the past that may be under way at once, over all mailboxes: new mail needs no permit.
 const FILLING: usize = 4;
+/// Connection reports of mailboxes that broke, made at once.
+const REPORTING: usize = 4;
 /// Connections that may be opened at the same time: no storm of sign-ins after a restart.
 const CONNECTING: usize = 16;
 
@@ -84,6 +86,7 @@ pub struct Context {
     parsing: Arc<Semaphore>,
     filling: Arc<Semaphore>,
     connecting: Arc<Semaphore>,
+    reporting: Arc<Semaphore>,
 }
 
 impl Context {
@@ -98,6 +101,7 @@ impl Context {
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             filling: Arc::new(Semaphore::new(FILLING)),
             connecting: Arc::new(Semaphore::new(CONNECTING)),
+            reporting: Arc::new(Semaphore::new(REPORTING)),
         }
     }
 }

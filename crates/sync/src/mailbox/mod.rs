@@ -2,6 +2,7 @@
 //! held until a person acts.
 
 mod arrivals;
+mod breakdown;
 mod filling;
 pub mod isolation;
 pub mod news;
@@ -19,7 +20,7 @@ use crate::error::{Result, SyncError};
 use crate::{Context, backoff};
 use connect::Failure;
 use model::mailbox::{ConnectionState, Lifecycle, Mailbox, Protocol};
-use model::problem::Retry;
+use model::problem::{Problem, Retry};
 use std::time::Duration;
 use store::StoreError;
 use store::leases::Lease;
@@ -40,6 +41,7 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
         wake: context.store.db.wakes().listen(topic),
         state: StateKeeper::new(context.clone(), lease.clone()),
         isolation: isolation::Isolation::default(),
+        breakdown: breakdown::Breakdown::default(),
         failures: 0,
         refusals: 0,
         context,
@@ -74,6 +76,7 @@ struct Life {
     wake: Listener,
     state: StateKeeper,
     isolation: isolation::Isolation,
+    breakdown: breakdown::Breakdown,
     /// Failures in a row, without progress between them.
     failures: u32,
     /// Refused sign-ins in a row.
@@ -104,6 +107,8 @@ impl Life {
             }
             _ => {}
         }
+        self.breakdown
+            .known(mailbox.connection.problem_id.as_deref());
         let Some(incoming) = mailbox.incoming.clone() else {
             // Send only: there is nothing to watch.
             self.woken().await;
@@ -117,12 +122,15 @@ impl Life {
         match ended {
             Ok(()) => Ok(Next::Again),
             Err(SyncError::Store(error)) => {
-                self.settle(store_failure(&error)?).await?;
+                self.settle(store_failure(&error)?, None).await?;
                 Ok(Next::Again)
             }
             Err(error) => {
+                let opening = matches!(error, SyncError::Connect(_));
                 let failure = self.recognise(error, &mailbox);
-                self.settle(failure).await?;
+                // A connection that ends is no news; one that cannot be made, or that ends again and again, is.
+                let broken = (opening || self.failures > 0).then_some(&mailbox);
+                self.settle(failure, broken).await?;
                 Ok(Next::Again)
             }
         }
@@ -145,6 +153,7 @@ impl Life {
             .await;
         if progress {
             self.failures = 0;
+            self.breakdown.over();
         }
         ended
     }
@@ -162,6 +171,7 @@ impl Life {
         if progress {
             self.refusals = 0;
             self.failures = 0;
+            self.breakdown.over();
         }
         ended
     }
@@ -180,8 +190,13 @@ impl Life {
         }
     }
 
-    /// What a failure leads to: a pause that ends by itself, one that the server named, or a hold.
-    async fn settle(&mut self, failure: Failure) -> Result<(), StoreError> {
+    /// What a failure leads to: a pause that ends by itself, one that the server named, or a hold. A mailbox that is broken
+    /// gets a report too.
+    async fn settle(
+        &mut self,
+        failure: Failure,
+        broken: Option<&Mailbox>,
+    ) -> Result<(), StoreError> {
         if self.cancel.is_cancelled() {
             return Ok(());
         }
@@ -203,12 +218,18 @@ impl Life {
                     self.state
                         .waiting(&problem, now.plus_millis(millis(pause)))
                         .await?;
-                    self.rest(pause).await;
+                    if self.rest(pause).await {
+                        self.confirm(&problem, broken).await?;
+                    }
                 } else {
                     self.state.held(&problem).await?;
                 }
             }
-            Retry::Never => self.state.held(&problem).await?,
+            Retry::Never => {
+                self.state.held(&problem).await?;
+                self.report(&problem, broken).await?;
+            }
+            // The server asked for quiet: a report would be noise.
             Retry::PauseUntil => {
                 let until = problem.until.unwrap_or(now.plus_millis(300_000));
                 self.state.limited(&problem, until).await?;
@@ -228,8 +249,55 @@ impl Life {
                 self.state
                     .waiting(&problem, now.plus_millis(millis(pause)))
                     .await?;
-                self.rest(pause).await;
+                let began = tokio::time::Instant::now();
+                self.report(&problem, broken).await?;
+                self.rest(pause.saturating_sub(began.elapsed())).await;
             }
+        }
+        Ok(())
+    }
+
+    /// The second try after a refusal is a connection report: so a refused password is shown twice and never again, and what
+    /// holds the mailbox is written down step by step.
+    async fn confirm(
+        &mut self,
+        problem: &Problem,
+        broken: Option<&Mailbox>,
+    ) -> Result<(), StoreError> {
+        let report = match broken {
+            Some(mailbox) => {
+                let made = self
+                    .breakdown
+                    .report(&self.context, mailbox, &problem.id, &self.cancel);
+                made.await?
+            }
+            None => None,
+        };
+        // Without a report, because too many are being made, the next connection is the second try.
+        let Some(report) = report else {
+            return Ok(());
+        };
+        if let Some(found) = breakdown::for_a_person(&report) {
+            return self.state.held(&found).await;
+        }
+        self.refusals = 0;
+        Ok(())
+    }
+
+    /// A report of a problem that was not there before.
+    async fn report(
+        &mut self,
+        problem: &Problem,
+        broken: Option<&Mailbox>,
+    ) -> Result<(), StoreError> {
+        if let Some(mailbox) = broken
+            && self
+                .breakdown
+                .is_new(&problem.id, tokio::time::Instant::now())
+        {
+            self.breakdown
+                .report(&self.context, mailbox, &problem.id, &self.cancel)
+                .await?;
         }
         Ok(())
     }
@@ -242,13 +310,13 @@ impl Life {
         }
     }
 
-    /// Waits for the time, unless somebody changes the mailbox or asks to try again.
-    async fn rest(&mut self, pause: Duration) {
+    /// Waits for the time, unless somebody changes the mailbox or asks to try again. `true`: the time has passed.
+    async fn rest(&mut self, pause: Duration) -> bool {
         let end = tokio::time::Instant::now() + pause;
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(end) => return,
-                () = self.cancel.cancelled() => return,
+                () = tokio::time::sleep_until(end) => return true,
+                () = self.cancel.cancelled() => return false,
                 () = self.wake.next() => {
                     // An owed change wakes too, but is no reason to storm a server that is down.
                     let mailbox =
@@ -262,7 +330,7 @@ impl Life {
                     });
                     if !waiting {
                         self.failures = 0;
-                        return;
+                        return false;
                     }
                 }
             }

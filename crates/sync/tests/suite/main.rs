@@ -1,5 +1,6 @@
 //! The synchronisation against the real Dovecot: after every scenario the store equals the server.
 
+mod breakdown;
 mod first;
 mod follower;
 mod following;

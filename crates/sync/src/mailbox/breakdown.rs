@@ -1,0 +1,133 @@
+//! A mailbox that breaks gets a connection report by itself, about the receiving side only: a refused password is not shown
+//! to the sending server as well.
+//!
+//! Bounded three ways: one report for a problem, one in ten minutes for a mailbox (but for the one that ends in a hold), and
+//! a few at a time over all mailboxes, so that a provider's outage does not become a storm.
+
+use crate::Context;
+use connect::{Logins, TestRequest};
+use model::mailbox::{Mailbox, Proof};
+use model::problem::{Problem, Retry};
+use model::report::{Report, StepStatus, Trigger};
+use std::time::Duration;
+use store::StoreError;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The least time between two reports of one mailbox.
+const PAUSE: Duration = Duration::from_secs(600);
+
+/// What was reported last.
+#[derive(Debug, Default)]
+pub(super) struct Breakdown {
+    /// What was shown before this task began has been asked for.
+    begun: bool,
+    problem_id: Option<String>,
+    at: Option<Instant>,
+}
+
+impl Breakdown {
+    /// A problem that was already shown before this task began was reported then.
+    pub(super) fn known(&mut self, problem_id: Option<&str>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.problem_id = problem_id.map(str::to_owned);
+        }
+    }
+
+    /// The mailbox works again: the next failure is a new one.
+    pub(super) fn over(&mut self) {
+        self.problem_id = None;
+    }
+
+    /// Whether this problem is worth a report now.
+    pub(super) fn is_new(&self, problem_id: &str, now: Instant) -> bool {
+        self.problem_id.as_deref() != Some(problem_id)
+            && self.at.is_none_or(|at| now.duration_since(at) >= PAUSE)
+    }
+
+    /// Makes the report, keeps it and what it proves. `None`: too many are being made, or the work was cancelled.
+    pub(super) async fn report(
+        &mut self,
+        context: &Context,
+        mailbox: &Mailbox,
+        problem_id: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Report>, StoreError> {
+        let Ok(_place) = context.reporting.try_acquire() else {
+            return Ok(None);
+        };
+        let request = TestRequest {
+            mailbox_id: Some(mailbox.id.clone()),
+            address: mailbox.address.clone(),
+            incoming: mailbox.incoming.clone(),
+            outgoing: None,
+            credentials: store::mailboxes::credentials(&context.store, &mailbox.id).await?,
+            login: Logins::default(),
+            monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
+            test_recipient: None,
+            trigger: Trigger::Runtime,
+        };
+        let (unheard, _) = mpsc::channel(1);
+        let report = tokio::select! {
+            report = context.engine.test(request, unheard) => report,
+            () = cancel.cancelled() => return Ok(None),
+        };
+        self.problem_id = Some(problem_id.to_owned());
+        self.at = Some(Instant::now());
+        let report = store::reports::insert(&context.store, report).await?;
+        let (receiving, _) = connect::proofs(&report, true, false);
+        store::mailboxes::set_proofs(
+            &context.store,
+            &mailbox.id,
+            Some(receiving).filter(|proof| *proof != Proof::Untested),
+            None,
+            &report.id,
+        )
+        .await?;
+        Ok(Some(report))
+    }
+}
+
+/// What the report met that only a person can change.
+pub(super) fn for_a_person(report: &Report) -> Option<Problem> {
+    let mut steps = report.steps.iter();
+    let failed = steps.find(|step| step.status == StepStatus::Fail)?;
+    let retry = failed.retry?;
+    matches!(retry, Retry::AfterChange | Retry::Never).then(|| Problem {
+        id: failed.problem_id.clone().unwrap_or_default(),
+        retry,
+        means: failed.means.clone().unwrap_or_default(),
+        server_said: failed.server_said.clone(),
+        remedy: failed.remedy.clone().unwrap_or_default(),
+        until: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_reported_once_and_not_soon_after_another() {
+        let now = Instant::now();
+        let mut breakdown = Breakdown::default();
+        assert!(breakdown.is_new("dns_failed", now));
+        breakdown.problem_id = Some("dns_failed".to_owned());
+        breakdown.at = Some(now);
+        let later = now + PAUSE;
+        assert!(!breakdown.is_new("dns_failed", later));
+        assert!(!breakdown.is_new("connection_refused", now));
+        assert!(breakdown.is_new("connection_refused", later));
+        breakdown.over();
+        assert!(breakdown.is_new("dns_failed", later) && !breakdown.is_new("dns_failed", now));
+    }
+
+    #[test]
+    fn what_was_shown_before_a_restart_is_not_new() {
+        let mut breakdown = Breakdown::default();
+        breakdown.known(Some("dns_failed"));
+        assert!(!breakdown.is_new("dns_failed", Instant::now()));
+        assert!(breakdown.is_new("connection_refused", Instant::now()));
+    }
+}
