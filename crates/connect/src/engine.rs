@@ -9,7 +9,7 @@ use crate::recognise::{Failure, Peer};
 use crate::report::{Good, ended, judge, skipped};
 use crate::steps::{self, SignIn};
 use mail_net::Net;
-use model::mailbox::{Credentials, Incoming, LoginChoice, Outgoing};
+use model::mailbox::{Credentials, Incoming, LoginChoice, Logins, Outgoing};
 use model::report::{AcceptedNames, Report, Step, StepCode, StepStatus, Trigger};
 use model::{Clock, fresh_id};
 use std::collections::HashMap;
@@ -50,15 +50,6 @@ pub struct TestRequest {
     pub test_recipient: Option<String>,
     /// Why the report is made.
     pub trigger: Trigger,
-}
-
-/// Where the user name of each side comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Logins {
-    /// For receiving.
-    pub incoming: LoginChoice,
-    /// For sending.
-    pub outgoing: LoginChoice,
 }
 
 /// The names to try on one side, at least one. A name that the other side has just proven goes first.

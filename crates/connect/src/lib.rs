@@ -13,12 +13,14 @@ pub mod detect;
 pub mod engine;
 pub mod open;
 pub mod problems;
+pub mod providers;
 pub mod recognise;
 mod report;
 pub mod roles;
 mod steps;
 pub mod typed;
 
-pub use engine::{Engine, Logins, TestRequest};
+pub use engine::{Engine, TestRequest};
+pub use model::mailbox::Logins;
 pub use recognise::{Failure, Peer, Spoken};
 pub use report::proofs;

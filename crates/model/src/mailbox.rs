@@ -103,6 +103,18 @@ impl LoginChoice {
     }
 }
 
+/// Where the name to sign in with comes from, on each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LoginFormats)]
+pub struct Logins {
+    /// For receiving.
+    #[serde(default)]
+    pub incoming: LoginChoice,
+    /// For sending.
+    #[serde(default)]
+    pub outgoing: LoginChoice,
+}
+
 /// Settings of the receiving side. The secret is kept apart, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Incoming {
@@ -205,6 +217,12 @@ pub struct Mailbox {
     pub incoming: Option<Incoming>,
     /// The sending side; null: receive only.
     pub outgoing: Option<Outgoing>,
+    /// The server profile that the servers come from.
+    pub server_profile_id: Option<String>,
+    /// Where the names to sign in with come from; `auto` until a test has found the one that works.
+    pub login_formats: Logins,
+    /// What it lacks until it works; empty: nothing.
+    pub missing: Vec<crate::missing::Missing>,
     /// Mail from this time on is fetched; null: all.
     pub fetch_since: Option<Timestamp>,
     /// Folder paths to store; null: every folder but junk and trash.

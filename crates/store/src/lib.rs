@@ -24,6 +24,7 @@ pub mod pop3;
 pub mod reports;
 pub mod seal;
 pub mod search;
+pub mod server_profiles;
 pub mod settings;
 pub mod submissions;
 pub mod sweep;

@@ -1,5 +1,10 @@
 //! Mailboxes: their settings, their sealed secrets, and the four facts about them.
 
+mod names;
+pub(crate) mod profile;
+
+pub use names::set_names;
+
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
@@ -7,7 +12,7 @@ use crate::{Store, Tx, events};
 use model::event::NewEvent;
 use model::mailbox::{
     Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind, Lifecycle,
-    Mailbox, Outgoing, Proof,
+    Logins, Mailbox, Outgoing, Proof,
 };
 use model::{Timestamp, fresh_id};
 use serde_json::json;
@@ -19,7 +24,10 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     (SELECT CAST(coalesce(sum(f.total), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
     (SELECT count(*) FROM failures x WHERE x.mailbox_id = m.id),
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off' AND f.backfilled = 0),
-    (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off')";
+    (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
+    m.server_profile_id, m.login_formats,
+    CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),
+    CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT)";
 
 /// What is needed to add a mailbox.
 #[derive(Clone, Debug)]
@@ -36,6 +44,10 @@ pub struct NewMailbox {
     pub outgoing: Option<Outgoing>,
     /// The secrets, sealed on the way in.
     pub credentials: Credentials,
+    /// Whether names to sign in with are still to be found.
+    pub login_formats: Logins,
+    /// The server profile that the servers come from.
+    pub server_profile_id: Option<String>,
     /// Mail from this time on is fetched.
     pub fetch_since: Option<Timestamp>,
     /// Folders to store.
@@ -57,6 +69,10 @@ pub struct Change {
     pub outgoing: Option<Option<Outgoing>>,
     /// New secrets; absent ones stay.
     pub credentials: Credentials,
+    /// Whether names to sign in with are to be found again.
+    pub login_formats: Option<Logins>,
+    /// Another server profile; `Some(None)`: none.
+    pub server_profile_id: Option<Option<String>>,
     /// New start of fetching.
     pub fetch_since: Option<Option<Timestamp>>,
     /// New folders to store.
@@ -89,12 +105,15 @@ pub async fn create(store: &Store, new: NewMailbox) -> Result<Mailbox> {
                 new.fetch_since.into(),
                 json_or_null(new.monitored_folders.as_ref())?,
                 now.into(),
+                new.server_profile_id.into(),
+                serde_json::to_string(&new.login_formats)?.into(),
             ];
             tx.exec(
                 "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
                    connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
-                   fetch_since, monitored, version, created_at)
-                 VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11)",
+                   fetch_since, monitored, version, created_at, server_profile_id, login_formats)
+                 VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
+                   $12, $13)",
                 &args,
             )?;
             let mailbox = read(tx, &id)?;
@@ -241,10 +260,13 @@ pub async fn change(
                 json_or_null(monitored.as_ref())?,
                 if new_receiving { Proof::Untested } else { old.receiving }.as_str().into(),
                 if new_sending { Proof::Untested } else { old.sending }.as_str().into(),
+                change.server_profile_id.unwrap_or(old.server_profile_id).into(),
+                serde_json::to_string(&change.login_formats.unwrap_or(old.login_formats))?.into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
-                   fetch_since = $7, monitored = $8, receiving = $9, sending = $10, version = version + 1
+                   fetch_since = $7, monitored = $8, receiving = $9, sending = $10, server_profile_id = $11,
+                   login_formats = $12, version = version + 1
                  WHERE id = $1",
                 &args,
             )?;
@@ -514,11 +536,14 @@ fn place(id: &str, side: &str) -> String {
     format!("mailboxes/{id}/{side}")
 }
 
-fn json_or_null<T: serde::Serialize>(value: Option<&T>) -> Result<Value> {
+pub(crate) fn json_or_null<T: serde::Serialize>(value: Option<&T>) -> Result<Value> {
     Ok(value.map(serde_json::to_string).transpose()?.into())
 }
 
-fn maybe_json<T: serde::de::DeserializeOwned>(row: &Row, index: usize) -> Result<Option<T>> {
+pub(crate) fn maybe_json<T: serde::de::DeserializeOwned>(
+    row: &Row,
+    index: usize,
+) -> Result<Option<T>> {
     let text: Option<String> = row.get(index)?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
@@ -537,7 +562,7 @@ fn from_row(row: &Row) -> Result<Mailbox> {
         (_, _, 1..) => CoverageState::Holes,
         _ => CoverageState::Complete,
     };
-    Ok(Mailbox {
+    let mut mailbox = Mailbox {
         id: row.get(0)?,
         address: row.get(1)?,
         name: row.get(2)?,
@@ -566,5 +591,10 @@ fn from_row(row: &Row) -> Result<Mailbox> {
         last_report_id: row.get(16)?,
         version: row.get(17)?,
         created_at: row.get(18)?,
-    })
+        server_profile_id: row.get(24)?,
+        login_formats: row.json(25)?,
+        missing: Vec::new(),
+    };
+    mailbox.missing = mailbox.lacks((row.get(26)?, row.get(27)?));
+    Ok(mailbox)
 }

@@ -9,11 +9,12 @@ mod port;
 mod secret;
 mod side;
 
-use crate::engine::Logins;
 use host::Speaks;
 use mail_net::Policy;
 use model::Secret;
-use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Outgoing, Protocol, Security};
+use model::mailbox::{
+    Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing, Protocol, Security,
+};
 use model::normalised::Normalised;
 
 /// One side of a mailbox as it was typed; nothing is left out on purpose but what the person left out.
@@ -78,7 +79,7 @@ pub struct Settled {
     pub outgoing: Option<Option<Outgoing>>,
     /// The secrets that were typed.
     pub credentials: Credentials,
-    /// Where the names to sign in with come from.
+    /// Whether the names to sign in with are still to be found: `auto`, else `custom`.
     pub login: Logins,
     /// What was put right.
     pub normalised: Vec<Normalised>,

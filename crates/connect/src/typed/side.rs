@@ -447,7 +447,7 @@ fn is_this_machine(host: &str) -> bool {
     addresses(host).is_some_and(|ips| ips.iter().all(std::net::IpAddr::is_loopback))
 }
 
-/// The name to sign in with, and where it comes from.
+/// The name to sign in with, and whether others are to be tried.
 fn username(
     side: &Side,
     found: &Host,
@@ -497,8 +497,8 @@ fn username(
             }
         },
         (None, Some(format)) => {
-            let names = format.names(address, "");
-            (names.into_iter().next().unwrap_or_default(), Some(format))
+            let name = format.names(address, "").into_iter().next();
+            (name.unwrap_or_default(), Some(format))
         }
         (None, None) => (before().unwrap_or_else(|| address.to_owned()), None),
     };
@@ -513,7 +513,9 @@ fn username(
             "may not hold line breaks or other control characters",
         );
     }
-    (name, login.unwrap_or(LoginChoice::Custom))
+    // A name that follows from the address is settled here.
+    let open = login.filter(|login| *login == LoginChoice::Auto);
+    (name, open.unwrap_or_default())
 }
 
 /// A SHA-256 in the forms that programs show it in: with colons, blanks, capitals, or `sha256:` before it.

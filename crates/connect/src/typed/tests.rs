@@ -413,11 +413,11 @@ fn user_names_follow_the_login_format() {
     );
     assert_eq!(
         name(format(LoginChoice::Email)),
-        (ANN.to_owned(), LoginChoice::Email)
+        (ANN.to_owned(), LoginChoice::Custom)
     );
     assert_eq!(
         name(format(LoginChoice::LocalPart)),
-        ("ann".to_owned(), LoginChoice::LocalPart)
+        ("ann".to_owned(), LoginChoice::Custom)
     );
     assert_eq!(
         name(format(LoginChoice::Auto)),

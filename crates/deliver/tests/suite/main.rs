@@ -126,6 +126,8 @@ impl Fixture {
                 incoming: None,
                 outgoing: Some(Secret::new("secret")),
             },
+            login_formats: model::mailbox::Logins::default(),
+            server_profile_id: None,
             fetch_since: None,
             monitored_folders: None,
         };

@@ -6,15 +6,24 @@ INSERT INTO counters (name, value) VALUES ('events', 0), ('fan_out', 0);
 
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
 
+-- Settings that mailboxes share: servers, login format, what the provider allows. No secrets.
+CREATE TABLE server_profiles (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, incoming TEXT, outgoing TEXT, login_format TEXT NOT NULL,
+  auth TEXT NOT NULL, domains TEXT NOT NULL, limits TEXT NOT NULL, is_default {int} NOT NULL, version {int} NOT NULL,
+  created_at {int} NOT NULL
+) {strict};
+
 CREATE TABLE mailboxes (
   id TEXT PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
   lifecycle TEXT NOT NULL CHECK (lifecycle IN ('draft','awaiting_approval','enabled','paused','disabled')),
   receiving TEXT NOT NULL, sending TEXT NOT NULL,
   connection_state TEXT NOT NULL, proven_alive_at {int}, connection_since {int}, connection_until {int}, connection_problem TEXT,
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
+  server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
   fetch_since {int}, monitored TEXT, last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
+CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_profile_id IS NOT NULL;
 
 -- Who works on a mailbox. `epoch` fences: a write of an older epoch is refused.
 CREATE TABLE leases (

@@ -94,6 +94,8 @@ impl Fixture {
                 certificate_sha256: None,
             }),
             credentials: Credentials::default(),
+            login_formats: model::mailbox::Logins::default(),
+            server_profile_id: None,
             fetch_since: None,
             monitored_folders: None,
         };

@@ -88,6 +88,8 @@ impl Follower {
                 incoming: Some(Secret::new(&user.password)),
                 outgoing: None,
             },
+            login_formats: model::mailbox::Logins::default(),
+            server_profile_id: None,
             fetch_since: choice.fetch_since,
             monitored_folders: choice.monitored,
         };

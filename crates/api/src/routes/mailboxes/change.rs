@@ -105,6 +105,8 @@ fn checked(value: ChangeInput, old: &Mailbox) -> Result<mailboxes::Change> {
         incoming: settings.incoming,
         outgoing: settings.outgoing,
         credentials: settings.credentials,
+        login_formats: None,
+        server_profile_id: None,
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
     })
