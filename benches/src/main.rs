@@ -1,7 +1,7 @@
 //! Benchmarks against real servers: what the product promises about speed and memory, each number beside its peer from
 //! the same run. `benches/run` starts the servers and this program; docs/performance.md keeps the results.
 //!
-//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`list`]: one benchmark each, which returns rows of the table
+//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`list`], [`reports`]: one benchmark each, which returns rows of the table
 //! - [`product`]: the release binary at work; [`mbsync`] and [`raw`]: the peers
 //! - [`meter`]: wall time, processor time and memory of a process; [`tap`]: what goes over a connection; [`load`]: HTTP load
 
@@ -15,6 +15,7 @@ mod new_mail;
 mod options;
 mod product;
 mod raw;
+mod reports;
 mod resync;
 mod table;
 mod tap;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
             "resync" => resync::measure(&world),
             "new_mail" => new_mail::measure(&world),
             "memory" => memory::measure(&world),
+            "reports" => reports::measure(&world),
             _ => list::measure(&world),
         });
     }

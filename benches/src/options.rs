@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 
 /// The benchmarks by name, in the order in which they run.
-pub const NAMES: [&str; 5] = ["first_sync", "resync", "new_mail", "memory", "list"];
+pub const NAMES: [&str; 6] = [
+    "first_sync",
+    "resync",
+    "new_mail",
+    "memory",
+    "list",
+    "reports",
+];
 
 /// What is printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list]
+usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [reports]
 
   --rounds N          rounds of first_sync, interleaved with its peers (2)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
@@ -16,6 +23,7 @@ usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list]
   --listed N          messages in the store of list, over five mailboxes (100000)
   --seconds N         seconds for each question of list (10)
   --connections N     connections of list's load (8)
+  --reports N         connection reports asked for at once by reports (1000)
   --binary PATH       the program (postroom beside this one)";
 
 /// The choice for one run.
@@ -37,6 +45,8 @@ pub struct Options {
     pub seconds: u64,
     /// Connections of the load of `list`.
     pub connections: usize,
+    /// Reports of `reports`.
+    pub reports: usize,
     /// The program to measure.
     pub binary: PathBuf,
 }
@@ -56,6 +66,7 @@ impl Options {
             listed: 100_000,
             seconds: 10,
             connections: 8,
+            reports: 1_000,
             binary: beside_this_program()?,
         };
         while let Some(word) = words.next() {
@@ -68,6 +79,7 @@ impl Options {
                 "--listed" => options.listed = number(&value()?)?,
                 "--seconds" => options.seconds = number(&value()?)? as u64,
                 "--connections" => options.connections = number(&value()?)?,
+                "--reports" => options.reports = number(&value()?)?,
                 "--binary" => options.binary = value()?.into(),
                 "--help" | "-h" => return Err(String::new()),
                 name if NAMES.contains(&name) => options.names.push(name.to_owned()),
