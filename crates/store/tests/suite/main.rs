@@ -9,5 +9,6 @@ mod evidence;
 mod ingest;
 mod pop3;
 mod reading;
+mod server_profiles;
 mod submissions;
 mod webhooks;
