@@ -131,8 +131,13 @@ pub(crate) fn skipped(code: StepCode, reason: &str) -> Step {
     }
 }
 
-/// The verdict and its sentence.
-pub(crate) fn judge(steps: &[Step], has_incoming: bool, has_outgoing: bool) -> (Verdict, String) {
+/// The verdict and its sentence. `no_sending` says why there is no sending side.
+pub(crate) fn judge(
+    steps: &[Step],
+    has_incoming: bool,
+    has_outgoing: bool,
+    no_sending: &str,
+) -> (Verdict, String) {
     let (receiving, sending) = proofs_of(steps, has_incoming, has_outgoing);
     let works = |proof| matches!(proof, Proof::Works | Proof::WorksWithWarnings);
     let verdict = match (has_incoming, has_outgoing) {
@@ -149,7 +154,7 @@ pub(crate) fn judge(steps: &[Step], has_incoming: bool, has_outgoing: bool) -> (
     let sentence = match verdict {
         Verdict::Works => match (warning(steps), has_incoming, has_outgoing) {
             (Some(warning), ..) => format!("Works, with a warning: {warning}."),
-            (None, true, false) => "Works: it receives; sending is not set up.".to_owned(),
+            (None, true, false) => format!("Works: it receives; {no_sending}."),
             (None, false, true) => "Works: it sends; receiving is not set up.".to_owned(),
             (None, ..) => "Works.".to_owned(),
         },
@@ -368,7 +373,7 @@ mod tests {
                 "Does not work yet: the test did not come to its end.",
             ),
         ] {
-            let (found, said) = judge(&steps(letters), incoming, outgoing);
+            let (found, said) = judge(&steps(letters), incoming, outgoing, "sending is not set up");
             assert_eq!((found, said.as_str()), (verdict, sentence), "{letters}");
         }
     }
