@@ -6,11 +6,12 @@
 //! pointer to each mistake), its handler in `routes/<noun>/<verb>.rs`, and on the way out
 //! [`error`], which makes every failure a problem document (RFC 9457).
 //!
-//! The API opens no connection to a mail server but through a [`reporter::Reporter`]; everything
+//! The API opens no connection to a mail server but through a [`reporter::Reporter`] and a [`detector::Detect`]; everything
 //! else it does is rows in the store, which the other parts look at.
 
 pub mod caller;
 mod cookies;
+pub mod detector;
 pub mod error;
 mod idempotent;
 pub mod input;

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::caller::Callers;
+use crate::detector::Detect;
 use crate::limiter::Limiter;
 use crate::reporter::Reporter;
 use std::collections::HashSet;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub store: Store,
     /// Who makes connection reports.
     pub reporter: Arc<dyn Reporter>,
+    /// Who finds settings.
+    pub detector: Arc<dyn Detect>,
     /// The address under which people reach this server; decides on the cookie's name and flags.
     pub public_url: url::Url,
     /// Set when the server stops: streams end, and readiness says no.
@@ -54,6 +57,7 @@ pub struct Inner {
     /// Where everything is kept.
     pub store: Store,
     pub(crate) reporter: Arc<dyn Reporter>,
+    pub(crate) detector: Arc<dyn Detect>,
     pub(crate) secure_cookies: bool,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -80,6 +84,7 @@ impl ApiState {
         Self(Arc::new(Inner {
             store: setup.store.clone(),
             reporter: setup.reporter.clone(),
+            detector: setup.detector.clone(),
             secure_cookies: setup.public_url.scheme() == "https",
             shutdown: setup.shutdown.clone(),
             metrics: setup.metrics.clone(),

@@ -12,6 +12,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use connect::detect::Detector;
+use connect::providers::Providers;
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use model::Clock;
 use runner::Supervisor;
@@ -84,7 +86,37 @@ pub fn network(config: &Config) -> Result<Net, Failure> {
         allow: config.allow.clone(),
         mail_ports: config.mail_ports.clone(),
     };
-    Ok(Net::new(policy, tls, Timeouts::default()))
+    let net = Net::new(policy, tls, Timeouts::default());
+    Ok(if config.dns.is_empty() {
+        net
+    } else {
+        net.using_dns(config.dns.clone())
+    })
+}
+
+/// What is known of providers.
+pub fn providers(_config: &Config) -> Providers {
+    Providers::new(None)
+}
+
+/// Finds settings for addresses; `directory` says whether the public directory may be asked.
+///
+/// # Errors
+/// The HTTP client cannot be made.
+pub fn detector(
+    config: &Config,
+    net: Net,
+    providers: Providers,
+    directory: bool,
+) -> Result<Detector, Failure> {
+    let options = connect::detect::Options {
+        directory,
+        ehlo_name: host_name(config),
+        ..connect::detect::Options::default()
+    };
+    Detector::new(net, providers, Clock::system(), options).map_err(|error| {
+        Failure::configuration("the HTTP client for detection cannot be made").because(error)
+    })
 }
 
 /// The engine of connection reports.
@@ -133,6 +165,7 @@ pub async fn start(
 ) -> Result<Parts, Failure> {
     let net = network(config)?;
     let engine = engine(config, net.clone());
+    let detector = detector(config, net.clone(), providers(config), config.directory)?;
     let supervisor = Supervisor::new(store.db.wakes().clone());
     let context = sync::Context::new(
         store.clone(),
@@ -156,6 +189,7 @@ pub async fn start(
     let router = api::router(api::Setup {
         store: store.clone(),
         reporter: Arc::new(engine),
+        detector: Arc::new(detector),
         public_url,
         shutdown: stop,
         // The page is asked for as a plain function; the gauges come from the database's own threads.

@@ -2,10 +2,11 @@
 
 mod audit;
 mod connection_tests;
+mod detect;
 mod events;
 mod failures;
 mod folders;
-mod mailboxes;
+pub(crate) mod mailboxes;
 mod messages;
 mod problems;
 mod session;
@@ -34,6 +35,7 @@ pub(crate) fn described() -> OpenApiRouter<ApiState> {
         .merge(session::routes())
         .merge(mailboxes::routes())
         .merge(connection_tests::routes())
+        .merge(detect::routes())
         .merge(folders::routes())
         .merge(failures::routes())
         .merge(messages::routes())

@@ -1,12 +1,15 @@
 //! A router with a store in a folder of its own, and a stand-in for the connection report.
 
+use api::detector::Detect;
 use api::reporter::Reporter;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use connect::TestRequest;
+use connect::detect::{Address, AddressError, DetectRequest};
 use futures_util::future::BoxFuture;
 use model::access::Scope;
+use model::detection::{Candidate, Confidence, Detection, LoginFormat, Source};
 use model::event::Origin;
 use model::folder::{Mode, Role};
 use model::mailbox::{Auth, Credentials, Incoming, Kind, Lifecycle, Outgoing, Protocol, Security};
@@ -97,6 +100,71 @@ impl Reporter for StandIn {
     }
 }
 
+/// Knows `known.example` at once, and `doubtful.example` and its forged record after a search.
+impl Detect for StandIn {
+    fn at_once(&self, request: &DetectRequest) -> Result<Option<Detection>, AddressError> {
+        let address = Address::read(&request.address)?;
+        Ok((address.domain == "known.example").then(|| found(&address, Source::ProviderTable)))
+    }
+
+    fn detect(
+        &self,
+        request: DetectRequest,
+    ) -> BoxFuture<'static, Result<Detection, AddressError>> {
+        Box::pin(async move {
+            let address = Address::read(&request.address)?;
+            let mut found = found(&address, Source::Srv);
+            if address.domain == "doubtful.example" {
+                found.candidates[0].trusted = false;
+                found.candidates[0].because = "nobody vouches for it".into();
+            } else {
+                found.candidates.clear();
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn found(address: &Address, source: Source) -> Detection {
+    let host = |service: &str| format!("{service}.{}", address.domain);
+    let candidate = Candidate {
+        source,
+        because: "the test says so".into(),
+        confidence: Confidence::High,
+        provider_id: None,
+        server_profile_id: None,
+        login_format: LoginFormat::LocalPart,
+        incoming: Some(Incoming {
+            protocol: Protocol::Imap,
+            host: host("imap"),
+            port: 993,
+            security: Security::Tls,
+            username: address.local.clone(),
+            auth: Auth::Password,
+            certificate_sha256: None,
+        }),
+        outgoing: Some(Outgoing {
+            host: host("smtp"),
+            port: 465,
+            security: Security::Tls,
+            username: address.local.clone(),
+            auth: Auth::Password,
+            certificate_sha256: None,
+        }),
+        alternatives: Vec::new(),
+        trusted: true,
+    };
+    Detection {
+        address: address.whole.clone(),
+        domain: address.domain.clone(),
+        provider: None,
+        candidates: vec![candidate],
+        preparation: Vec::new(),
+        searched: Vec::new(),
+        ms: 0,
+    }
+}
+
 pub struct Fixture {
     pub router: Router,
     pub store: Store,
@@ -180,6 +248,7 @@ impl Fixture {
         let router = api::router(api::Setup {
             store: store.clone(),
             reporter: Arc::new(reporter.clone()),
+            detector: Arc::new(reporter.clone()),
             public_url: public_url.parse().unwrap(),
             shutdown: shutdown.clone(),
             metrics: Arc::new(|| "postroom_build_info 1\n".to_owned()),
@@ -271,6 +340,8 @@ impl Fixture {
             incoming: Some(incoming),
             outgoing: Some(outgoing),
             credentials: Credentials::default(),
+            login_formats: model::mailbox::Logins::default(),
+            server_profile_id: None,
             fetch_since: None,
             monitored_folders: None,
         };

@@ -4,6 +4,7 @@ mod common;
 
 mod access;
 mod description;
+mod detect;
 mod events;
 mod idempotency;
 mod mailboxes;

@@ -16,19 +16,18 @@ mod probe;
 mod rank;
 mod search;
 mod srv;
-pub mod stand_in;
 mod table;
 mod xml;
 
 pub use address::{Address, AddressError};
 pub use probe::ProbePorts;
 
+use crate::providers::Providers;
 use mail_net::http::{FetchLimits, Fetcher};
 use mail_net::{Net, NetError};
 use model::Clock;
 use model::detection::{Candidate, Confidence, Detection, LoginFormat, Outcome, Searched, Source};
 use model::mailbox::{Incoming, Outgoing};
-use stand_in::Providers;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -264,7 +263,7 @@ impl Detector {
             .iter()
             .find_map(|candidate| table.get(candidate.provider_id.as_deref()?));
         let mut preparation = provider
-            .map(|provider| table::preparation(&table, provider))
+            .map(|provider| table::steps(&table, provider))
             .unwrap_or_default();
         preparation.extend(rank::exchange_note(&candidates, &table));
         Detection {

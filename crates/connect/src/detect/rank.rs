@@ -1,6 +1,6 @@
 //! Which candidate is better, and when nothing better can come. Pure.
 
-use super::stand_in::Table;
+use crate::providers::Table;
 use model::detection::{Candidate, Confidence, Preparation, PreparationId, Source};
 
 /// The place of a source, best first.

@@ -1,8 +1,8 @@
 //! What an entry of the provider table means for an address.
 
 use super::address::Address;
-use super::stand_in::{self as providers, Endpoint, Provider, Table};
 use super::{Found, login};
+use crate::providers::{Kind, Provider, Server, Table, preparation};
 use model::detection::{Candidate, Confidence, DetectedProvider, LoginFormat, Preparation, Source};
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol};
 
@@ -65,7 +65,7 @@ fn elsewhere(provider: &Provider, address: &Address, source: Source, because: St
 fn candidate(provider: &Provider, address: &Address, source: Source, because: String) -> Candidate {
     let (login_format, username) = login(provider.login_format, address);
     let auth = auth(provider);
-    let incoming = |endpoint: &Endpoint, protocol| Incoming {
+    let incoming = |endpoint: &Server, protocol| Incoming {
         protocol,
         host: endpoint.host.clone(),
         port: endpoint.port,
@@ -108,11 +108,10 @@ fn candidate(provider: &Provider, address: &Address, source: Source, because: St
 
 /// A password where one will do; most people have no OAuth application.
 fn auth(provider: &Provider) -> Auth {
-    let takes_password = provider.auth.iter().any(|way| way != "oauth2");
-    if takes_password || provider.auth.is_empty() {
-        Auth::Password
-    } else {
+    if provider.is_oauth_only() {
         Auth::Oauth2
+    } else {
+        Auth::Password
     }
 }
 
@@ -130,13 +129,18 @@ pub(super) fn recognise(table: &Table, candidate: &mut Candidate) {
     let incoming = candidate.incoming.as_ref().map(|side| &side.host);
     let outgoing = candidate.outgoing.as_ref().map(|side| &side.host);
     let mut hosts = incoming.into_iter().chain(outgoing);
-    let provider = hosts.find_map(|host| table.by_mail_host(host));
+    // Where a provider has one server for private people and for organisations, a domain of its own is the latter's.
+    let provider = hosts.find_map(|host| {
+        let of_firms = |provider: &&Provider| provider.kind == Kind::Business;
+        let mut all = table.all_by_mail_host(host);
+        all.find(of_firms).or_else(|| table.by_mail_host(host))
+    });
     candidate.provider_id = provider.map(|provider| provider.id.clone());
 }
 
 /// What to do before the first sign-in.
-pub(super) fn preparation(table: &Table, provider: &Provider) -> Vec<Preparation> {
-    providers::preparation(table, provider)
+pub(super) fn steps(table: &Table, provider: &Provider) -> Vec<Preparation> {
+    preparation(table, provider)
 }
 
 /// The provider in a few words.
@@ -144,7 +148,7 @@ pub(super) fn in_short(provider: &Provider) -> DetectedProvider {
     DetectedProvider {
         id: provider.id.clone(),
         name: provider.name.clone(),
-        kind: provider.kind.clone(),
-        status: provider.status.clone(),
+        kind: provider.kind.as_str().to_owned(),
+        status: provider.status.as_str().to_owned(),
     }
 }

@@ -1,5 +1,6 @@
 //! The catalogue's pages, and connection reports against real and against hostile servers.
 
+mod detect;
 mod faults;
 mod pages;
 mod real_servers;

@@ -3,6 +3,7 @@
 
 mod completions;
 mod config;
+mod detect;
 mod event;
 mod explain;
 mod folder;
@@ -60,6 +61,8 @@ enum Command {
     Serve,
     /// Prove a mailbox's settings: ten steps and a verdict; needs no running server
     Test(test::Args),
+    /// Find the settings for an address, and say where they come from; needs no running server
+    Detect(detect::Args),
     /// Connect mailboxes and look after them
     #[command(subcommand)]
     Mailbox(mailbox::Command),
@@ -172,6 +175,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
 async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Test(args) => test::run(context, args).await,
+        Command::Detect(args) => detect::run(context, args).await,
         Command::Token(command) => token::run(context, command).await,
         online => {
             let client = context.client().await?;

@@ -133,6 +133,33 @@ impl Settings {
         })
     }
 
+    /// Both sides as they were found, with what the flags say beside a server.
+    pub fn over(
+        &self,
+        incoming: Option<Incoming>,
+        outgoing: Option<Outgoing>,
+    ) -> (Option<Incoming>, Option<Outgoing>) {
+        let incoming = incoming.filter(|_| !self.send_only).map(|mut side| {
+            if let Some(name) = &self.username {
+                side.username.clone_from(name);
+            }
+            if self.token_auth {
+                side.auth = Auth::Oauth2;
+            }
+            side
+        });
+        let outgoing = outgoing.filter(|_| !self.receive_only).map(|mut side| {
+            if let Some(name) = self.smtp_username.as_ref().or(self.username.as_ref()) {
+                side.username.clone_from(name);
+            }
+            if self.token_auth {
+                side.auth = Auth::Oauth2;
+            }
+            side
+        });
+        (incoming, outgoing)
+    }
+
     /// Whether a new password is meant by the flags alone.
     pub const fn names_password(&self) -> bool {
         self.password.is_named()

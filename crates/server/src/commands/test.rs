@@ -1,8 +1,9 @@
 //! `postroom test ADDRESS|MAILBOX`: the connection report, in this process; needs no running server.
 
-use super::Context;
 use super::settings::Settings;
+use super::{Context, detect};
 use crate::exit::{self, Exit, Failure};
+use crate::output;
 use crate::steps::{self, LiveSteps};
 use crate::wire;
 use connect::TestRequest;
@@ -19,7 +20,7 @@ const PAGE: i64 = 200;
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A mail address with the settings below, or a connected mailbox (its address or mbx_...)
+    /// A mail address, or a connected mailbox (its address or mbx_...); settings that are not named below are found out
     target: String,
     /// Send a test message to this address and wait for it
     #[arg(long, value_name = "ADDRESS")]
@@ -35,22 +36,29 @@ pub struct Args {
 pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let config = context.config()?;
     let engine = wire::engine(&config, wire::network(&config)?);
-    let stored = if args.settings.has_servers() {
+    let named = args.settings.has_servers();
+    let stored = if named {
         None
     } else {
-        Some(find(&config, &args.target).await?)
+        match find(&config, &args.target).await {
+            Ok(found) => Some(found),
+            // An address that is not connected yet: its settings are found out.
+            Err(failure) if failure.exit == Exit::NotFound && args.target.contains('@') => None,
+            Err(failure) => return Err(failure),
+        }
     };
     let request = match &stored {
         Some((store, mailbox)) => of_mailbox(store, mailbox, args.send_to).await?,
-        None => of_settings(args)?,
+        None if named => of_settings(args)?,
+        None => of_detection(context, &config, args).await?,
     };
     let mut report = follow(&engine, request, context.output.json).await?;
     if let Some((store, mailbox)) = &stored {
         report = keep(store, mailbox, report).await?;
     }
     let exit = exit::of_report(&report);
-    context.output.value(&json!(report), |output, _| {
-        steps::render(output, &report, !crate::output::shows_progress())
+    context.output.value(&json!(report), |out, _| {
+        steps::render(out, &report, !output::shows_progress())
     })?;
     Ok(exit)
 }
@@ -89,6 +97,27 @@ fn of_settings(args: Args) -> Result<TestRequest, Failure> {
         test_recipient: args.send_to,
         trigger: Trigger::Command,
         address: args.target,
+    })
+}
+
+async fn of_detection(
+    context: &Context,
+    config: &crate::config::Config,
+    args: Args,
+) -> Result<TestRequest, Failure> {
+    let found = detect::settings_for(config, &args.target).await?;
+    if !context.output.json {
+        output::note(&format!(
+            "Settings found: {} (source: {})",
+            output::line(&found.because),
+            found.source
+        ));
+    }
+    let (incoming, outgoing) = args.settings.over(found.incoming, found.outgoing);
+    Ok(TestRequest {
+        incoming,
+        outgoing,
+        ..of_settings(args)?
     })
 }
 

@@ -130,6 +130,18 @@ pub const KEYS: &[Key] = &[
         "ports of mail servers on public addresses",
     ),
     key(
+        "network.dns",
+        None,
+        "POSTROOM_NETWORK_DNS",
+        "name servers instead of the system's (address or address:port, comma-separated)",
+    ),
+    key(
+        "detection.directory",
+        None,
+        "POSTROOM_DETECTION_DIRECTORY",
+        "whether a request may ask the public directory of providers, which then learns the domain (true or false)",
+    ),
+    key(
         "log.format",
         Some("--log-format"),
         "POSTROOM_LOG_FORMAT",

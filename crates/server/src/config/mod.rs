@@ -53,6 +53,10 @@ pub struct Config {
     pub allow: Vec<Cidr>,
     /// Ports of mail servers on public addresses.
     pub mail_ports: Vec<u16>,
+    /// Name servers instead of the system's.
+    pub dns: Vec<SocketAddr>,
+    /// Whether detection may ask the public directory where a request wants it.
+    pub directory: bool,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -128,6 +132,12 @@ impl Config {
                     .map_err(|_| wrong("network.mail_ports", &format!("{port} is not a port")))
             })
             .collect::<Result<_, _>>()?;
+        let dns = list(&text("network.dns"))
+            .map(|server| name_server(server).map_err(|e| wrong("network.dns", &e)))
+            .collect::<Result<_, _>>()?;
+        let directory = text("detection.directory")
+            .parse()
+            .map_err(|_| wrong("detection.directory", &"expected true or false"))?;
         let log_format = match text("log.format").as_str() {
             "auto" => LogFormat::Auto,
             "human" => LogFormat::Human,
@@ -153,6 +163,8 @@ impl Config {
             extra_ca_file,
             allow,
             mail_ports,
+            dns,
+            directory,
             log_format,
             log_level,
             settings,
@@ -292,6 +304,7 @@ fn fill_defaults(
     let ports = mail_net::Policy::public_only().mail_ports;
     let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
     default("network.mail_ports", ports.join(","));
+    default("detection.directory", "false".to_owned());
     default("log.format", "auto".to_owned());
     default("log.level", "info".to_owned());
     Ok(())
@@ -323,6 +336,15 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|item| !item.is_empty())
+}
+
+/// A name server: an address, with a port where it is not 53.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let alone = |text: &str| Some(SocketAddr::new(text.parse().ok()?, 53));
+    text.parse()
+        .ok()
+        .or_else(|| alone(text))
+        .ok_or_else(|| format!("{text} is not an address such as 9.9.9.9 or 127.0.0.1:5353"))
 }
 
 fn public_url(text: &str) -> Result<Option<String>, String> {
@@ -411,6 +433,26 @@ mod tests {
         assert_eq!(config.settings["listen"].origin, Origin::Default);
         assert!(config.mail_ports.contains(&993));
         assert!(config.allow.is_empty());
+    }
+
+    #[test]
+    fn name_servers_are_addresses_with_or_without_a_port() {
+        let dns = |text: &str| load(Flags::default(), &[("POSTROOM_NETWORK_DNS", text)]);
+        let config = dns("9.9.9.9, [2620:fe::fe]:5353,2620:fe::fe").unwrap();
+        let shown: Vec<_> = config.dns.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            ["9.9.9.9:53", "[2620:fe::fe]:5353", "[2620:fe::fe]:53"]
+        );
+        for wrong in ["dns.example.com", "9.9.9.9:", "9.9.9", "127.0.0.1:99999"] {
+            let failure = dns(wrong).unwrap_err();
+            assert!(failure.to_string().contains("network.dns"), "{failure}");
+        }
+        let directory = load(
+            Flags::default(),
+            &[("POSTROOM_DETECTION_DIRECTORY", "maybe")],
+        );
+        assert!(directory.is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod bad_input;
 mod change;
 mod commands;
 mod connect;
+mod detect;
 mod life;
 mod nodes;
 mod operate;

@@ -1,5 +1,6 @@
 use super::stream;
 use crate::caller::Caller;
+use crate::detector;
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, Json, present};
 use crate::reporter;
@@ -28,11 +29,11 @@ pub(crate) struct TestInput {
     /// The mail address.
     #[serde(default)]
     address: Option<String>,
-    /// The receiving side; null: send only.
+    /// The receiving side; null: send only; left out, and without a mailbox: found from the address.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<IncomingInput>)]
     incoming: Option<Option<IncomingInput>>,
-    /// The sending side; null: receive only.
+    /// The sending side; null: receive only; left out, and without a mailbox: found from the address.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<OutgoingInput>)]
     outgoing: Option<Option<OutgoingInput>>,
@@ -109,7 +110,8 @@ pub(crate) async fn create_connection_test(
                 Some(mailbox) => store::mailboxes::credentials(&state.store, &mailbox.id).await?,
                 None => Credentials::default(),
             };
-            let request = checked(value, mailbox.as_ref(), stored, checks)?;
+            let who = (&state, &caller);
+            let request = checked(who, value, mailbox.as_ref(), stored, checks).await?;
             reporter::admit(&state, &caller)?;
             let report = async move { reporter::run(&state, request, on_step).await };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
@@ -118,7 +120,8 @@ pub(crate) async fn create_connection_test(
 }
 
 /// Settings that are not saved. The report belongs to no mailbox: it proves nothing about the saved ones.
-fn checked(
+async fn checked(
+    (state, caller): (&ApiState, &Caller),
     value: TestInput,
     mailbox: Option<&Mailbox>,
     stored: Credentials,
@@ -141,12 +144,13 @@ fn checked(
         outgoing: value.outgoing,
         password: value.password,
     };
-    let settings = sides.settle(&address, mailbox, &mut checks);
+    let mut settings = sides.settle(&address, mailbox, &mut checks);
     if let Some(mailbox) = mailbox {
         input::keep_secrets_home(mailbox, &settings, &mut checks);
     }
     checks.end()?;
     if mailbox.is_none() {
+        detector::fill(state, caller, &address, &mut settings).await?;
         input::need_a_side(&settings)?;
     }
     let old_folders = mailbox.and_then(|mailbox| mailbox.monitored_folders.clone());

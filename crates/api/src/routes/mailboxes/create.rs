@@ -1,5 +1,6 @@
-use super::input::{self, IncomingInput, OutgoingInput, Sides};
+use super::input::{self, IncomingInput, OutgoingInput, Settings, Sides};
 use crate::caller::Caller;
+use crate::detector;
 use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
@@ -9,10 +10,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::access::Scope;
-use model::mailbox::{Kind, Lifecycle, Mailbox};
+use model::detection::Candidate;
+use model::mailbox::{Credentials, Kind, Lifecycle, Mailbox};
 use model::report::Trigger;
 use model::{Secret, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{audit, mailboxes};
 
@@ -28,11 +30,11 @@ pub(crate) struct NewMailbox {
     /// Left out: `personal`.
     #[serde(default)]
     kind: Option<Kind>,
-    /// The receiving side; null: send only.
+    /// The receiving side; null: send only; left out: found from the address.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<IncomingInput>)]
     incoming: Option<Option<IncomingInput>>,
-    /// The sending side; null: receive only.
+    /// The sending side; null: receive only; left out: found from the address.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<OutgoingInput>)]
     outgoing: Option<Option<OutgoingInput>>,
@@ -51,10 +53,20 @@ pub(crate) struct NewMailbox {
     enable: bool,
 }
 
+/// The mailbox, with where its settings were found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct CreatedMailbox {
+    #[serde(flatten)]
+    mailbox: Mailbox,
+    /// What was found from the address, where settings were left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detected: Option<Candidate>,
+}
+
 /// Adds a mailbox.
 #[utoipa::path(post, path = "/v1/mailboxes", tag = "mailboxes", request_body = NewMailbox,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
-    responses((status = 201, body = Mailbox)))]
+    responses((status = 201, body = CreatedMailbox)))]
 pub(crate) async fn create_mailbox(
     caller: Caller,
     State(state): State<ApiState>,
@@ -65,16 +77,23 @@ pub(crate) async fn create_mailbox(
     caller.need_all_mailboxes()?;
     let Json { value, bytes } = body;
     let enable = value.enable;
-    let new = checked(value)?;
+    let checked = checked(value)?;
     if enable {
         reporter::admit(&state, &caller)?;
     }
     let (inner, actor) = (state.clone(), caller.clone());
-    let work = |_| create(inner, actor, new, enable);
+    let work = |_| create(inner, actor, checked, enable);
     idempotent::once(&state, &caller, &headers, ("/v1/mailboxes", &bytes), work).await
 }
 
-fn checked(value: NewMailbox) -> Result<mailboxes::NewMailbox> {
+/// A request without mistakes; sides of which nothing was said are still missing.
+struct Checked {
+    settings: Settings,
+    /// The rest; its sides are not filled in yet.
+    rest: mailboxes::NewMailbox,
+}
+
+fn checked(value: NewMailbox) -> Result<Checked> {
     let mut checks = Checks::default();
     let address = value.address.trim().to_owned();
     checks.address("/address", &address);
@@ -88,27 +107,34 @@ fn checked(value: NewMailbox) -> Result<mailboxes::NewMailbox> {
     };
     let settings = sides.settle(&address, None, &mut checks);
     checks.end()?;
-    input::need_a_side(&settings)?;
-    Ok(mailboxes::NewMailbox {
+    let rest = mailboxes::NewMailbox {
         address,
         name,
         kind: value.kind.unwrap_or(Kind::Personal),
+        incoming: None,
+        outgoing: None,
+        credentials: Credentials::default(),
+        login_formats: model::mailbox::Logins::default(),
+        server_profile_id: None,
+        fetch_since: value.fetch_since,
+        monitored_folders: value.monitored_folders,
+    };
+    Ok(Checked { settings, rest })
+}
+
+async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool) -> Result<Answer> {
+    let Checked { mut settings, rest } = checked;
+    let detected = detector::fill(&state, &caller, &rest.address, &mut settings).await?;
+    input::need_a_side(&settings)?;
+    let new = mailboxes::NewMailbox {
         incoming: settings.incoming.flatten(),
         outgoing: settings.outgoing.flatten(),
         credentials: settings.credentials,
-        fetch_since: value.fetch_since,
-        monitored_folders: value.monitored_folders,
-    })
-}
-
-async fn create(
-    state: ApiState,
-    caller: Caller,
-    new: mailboxes::NewMailbox,
-    enable: bool,
-) -> Result<Answer> {
+        ..rest
+    };
     let mut mailbox = mailboxes::create(&state.store, new).await?;
-    let detail = json!({"address": mailbox.address});
+    let source = detected.as_ref().map(|found| found.source);
+    let detail = json!({"address": mailbox.address, "detected": source});
     audit::append(
         &state.store,
         caller.id(),
@@ -127,5 +153,6 @@ async fn create(
         }
     }
     let location = format!("/v1/mailboxes/{}", mailbox.id);
-    Ok(Answer::json(StatusCode::CREATED, &mailbox)?.at(location))
+    let created = CreatedMailbox { mailbox, detected };
+    Ok(Answer::json(StatusCode::CREATED, &created)?.at(location))
 }

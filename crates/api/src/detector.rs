@@ -1,0 +1,136 @@
+//! The one door to detection: settings for an address, found by the detector or, in tests, by a stand-in; and what they
+//! mean for a mailbox whose settings were left out.
+
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::reporter;
+use crate::routes::mailboxes::input::Settings;
+use crate::state::ApiState;
+use connect::detect::{AddressError, DetectRequest, Detector, Profile};
+use futures_util::future::BoxFuture;
+use model::detection::{Candidate, Detection, PreparationId};
+
+/// Finds settings for addresses.
+pub trait Detect: Send + Sync {
+    /// What can be answered without a network, if anything.
+    ///
+    /// # Errors
+    /// It is no address.
+    fn at_once(&self, request: &DetectRequest) -> Result<Option<Detection>, AddressError>;
+
+    /// Searches.
+    fn detect(&self, request: DetectRequest)
+    -> BoxFuture<'static, Result<Detection, AddressError>>;
+}
+
+impl Detect for Detector {
+    fn at_once(&self, request: &DetectRequest) -> Result<Option<Detection>, AddressError> {
+        Self::at_once(self, request)
+    }
+
+    fn detect(
+        &self,
+        request: DetectRequest,
+    ) -> BoxFuture<'static, Result<Detection, AddressError>> {
+        let detector = self.clone();
+        Box::pin(async move { Self::detect(&detector, &request).await })
+    }
+}
+
+/// Finds settings. What takes the network counts as a connection test of the caller's.
+pub(crate) async fn run(
+    state: &ApiState,
+    caller: &Caller,
+    request: DetectRequest,
+) -> Result<Detection> {
+    let malformed = |error: AddressError| ApiError::field("/address", error.to_string());
+    if let Some(known) = state.detector.at_once(&request).map_err(malformed)? {
+        return Ok(known);
+    }
+    reporter::admit(state, caller)?;
+    let _place = state.tests_at_once.acquire().await;
+    state.detector.detect(request).await.map_err(malformed)
+}
+
+/// Server profiles that detection may take.
+pub(crate) async fn profiles(_state: &ApiState) -> Result<Vec<Profile>> {
+    Ok(Vec::new())
+}
+
+/// Fills in the sides of which nothing was said, and gives the candidate that they come from.
+///
+/// With one side given, the other may stay empty. A password goes only to servers that detection trusts: those that a
+/// forged answer could have named are told to the caller, who may name them.
+///
+/// # Errors
+/// 422, when neither side was given and nothing usable was found.
+pub(crate) async fn fill(
+    state: &ApiState,
+    caller: &Caller,
+    address: &str,
+    settings: &mut Settings,
+) -> Result<Option<Candidate>> {
+    let nothing_said = settings.incoming.is_none() && settings.outgoing.is_none();
+    let given =
+        matches!(settings.incoming, Some(Some(_))) || matches!(settings.outgoing, Some(Some(_)));
+    if settings.incoming.is_some() && settings.outgoing.is_some() {
+        return Ok(None);
+    }
+    let request = DetectRequest {
+        address: address.to_owned(),
+        profiles: profiles(state).await?,
+        ..DetectRequest::default()
+    };
+    let found = match run(state, caller, request).await {
+        Ok(found) => found,
+        Err(_) if given => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let wanted = |candidate: &&Candidate| {
+        candidate.trusted
+            && (settings.incoming.is_some() || candidate.incoming.is_some())
+            && (settings.outgoing.is_some() || candidate.outgoing.is_some() || nothing_said)
+    };
+    let Some(candidate) = found.candidates.iter().find(wanted).cloned() else {
+        return if given {
+            Ok(None)
+        } else {
+            Err(nothing_usable(&found))
+        };
+    };
+    if settings.incoming.is_none() {
+        settings.incoming = Some(candidate.incoming.clone());
+    }
+    if settings.outgoing.is_none() {
+        settings.outgoing = Some(candidate.outgoing.clone());
+    }
+    Ok(Some(candidate))
+}
+
+/// Why the settings have to be given, and which ones might be right.
+fn nothing_usable(found: &Detection) -> ApiError {
+    let no_imap = found
+        .preparation
+        .iter()
+        .find(|item| item.id == PreparationId::NoImap);
+    if let Some(no_imap) = no_imap {
+        return ApiError::field("/address", &no_imap.text);
+    }
+    let Some(doubtful) = found.best() else {
+        let detail = format!("must be given: no settings were found for {}", found.domain);
+        return ApiError::field("/incoming", detail).remedy(
+            "Give the settings of `incoming`, of `outgoing`, or of both; the provider's help pages have them.",
+        );
+    };
+    let incoming = doubtful.incoming.as_ref().map(|side| &side.host);
+    let outgoing = doubtful.outgoing.as_ref().map(|side| &side.host);
+    let hosts: Vec<_> = incoming.into_iter().chain(outgoing).cloned().collect();
+    let detail = format!(
+        "must be given: {} was found, but {}",
+        hosts.join(" and "),
+        doubtful.because
+    );
+    ApiError::field("/incoming", detail).remedy(
+        "If these servers are right, give them in `incoming` and `outgoing`; the password is sent to them only then.",
+    )
+}
