@@ -4,12 +4,15 @@ mod command;
 mod fetch;
 mod mailbox;
 mod session;
+mod sign_in;
 
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
 use crate::net::{Encryption, Server, lock};
+use crate::profiles::Profile;
+use crate::tls::{Identity, TlsFault};
 use mailbox::Mailbox;
 
 /// A moment in a session where a fault can strike.
@@ -69,6 +72,22 @@ pub enum ImapFault {
     WrongSize(u64),
     /// EXISTS in the answer to SELECT says this.
     WrongCount(u32),
+    /// This first line instead of the greeting; the session goes on.
+    Greeting(String),
+    /// NO with this text to every command of this name (`LIST`, `UID FETCH`, `STARTTLS`).
+    Refuse(&'static str, String),
+    /// `* BYE` with this text instead of an answer to a command of this name, then the connection is closed.
+    ByeAt(&'static str, String),
+    /// A token is refused with this JSON as a challenge and then NO with this text (RFC 7628 section 3.2.2).
+    TokenRefused(String, String),
+    /// NO with this text to SELECT and EXAMINE, as long as the client has not said its name (RFC 2971).
+    WantsId(String),
+    /// LIST shows nothing.
+    NoFolders,
+    /// SCRAM ends with a signature that only an impostor would send (RFC 5802 section 3).
+    ForgedProof,
+    /// NO to every sign-in, repeating the client's own words.
+    Echo,
 }
 
 /// What the server offers, has and does wrong.
@@ -76,7 +95,12 @@ pub enum ImapFault {
 pub struct ImapScript {
     pub(crate) mailbox: Mailbox,
     pub(crate) capabilities: String,
+    /// What is offered after the sign-in, where that differs.
+    pub(crate) signed_in: Option<String>,
+    pub(crate) greeting: String,
+    pub(crate) wrong_password: String,
     pub(crate) encryption: Encryption,
+    pub(crate) identity: Identity,
     pub(crate) faults: Vec<ImapFault>,
 }
 
@@ -94,9 +118,45 @@ impl ImapScript {
             capabilities:
                 "IMAP4rev1 SASL-IR LITERAL+ IDLE ID NAMESPACE UNSELECT UIDPLUS AUTH=PLAIN"
                     .to_owned(),
+            signed_in: None,
+            greeting: "mail-sim ready".to_owned(),
+            wrong_password: "[AUTHENTICATIONFAILED] Invalid credentials".to_owned(),
             encryption: Encryption::None,
+            identity: Identity::default(),
             faults: Vec::new(),
         }
+    }
+
+    /// Looks and speaks as the servers of a provider do, under that provider's host name.
+    #[must_use]
+    pub fn profile(mut self, profile: &Profile) -> Self {
+        let imap = &profile.imap;
+        self.greeting = imap.greeting.to_owned();
+        self.capabilities = imap.offered.to_owned();
+        self.signed_in = Some(imap.signed_in.to_owned());
+        self.wrong_password = imap.wrong_password.to_owned();
+        self.mailbox.delimiter = imap.delimiter;
+        for (name, attributes) in imap.folders {
+            self.mailbox.folder_mut(name).attributes = attributes;
+        }
+        if let Some(text) = imap.wants_id {
+            self.faults.push(ImapFault::WantsId(text.to_owned()));
+        }
+        self.names(&[profile.imap_host])
+    }
+
+    /// The names that the certificate is for; localhost without.
+    #[must_use]
+    pub fn names(mut self, names: &[&str]) -> Self {
+        self.identity.names = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Something is wrong with its TLS.
+    #[must_use]
+    pub fn tls_fault(mut self, fault: TlsFault) -> Self {
+        self.identity.fault = Some(fault);
+        self
     }
 
     /// Adds a message to a folder, made where missing; UIDs count from 1.
@@ -167,6 +227,7 @@ pub(crate) struct Connections {
 impl ImapSim {
     /// Starts it.
     pub fn start(script: ImapScript) -> Self {
+        let identity = script.identity.clone();
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
             log: Mutex::default(),
@@ -174,8 +235,9 @@ impl ImapSim {
             arrivals: watch::Sender::new(0),
         });
         let state = Arc::clone(&shared);
-        let server =
-            Server::start(move |connection| session::serve(connection, Arc::clone(&state)));
+        let server = Server::start_with(&identity, move |connection| {
+            session::serve(connection, Arc::clone(&state))
+        });
         Self { server, shared }
     }
 

@@ -16,14 +16,23 @@ mod hook;
 mod https;
 mod imap;
 mod net;
+mod pop3;
+mod profiles;
+mod sasl;
 mod smtp;
+mod tls;
 
 pub use dns::{DnsFault, DnsScript, DnsSim};
 pub use hook::{HookRequest, HookSim, Reaction};
 pub use https::{HttpsScript, HttpsSim, Page};
 pub use imap::{ImapFault, ImapScript, ImapSim, Point};
 pub use net::Encryption;
+pub use pop3::{Pop3Fault, Pop3Script, Pop3Sim};
+pub use profiles::{
+    At, ImapProfile, Pop3Profile, Profile, Refusal, SmtpProfile, profile, profiles,
+};
 pub use smtp::{ReceivedMail, SmtpFault, SmtpScript, SmtpSim};
+pub use tls::TlsFault;
 
 /// The password that every simulator accepts, with any user name.
 pub const PASSWORD: &str = "secret";

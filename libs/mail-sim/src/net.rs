@@ -2,17 +2,15 @@
 
 use std::future::Future;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
+
+use crate::tls::{self, Acceptor, Identity};
 
 /// How a simulator encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +53,18 @@ impl Server {
         F: Fn(Connection) -> Fut + Send + 'static,
         Fut: Future<Output = std::io::Result<()>> + Send + 'static,
     {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Self::start_with(&Identity { names, fault: None }, serve)
+    }
+
+    /// The same, proving itself as told.
+    pub fn start_with<F, Fut>(identity: &Identity, serve: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + 'static,
+        Fut: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel();
-        let (acceptor, ca_pem) = tls(names);
+        let (acceptor, ca_pem) = tls::make(identity);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener
             .local_addr()
@@ -96,18 +104,18 @@ impl Server {
     }
 }
 
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// One client.
 pub(crate) struct Connection {
     socket: BufReader<Box<dyn Socket>>,
-    acceptor: TlsAcceptor,
+    acceptor: Acceptor,
     pub encrypted: bool,
 }
 
 impl Connection {
-    fn new(stream: TcpStream, acceptor: TlsAcceptor) -> Self {
+    fn new(stream: TcpStream, acceptor: Acceptor) -> Self {
         Self {
             socket: BufReader::new(Box::new(stream)),
             acceptor,
@@ -183,34 +191,4 @@ pub(crate) fn nonsense(length: usize) -> Vec<u8> {
         bytes.push(state.to_be_bytes()[0]);
     }
     bytes
-}
-
-/// An authority and a certificate for these names, made anew for every simulator.
-fn tls(names: &[&str]) -> (TlsAcceptor, String) {
-    let make = || -> Result<(TlsAcceptor, String), Box<dyn std::error::Error>> {
-        let mut authority = CertificateParams::new(Vec::new())?;
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "mail-sim authority");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_key = KeyPair::generate()?;
-        let ca_pem = authority.self_signed(&authority_key)?.pem();
-        let issuer = Issuer::new(authority, authority_key);
-        let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>(),
-        )?
-        .signed_by(&key, &issuer)?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()?
-                .with_no_client_auth()
-                .with_single_cert(vec![leaf.der().clone()], key)?;
-        Ok((TlsAcceptor::from(Arc::new(config)), ca_pem))
-    };
-    make().expect("fixed parameters make a certificate")
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::PASSWORD;
 use crate::net::{Connection, Encryption, Server, lock, nonsense};
+use crate::profiles::Profile;
+use crate::sasl;
+use crate::tls::{Identity, TlsFault};
 
 /// How much nonsense is sent, in bytes.
 const NONSENSE: usize = 64 * 1024;
@@ -45,12 +45,27 @@ pub enum SmtpFault {
     Nonsense,
     /// Plain text that pretends to come from inside TLS, sent together with the answer to STARTTLS.
     StartTlsInjection,
+    /// This first line instead of the greeting; the session goes on.
+    Greeting(String),
+    /// This answer to every command of this name (`EHLO`, `RCPT`); after a 421 the connection is closed.
+    Refuse(&'static str, String),
+    /// The connection is closed instead of an answer to a command of this name.
+    CloseAt(&'static str),
+    /// Silence instead of an answer to a command of this name.
+    StallAt(&'static str),
+    /// A token is refused with this JSON as a challenge and then with this answer (RFC 7628 section 3.2.2).
+    TokenRefused(String, String),
+    /// 535 to every sign-in, repeating the client's own words.
+    Echo,
 }
 
 /// What the server offers and does wrong.
 #[derive(Debug, Clone)]
 pub struct SmtpScript {
     encryption: Encryption,
+    identity: Identity,
+    greeting: String,
+    wrong_password: String,
     extensions: Vec<String>,
     faults: Vec<SmtpFault>,
 }
@@ -74,9 +89,35 @@ impl SmtpScript {
         ];
         Self {
             encryption: Encryption::None,
+            identity: Identity::default(),
+            greeting: "220 mail-sim ESMTP".to_owned(),
+            wrong_password: "535 5.7.8 authentication failed".to_owned(),
             extensions: extensions.iter().map(|word| (*word).to_owned()).collect(),
             faults: Vec::new(),
         }
+    }
+
+    /// Looks and speaks as the servers of a provider do, under that provider's host name.
+    #[must_use]
+    pub fn profile(mut self, profile: &Profile) -> Self {
+        self.greeting = profile.smtp.greeting.to_owned();
+        self.wrong_password = profile.smtp.wrong_password.to_owned();
+        self.names(&[profile.smtp_host])
+            .extensions(profile.smtp.extensions)
+    }
+
+    /// The names that the certificate is for; localhost without.
+    #[must_use]
+    pub fn names(mut self, names: &[&str]) -> Self {
+        self.identity.names = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Something is wrong with its TLS.
+    #[must_use]
+    pub fn tls_fault(mut self, fault: TlsFault) -> Self {
+        self.identity.fault = Some(fault);
+        self
     }
 
     /// Encrypts.
@@ -135,12 +176,15 @@ struct Shared {
 impl SmtpSim {
     /// Starts it.
     pub fn start(script: SmtpScript) -> Self {
+        let identity = script.identity.clone();
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
             ..Shared::default()
         });
         let state = Arc::clone(&shared);
-        let server = Server::start(move |connection| serve(connection, Arc::clone(&state)));
+        let server = Server::start_with(&identity, move |connection| {
+            serve(connection, Arc::clone(&state))
+        });
         Self { server, shared }
     }
 
@@ -220,7 +264,13 @@ impl Session {
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
             lock(&self.shared.log).push(line.clone());
             let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
-            match verb.to_uppercase().as_str() {
+            let verb = verb.to_uppercase();
+            match self.refuse(&verb).await? {
+                Some(true) => continue,
+                Some(false) => return Ok(()),
+                None => {}
+            }
+            match verb.as_str() {
                 "EHLO" | "LHLO" => {
                     if self.faults().contains(&SmtpFault::Nonsense) {
                         self.connection.send(nonsense(NONSENSE)).await?;
@@ -269,8 +319,33 @@ impl Session {
                 _ => {}
             }
         }
-        self.say("220 mail-sim ESMTP").await?;
+        let usual = lock(&self.shared.script).greeting.clone();
+        let faults = self.faults();
+        let scripted = faults.into_iter().find_map(|fault| match fault {
+            SmtpFault::Greeting(line) => Some(line),
+            _ => None,
+        });
+        self.say(&scripted.unwrap_or(usual)).await?;
         Ok(true)
+    }
+
+    /// Answers a command that a fault refuses; tells whether the session goes on.
+    async fn refuse(&mut self, verb: &str) -> std::io::Result<Option<bool>> {
+        for fault in self.faults() {
+            match fault {
+                SmtpFault::Refuse(name, text) if name == verb => {
+                    self.say(&text).await?;
+                    return Ok(Some(!text.starts_with("421")));
+                }
+                SmtpFault::CloseAt(name) if name == verb => return Ok(Some(false)),
+                SmtpFault::StallAt(name) if name == verb => {
+                    self.connection.stall().await?;
+                    return Ok(Some(false));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     fn faults(&self) -> Vec<SmtpFault> {
@@ -327,39 +402,40 @@ impl Session {
     async fn sign_in(&mut self, rest: &str) -> std::io::Result<()> {
         *lock(&self.shared.logins) += 1;
         let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (user, password) = match mechanism.to_uppercase().as_str() {
-            "PLAIN" => {
-                let coded = if initial.is_empty() {
-                    self.ask("").await?
-                } else {
-                    initial.to_owned()
-                };
-                let plain = decode(&coded);
-                let mut parts = plain.split('\0').skip(1).map(str::to_owned);
-                (
-                    parts.next().unwrap_or_default(),
-                    parts.next().unwrap_or_default(),
-                )
-            }
-            "LOGIN" => {
-                let user = if initial.is_empty() {
-                    self.ask("VXNlcm5hbWU6").await?
-                } else {
-                    initial.to_owned()
-                };
-                (decode(&user), decode(&self.ask("UGFzc3dvcmQ6").await?))
-            }
-            _ => return self.say("504 5.5.4 unknown mechanism").await,
-        };
+        let mechanism = mechanism.to_uppercase();
+        if !sasl::KNOWN.contains(&mechanism.as_str()) {
+            return self.say("504 5.5.4 unknown mechanism").await;
+        }
+        let mut words = Vec::new();
+        if !initial.is_empty() {
+            words.push(initial.to_owned());
+        }
+        for challenge in sasl::challenges(&mechanism).iter().skip(words.len()) {
+            words.push(self.ask(challenge).await?);
+        }
+        let said = sasl::read(&mechanism, &words);
         for fault in self.faults() {
-            if let SmtpFault::RefuseAuth(text) = fault {
-                return self.say(&text).await;
+            match fault {
+                SmtpFault::RefuseAuth(text) => return self.say(&text).await,
+                SmtpFault::TokenRefused(json, text) if said.is_token => {
+                    self.ask(&sasl::encode(&json)).await?;
+                    return self.say(&text).await;
+                }
+                SmtpFault::Echo => {
+                    let text = format!(
+                        "535 5.7.8 no, {} with {} ({})",
+                        said.user, said.secret, said.raw
+                    );
+                    return self.say(&text).await;
+                }
+                _ => {}
             }
         }
-        if password != PASSWORD {
-            return self.say("535 5.7.8 authentication failed").await;
+        if said.secret != PASSWORD {
+            let text = lock(&self.shared.script).wrong_password.clone();
+            return self.say(&text).await;
         }
-        self.user = Some(user);
+        self.user = Some(said.user);
         self.say("235 2.7.0 welcome").await
     }
 
@@ -482,10 +558,6 @@ impl Session {
         self.from = None;
         self.to.clear();
     }
-}
-
-fn decode(coded: &str) -> String {
-    String::from_utf8_lossy(&STANDARD.decode(coded).unwrap_or_default()).into_owned()
 }
 
 /// The address in `FROM:<a@b> SIZE=1`.

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone)]
 pub(crate) struct Mailbox {
     pub folders: BTreeMap<String, Folder>,
+    /// Between the parts of a folder's name.
+    pub delimiter: char,
 }
 
 /// One folder.
@@ -13,6 +15,8 @@ pub(crate) struct Mailbox {
 pub(crate) struct Folder {
     pub uid_validity: u32,
     pub uid_next: u32,
+    /// As LIST shows them.
+    pub attributes: &'static str,
     pub messages: BTreeMap<u32, Message>,
 }
 
@@ -29,6 +33,7 @@ impl Default for Mailbox {
     fn default() -> Self {
         let mut mailbox = Self {
             folders: BTreeMap::new(),
+            delimiter: '/',
         };
         mailbox.folder_mut("INBOX");
         mailbox
@@ -41,6 +46,7 @@ impl Mailbox {
         let empty = || Folder {
             uid_validity: 1_000,
             uid_next: 1,
+            attributes: "\\HasNoChildren",
             messages: BTreeMap::new(),
         };
         self.folders.entry(name.to_owned()).or_insert_with(empty)

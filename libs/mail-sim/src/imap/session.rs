@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::command::{self, Argument, Command};
 use super::{ImapFault, ImapScript, Point, Shared};
-use crate::PASSWORD;
 use crate::net::{Connection, Encryption, lock, nonsense};
 
 /// How much nonsense is sent, in bytes.
@@ -41,6 +37,8 @@ pub(crate) async fn serve(connection: Connection, shared: Arc<Shared>) -> std::i
         shared,
         selected: None,
         told: 0,
+        signed_in: false,
+        named: false,
     }
     .run()
     .await
@@ -62,6 +60,9 @@ pub(super) struct Session {
     pub selected: Option<(String, bool)>,
     /// The number of messages that the client was told of.
     told: usize,
+    pub signed_in: bool,
+    /// The client has said its name.
+    named: bool,
 }
 
 impl Session {
@@ -71,7 +72,11 @@ impl Session {
         }
         while let Some((command, shown)) = command::read(&mut self.connection).await? {
             lock(&self.shared.log).push(shown);
-            if command.name == "STARTTLS" {
+            if let Some(next) = self.refuse(&command).await? {
+                if next == Next::End {
+                    break;
+                }
+            } else if command.name == "STARTTLS" {
                 self = self.starttls(&command).await?;
             } else if self.answer(&command).await? == Next::End {
                 break;
@@ -100,12 +105,45 @@ impl Session {
                 _ => {}
             }
         }
-        self.connection.send("* OK mail-sim ready\r\n").await?;
+        let usual = format!("* OK {}", lock(&self.shared.script).greeting);
+        let faults = self.faults();
+        let scripted = faults.into_iter().find_map(|fault| match fault {
+            ImapFault::Greeting(line) => Some(line),
+            _ => None,
+        });
+        let line = scripted.unwrap_or(usual);
+        self.connection.send(format!("{line}\r\n")).await?;
         Ok(Next::GoOn)
     }
 
+    /// Answers a command that a fault refuses.
+    async fn refuse(&mut self, command: &Command) -> std::io::Result<Option<Next>> {
+        for fault in self.faults() {
+            match fault {
+                ImapFault::Refuse(name, text) if name == command.name => {
+                    let answer = format!("{} NO {text}\r\n", command.tag);
+                    self.connection.send(answer).await?;
+                    return Ok(Some(Next::GoOn));
+                }
+                ImapFault::ByeAt(name, text) if name == command.name => {
+                    self.connection.send(format!("* BYE {text}\r\n")).await?;
+                    return Ok(Some(Next::End));
+                }
+                ImapFault::WantsId(text)
+                    if !self.named && matches!(command.name.as_str(), "SELECT" | "EXAMINE") =>
+                {
+                    let answer = format!("{} NO {text}\r\n", command.tag);
+                    self.connection.send(answer).await?;
+                    return Ok(Some(Next::GoOn));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Does what a fault at this point says.
-    async fn strike(&mut self, point: Point) -> std::io::Result<Next> {
+    pub(super) async fn strike(&mut self, point: Point) -> std::io::Result<Next> {
         for fault in self.faults() {
             match fault {
                 ImapFault::EndlessLine(at) if at == point => {
@@ -174,6 +212,7 @@ impl Session {
                 return Ok(Next::End);
             }
             "ID" => {
+                self.named = true;
                 self.done(tag, "* ID (\"name\" \"mail-sim\")\r\n", "OK")
                     .await?
             }
@@ -225,6 +264,11 @@ impl Session {
 
     fn capabilities(&self) -> String {
         let script = lock(&self.shared.script);
+        if let Some(words) = &script.signed_in
+            && self.signed_in
+        {
+            return words.clone();
+        }
         match (script.encryption, self.connection.encrypted) {
             (Encryption::Starttls, false) => {
                 let words = script
@@ -240,62 +284,6 @@ impl Session {
         }
     }
 
-    async fn sign_in(&mut self, command: &Command) -> std::io::Result<Next> {
-        let mut password = argument(command, 1);
-        if command.name == "AUTHENTICATE" {
-            if !argument(command, 0).eq_ignore_ascii_case("PLAIN") {
-                self.connection
-                    .send(format!("{} NO unknown mechanism\r\n", command.tag))
-                    .await?;
-                return Ok(Next::GoOn);
-            }
-            if password.is_empty() {
-                self.connection.send("+ \r\n").await?;
-                password = String::from_utf8_lossy(&self.connection.line().await?)
-                    .trim()
-                    .to_owned();
-            }
-            let plain = STANDARD.decode(&password).unwrap_or_default();
-            password =
-                String::from_utf8_lossy(plain.rsplit(|b| *b == 0).next().unwrap_or_default())
-                    .into_owned();
-        }
-        let open = {
-            let mut connections = lock(&self.shared.connections);
-            connections.logins += 1;
-            connections.open
-        };
-        if self.strike(Point::Login).await? == Next::End {
-            return Ok(Next::End);
-        }
-        let mut refusal =
-            (password != PASSWORD).then(|| "[AUTHENTICATIONFAILED] Invalid credentials".to_owned());
-        for fault in self.faults() {
-            match fault {
-                ImapFault::LoginRefused(text) => refusal = Some(text),
-                ImapFault::TooManyConnections(limit) if open > limit => {
-                    refusal =
-                        Some("[LIMIT] Too many simultaneous connections. (Failure)".to_owned());
-                }
-                _ => {}
-            }
-        }
-        if lock(&self.shared.script).encryption == Encryption::Starttls
-            && !self.connection.encrypted
-        {
-            refusal = Some("[PRIVACYREQUIRED] Start TLS first".to_owned());
-        }
-        match refusal {
-            Some(text) => {
-                self.connection
-                    .send(format!("{} NO {text}\r\n", command.tag))
-                    .await?
-            }
-            None => self.done(&command.tag, "", "OK").await?,
-        }
-        Ok(Next::GoOn)
-    }
-
     async fn list(&mut self, command: &Command) -> std::io::Result<Next> {
         if self.strike(Point::List).await? == Next::End {
             return Ok(Next::End);
@@ -307,15 +295,22 @@ impl Session {
         } else {
             // A pattern with a wildcard, or options: everything.
             let exact = !pattern.is_empty() && !pattern.contains(['*', '%']);
-            for name in lock(&self.shared.script)
+            let nothing = self.faults().contains(&ImapFault::NoFolders);
+            let script = lock(&self.shared.script);
+            let between = script.mailbox.delimiter;
+            for (name, folder) in script
                 .mailbox
                 .folders
-                .keys()
-                .filter(|name| !exact || **name == pattern)
+                .iter()
+                .filter(|(name, _)| !nothing && (!exact || **name == pattern))
             {
-                let line = format!("* {} (\\HasNoChildren) \"/\" \"{name}\"\r\n", command.name);
+                let line = format!(
+                    "* {} ({}) \"{between}\" \"{name}\"\r\n",
+                    command.name, folder.attributes
+                );
                 answer.extend_from_slice(line.as_bytes());
             }
+            drop(script);
             if self.faults().contains(&ImapFault::InvalidUtf8FolderNames) {
                 answer.extend_from_slice(INVALID_NAME);
             }
