@@ -167,6 +167,19 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "oauth_permission_missing",
+        step: Some(Login),
+        title: "The token does not allow mail",
+        cause: "{host} knows the token for {user}, and says that it does not carry the permission for mail.",
+        remedy: "Sign in with the provider again and grant access to mail.",
+        action: "sign_in_again",
+        retry: AfterChange,
+        likely_others: &[
+            "The sign-in app asks the provider for too little: its administrator adds the permissions for mail.",
+        ],
+        ..Entry::BASE
+    },
+    Entry {
         id: "server_not_proven",
         step: Some(Login),
         title: "The server could not prove itself",

@@ -1,6 +1,7 @@
 //! Failures of an IMAP conversation: response codes (RFC 5530, RFC 9051 section 7.1), then well-known texts.
 
-use super::{Failure, Peer, net, texts};
+use super::texts::Moment;
+use super::{Failure, Peer, net};
 use imap_client::ImapError;
 use model::report::StepCode;
 
@@ -12,7 +13,7 @@ pub fn imap(error: &ImapError, peer: &Peer<'_>) -> Failure {
         ImapError::Closed => peer.closed("an answer"),
         ImapError::TimedOut { what } => peer.timed_out(what),
         ImapError::NotImap { line } => peer.wrong_protocol(line),
-        ImapError::Bye { text } => match texts::everywhere(text) {
+        ImapError::Bye { text } => match peer.means(Moment::Other, text) {
             Some(id) => peer.failure(id, &[], Some(text)),
             None => peer.failure("server_unavailable", &[], Some(text)),
         },
@@ -64,7 +65,9 @@ pub fn imap(error: &ImapError, peer: &Peer<'_>) -> Failure {
 
 /// The server's refusal to let us in, told in its greeting.
 pub(crate) fn greeting_refused(text: &str, peer: &Peer<'_>) -> Failure {
-    let id = texts::everywhere(text).unwrap_or("greeting_refused");
+    let id = peer
+        .means(Moment::Other, text)
+        .unwrap_or("greeting_refused");
     peer.failure(id, &[], Some(text)).at(StepCode::Greeting)
 }
 
@@ -83,11 +86,12 @@ fn refused(command: &str, code: Option<&str>, text: &str, peer: &Peer<'_>) -> Fa
         .iter()
         .any(|name| command.contains(name));
     let reads_message = command.contains("FETCH");
-    let by_text = if opens_folder {
-        texts::folder(text)
+    let moment = if opens_folder {
+        Moment::Folder
     } else {
-        texts::everywhere(text)
+        Moment::Other
     };
+    let by_text = peer.means(moment, text);
     // An ALERT has its meaning in the text, and so has a limit of the provider's own making.
     let id = by_text
         .or_else(|| code.and_then(command_code))

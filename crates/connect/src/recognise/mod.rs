@@ -1,10 +1,11 @@
 //! From what a server said or a socket did to one entry of the catalogue: the same for the report and the running engine.
 //!
 //! Pure: no I/O, no clock. [`Peer`] says who was talked to, the recognisers say what it means, [`Failure`] carries the result.
-//! Texts are matched in one table only (`texts.rs`); everything else goes by codes and types.
+//! Texts are matched in one table only (`texts`), the provider's own first; everything else goes by codes and types.
 
 mod imap;
 mod net;
+mod oauth;
 mod pause;
 mod pop3;
 mod smtp;
@@ -18,10 +19,12 @@ pub use pop3::pop3;
 pub use smtp::{smtp, smtp_data, smtp_recipient};
 
 use crate::problems::{self, Facts};
+use crate::providers::Table;
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
 use model::problem::{Problem, Remedy, Retry};
 use model::report::StepCode;
 use model::{Secret, Timestamp};
+use texts::Moment;
 
 /// The server's words are shown up to this many characters.
 const SAID_CHARS: usize = 500;
@@ -88,6 +91,11 @@ impl Failure {
     /// The catalogue's id.
     pub fn id(&self) -> &str {
         &self.problem.id
+    }
+
+    /// The id of the general problem, where the id is a provider's form of one. Decisions go by this.
+    pub fn kind(&self) -> &str {
+        problems::kind(&self.problem.id)
     }
 
     /// The catalogue's short clause.
@@ -184,8 +192,9 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// One occurrence of an entry with this server's facts, and `more` before them.
+    /// One occurrence of an entry, or of the provider's form of it, with this server's facts, and `more` before them.
     pub fn failure(&self, id: &str, more: Facts<'_>, server_said: Option<&str>) -> Failure {
+        let id = texts::form(self.family(), self.spoken, id);
         let port = self.port.to_string();
         let other_port = self.spoken.tls_port().to_string();
         let mut facts: Vec<(&str, &str)> = more.to_vec();
@@ -202,10 +211,21 @@ impl<'a> Peer<'a> {
         if failure.problem.retry == Retry::PauseUntil {
             let pause = server_said
                 .and_then(pause::named)
-                .unwrap_or_else(|| pause::usual(id));
+                .unwrap_or_else(|| pause::usual(problems::kind(id)));
             failure.problem.until = Some(self.now.plus_millis(pause));
         }
         failure
+    }
+
+    /// Whose server it is, if its texts are known.
+    fn family(&self) -> Option<&'static texts::Family> {
+        let table = Table::built_in();
+        table.all_by_mail_host(self.host).find_map(texts::family)
+    }
+
+    /// What a text of this server means: the provider's own texts first, then everybody's.
+    fn means(&self, moment: Moment, text: &str) -> Option<&'static str> {
+        texts::meaning(self.family(), moment, text)
     }
 
     /// Something else answers on this port; its first line tells what.
@@ -230,7 +250,24 @@ impl<'a> Peer<'a> {
             None if first.to_ascii_uppercase().contains("FTP") => "FTP (file transfer)",
             None => "something that is no mail protocol",
         };
-        self.failure("wrong_protocol", &[("spoken", named)], Some(line))
+        let failure = self.failure("wrong_protocol", &[("spoken", named)], Some(line));
+        let right_port = self
+            .spoken
+            .ports()
+            .iter()
+            .any(|(port, _)| *port == self.port);
+        match (self.spoken, spoken) {
+            (Spoken::Smtp, Some(Spoken::Imap | Spoken::Pop3))
+            | (Spoken::Imap | Spoken::Pop3, Some(Spoken::Smtp))
+                if right_port =>
+            {
+                failure.with_remedy(
+                    "Swap the hosts for receiving and for sending.".to_owned(),
+                    "swap_hosts".to_owned(),
+                )
+            }
+            _ => failure,
+        }
     }
 
     fn timed_out(&self, what: &str) -> Failure {
@@ -248,39 +285,26 @@ impl<'a> Peer<'a> {
         text: &str,
         oauth_error: Option<&str>,
     ) -> Failure {
-        let said = match oauth_error {
-            Some(json) => format!("{text} ({})", readable_oauth_error(json)),
-            None => text.to_owned(),
+        let found = self.means(Moment::SignIn, text).unwrap_or(by_code);
+        // What is said of passwords says nothing about a token.
+        let about_passwords = matches!(
+            problems::kind(found),
+            "password_refused"
+                | "app_password_required"
+                | "sign_in_refused_unclear"
+                | "oauth_required"
+        );
+        let id = match oauth_error {
+            _ if self.auth != Auth::Oauth2 || !about_passwords => found,
+            Some(json) if oauth::lacks_permission(json) => "oauth_permission_missing",
+            _ => "oauth_token_refused",
         };
-        let id = match texts::sign_in(text) {
-            // A text about passwords says nothing about a token.
-            Some("password_refused" | "app_password_required" | "sign_in_refused_unclear")
-            | None
-                if self.auth == Auth::Oauth2 && by_code == "password_refused" =>
-            {
-                "oauth_token_refused"
-            }
-            Some(id) => id,
-            None => by_code,
+        let said = match oauth_error {
+            Some(json) => format!("{text} ({})", oauth::in_words(json)),
+            None => text.to_owned(),
         };
         self.failure(id, &[], Some(&said)).at(StepCode::Login)
     }
-}
-
-/// The JSON of RFC 7628 section 3.2.2 in words: "status 401, scope https://mail.google.com/".
-fn readable_oauth_error(json: &str) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(json) else {
-        return json.chars().take(SAID_CHARS).collect();
-    };
-    let words: Vec<String> = fields
-        .iter()
-        .filter_map(|(name, value)| match value {
-            serde_json::Value::String(text) => Some(format!("{name} {text}")),
-            serde_json::Value::Number(number) => Some(format!("{name} {number}")),
-            _ => None,
-        })
-        .collect();
-    words.join(", ")
 }
 
 /// The server's words, bounded and without control characters; nothing if nothing is left.
@@ -323,6 +347,7 @@ pub(crate) mod tests {
             ("SSH-2.0-OpenSSH_9.9", "SSH"),
             ("\u{fffd}\u{fffd}", "no mail protocol"),
         ] {
+            let imap = Peer { port: 1993, ..imap };
             let failure = imap.wrong_protocol(line);
             assert_eq!(failure.id(), "wrong_protocol");
             assert!(failure.problem.means.contains(wanted), "{line}: {failure}");
@@ -331,6 +356,69 @@ pub(crate) mod tests {
                 Some("use:993:tls")
             );
         }
+    }
+
+    #[test]
+    fn the_provider_is_asked_before_everybody() {
+        let at = |host: &'static str, spoken| Peer {
+            host,
+            ..peer(spoken, Auth::Password)
+        };
+        for (host, text, wanted) in [
+            (
+                "imap.gmail.com",
+                "Invalid credentials (Failure)",
+                "google.invalid_credentials",
+            ),
+            ("imap.mail.me.com", "Invalid credentials", "icloud.auth"),
+            (
+                "imap.example.com",
+                "Invalid credentials",
+                "password_refused",
+            ),
+            (
+                "imap.gmail.com",
+                "Application-specific password required",
+                "google.app_password_required",
+            ),
+            (
+                "imap.gmail.com",
+                "words that nobody knows",
+                "google.invalid_credentials",
+            ),
+            (
+                "outlook.office365.com",
+                "LOGIN failed.",
+                "ms.basic_disabled",
+            ),
+            (
+                "outlook.office365.com",
+                "Temporary authentication failure",
+                "sign_in_unavailable",
+            ),
+            (
+                "imap.zoho.eu",
+                "You are yet to enable IMAP for your account",
+                "zoho.imap_off",
+            ),
+        ] {
+            let failure = at(host, Spoken::Imap).sign_in_refused("password_refused", text, None);
+            assert_eq!(failure.id(), wanted, "{host}: {text}");
+            assert_eq!(failure.problem.server_said.as_deref(), Some(text));
+        }
+        let sending = at("smtp.free.fr", Spoken::Smtp);
+        let failure = sending.sign_in_refused("password_refused", "no", None);
+        assert_eq!(
+            (failure.id(), failure.kind()),
+            ("free.smtp_off", "smtp_auth_disabled")
+        );
+        assert!(failure.problem.remedy.url.is_some());
+    }
+
+    #[test]
+    fn a_sending_server_in_the_place_of_a_reading_one_was_swapped_with_it() {
+        let swapped = peer(Spoken::Imap, Auth::Password).wrong_protocol("220 smtp ready");
+        assert_eq!(swapped.problem.remedy.action.as_deref(), Some("swap_hosts"));
     }
 
     #[test]

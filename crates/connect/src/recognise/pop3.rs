@@ -1,7 +1,8 @@
 //! Failures of a POP3 conversation: response codes (RFC 2449, RFC 3206), then well-known texts.
 
 use super::imap::no_mechanism;
-use super::{Failure, Peer, net, texts};
+use super::texts::Moment;
+use super::{Failure, Peer, net};
 use model::report::StepCode;
 use pop3_client::Pop3Error;
 
@@ -48,7 +49,8 @@ pub fn pop3(error: &Pop3Error, peer: &Peer<'_>) -> Failure {
 }
 
 fn refused(command: &str, code: Option<&str>, text: &str, peer: &Peer<'_>) -> Failure {
-    let id = texts::everywhere(text)
+    let id = peer
+        .means(Moment::Other, text)
         .or_else(|| code.and_then(sign_in_code))
         .unwrap_or(match command {
             "the connection" => "greeting_refused",

@@ -1,7 +1,9 @@
 //! Failures of sending: reply codes (RFC 5321 4.2), enhanced codes (RFC 3463, RFC 4954), then well-known texts.
 
 use super::imap::no_mechanism;
-use super::{Failure, Peer, net, texts};
+use super::texts::Moment;
+use super::{Failure, Peer, net};
+use crate::problems;
 use model::report::StepCode;
 use smtp_client::{Reply, SmtpError};
 
@@ -17,8 +19,11 @@ pub fn smtp(error: &SmtpError, peer: &Peer<'_>) -> Failure {
         SmtpError::ReplyTooLong => peer.failure("server_line_too_long", &[], None),
         SmtpError::Refused { command, reply } => refused(command, reply, peer),
         SmtpError::ServiceClosing { reply } => {
-            let id = texts::sending(&reply.text).unwrap_or("server_unavailable");
-            peer.failure(id, &[], Some(&reply.to_string()))
+            let said = reply.to_string();
+            let id = peer
+                .means(Moment::Sending, &said)
+                .unwrap_or("server_unavailable");
+            peer.failure(id, &[], Some(&said))
         }
         SmtpError::StartTlsNotOffered => peer.failure("starttls_not_offered", &[], None),
         SmtpError::StartTlsInjection => peer.failure("starttls_injection", &[], None),
@@ -69,40 +74,45 @@ pub fn smtp(error: &SmtpError, peer: &Peer<'_>) -> Failure {
 
 /// What the server's refusal of one recipient means.
 pub fn smtp_recipient(address: &str, reply: &Reply, peer: &Peer<'_>) -> Failure {
-    let id = texts::sending(&reply.text).unwrap_or(match (reply.code, reply.enhanced.as_deref()) {
-        (530, _) => "smtp_auth_required",
-        (_, Some("5.2.2" | "4.2.2")) => {
-            if reply.is_permanent() {
-                "smtp_recipient_refused"
-            } else {
-                "smtp_recipient_deferred"
+    let said = reply.to_string();
+    let id = peer.means(Moment::Sending, &said).unwrap_or(
+        match (reply.code, reply.enhanced.as_deref()) {
+            (530, _) => "smtp_auth_required",
+            (_, Some("5.2.2" | "4.2.2")) => {
+                if reply.is_permanent() {
+                    "smtp_recipient_refused"
+                } else {
+                    "smtp_recipient_deferred"
+                }
             }
-        }
-        (450 | 451, Some("4.7.1" | "4.7.0" | "4.2.0")) => "smtp_greylisted",
-        _ if reply.is_temporary() => "smtp_recipient_deferred",
-        _ => "smtp_recipient_refused",
-    });
-    peer.failure(id, &[("address", address)], Some(&reply.to_string()))
+            (450 | 451, Some("4.7.1" | "4.7.0" | "4.2.0")) => "smtp_greylisted",
+            _ if reply.is_temporary() => "smtp_recipient_deferred",
+            _ => "smtp_recipient_refused",
+        },
+    );
+    peer.failure(id, &[("address", address)], Some(&said))
         .at(StepCode::Send)
 }
 
 /// What the server's refusal of the message itself means.
 pub fn smtp_data(reply: &Reply, peer: &Peer<'_>) -> Failure {
-    let id = texts::sending(&reply.text).unwrap_or(match (reply.code, reply.enhanced.as_deref()) {
-        (_, Some("5.3.4" | "5.2.3")) => "smtp_size_refused",
-        (_, Some("5.2.2" | "4.2.2")) => "quota_exceeded",
-        (530, _) => "smtp_auth_required",
-        (552, _) => "smtp_size_refused",
-        _ if reply.is_temporary() => "server_unavailable",
-        _ => "smtp_message_refused",
-    });
-    peer.failure(id, &[], Some(&reply.to_string()))
-        .at(StepCode::Send)
+    let said = reply.to_string();
+    let id = peer.means(Moment::Sending, &said).unwrap_or(
+        match (reply.code, reply.enhanced.as_deref()) {
+            (_, Some("5.3.4" | "5.2.3")) => "smtp_size_refused",
+            (_, Some("5.2.2" | "4.2.2")) => "quota_exceeded",
+            (530, _) => "smtp_auth_required",
+            (552, _) => "smtp_size_refused",
+            _ if reply.is_temporary() => "server_unavailable",
+            _ => "smtp_message_refused",
+        },
+    );
+    peer.failure(id, &[], Some(&said)).at(StepCode::Send)
 }
 
 fn refused(command: &str, reply: &Reply, peer: &Peer<'_>) -> Failure {
     let said = reply.to_string();
-    let by_text = texts::sending(&reply.text);
+    let by_text = peer.means(Moment::Sending, &said);
     let (id, step) = match command {
         "the connection" => (by_text.unwrap_or("greeting_refused"), StepCode::Greeting),
         "EHLO" | "HELO" => (by_text.unwrap_or("hello_refused"), StepCode::Capabilities),
@@ -145,7 +155,8 @@ fn sign_in(
         enhanced.map(|code| format!("{code} ")).unwrap_or_default()
     );
     // The code has the last word where the text is about passwords in general.
-    if texts::sign_in(text).is_some_and(|id| id == "password_refused")
+    let by_text = peer.means(Moment::SignIn, &said);
+    if by_text.is_some_and(|id| problems::kind(id) == "password_refused")
         && by_code != "password_refused"
     {
         return peer.failure(by_code, &[], Some(&said)).at(StepCode::Login);

@@ -48,7 +48,7 @@ pub(crate) async fn run<'a>(
 fn may_go_on(failure: &Failure) -> bool {
     let said = failure.problem.server_said.as_deref().unwrap_or_default();
     let said = said.to_lowercase();
-    ANOTHER_NAME.contains(&failure.id()) && !STOP.iter().any(|word| said.contains(word))
+    ANOTHER_NAME.contains(&failure.kind()) && !STOP.iter().any(|word| said.contains(word))
 }
 
 fn words(host: &str, name: &str, way: &str, refused: &[String]) -> Good {
