@@ -1,6 +1,7 @@
 //! One macro for enums that are words: the same text in JSON, in the database and on the command line.
 
 /// Declares an enum whose variants are words, with `as_str`, `parse`, serde and OpenAPI schema.
+#[macro_export]
 macro_rules! text_enum {
     ($(#[$meta:meta])* $name:ident $(as $schema:literal)? { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -58,4 +59,4 @@ macro_rules! text_enum {
         }
     };
 }
-pub(crate) use text_enum;
+pub use text_enum;
