@@ -6,7 +6,7 @@
 
 use crate::open::{Opening, Waits};
 use crate::recognise::{Failure, Peer};
-use crate::report::{Good, ended, judge, skipped};
+use crate::report::{Good, Without, ended, judge, skipped};
 use crate::steps::{self, SignIn};
 use mail_net::Net;
 use model::mailbox::{Credentials, Incoming, LoginChoice, Logins, Outgoing};
@@ -114,11 +114,7 @@ impl Engine {
     /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known
     /// better later (capabilities, after the sign-in) is sent again. Nobody needs to listen.
     pub async fn test(&self, request: TestRequest, on_step: Sender<Step>) -> Report {
-        // The running engine asks about the side that broke, and shows the password to no other server.
-        let no_sending = match request.trigger {
-            Trigger::Runtime => "sending was not tested",
-            _ => "sending is not set up",
-        };
+        let without = Without::of(request.trigger);
         let _place = self.places.take(&request).await;
         let started_at = self.clock.now();
         let mut run = Run {
@@ -144,8 +140,7 @@ impl Engine {
         if let Some(incoming) = &request.incoming {
             reading = self.receive(&mut run, &request, incoming, &names).await;
         } else {
-            run.skip_until(StepCode::Read, "receiving is not set up")
-                .await;
+            run.skip_until(StepCode::Read, without.receiving).await;
         }
         let proven = reading.as_ref().map(|opening| opening.peer.username);
         let names = request
@@ -164,7 +159,7 @@ impl Engine {
             self.send(&mut run, &request, outgoing, &names, &mut reading)
                 .await;
         } else {
-            run.skip_until(StepCode::Send, no_sending).await;
+            run.skip_until(StepCode::Send, without.sending).await;
         }
         if let Some(conversation) = reading.and_then(|opening| opening.conversation) {
             let _ = timeout(GOODBYE, conversation.end()).await;
@@ -174,7 +169,7 @@ impl Engine {
             &run.steps,
             request.incoming.is_some(),
             request.outgoing.is_some(),
-            no_sending,
+            without,
         );
         Report {
             id: fresh_id("rep", started_at),

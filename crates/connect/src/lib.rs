@@ -23,4 +23,4 @@ pub mod typed;
 pub use engine::{Engine, TestRequest};
 pub use model::mailbox::Logins;
 pub use recognise::{Failure, Peer, Spoken};
-pub use report::proofs;
+pub use report::{for_a_person, proofs};

@@ -3,8 +3,8 @@
 use crate::problems;
 use crate::recognise::{Failure, presentable};
 use model::mailbox::Proof;
-use model::problem::Remedy;
-use model::report::{Detail, DetailName, Report, Step, StepCode, StepStatus, Verdict};
+use model::problem::{Problem, Remedy, Retry};
+use model::report::{Detail, DetailName, Report, Step, StepCode, StepStatus, Trigger, Verdict};
 
 /// How a step ended when it did not fail.
 #[derive(Debug, Default)]
@@ -131,12 +131,35 @@ pub(crate) fn skipped(code: StepCode, reason: &str) -> Step {
     }
 }
 
-/// The verdict and its sentence. `no_sending` says why there is no sending side.
+/// Why a side is missing, as the end of a sentence.
+#[derive(Clone, Copy)]
+pub(crate) struct Without {
+    pub(crate) receiving: &'static str,
+    pub(crate) sending: &'static str,
+}
+
+impl Without {
+    /// The running engine asks about the side that broke only, and shows the password to no other server.
+    pub(crate) const fn of(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Runtime => Self {
+                receiving: "receiving was not tested",
+                sending: "sending was not tested",
+            },
+            _ => Self {
+                receiving: "receiving is not set up",
+                sending: "sending is not set up",
+            },
+        }
+    }
+}
+
+/// The verdict and its sentence.
 pub(crate) fn judge(
     steps: &[Step],
     has_incoming: bool,
     has_outgoing: bool,
-    no_sending: &str,
+    without: Without,
 ) -> (Verdict, String) {
     let (receiving, sending) = proofs_of(steps, has_incoming, has_outgoing);
     let works = |proof| matches!(proof, Proof::Works | Proof::WorksWithWarnings);
@@ -154,8 +177,8 @@ pub(crate) fn judge(
     let sentence = match verdict {
         Verdict::Works => match (warning(steps), has_incoming, has_outgoing) {
             (Some(warning), ..) => format!("Works, with a warning: {warning}."),
-            (None, true, false) => format!("Works: it receives; {no_sending}."),
-            (None, false, true) => "Works: it sends; receiving is not set up.".to_owned(),
+            (None, true, false) => format!("Works: it receives; {}.", without.sending),
+            (None, false, true) => format!("Works: it sends; {}.", without.receiving),
             (None, ..) => "Works.".to_owned(),
         },
         Verdict::ReceivesOnly => {
@@ -168,6 +191,21 @@ pub(crate) fn judge(
         Verdict::Fails => format!("Does not work yet: {}.", trouble(steps, |_| true)),
     };
     (verdict, sentence)
+}
+
+/// What a report met first that only a person can change, if that is why it failed.
+pub fn for_a_person(report: &Report) -> Option<Problem> {
+    let mut steps = report.steps.iter();
+    let failed = steps.find(|step| step.status == StepStatus::Fail)?;
+    let retry = failed.retry?;
+    matches!(retry, Retry::AfterChange | Retry::Never).then(|| Problem {
+        id: failed.problem_id.clone().unwrap_or_default(),
+        retry,
+        means: failed.means.clone().unwrap_or_default(),
+        server_said: failed.server_said.clone(),
+        remedy: failed.remedy.clone().unwrap_or_default(),
+        until: None,
+    })
 }
 
 /// What the report proves about receiving and sending, for the two facts of the mailbox.
@@ -373,7 +411,12 @@ mod tests {
                 "Does not work yet: the test did not come to its end.",
             ),
         ] {
-            let (found, said) = judge(&steps(letters), incoming, outgoing, "sending is not set up");
+            let (found, said) = judge(
+                &steps(letters),
+                incoming,
+                outgoing,
+                Without::of(Trigger::Button),
+            );
             assert_eq!((found, said.as_str()), (verdict, sentence), "{letters}");
         }
     }

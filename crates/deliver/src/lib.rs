@@ -10,15 +10,21 @@
 pub mod outbox;
 pub mod webhook;
 
+use connect::Engine;
 use mail_net::Net;
 use runner::Supervisor;
 use store::Store;
 
-/// Starts all couriers.
+/// Starts all couriers. With an engine, mailboxes that cannot send any more get a connection report by it.
 ///
 /// # Errors
 /// The HTTP client cannot be made, or the database is out of reach.
-pub async fn spawn(supervisor: &Supervisor, store: &Store, net: &Net) -> Result<(), StartError> {
+pub async fn spawn(
+    supervisor: &Supervisor,
+    store: &Store,
+    net: &Net,
+    engine: Option<Engine>,
+) -> Result<(), StartError> {
     let ended = store::submissions::recover(store).await?;
     if ended > 0 {
         tracing::warn!(
@@ -26,7 +32,10 @@ pub async fn spawn(supervisor: &Supervisor, store: &Store, net: &Net) -> Result<
             "the server ended while mail was being sent: it is not known whether that mail went out"
         );
     }
-    supervisor.spawn("outbox", outbox::Outbox::new(store, net, supervisor));
+    supervisor.spawn(
+        "outbox",
+        outbox::Outbox::new(store, net, supervisor, engine),
+    );
     supervisor.spawn("webhook-fan-out", webhook::FanOut::new(store));
     supervisor.spawn("webhooks", webhook::Courier::new(store, net, supervisor)?);
     supervisor.spawn("webhook-sweep", webhook::Sweep::new(store));

@@ -175,7 +175,7 @@ pub async fn start(
     );
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
     supervisor.spawn("housekeeping", Housekeeping(store.clone()));
-    deliver::spawn(&supervisor, store, &net)
+    deliver::spawn(&supervisor, store, &net, Some(engine.clone()))
         .await
         .map_err(|error| Failure::new(crate::exit::Exit::Unexpected, error.to_string()))?;
     let upkeep = metrics.clone();

@@ -3,7 +3,10 @@
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx};
 use model::limits::REPORTS_KEPT;
-use model::report::{Report, Verdict};
+use model::report::{Report, Trigger, Verdict};
+
+/// Good reports that are looked at for one of both sides.
+const GOOD_LOOKED_AT: i64 = 10;
 
 /// Keeps a report, and gives it back with what changed since the last good one of the same mailbox. Older ones than the
 /// last [`REPORTS_KEPT`] of the mailbox go.
@@ -50,12 +53,17 @@ fn compare(tx: &mut Tx<'_>, report: &mut Report) -> Result<()> {
     let Some(mailbox_id) = &report.mailbox_id else {
         return Ok(());
     };
-    let sql = "SELECT body FROM reports WHERE mailbox_id = $1 AND verdict = $2 ORDER BY created_at DESC LIMIT 1";
+    let sql = "SELECT body FROM reports WHERE mailbox_id = $1 AND verdict = $2 ORDER BY created_at DESC LIMIT $3";
     let good = Verdict::Works.as_str();
-    if let Some(row) = tx.row(sql, &[mailbox_id.into(), good.into()])? {
+    let args = [mailbox_id.into(), good.into(), GOOD_LOOKED_AT.into()];
+    for row in tx.rows(sql, &args)? {
         let last: Report = row.json(0)?;
-        report.changed = model::changes::changes(&last, report);
-        report.compared_with = Some(last.id);
+        // The running engine tests one side only.
+        if last.trigger != Trigger::Runtime {
+            report.changed = model::changes::changes(&last, report);
+            report.compared_with = Some(last.id);
+            break;
+        }
     }
     Ok(())
 }

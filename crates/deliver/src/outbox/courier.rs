@@ -1,6 +1,7 @@
 //! One mailbox's courier: opens the connection, sends what is due, settles each message.
 
 use super::body::Body;
+use super::breakdown::Breakdown;
 use super::sent_copy;
 use super::verdict::Attempt;
 use connect::{Failure, Peer};
@@ -41,6 +42,7 @@ struct Courier<'a> {
 pub(super) async fn serve(
     store: &Store,
     net: &Net,
+    breakdown: Option<&Breakdown>,
     mailbox_id: &str,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
@@ -50,7 +52,8 @@ pub(super) async fn serve(
     };
     let Some(outgoing) = &mailbox.outgoing else {
         let failure = Failure::new("receive_only", &[], None);
-        return put_off(store, &mailbox, None, *failure.problem).await;
+        let known = submissions::is_open_with(store, mailbox_id, failure.id()).await?;
+        return put_off(store, &mailbox, None, *failure.problem, known).await;
     };
     if let Some(problem_id) = submissions::held_problem(store, mailbox_id).await? {
         return keep_held(store, &mailbox, outgoing, problem_id).await;
@@ -68,7 +71,13 @@ pub(super) async fn serve(
     };
     match courier.open().await {
         Ok(session) => courier.send_all(session, stop).await,
-        Err(problem) => put_off(store, &mailbox, Some(outgoing), *problem).await,
+        Err(problem) => {
+            let mut confirmed = submissions::is_open_with(store, mailbox_id, &problem.id).await?;
+            if let Some(breakdown) = breakdown.filter(|_| !confirmed) {
+                confirmed = breakdown.confirms(store, &mailbox, &problem, stop).await?;
+            }
+            put_off(store, &mailbox, Some(outgoing), *problem, confirmed).await
+        }
     }
 }
 
@@ -268,12 +277,13 @@ fn count(settled: &Submission) {
         .increment(1);
 }
 
-/// Puts off everything that is due: the mailbox cannot send now.
+/// Puts off everything that is due: the mailbox cannot send now. `confirmed`: the problem was met more than once.
 async fn put_off(
     store: &Store,
     mailbox: &Mailbox,
     outgoing: Option<&Outgoing>,
     problem: Problem,
+    confirmed: bool,
 ) -> Result<(), StoreError> {
     tracing::info!(
         mailbox_id = mailbox.id,
@@ -282,7 +292,6 @@ async fn put_off(
     );
     // One pause for all, so that they come back together, over one connection and one sign-in.
     let (now, jitter) = (store.now(), jitter());
-    let confirmed = submissions::is_open_with(store, &mailbox.id, &problem.id).await?;
     settle_all(store, mailbox, outgoing, now, move |attempt| {
         let known_problem = confirmed.then_some(problem.id.as_str());
         Attempt {

@@ -4,10 +4,13 @@
 //! sends what is due, one message after the other, and ends; the next look starts another.
 
 mod body;
+mod breakdown;
 mod courier;
 mod sent_copy;
 pub mod verdict;
 
+use breakdown::Breakdown;
+use connect::Engine;
 use mail_net::Net;
 use model::Timestamp;
 use runner::{CancellationToken, Next, StepError, Supervisor, Task};
@@ -28,25 +31,29 @@ pub struct Outbox {
     net: Net,
     supervisor: Supervisor,
     busy: Busy,
+    breakdown: Option<Breakdown>,
 }
 
 impl Outbox {
-    /// The outbox of a store.
-    pub fn new(store: &Store, net: &Net, supervisor: &Supervisor) -> Self {
+    /// The outbox of a store. With an engine, a mailbox that cannot send any more gets a report by it.
+    pub fn new(store: &Store, net: &Net, supervisor: &Supervisor, engine: Option<Engine>) -> Self {
         Self {
             store: store.clone(),
             net: net.clone(),
             supervisor: supervisor.clone(),
             busy: Busy::default(),
+            breakdown: engine.map(Breakdown::new),
         }
     }
 
     fn start(&self, mailbox_id: String) {
         let place = self.busy.take(mailbox_id.clone());
         let (store, net) = (self.store.clone(), self.net.clone());
+        let breakdown = self.breakdown.clone();
         self.supervisor
             .run(format!("outbox {mailbox_id}"), |stop| async move {
-                if let Err(error) = work(&store, &net, &mailbox_id, &stop).await {
+                if let Err(error) = work(&store, &net, breakdown.as_ref(), &mailbox_id, &stop).await
+                {
                     tracing::warn!(mailbox_id, %error, "sending for this mailbox pauses");
                     tokio::select! {
                         () = tokio::time::sleep(PAUSE_AFTER_ERROR) => {}
@@ -64,13 +71,14 @@ impl Outbox {
 async fn work(
     store: &Store,
     net: &Net,
+    breakdown: Option<&Breakdown>,
     mailbox_id: &str,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     if !submissions::take_mailbox(store, mailbox_id).await? {
         return Ok(());
     }
-    let served = courier::serve(store, net, mailbox_id, stop).await;
+    let served = courier::serve(store, net, breakdown, mailbox_id, stop).await;
     submissions::give_back_mailbox(store, mailbox_id).await?;
     served
 }

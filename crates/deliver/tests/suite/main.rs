@@ -1,5 +1,6 @@
 //! Delivery over real sockets, against servers that misbehave on demand.
 
+mod breakdown;
 mod outbox;
 mod verdict;
 mod webhook;
@@ -65,7 +66,15 @@ impl Fixture {
 
     /// Starts the couriers.
     pub async fn start(&self) {
-        deliver::spawn(&self.supervisor, &self.store, &self.net)
+        deliver::spawn(&self.supervisor, &self.store, &self.net, None)
+            .await
+            .expect("the couriers");
+    }
+
+    /// Starts the couriers; a mailbox that cannot send any more gets a report.
+    pub async fn start_with_reports(&self) {
+        let engine = connect::Engine::new(self.net.clone(), self.clock.clone(), "test.example");
+        deliver::spawn(&self.supervisor, &self.store, &self.net, Some(engine))
             .await
             .expect("the couriers");
     }

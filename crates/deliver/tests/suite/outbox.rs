@@ -10,7 +10,7 @@ use store::wake::Topic;
 const MINUTE: i64 = 60_000;
 const RAW: &[u8] = b"Message-ID: <one@example.com>\r\nSubject: x\r\n\r\nHello\r\n.dot\r\n";
 
-async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
+pub async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
     let new = NewSubmission {
         mailbox_id: mailbox.id.clone(),
         identity_id: None,
@@ -28,7 +28,7 @@ async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
 }
 
 /// Waits until the submission is as wanted.
-async fn until(f: &Fixture, id: &str, wanted: impl Fn(&Submission) -> bool) -> Submission {
+pub async fn until(f: &Fixture, id: &str, wanted: impl Fn(&Submission) -> bool) -> Submission {
     f.until(Topic::Submissions, || async {
         let found = submissions::get(&f.store, id).await.expect("a submission");
         wanted(&found).then_some(found)

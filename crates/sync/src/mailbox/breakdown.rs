@@ -7,8 +7,7 @@
 use crate::Context;
 use connect::{Logins, TestRequest};
 use model::mailbox::{Mailbox, Proof};
-use model::problem::{Problem, Retry};
-use model::report::{Report, StepStatus, Trigger};
+use model::report::{Report, Trigger};
 use std::time::Duration;
 use store::StoreError;
 use tokio::sync::mpsc;
@@ -87,21 +86,6 @@ impl Breakdown {
         .await?;
         Ok(Some(report))
     }
-}
-
-/// What the report met that only a person can change.
-pub(super) fn for_a_person(report: &Report) -> Option<Problem> {
-    let mut steps = report.steps.iter();
-    let failed = steps.find(|step| step.status == StepStatus::Fail)?;
-    let retry = failed.retry?;
-    matches!(retry, Retry::AfterChange | Retry::Never).then(|| Problem {
-        id: failed.problem_id.clone().unwrap_or_default(),
-        retry,
-        means: failed.means.clone().unwrap_or_default(),
-        server_said: failed.server_said.clone(),
-        remedy: failed.remedy.clone().unwrap_or_default(),
-        until: None,
-    })
 }
 
 #[cfg(test)]

@@ -277,7 +277,7 @@ impl Life {
         let Some(report) = report else {
             return Ok(());
         };
-        if let Some(found) = breakdown::for_a_person(&report) {
+        if let Some(found) = connect::for_a_person(&report) {
             return self.state.held(&found).await;
         }
         self.refusals = 0;
