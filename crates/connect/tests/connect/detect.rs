@@ -158,7 +158,7 @@ async fn a_provider_without_imap_is_an_answer_too() {
     let world = World::new(DnsScript::new(), web());
     let found = world
         .detector()
-        .at_once(&ask("ann@tuta.com"))
+        .at_once(&ask("ann@tutanota.com"))
         .unwrap()
         .unwrap();
     assert!(found.best().is_none());

@@ -114,7 +114,7 @@ fn the_command_needs_no_server_and_ends_with_a_code_that_scripts_can_rely_on() {
     );
     for (address, code) in [
         ("nobody@nowhere.test", 4),
-        ("ann@tuta.com", 23),
+        ("ann@tutanota.com", 23),
         ("ann@gmail.com", 0),
         ("no address", 2),
         ("ann@[127.0.0.1]", 2),
