@@ -94,9 +94,9 @@ pub fn network(config: &Config) -> Result<Net, Failure> {
     })
 }
 
-/// What is known of providers.
-pub fn providers(_config: &Config) -> Providers {
-    Providers::new(None)
+/// What is known of providers: the built-in table and the administrator's file.
+pub fn providers(config: &Config) -> Providers {
+    Providers::new(config.providers_file.clone())
 }
 
 /// Finds settings for addresses; `directory` says whether the public directory may be asked.

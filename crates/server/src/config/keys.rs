@@ -130,6 +130,12 @@ pub const KEYS: &[Key] = &[
         "ports of mail servers on public addresses",
     ),
     key(
+        "providers_file",
+        Some("--providers-file"),
+        "POSTROOM_PROVIDERS_FILE",
+        "entries of mail providers that add to the built-in ones or change them (TOML or JSON)",
+    ),
+    key(
         "network.dns",
         None,
         "POSTROOM_NETWORK_DNS",
@@ -254,6 +260,14 @@ pub struct Flags {
         help_heading = "Configuration"
     )]
     pub network_allow: Option<String>,
+    /// Entries of mail providers that add to the built-in ones or change them
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Configuration"
+    )]
+    pub providers_file: Option<String>,
     /// `human` or `json` [default: human on a terminal, JSON otherwise]
     #[arg(
         long,
@@ -276,6 +290,7 @@ impl Flags {
             "secret_key_file" => self.secret_key_file.as_ref(),
             "tls.extra_ca_file" => self.tls_extra_ca_file.as_ref(),
             "network.allow" => self.network_allow.as_ref(),
+            "providers_file" => self.providers_file.as_ref(),
             "log.format" => self.log_format.as_ref(),
             _ => None,
         }

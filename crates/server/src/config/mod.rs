@@ -49,6 +49,8 @@ pub struct Config {
     pub store: store::Config,
     /// Further certificate authorities.
     pub extra_ca_file: Option<PathBuf>,
+    /// Entries of mail providers beside the built-in ones.
+    pub providers_file: Option<PathBuf>,
     /// Private networks that may be reached.
     pub allow: Vec<Cidr>,
     /// Ports of mail servers on public addresses.
@@ -120,9 +122,12 @@ impl Config {
         let database = database(&text("database"), &data_dir).map_err(|e| wrong("database", &e))?;
         let blobs = blobs(text, &data_dir).map_err(|e| wrong("blobs", &e))?;
         let key_file = absolute(&text("secret_key_file"));
-        let extra_ca_file = Some(text("tls.extra_ca_file"))
-            .filter(|path| !path.is_empty())
-            .map(|path| absolute(&path));
+        let optional_file = |name| {
+            let path = Some(text(name)).filter(|path| !path.is_empty());
+            path.map(|path| absolute(&path))
+        };
+        let extra_ca_file = optional_file("tls.extra_ca_file");
+        let providers_file = optional_file("providers_file");
         let allow = list(&text("network.allow"))
             .map(|cidr| cidr.parse::<Cidr>().map_err(|e| wrong("network.allow", &e)))
             .collect::<Result<_, _>>()?;
@@ -161,6 +166,7 @@ impl Config {
             public_url,
             store,
             extra_ca_file,
+            providers_file,
             allow,
             mail_ports,
             dns,
