@@ -92,13 +92,30 @@ async function fillSide(section, side) {
   await group.getByLabel("User name").fill(side.username);
 }
 
-test("a wrong password gets a named step and a button that leads to the field", async () => {
+test("an address alone leads to settings, with their source", async () => {
   await page.goto(`${base}/mailboxes/new`);
   await page.getByLabel("Mail address").fill(mailbox.address);
-  await page.getByLabel("Password, or app password").fill("wrong");
+  await accessible("address");
+  await button("Next").click();
+  await button("Next: sign in").waitFor({ timeout: 15_000 });
+  await accessible("settings");
+  // Nothing is known about a test domain: the servers are typed. What was found can be changed, too.
+  const change = button("Change these settings");
+  if (await change.isVisible()) await change.click();
   await fillSide("Receive mail", mailbox.incoming);
   await fillSide("Send mail", mailbox.outgoing);
-  await button("Test these settings").click();
+});
+
+test("what was typed is still there after the page was left, but no password", async () => {
+  await page.reload();
+  await button("Next: sign in").click();
+  await page.getByLabel(/assword/).first().fill("wrong");
+  await accessible("sign in to the mailbox");
+  assert.ok(!(await page.evaluate(() => JSON.stringify(window.sessionStorage))).includes("wrong"));
+});
+
+test("a wrong password gets a named step and a button that leads to the field", async () => {
+  await button("Test the connection").click();
   await page.locator("[data-verdict=fails]").waitFor({ timeout: 50_000 });
   const step = page.locator("ol.steps > [data-step=login]");
   assert.match(await step.getAttribute("class"), /fail/);
@@ -107,17 +124,22 @@ test("a wrong password gets a named step and a button that leads to the field", 
   await accessible("failed report");
 });
 
-test("the right password works, step by step, and the mailbox starts", async () => {
+test("the right password works, step by step, and the mailbox starts after a plan", async () => {
   await page.getByLabel("Password, or app password").fill(mailbox.password);
   await button("Test again").click();
   await page.locator("[data-verdict=works]").waitFor({ timeout: 50_000 });
   assert.equal(await page.locator(".step.pass").count() >= 9, true);
+  await button("Next: folders").click();
+  await page.getByText(/^About \d/).waitFor();
+  await page.getByLabel("Store INBOX").waitFor();
+  await accessible("folders and plan");
   await button("Save and start").click();
   await page.waitForURL(/\/mailboxes\/mbx_/, { timeout: 50_000 });
+  await page.getByText(`${mailbox.address} is connected`).waitFor();
   await page.locator(".facts").getByText("Enabled").waitFor();
   await accessible("mailbox");
   await page.goto(`${base}/mailboxes`);
-  await page.getByRole("link", { name: mailbox.address }).waitFor();
+  await page.getByRole("link", { name: mailbox.name ?? mailbox.address }).waitFor();
   await accessible("mailboxes");
 });
 

@@ -60,6 +60,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       inside = true;
       return [201, { user }];
     }],
+    ["POST", "/v1/detect", ({ body }) => seed.detectionOf(body.address)],
     ["GET", "/v1/mailboxes", () => page(db.mailboxes)],
     ["POST", "/v1/mailboxes", ({ body }) => {
       if (db.mailboxes.some((m) => m.address === body.address)) return problem(409, "This address is connected already", `${body.address} is one of the mailboxes.`, { errors: [{ pointer: "/address", detail: "Connected already" }] });

@@ -11,12 +11,14 @@ const full = await startMock({ signedIn: true, delay: 20, stepDelay: 60 });
 const fresh = await startMock({ fresh: true, delay: 20 });
 const freshInside = await startMock({ fresh: true, signedIn: true, delay: 20 });
 
-const fill = async (page, password) => {
+const next = (page, name) => page.getByRole("button", { name, exact: true }).click();
+/** Through the wizard up to its test. */
+const wizard = async (page, password) => {
   await page.getByLabel("Mail address").fill("news@harbour-tools.example");
-  await page.getByLabel("Name", { exact: true }).fill("News");
-  await page.getByLabel("Password, or app password").fill(password);
-  await page.getByLabel("Server").nth(0).fill("imap.harbour-tools.example");
-  await page.getByLabel("Server").nth(1).fill("smtp.harbour-tools.example");
+  await next(page, "Next");
+  await next(page, "Next: sign in");
+  await page.getByLabel("App password", { exact: true }).fill(password);
+  await next(page, "Test the connection");
 };
 const SCREENS = {
   setup: [fresh, "/setup#token=mock"],
@@ -26,15 +28,33 @@ const SCREENS = {
   mailbox: [full, "/mailboxes/mbx_support"],
   "mailbox-held": [full, "/mailboxes/mbx_books"],
   add: [full, "/mailboxes/new"],
+  "add-found": [full, "/mailboxes/new", async (page) => {
+    await page.getByLabel("Mail address").fill("news@harbour-tools.example");
+    await next(page, "Next");
+    await page.getByText("We recognised Harbour Mail").waitFor();
+  }],
+  "add-unknown": [full, "/mailboxes/new", async (page) => {
+    await page.getByLabel("Mail address").fill("news@nowhere.example");
+    await next(page, "Next");
+    await page.getByText("No settings were found").waitFor();
+  }],
+  "add-sign-in": [full, "/mailboxes/new", async (page) => {
+    await page.getByLabel("Mail address").fill("news@harbour-tools.example");
+    await next(page, "Next");
+    await next(page, "Next: sign in");
+  }],
   "add-works": [full, "/mailboxes/new", async (page) => {
-    await fill(page, "right");
-    await page.getByRole("button", { name: "Test these settings" }).click();
+    await wizard(page, "right");
     await page.locator("[data-verdict=works]").waitFor();
   }],
   "add-fails": [full, "/mailboxes/new", async (page) => {
-    await fill(page, "wrong");
-    await page.getByRole("button", { name: "Test these settings" }).click();
+    await wizard(page, "wrong");
     await page.locator("[data-verdict=fails]").waitFor();
+  }],
+  "add-folders": [full, "/mailboxes/new", async (page) => {
+    await wizard(page, "right");
+    await next(page, "Next: folders");
+    await page.getByText("About 18,440 messages").waitFor();
   }],
   inbox: [full, "/inbox", async (page) => {
     await page.locator("[data-line]").first().waitFor();

@@ -6,7 +6,7 @@ import type { Role, SubmissionState } from "./api/types";
 import { mailboxes, session, setup } from "./api/queries";
 import { Compose } from "./screens/compose/compose";
 import { Inbox } from "./screens/inbox/inbox";
-import { AddMailbox } from "./screens/mailboxes/add";
+import { AddMailbox } from "./screens/mailboxes/add/wizard";
 import { EditMailbox } from "./screens/mailboxes/edit";
 import { MailboxList } from "./screens/mailboxes/list";
 import { MailboxPage } from "./screens/mailboxes/page";
@@ -133,7 +133,12 @@ const mailboxList = createRoute({
   component: MailboxList,
 });
 const addMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes/new", component: AddMailbox });
-const mailboxPage = createRoute({ getParentRoute: () => inside, path: "/mailboxes/$id", component: MailboxPage });
+const mailboxPage = createRoute({
+  getParentRoute: () => inside,
+  path: "/mailboxes/$id",
+  validateSearch: (s: Record<string, unknown>): { new?: boolean } => ({ new: flag(s.new) }),
+  component: MailboxPage,
+});
 const editMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes/$id/settings", component: EditMailbox });
 
 const settings = createRoute({ getParentRoute: () => inside, path: "/settings", component: Settings });

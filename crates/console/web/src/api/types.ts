@@ -66,6 +66,7 @@ export interface Mailbox {
 
 export interface MailboxInput {
   address: string;
+  server_profile_id?: string;
   name?: string;
   kind?: Kind;
   incoming?: Incoming | null;
@@ -73,7 +74,45 @@ export interface MailboxInput {
   password?: string;
   fetch_since?: string | null;
   monitored_folders?: string[] | null;
+  /** What folders are for, by path, where the server does not say or says it wrong. */
+  folder_roles?: Record<string, Role>;
   enable?: boolean;
+}
+
+/** What one source knows of an address: the answer of POST /v1/detect has several, best first. */
+export type DetectionSource = "profile" | "provider_table" | "mx" | "srv" | "autoconfig" | "exchange" | "directory" | "probe";
+
+export interface Candidate {
+  source: DetectionSource;
+  because: string;
+  confidence: "high" | "medium" | "low";
+  provider_id: string | null;
+  server_profile_id: string | null;
+  login_format: "email" | "local_part" | "custom";
+  incoming: Incoming | null;
+  outgoing: Outgoing | null;
+  alternatives: Incoming[];
+  /** Whether a password may go there without a person having looked at the names. */
+  trusted: boolean;
+}
+
+export interface Preparation {
+  id: "enable_imap" | "app_password" | "two_factor" | "oauth_only" | "shared_mailbox" | "no_imap" | "pop3_only" | "note";
+  text: string;
+  url: string | null;
+  required: boolean;
+  /** The month in which somebody last looked. */
+  checked: string;
+}
+
+export interface Detection {
+  address: string;
+  domain: string;
+  provider: { id: string; name: string; kind: string; status: string } | null;
+  candidates: Candidate[];
+  preparation: Preparation[];
+  searched: { source: DetectionSource; outcome: "found" | "nothing" | "failed" | "skipped"; ms: number; detail: string }[];
+  ms: number;
 }
 
 export interface Folder {
@@ -202,7 +241,22 @@ export interface Step {
   problem_id: string | null;
   retry: "backoff" | "after_change" | "pause_until" | "never" | null;
   others: Remedy[];
+  details?: { name: string; values: string[] }[];
   steps?: Step[];
+}
+
+/** A folder as a connection test saw it. */
+export interface ReportFolder {
+  path: string;
+  role: Role | null;
+  /** The role was guessed from the name, not marked by the server. */
+  guessed: boolean;
+  /** Whether it is stored unless somebody says otherwise. */
+  stored: boolean;
+  /** Messages since the wanted day; null: the server did not say. */
+  messages: number | null;
+  /** Their bytes; null: the server did not say. */
+  bytes: number | null;
 }
 
 export interface Report {
@@ -214,6 +268,13 @@ export interface Report {
   verdict: Verdict;
   summary: string;
   steps: Step[];
+  /** User names that were accepted instead of those that are set. */
+  accepted?: { incoming: string | null; outgoing: string | null };
+  /** What is different since the last good report. */
+  changed?: { side: "incoming" | "outgoing"; text: string }[];
+  folders?: ReportFolder[];
+  /** What the provider allows to be fetched in a day. */
+  megabytes_per_day?: number | null;
 }
 
 export type SubmissionState = "queued" | "sending" | "accepted" | "deferred" | "unclear" | "failed" | "cancelled";

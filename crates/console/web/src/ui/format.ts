@@ -67,6 +67,14 @@ export function millis(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 
+/** A length of time in one round unit. */
+export function span(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129_600) return plural(Math.round(seconds / 3_600), "hour");
+  return plural(Math.ceil(seconds / 86_400), "day");
+}
+
 /** What to call a person in a list. */
 export const who = (a: Address) => a.name?.trim() || a.address;
 

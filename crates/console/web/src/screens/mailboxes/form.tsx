@@ -26,7 +26,7 @@ export function SettingsFields({ form, onChange, problem, saved = false }: Props
           <Field label="Mail address" className="c7" error={problem?.at("/address")}>
             {(ids) => (
               <input
-                {...ids} data-field="f-address" className="input" type="email" required autoFocus={!saved} disabled={saved} placeholder="ann@example.com"
+                {...ids} data-field="f-address" className="input" type="email" required disabled={saved} placeholder="ann@example.com"
                 autoComplete="off" value={form.address} onChange={(e) => set({ address: e.target.value })}
               />
             )}
@@ -64,7 +64,7 @@ export function SettingsFields({ form, onChange, problem, saved = false }: Props
   );
 }
 
-function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved = false }: Props & {
+export function SideFields({ title, name, on, onSwitch, form, onChange, problem, saved = false }: Props & {
   title: string; name: SideName; on: boolean; onSwitch: (on: boolean) => void;
 }) {
   const [more, setMore] = useState(false);
@@ -178,7 +178,7 @@ function SideWarnings({ form, name, onAllow }: { form: SettingsForm; name: SideN
   return lines.length ? <div className="c12 stack s">{lines}</div> : null;
 }
 
-function Secret({ value, onChange, saved, domId, ...ids }: {
+export function Secret({ value, onChange, saved, domId, ...ids }: {
   id: string; value: string; onChange: (value: string) => void; saved: boolean; domId?: string;
 }) {
   const [shown, setShown] = useState(false);

@@ -1,7 +1,7 @@
 // One mailbox: its facts, its last report, its folders, and the ledger of what could not be stored.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ChevronLeft, CirclePause, CirclePlay, Folder as FolderIcon, Inbox, Pencil, PlugZap, RotateCw } from "lucide-react";
 import { useState } from "react";
 import { api, Problem } from "../../api/client";
@@ -14,6 +14,7 @@ import { count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { ROLE, SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
+import { Connected } from "./add/connected";
 import { MailboxMenu } from "./list";
 import { ReportView } from "./report";
 
@@ -45,6 +46,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
   const edit = () => void navigate({ to: "/mailboxes/$id/settings", params: { id: mailbox.id } });
   const test = () => void start({ mailbox_id: mailbox.id }).then(() => client.invalidateQueries({ queryKey: ["mailboxes"] }));
   const idle = run.state === "idle";
+  const fresh = useSearch({ from: "/inside/mailboxes/$id" }).new;
 
   return (
     <div className="page">
@@ -61,6 +63,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
           <MailboxMenu mailbox={mailbox} onRemove={() => setRemoving(true)} />
         </div>
 
+        {fresh && <Connected mailbox={mailbox} />}
         {mailbox.connection.state === "held" && (
           <Note tone="bad" title="Held: Postroom has stopped trying until something changes" action={<><Button size="small" look="primary" icon={Pencil} onClick={edit}>Change settings</Button><Button size="small" busy={action.isPending} onClick={() => action.mutate({ mailbox, verb: "try-again" })}>Try again</Button></>}>
             A refused sign-in is confirmed once and not repeated, so that the provider does not lock the account.

@@ -7,7 +7,7 @@ import type { Remedy, Report, Step, StepCode } from "../../api/types";
 import { Button, CopyButton, Failed } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { Mark } from "../../ui/facts";
-import { fullTime, millis } from "../../ui/format";
+import { fullTime, millis, plural } from "../../ui/format";
 import { STEP, STEP_ORDER, STEP_TERM, type Tone, VERDICT } from "../../ui/words";
 import type { SideName } from "./settings-form";
 
@@ -85,9 +85,16 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
         <div className="small quiet" title={fullTime(report.finished_at)}>
           {fullTime(report.finished_at)} · took {millis(Date.parse(report.finished_at) - Date.parse(report.started_at))}
         </div>
+        {report.changed && report.changed.length > 0 && (
+          <details className="small" open={tone === "bad"}>
+            <summary>Since the last good report: {plural(report.changed.length, "change")}</summary>
+            <ul className="changed">{report.changed.map((each) => <li key={`${each.side}-${each.text}`}>{each.side === "incoming" ? "Receiving" : "Sending"}: {each.text}</li>)}</ul>
+          </details>
+        )}
         <div className="row wrap">
           {actions}
           <CopyButton text={reportText(report)} label="Copy report" />
+          {report.verdict !== "works" && <CopyButton text={providerLetter(report)} label="Write to your provider" />}
         </div>
       </div>
     </div>
@@ -210,6 +217,14 @@ export function actionLabel(action: string | null): string | null {
     default:
       return null;
   }
+}
+
+/** A ready message to the provider's support; the report in it holds no credentials. */
+export function providerLetter(report: Report): string {
+  return [
+    "Hello,", "", "a mail program of mine (Postroom, by IMAP/POP3 and SMTP) cannot use my mailbox with you. This is what it found:", "",
+    reportText(report), "", "Could you tell me which setting has to change, on your side or on mine?", "", "Kind regards",
+  ].join("\n");
 }
 
 /** The report as plain text, for a support request. */

@@ -1,7 +1,7 @@
 // The settings of a mailbox as they are typed: ports that follow the security, warnings about
 // unlikely pairs, what a report's remedy changes, and the body for the API.
 
-import type { Incoming, Kind, Mailbox, MailboxInput, Outgoing, Protocol, Security } from "../../api/types";
+import type { Incoming, Kind, Mailbox, MailboxInput, Outgoing, Protocol, Report, Security } from "../../api/types";
 
 export interface Side {
   host: string;
@@ -153,6 +153,12 @@ export function inputOf(form: SettingsForm): MailboxInput {
     fetch_since: form.fetchSince || null,
     ...(form.everyFolder || !form.receives ? {} : { monitored_folders: paths }),
   };
+}
+
+/** The form with the user names that the server accepted instead of those that were set. */
+export function withNames(form: SettingsForm, { accepted }: Pick<Report, "accepted">): SettingsForm {
+  const side = (name: SideName): Side => ({ ...form[name], username: accepted?.[name] ?? form[name].username });
+  return { ...form, incoming: side("incoming"), outgoing: side("outgoing") };
 }
 
 /** Fields that a remedy can lead to. */
