@@ -1,7 +1,7 @@
 //! All providers, and how one is found.
 
 use super::oauth::OauthService;
-use super::provider::{Kind, Provider};
+use super::provider::Provider;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
@@ -60,8 +60,7 @@ impl Table {
         Self::of(providers, oauth)
     }
 
-    /// Indexes the entries. Where two claim the same thing the first has it, but a server that takes mail for others' domains
-    /// speaks for the one that sells to organisations.
+    /// Indexes the entries. Where two claim the same domain or suffix the first has it.
     pub(super) fn of(providers: Vec<Provider>, oauth: BTreeMap<String, OauthService>) -> Self {
         let mut table = Self {
             oauth,
@@ -73,14 +72,7 @@ impl Table {
                 table.by_domain.entry(plain(domain)).or_insert(index);
             }
             for suffix in &provider.mx_suffixes {
-                let holder = table.by_mx_suffix.entry(plain(suffix)).or_insert(index);
-                let held = &providers[*holder];
-                if held.origin == provider.origin
-                    && held.kind != Kind::Business
-                    && provider.kind == Kind::Business
-                {
-                    *holder = index;
-                }
+                table.by_mx_suffix.entry(plain(suffix)).or_insert(index);
             }
             for host in provider.hosts() {
                 let holders = table.by_host.entry(plain(host)).or_default();
