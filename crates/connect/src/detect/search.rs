@@ -392,28 +392,46 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The public directory: by the domain, and by the domain of whoever takes its mail.
+    /// The public directory: by the domain, and by the domain of whoever takes its mail. That one comes from DNS, which
+    /// can be forged, so that its file may name no foreign host.
     async fn by_directory(&self) -> Answer {
         let base = &self.inner.options.directory_url;
-        let mut places = vec![format!("{base}{}", self.address.domain)];
-        if let Some(owner) = self.owner().await.filter(|o| *o != self.address.domain) {
-            places.push(format!("{base}{owner}"));
-        }
-        match autoconfig::fetch(&self.inner.fetcher, places, self.address).await {
-            Ok(file) => {
-                let because = format!("the public directory at {} lists these servers", file.host);
-                Answer::Found(Box::new(file.settings.candidate(
-                    Source::Directory,
-                    because,
-                    Confidence::Medium,
-                    true,
-                )))
+        let domain = &self.address.domain;
+        let ask = |place: String| autoconfig::fetch(&self.inner.fetcher, vec![place], self.address);
+        let by_owner = async {
+            let owner = self.owner().await.filter(|owner| owner != domain)?;
+            let file = ask(format!("{base}{owner}")).await.ok()?;
+            Some((owner, file))
+        };
+        let (own, theirs) = tokio::join!(ask(format!("{base}{domain}")), by_owner);
+        let (listed, file, trusted) = match (own, theirs) {
+            (Ok(file), _) => (domain.clone(), file, true),
+            (Err(_), Some((owner, file))) => {
+                let (kin, _) = self.farthest(&file.settings, &self.family().await);
+                (owner, file, kin != Kin::Foreign)
             }
-            Err((true, why)) => Answer::Failed(why),
-            Err((false, _)) => {
-                Answer::Nothing("the public directory does not have this domain".to_owned())
+            (Err((true, why)), None) => return Answer::Failed(why),
+            (Err((false, _)), None) => {
+                return Answer::Nothing(
+                    "the public directory does not have this domain".to_owned(),
+                );
             }
-        }
+        };
+        let because = format!(
+            "the public directory at {} lists these servers for {listed}",
+            file.host
+        );
+        let confidence = if trusted {
+            Confidence::Medium
+        } else {
+            Confidence::Low
+        };
+        Answer::Found(Box::new(file.settings.candidate(
+            Source::Directory,
+            because,
+            confidence,
+            trusted,
+        )))
     }
 
     async fn by_usual_names(&self) -> Answer {

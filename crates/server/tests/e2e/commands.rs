@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use mail_sim::{DnsScript, DnsSim};
 use serde_json::{Value, json};
 use testkit::{Generator, Launch, Postroom, servers, user, wait_for};
 
@@ -108,6 +109,9 @@ fn a_test_ends_with_the_code_of_its_cause() {
         Some(26)
     );
     assert_eq!(launch.run(&["test"]).status.code(), Some(2));
+    // Nobody knows that domain.
+    let dns = DnsSim::start(DnsScript::new());
+    let launch = launch.env("POSTROOM_NETWORK_DNS", dns.address().to_string());
     assert_eq!(
         launch.run(&["test", "nobody@nowhere.test"]).status.code(),
         Some(4)
