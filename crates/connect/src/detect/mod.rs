@@ -19,7 +19,7 @@ mod srv;
 mod table;
 mod xml;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, ascii_host};
 pub use probe::ProbePorts;
 
 use crate::providers::Providers;
