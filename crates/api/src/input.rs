@@ -240,7 +240,10 @@ impl<const N: usize> FromRequestParts<ApiState> for Ids<N> {
             .await
             .map_err(|_| missing())?;
         let plain = |id: &String| {
-            id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            id.len() <= 64
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
         };
         if !ids.iter().all(plain) {
             return Err(missing());

@@ -4,6 +4,7 @@ use crate::caller::Callers;
 use crate::detector::Detect;
 use crate::limiter::Limiter;
 use crate::reporter::Reporter;
+use connect::providers::Providers;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub reporter: Arc<dyn Reporter>,
     /// Who finds settings.
     pub detector: Arc<dyn Detect>,
+    /// What is known of mail providers.
+    pub providers: Providers,
     /// The address under which people reach this server; decides on the cookie's name and flags.
     pub public_url: url::Url,
     /// Set when the server stops: streams end, and readiness says no.
@@ -58,6 +61,7 @@ pub struct Inner {
     pub store: Store,
     pub(crate) reporter: Arc<dyn Reporter>,
     pub(crate) detector: Arc<dyn Detect>,
+    pub(crate) providers: Providers,
     pub(crate) secure_cookies: bool,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -85,6 +89,7 @@ impl ApiState {
             store: setup.store.clone(),
             reporter: setup.reporter.clone(),
             detector: setup.detector.clone(),
+            providers: setup.providers.clone(),
             secure_cookies: setup.public_url.scheme() == "https",
             shutdown: setup.shutdown.clone(),
             metrics: setup.metrics.clone(),

@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use connect::detect::Detector;
 use connect::providers::Providers;
+use connect::typed::Rules;
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use model::Clock;
 use runner::Supervisor;
@@ -82,11 +83,7 @@ pub fn network(config: &Config) -> Result<Net, Failure> {
     let tls = TlsSettings::new(pem.as_deref()).map_err(|error| {
         Failure::configuration("the certificate authorities cannot be used").because(error)
     })?;
-    let policy = Policy {
-        allow: config.allow.clone(),
-        mail_ports: config.mail_ports.clone(),
-    };
-    let net = Net::new(policy, tls, Timeouts::default());
+    let net = Net::new(policy(config), tls, Timeouts::default());
     Ok(if config.dns.is_empty() {
         net
     } else {
@@ -97,6 +94,11 @@ pub fn network(config: &Config) -> Result<Net, Failure> {
 /// What is known of providers: the built-in table and the administrator's file.
 pub fn providers(config: &Config) -> Providers {
     Providers::new(config.providers_file.clone())
+}
+
+/// What may be typed as settings.
+pub fn rules(config: &Config) -> Rules {
+    Rules::new(policy(config), providers(config))
 }
 
 /// Finds settings for addresses; `directory` says whether the public directory may be asked.
@@ -165,7 +167,8 @@ pub async fn start(
 ) -> Result<Parts, Failure> {
     let net = network(config)?;
     let engine = engine(config, net.clone());
-    let detector = detector(config, net.clone(), providers(config), config.directory)?;
+    let providers = providers(config);
+    let detector = detector(config, net.clone(), providers.clone(), config.directory)?;
     let supervisor = Supervisor::new(store.db.wakes().clone());
     let context = sync::Context::new(
         store.clone(),
@@ -189,7 +192,9 @@ pub async fn start(
     let router = api::router(api::Setup {
         store: store.clone(),
         reporter: Arc::new(engine),
+        rules: rules(config),
         detector: Arc::new(detector),
+        providers,
         public_url,
         shutdown: stop,
         // The page is asked for as a plain function; the gauges come from the database's own threads.

@@ -9,6 +9,7 @@ mod folders;
 pub(crate) mod mailboxes;
 mod messages;
 mod problems;
+mod providers;
 mod session;
 mod setup;
 mod stats;
@@ -45,6 +46,7 @@ pub(crate) fn described() -> OpenApiRouter<ApiState> {
         .merge(webhooks::routes())
         .merge(tokens::routes())
         .merge(problems::routes())
+        .merge(providers::routes())
         .merge(audit::routes())
         .merge(stats::routes())
 }

@@ -248,7 +248,9 @@ impl Fixture {
         let router = api::router(api::Setup {
             store: store.clone(),
             reporter: Arc::new(reporter.clone()),
+            rules: connect::typed::Rules::default(),
             detector: Arc::new(reporter.clone()),
+            providers: connect::providers::Providers::new(None),
             public_url: public_url.parse().unwrap(),
             shutdown: shutdown.clone(),
             metrics: Arc::new(|| "postroom_build_info 1\n".to_owned()),

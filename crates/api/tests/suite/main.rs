@@ -10,5 +10,6 @@ mod idempotency;
 mod mailboxes;
 mod messages;
 mod negative;
+mod providers;
 mod submissions;
 mod webhooks;

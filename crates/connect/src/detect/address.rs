@@ -78,7 +78,7 @@ impl Address {
 }
 
 /// A host name as DNS knows it, or nothing where it cannot be one. IP addresses are no names.
-pub(crate) fn ascii_host(name: &str) -> Option<String> {
+pub fn ascii_host(name: &str) -> Option<String> {
     let name = name.trim().trim_end_matches('.');
     let url::Host::Domain(ascii) = url::Host::parse(name).ok()? else {
         return None;

@@ -15,6 +15,7 @@ mod oauth;
 mod overrides;
 mod preparation;
 mod provider;
+mod search;
 mod table;
 
 pub use live::Providers;
@@ -25,4 +26,5 @@ pub use provider::{
     AppPassword, AppPasswordKind, AppPasswordNeed, Folders, ImapEnable, Kind, Limits, Origin,
     Provider, SentCopy, SentCopyBehaviour, Server, SignIn, Status,
 };
+pub use search::Wanted;
 pub use table::Table;

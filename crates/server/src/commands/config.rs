@@ -21,6 +21,7 @@ pub fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Check => {
             // What the server would read at start, it must be able to read.
             crate::wire::network(&config)?;
+            super::provider::refuse_broken_file(&crate::wire::providers(&config))?;
             let file = config.file.as_ref().map(|file| file.display().to_string());
             context.output.value(
                 &json!({ "valid": true, "file": file }),

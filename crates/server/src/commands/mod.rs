@@ -10,6 +10,7 @@ mod folder;
 mod mailbox;
 mod message;
 mod outbox;
+mod provider;
 mod secrets;
 mod serve;
 mod settings;
@@ -87,6 +88,9 @@ enum Command {
     /// Keys of the API; works beside a running server
     #[command(subcommand)]
     Token(token::Command),
+    /// What is known of mail providers, offline
+    #[command(subcommand)]
+    Provider(provider::Command),
     /// What a problem means and what to do about it, offline
     Explain(explain::Args),
     /// Every setting, with its origin
@@ -146,6 +150,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     // What needs neither network nor store runs without a runtime.
     match command {
         Command::Explain(args) => explain::run(context, &args),
+        Command::Provider(command) => provider::run(context, command),
         Command::Config(command) => config::run(context, &command),
         Command::Completions(args) => {
             completions::run(&args, <Cli as clap::CommandFactory>::command())
