@@ -211,6 +211,7 @@ impl Engine {
         let sign_in = SignIn {
             secret: request.credentials.incoming.as_ref(),
             names,
+            address: &request.address,
         };
         let mut folders = steps::folders::Listing::default();
         for code in [
@@ -302,6 +303,7 @@ impl Engine {
         let sign_in = SignIn {
             secret: request.credentials.outgoing.as_ref(),
             names,
+            address: &request.address,
         };
         let reads_as = reading.as_ref().map(|opening| opening.peer.username);
         let good = steps::smtp::run(run, &mut opening, sign_in, reads_as, until, &self.clock).await;

@@ -2,16 +2,24 @@
 
 use super::count;
 use crate::open::Opening;
-use crate::recognise::Failure;
+use crate::providers::Table;
+use crate::recognise::{Failure, Peer, Spoken};
 use crate::report::{Good, remedy};
 use mail_net::has_route;
 use model::report::DetailName;
 use std::net::IpAddr;
 use tokio::time::Instant;
 
-pub(crate) async fn run(opening: &mut Opening<'_>) -> Result<Good, Failure> {
+pub(crate) async fn run(opening: &mut Opening<'_>, address: &str) -> Result<Good, Failure> {
     let began = Instant::now();
-    opening.resolve().await?;
+    if let Err(failure) = opening.resolve().await {
+        return Err(with_known_host(
+            failure,
+            &opening.peer,
+            address,
+            &Table::built_in(),
+        ));
+    }
     let ms = began.elapsed().as_millis();
     let found = opening.resolved.as_ref();
     let found = found.map_or(&[][..], |resolved| &resolved.addresses);
@@ -32,6 +40,32 @@ pub(crate) async fn run(opening: &mut Opening<'_>) -> Result<Good, Failure> {
     } else {
         good
     })
+}
+
+/// Where the name is wrong, the provider of the address's domain is perhaps known.
+fn with_known_host(failure: Failure, peer: &Peer<'_>, address: &str, table: &Table) -> Failure {
+    if failure.id() != "name_not_found" {
+        return failure;
+    }
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let Some(provider) = table.by_domain(domain) else {
+        return failure;
+    };
+    let server = match peer.spoken {
+        Spoken::Imap => &provider.imap,
+        Spoken::Pop3 => &provider.pop3,
+        Spoken::Smtp => &provider.smtp,
+    };
+    match server {
+        Some(server) if !server.host.eq_ignore_ascii_case(peer.host) => failure.with_remedy(
+            format!(
+                "Use {} (provider table of {}: {}).",
+                server.host, provider.compiled, provider.name
+            ),
+            format!("use_host:{}", server.host),
+        ),
+        _ => failure,
+    }
 }
 
 /// "imap.example.com has 2 addresses, IPv6 and IPv4 (12 ms)"
@@ -56,9 +90,28 @@ fn out_of_reach(found: &[IpAddr], has_route: impl Fn(IpAddr) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognise::tests::peer;
+    use model::mailbox::Auth;
 
     fn ips(texts: &[&str]) -> Vec<IpAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_host_that_does_not_exist_is_replaced_by_the_providers() {
+        let peer = peer(Spoken::Imap, Auth::Password);
+        let unknown = || peer.failure("name_not_found", &[], None);
+        let table = Table::built_in();
+        let told = with_known_host(unknown(), &peer, "ann@gmail.com", &table);
+        let remedy = told.problem.remedy;
+        assert_eq!(remedy.action.as_deref(), Some("use_host:imap.gmail.com"));
+        assert!(
+            remedy
+                .text
+                .starts_with("Use imap.gmail.com (provider table of 20")
+        );
+        let nobody = with_known_host(unknown(), &peer, "ann@example.com", &table);
+        assert_eq!(nobody, unknown());
     }
 
     #[test]

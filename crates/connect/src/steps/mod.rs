@@ -36,6 +36,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) secret: Option<&'a Secret>,
     /// The user names to try, at least one.
     pub(crate) names: &'a [String],
+    /// The mail address: its domain tells the provider where a host is wrong.
+    pub(crate) address: &'a str,
 }
 
 /// One of the six network steps.
@@ -46,7 +48,7 @@ pub(crate) async fn network<'a>(
     clock: &Clock,
 ) -> Result<Good, Failure> {
     match code {
-        StepCode::Dns => dns::run(opening).await,
+        StepCode::Dns => dns::run(opening, sign_in.address).await,
         StepCode::Tcp => tcp::run(opening).await,
         StepCode::Tls => tls::run(opening, clock.now()).await,
         StepCode::Greeting => greeting::run(opening).await,

@@ -7,7 +7,7 @@ use crate::output;
 use crate::steps::{self, LiveSteps};
 use crate::wire;
 use connect::TestRequest;
-use model::mailbox::Mailbox;
+use model::mailbox::{LoginChoice, Mailbox};
 use model::report::{Report, Trigger};
 use serde_json::json;
 use store::Store;
@@ -25,6 +25,9 @@ pub struct Args {
     /// Send a test message to this address and wait for it
     #[arg(long, value_name = "ADDRESS")]
     send_to: Option<String>,
+    /// Where the user name comes from; `auto` tries the forms in order, once each
+    #[arg(long, value_name = "email|local_part|custom|auto")]
+    login_format: Option<LoginChoice>,
     /// A folder that must exist; repeat for several
     #[arg(long, value_name = "PATH")]
     folder: Vec<String>,
@@ -92,7 +95,10 @@ fn of_settings(args: Args) -> Result<TestRequest, Failure> {
         incoming: args.settings.incoming(&args.target),
         outgoing: args.settings.outgoing(&args.target),
         credentials,
-        login: connect::Logins::default(),
+        login: model::mailbox::Logins {
+            incoming: args.login_format.unwrap_or_default(),
+            outgoing: args.login_format.unwrap_or_default(),
+        },
         monitored_folders: args.folder,
         test_recipient: args.send_to,
         trigger: Trigger::Command,
@@ -132,7 +138,7 @@ async fn of_mailbox(
         incoming: mailbox.incoming.clone(),
         outgoing: mailbox.outgoing.clone(),
         credentials: store::mailboxes::credentials(store, &mailbox.id).await?,
-        login: connect::Logins::default(),
+        login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient: send_to,
         trigger: Trigger::Command,
