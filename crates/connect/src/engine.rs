@@ -5,13 +5,14 @@
 //! password is shown to each server once.
 
 use crate::open::{Opening, Waits};
+use crate::providers::Table;
 use crate::recognise::{Failure, Peer};
-use crate::report::{Good, Without, ended, judge, skipped};
+use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
 use crate::steps::{self, SignIn};
 use mail_net::Net;
-use model::mailbox::{Credentials, Incoming, LoginChoice, Logins, Outgoing};
-use model::report::{AcceptedNames, Report, Step, StepCode, StepStatus, Trigger};
-use model::{Clock, fresh_id};
+use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
+use model::report::{AcceptedNames, Report, ReportFolder, Step, StepCode, StepStatus, Trigger};
+use model::{Clock, Timestamp, fresh_id};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,10 +47,19 @@ pub struct TestRequest {
     pub login: Logins,
     /// Folders that must exist, as people write them; empty: INBOX.
     pub monitored_folders: Vec<String>,
+    /// Whether to count what there is to fetch, for a plan.
+    pub count: Option<Count>,
     /// Who gets a test message; none: no message is sent.
     pub test_recipient: Option<String>,
     /// Why the report is made.
     pub trigger: Trigger,
+}
+
+/// What to count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count {
+    /// Mail from this time on; none: all.
+    pub since: Option<Timestamp>,
 }
 
 /// The names to try on one side, at least one. A name that the other side has just proven goes first.
@@ -113,7 +123,17 @@ impl Engine {
 
     /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known
     /// better later (capabilities, after the sign-in) is sent again. Nobody needs to listen.
-    pub async fn test(&self, request: TestRequest, on_step: Sender<Step>) -> Report {
+    ///
+    /// For a server profile (`Trigger::Profile`) there is nobody to sign in: steps 1 to 5 of both sides are run.
+    pub async fn test(&self, mut request: TestRequest, on_step: Sender<Step>) -> Report {
+        let servers_alone = request.trigger == Trigger::Profile;
+        if servers_alone {
+            request.credentials = Credentials::default();
+            request.test_recipient = None;
+            if let Some(outgoing) = &mut request.outgoing {
+                outgoing.auth = Auth::None;
+            }
+        }
         let without = Without::of(request.trigger);
         let _place = self.places.take(&request).await;
         let started_at = self.clock.now();
@@ -121,6 +141,7 @@ impl Engine {
             began: Instant::now(),
             steps: Vec::with_capacity(StepCode::ALL.len()),
             accepted: AcceptedNames::default(),
+            folders: Vec::new(),
             listener: Some(on_step),
         };
 
@@ -165,12 +186,12 @@ impl Engine {
             let _ = timeout(GOODBYE, conversation.end()).await;
         }
 
-        let (verdict, summary) = judge(
-            &run.steps,
-            request.incoming.is_some(),
-            request.outgoing.is_some(),
-            without,
-        );
+        let (has_incoming, has_outgoing) = (request.incoming.is_some(), request.outgoing.is_some());
+        let (verdict, summary) = if servers_alone {
+            judge_servers(&run.steps, has_incoming, has_outgoing)
+        } else {
+            judge(&run.steps, has_incoming, has_outgoing, without)
+        };
         Report {
             id: fresh_id("rep", started_at),
             mailbox_id: request.mailbox_id,
@@ -181,6 +202,19 @@ impl Engine {
             summary,
             steps: run.steps,
             accepted: run.accepted,
+            megabytes_per_day: request
+                .incoming
+                .as_ref()
+                .filter(|_| request.count.is_some())
+                .and_then(|incoming| {
+                    let table = Table::built_in();
+                    table
+                        .by_mail_host(&incoming.host)?
+                        .limits
+                        .imap_download_mb_per_day
+                        .map(i64::from)
+                }),
+            folders: run.folders,
             // The store knows the reports before this one.
             changed: Vec::new(),
             compared_with: None,
@@ -224,6 +258,11 @@ impl Engine {
             StepCode::Folders,
             StepCode::Read,
         ] {
+            if code == StepCode::Login && request.trigger == Trigger::Profile {
+                let reason = "the servers alone are tested: nobody signs in";
+                run.skip_until(StepCode::Read, reason).await;
+                return Some(opening);
+            }
             // The name to sign in with may be another one after step 6.
             let peer = opening.peer;
             let doing = steps::doing(code, &opening);
@@ -279,6 +318,9 @@ impl Engine {
                 )
                 .await;
             }
+        }
+        if let Some(count) = request.count {
+            run.folders = steps::plan::folders(&mut opening, &folders, count.since, until).await;
         }
         Some(opening)
     }
@@ -345,6 +387,7 @@ pub(crate) struct Run {
     steps: Vec<Step>,
     /// User names that worked instead of those that are set.
     pub(crate) accepted: AcceptedNames,
+    folders: Vec<ReportFolder>,
     /// None once nobody listens any more, or too slowly.
     listener: Option<Sender<Step>>,
 }

@@ -20,7 +20,7 @@ pub mod roles;
 mod steps;
 pub mod typed;
 
-pub use engine::{Engine, TestRequest};
+pub use engine::{Count, Engine, TestRequest};
 pub use model::mailbox::Logins;
 pub use recognise::{Failure, Peer, Spoken};
 pub use report::{for_a_person, proofs};

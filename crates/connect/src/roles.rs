@@ -30,6 +30,15 @@ pub fn role_of(attributes: &[String], decoded_path: &str, delimiter: Option<char
     by_mark(attributes).or_else(|| by_name(decoded_path, delimiter))
 }
 
+/// Whether a folder is stored unless somebody says otherwise: everything but junk, trash, and the views that show messages of
+/// other folders again.
+pub const fn stored_by_default(role: Option<Role>) -> bool {
+    !matches!(
+        role,
+        Some(Role::Junk | Role::Trash | Role::All | Role::Flagged)
+    )
+}
+
 /// What the server's mark says.
 pub(crate) fn by_mark(attributes: &[String]) -> Option<Role> {
     attributes.iter().find_map(|attribute| {

@@ -1,6 +1,7 @@
 //! The connection report: ten steps from a name to a working mailbox.
 
 use crate::Timestamp;
+use crate::folder::Role;
 use crate::problem::{Remedy, Retry};
 use crate::text_enum::text_enum;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ text_enum! {
 
 text_enum! {
     /// Why the report was made.
-    Trigger as "ReportTrigger" { Wizard = "wizard", Button = "button", Enable = "enable", Runtime = "runtime", Command = "command" }
+    Trigger as "ReportTrigger" { Wizard = "wizard", Button = "button", Enable = "enable", Runtime = "runtime", Command = "command", Profile = "profile" }
 }
 
 text_enum! {
@@ -109,6 +110,37 @@ pub struct Change {
     pub after: Vec<String>,
     /// One sentence.
     pub text: String,
+}
+
+/// A folder as a report saw it: what to store is decided with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportFolder {
+    /// Its path, as people read it.
+    pub path: String,
+    /// What it is for.
+    pub role: Option<Role>,
+    /// The role was guessed from the name; the server did not mark it.
+    pub guessed: bool,
+    /// Whether it is stored unless somebody says otherwise.
+    pub stored: bool,
+    /// How many messages it has, since the first day that was asked for; null: the server did not say.
+    pub messages: Option<i64>,
+    /// Their bytes, with a first day an estimate; null: the server did not say.
+    pub bytes: Option<i64>,
+}
+
+impl ReportFolder {
+    /// The one folder of POP3.
+    pub fn inbox() -> Self {
+        Self {
+            path: "INBOX".to_owned(),
+            role: Some(Role::Inbox),
+            guessed: false,
+            stored: true,
+            messages: None,
+            bytes: None,
+        }
+    }
 }
 
 /// User names that a server accepted where another one is set: worth saving.
@@ -206,6 +238,12 @@ pub struct Report {
     /// User names that were accepted instead of those that are set.
     #[serde(default, skip_serializing_if = "AcceptedNames::is_empty")]
     pub accepted: AcceptedNames,
+    /// What there is to fetch, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<ReportFolder>,
+    /// How much the provider lets a program fetch in a day, in megabytes, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub megabytes_per_day: Option<i64>,
     /// What is different since the last good report of the same mailbox.
     #[serde(default)]
     pub changed: Vec<Change>,

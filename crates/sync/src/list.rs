@@ -40,10 +40,7 @@ pub struct Status {
 pub fn default_mode(path: &str, role: Option<Role>, monitored: Option<&[String]>) -> Mode {
     let wanted = match monitored {
         Some(paths) => paths.iter().any(|want| same_path(want, path)),
-        None => !matches!(
-            role,
-            Some(Role::Junk | Role::Trash | Role::All | Role::Flagged)
-        ),
+        None => connect::roles::stored_by_default(role),
     };
     if wanted { Mode::Full } else { Mode::Off }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) role: Option<Role>,
     /// The server itself said so.
-    marked: bool,
+    pub(crate) marked: bool,
     pub(crate) selectable: bool,
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod dns;
 pub(crate) mod folders;
 pub(crate) mod greeting;
 pub(crate) mod login;
+pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod send;
 pub(crate) mod smtp;

@@ -587,3 +587,39 @@ async fn the_running_engine_gets_sessions_the_same_way() {
         .unwrap_err();
     assert_eq!(missing.id(), "credentials_missing");
 }
+
+#[tokio::test]
+async fn what_there_is_to_fetch_is_counted_folder_by_folder() {
+    let user = user("plan");
+    user.seed("INBOX", Generator::new(7).take(5));
+    user.seed("Sent", Generator::new(8).take(2));
+    let counted = report(connect::TestRequest {
+        count: Some(connect::Count::default()),
+        ..good(&user)
+    })
+    .await;
+    let of = |path: &str| counted.folders.iter().find(|folder| folder.path == path);
+    let inbox = of("INBOX").expect("INBOX");
+    assert_eq!(
+        (inbox.messages, inbox.stored, inbox.guessed),
+        (Some(5), true, false)
+    );
+    assert!(inbox.bytes.is_some_and(|bytes| bytes > 1_000), "{inbox:?}");
+    assert_eq!(of("Sent").and_then(|sent| sent.messages), Some(2));
+    assert!(
+        counted.folders.iter().any(|folder| !folder.stored),
+        "{:?}",
+        counted.folders
+    );
+
+    // Nothing is as young as tomorrow.
+    let since = Some(Clock::system().now().plus_millis(2 * 86_400_000));
+    let counted = report(connect::TestRequest {
+        count: Some(connect::Count { since }),
+        ..good(&user)
+    })
+    .await;
+    let inbox = counted.folders.iter().find(|folder| folder.path == "INBOX");
+    assert_eq!(inbox.and_then(|inbox| inbox.messages), Some(0));
+    assert_eq!(inbox.and_then(|inbox| inbox.bytes), Some(0));
+}

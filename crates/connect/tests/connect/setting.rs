@@ -60,6 +60,7 @@ pub fn request(
 ) -> TestRequest {
     let secret = || Some(Secret::new(password));
     TestRequest {
+        count: None,
         mailbox_id: None,
         address: address.to_owned(),
         incoming,

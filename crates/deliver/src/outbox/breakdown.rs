@@ -63,6 +63,7 @@ impl Breakdown {
 
     async fn report(&self, store: &Store, mailbox: &Mailbox) -> Result<Report, StoreError> {
         let request = TestRequest {
+            count: None,
             mailbox_id: Some(mailbox.id.clone()),
             address: mailbox.address.clone(),
             incoming: None,

@@ -57,6 +57,7 @@ impl Breakdown {
             return Ok(None);
         };
         let request = TestRequest {
+            count: None,
             mailbox_id: Some(mailbox.id.clone()),
             address: mailbox.address.clone(),
             incoming: mailbox.incoming.clone(),
