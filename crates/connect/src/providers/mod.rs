@@ -10,6 +10,8 @@
 //! `docs/providers/writing-an-entry.md` explains the fields.
 
 mod check;
+#[cfg(test)]
+mod data_is_sound;
 mod live;
 mod oauth;
 mod overrides;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 const COMPILED: &str = "2026-11";
 
 /// The built-in entries, a file for each part of the world.
-const FILES: [&str; 9] = [
+pub(super) const FILES: [&str; 9] = [
     include_str!("../../data/providers/global.json"),
     include_str!("../../data/providers/german-speaking.json"),
     include_str!("../../data/providers/italy.json"),
@@ -22,7 +22,7 @@ const FILES: [&str; 9] = [
 ];
 
 /// The OAuth services by name.
-const OAUTH: &str = include_str!("../../data/oauth.json");
+pub(super) const OAUTH: &str = include_str!("../../data/oauth.json");
 
 /// All providers that are known.
 #[derive(Clone, Debug, Default)]
