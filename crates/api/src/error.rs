@@ -19,6 +19,33 @@ pub struct FieldError {
     pub pointer: String,
     /// What is wrong with it.
     pub detail: String,
+    /// What to do about it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The correction, for a button: `use:465:tls`, `use_host:imap.example.com`, `swap_hosts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+}
+
+impl FieldError {
+    /// A mistake whose correction is not known.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+            remedy: None,
+            action: None,
+        }
+    }
+}
+
+/// A mailbox that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct InUseBy {
+    /// `mbx_…`
+    pub id: String,
+    /// Its address.
+    pub address: String,
 }
 
 /// The body of every error.
@@ -39,6 +66,13 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// What to do.
     pub remedy: String,
+    /// The correction, for a button.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Mailboxes that stand in the way: the first hundred.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub mailboxes: Vec<InUseBy>,
     /// Names this request in the logs.
     pub trace_id: String,
     /// The connection report behind it, if there is one.
@@ -57,6 +91,8 @@ struct Failure {
     detail: String,
     errors: Vec<FieldError>,
     remedy: Option<String>,
+    action: Option<String>,
+    mailboxes: Vec<InUseBy>,
     retry_after: Option<u64>,
     report_id: Option<String>,
 }
@@ -70,6 +106,8 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             remedy: None,
+            action: None,
+            mailboxes: Vec::new(),
             retry_after: None,
             report_id: None,
         }))
@@ -86,11 +124,7 @@ impl ApiError {
 
     /// 422: one field is wrong.
     pub fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        let error = FieldError {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        };
-        Self::fields(vec![error])
+        Self::fields(vec![FieldError::new(pointer, detail)])
     }
 
     /// 422: these fields are wrong.
@@ -100,7 +134,17 @@ impl ApiError {
             many => format!("{} fields are wrong", many.len()),
         };
         let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", detail);
+        // With one correction there is one button; several are at their fields.
+        error.0.remedy = errors.iter().find_map(|error| error.remedy.clone());
+        error.0.action = errors.iter().find_map(|error| error.action.clone());
         error.0.errors = errors;
+        error
+    }
+
+    /// 409: these mailboxes use it.
+    pub fn in_use(detail: impl Into<String>, mailboxes: Vec<InUseBy>) -> Self {
+        let mut error = Self::new(StatusCode::CONFLICT, "in_use", detail);
+        error.0.mailboxes = mailboxes;
         error
     }
 
@@ -143,6 +187,7 @@ impl ApiError {
         let code = code.unwrap_or("conflict");
         let mut error = Self::new(StatusCode::CONFLICT, code, &report.summary);
         error.0.remedy = remedy.map(|remedy| remedy.text.clone());
+        error.0.action = remedy.and_then(|remedy| remedy.action.clone());
         error.0.report_id = Some(report.id.clone());
         error
     }
@@ -181,6 +226,8 @@ impl ApiError {
             remedy: remedy.unwrap_or_else(|| {
                 entry.map_or_else(String::new, |entry| entry.occurred(&[], None).remedy.text)
             }),
+            action: self.0.action.clone(),
+            mailboxes: self.0.mailboxes.clone(),
             trace_id: layers::trace_id(),
             report_id: self.0.report_id.clone(),
         }

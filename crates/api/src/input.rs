@@ -201,10 +201,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<ApiState> for Query<T> {
             ApiError::parameter(error.pointer.trim_start_matches('/'), error.detail)
         };
         if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(refused(FieldError {
-                pointer: String::new(),
-                detail: "parameters may not hold the character U+0000".into(),
-            }));
+            let text = "parameters may not hold the character U+0000";
+            return Err(refused(FieldError::new("", text)));
         }
         match axum::extract::Query::<T>::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
@@ -268,10 +266,17 @@ pub(crate) struct Checks(Vec<FieldError>);
 impl Checks {
     /// Notes a mistake.
     pub(crate) fn refuse(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(FieldError {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        });
+        self.0.push(FieldError::new(pointer, detail));
+    }
+
+    /// Notes mistakes in settings, with their corrections.
+    pub(crate) fn refuse_all(&mut self, refused: Vec<connect::typed::Refused>) {
+        self.0.extend(refused.into_iter().map(|refused| FieldError {
+            pointer: refused.pointer,
+            detail: refused.detail,
+            remedy: refused.remedy,
+            action: refused.action,
+        }));
     }
 
     /// A text of one line with a length between the two.

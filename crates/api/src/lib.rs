@@ -13,6 +13,7 @@ pub mod caller;
 mod cookies;
 pub mod detector;
 pub mod error;
+mod etag;
 mod idempotent;
 pub mod input;
 mod layers;

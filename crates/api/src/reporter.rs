@@ -72,12 +72,13 @@ pub(crate) async fn prove(
     on_step: mpsc::Sender<Step>,
 ) -> Result<(Mailbox, Report)> {
     let request = TestRequest {
+        count: None,
         mailbox_id: Some(mailbox.id.clone()),
         address: mailbox.address.clone(),
         incoming: mailbox.incoming.clone(),
         outgoing: mailbox.outgoing.clone(),
         credentials: mailboxes::credentials(&state.store, &mailbox.id).await?,
-        login: connect::Logins::default(),
+        login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient,
         trigger,
@@ -85,6 +86,8 @@ pub(crate) async fn prove(
     let report = run(state, request, on_step).await?;
     let (has_incoming, has_outgoing) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
     let (receiving, sending) = connect::proofs(&report, has_incoming, has_outgoing);
+    let found = mailbox.login_formats.found(receiving, sending);
+    mailboxes::set_names(&state.store, &mailbox.id, report.accepted.clone(), found).await?;
     let mailbox = mailboxes::set_proofs(
         &state.store,
         &mailbox.id,

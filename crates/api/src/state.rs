@@ -39,6 +39,8 @@ pub struct Setup {
     pub reporter: Arc<dyn Reporter>,
     /// Who finds settings.
     pub detector: Arc<dyn Detect>,
+    /// What may be typed as settings: ports and networks that are permitted, providers that are known.
+    pub rules: connect::typed::Rules,
     /// What is known of mail providers.
     pub providers: Providers,
     /// The address under which people reach this server; decides on the cookie's name and flags.
@@ -61,6 +63,7 @@ pub struct Inner {
     pub store: Store,
     pub(crate) reporter: Arc<dyn Reporter>,
     pub(crate) detector: Arc<dyn Detect>,
+    pub(crate) rules: connect::typed::Rules,
     pub(crate) providers: Providers,
     pub(crate) secure_cookies: bool,
     pub(crate) shutdown: CancellationToken,
@@ -89,6 +92,7 @@ impl ApiState {
             store: setup.store.clone(),
             reporter: setup.reporter.clone(),
             detector: setup.detector.clone(),
+            rules: setup.rules.clone(),
             providers: setup.providers.clone(),
             secure_cookies: setup.public_url.scheme() == "https",
             shutdown: setup.shutdown.clone(),

@@ -193,6 +193,45 @@ pub(crate) fn judge(
     (verdict, sentence)
 }
 
+/// The verdict about servers that nobody signed in to: steps 1 to 5 of both sides.
+pub(crate) fn judge_servers(
+    steps: &[Step],
+    has_incoming: bool,
+    has_outgoing: bool,
+) -> (Verdict, String) {
+    let fails = |side: fn(&Step) -> bool| {
+        let mut side = steps.iter().filter(|step| side(step));
+        side.any(|step| step.status == StepStatus::Fail)
+    };
+    let receiving = has_incoming && !fails(is_receiving);
+    let sending = has_outgoing && !fails(is_sending);
+    let untested = "nobody signed in";
+    match (receiving || !has_incoming, sending || !has_outgoing) {
+        (true, true) => (
+            Verdict::Works,
+            format!("The servers answer as they should; {untested}."),
+        ),
+        (true, false) if has_incoming => (
+            Verdict::ReceivesOnly,
+            format!(
+                "The server for receiving answers, the one for sending does not: {}.",
+                trouble(steps, is_sending)
+            ),
+        ),
+        (false, true) if has_outgoing => (
+            Verdict::SendsOnly,
+            format!(
+                "The server for sending answers, the one for receiving does not: {}.",
+                trouble(steps, is_receiving)
+            ),
+        ),
+        _ => (
+            Verdict::Fails,
+            format!("Does not work yet: {}.", trouble(steps, |_| true)),
+        ),
+    }
+}
+
 /// What a report met first that only a person can change, if that is why it failed.
 pub fn for_a_person(report: &Report) -> Option<Problem> {
     let mut steps = report.steps.iter();

@@ -41,11 +41,12 @@ async fn detect(
 ) -> Result<axum::Json<Detection>> {
     caller.need(Scope::Manage)?;
     caller.need_all_mailboxes()?;
+    let profiles = detector::profiles(&state, &value.address).await?;
     let request = DetectRequest {
         address: value.address,
         directory: value.directory,
         all: value.all,
-        profiles: detector::profiles(&state).await?,
+        profiles,
     };
     detector::run(&state, &caller, request)
         .await

@@ -10,6 +10,7 @@ pub(crate) mod mailboxes;
 mod messages;
 mod problems;
 mod providers;
+mod server_profiles;
 mod session;
 mod setup;
 mod stats;
@@ -35,6 +36,7 @@ pub(crate) fn described() -> OpenApiRouter<ApiState> {
         .merge(setup::routes())
         .merge(session::routes())
         .merge(mailboxes::routes())
+        .merge(server_profiles::routes())
         .merge(connection_tests::routes())
         .merge(detect::routes())
         .merge(folders::routes())

@@ -9,6 +9,7 @@ mod port;
 mod secret;
 mod side;
 
+use crate::providers::{AppPasswordKind, Providers, Server, SignIn};
 use host::Speaks;
 use mail_net::Policy;
 use model::Secret;
@@ -68,6 +69,7 @@ pub struct Before<'a> {
 #[derive(Clone, Debug)]
 pub struct Rules {
     policy: Policy,
+    providers: Providers,
 }
 
 /// Both sides, checked and filled in; to be used only when nothing was refused.
@@ -101,16 +103,16 @@ pub struct Refused {
 }
 
 impl Rules {
-    /// The rules under an address policy.
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
+    /// The rules under an address policy; providers are known by their hosts.
+    pub fn new(policy: Policy, providers: Providers) -> Self {
+        Self { policy, providers }
     }
 }
 
 impl Default for Rules {
     /// Public addresses and the usual mail ports.
     fn default() -> Self {
-        Self::new(Policy::public_only())
+        Self::new(Policy::public_only(), Providers::new(None))
     }
 }
 
@@ -208,9 +210,59 @@ fn begins(host: &str, words: &[&str]) -> bool {
 }
 
 impl Rules {
+    /// A secret put right for a mail host, with the reason, where something was to be put right.
+    pub fn tidy_secret(&self, host: &str, secret: &Secret) -> Option<(Secret, &'static str)> {
+        secret::tidy(secret, self.wants_app_password(host))
+    }
+
     /// Whether the provider behind a mail host takes app passwords.
-    fn wants_app_password(&self, _host: &str) -> bool {
-        false
+    fn wants_app_password(&self, host: &str) -> bool {
+        let table = self.providers.current();
+        table.all_by_mail_host(host).any(|provider| {
+            let generated = matches!(
+                provider.app_password.kind,
+                None | Some(AppPasswordKind::AppPassword)
+            );
+            generated && provider.auth.contains(&SignIn::AppPassword)
+        })
+    }
+
+    /// A provider's server for this side, where the host that was typed is known as its server for the other one.
+    fn other_server(&self, host: &str, speaks: Speaks) -> Option<(String, Server)> {
+        let table = self.providers.current();
+        let mut found = table.all_by_mail_host(host).map(|provider| {
+            let receiving = provider
+                .imap
+                .iter()
+                .chain(&provider.imap_alternatives)
+                .chain(&provider.pop3);
+            let sending = provider.smtp.iter().chain(&provider.smtp_alternatives);
+            let is_it = |server: &Server| server.host.eq_ignore_ascii_case(host);
+            let (here, there, right) = match speaks {
+                Speaks::Smtp => (
+                    sending.clone().any(is_it),
+                    receiving.clone().any(is_it),
+                    provider.smtp.as_ref(),
+                ),
+                Speaks::Imap => (
+                    receiving.clone().any(is_it),
+                    sending.clone().any(is_it),
+                    provider.imap.as_ref(),
+                ),
+                Speaks::Pop3 => (
+                    receiving.clone().any(is_it),
+                    sending.clone().any(is_it),
+                    provider.pop3.as_ref(),
+                ),
+            };
+            let wrong = there && !here;
+            right
+                .filter(|_| wrong)
+                .map(|server| (provider.name.clone(), server.clone()))
+        });
+        // Where one provider of several has it right, nothing is wrong.
+        let first = found.next()??;
+        found.all(|other| other.is_some()).then_some(first)
     }
 
     /// Whether the administrator permits this port for a host by name of the port, or of the host's network.

@@ -257,6 +257,21 @@ fn road(
     };
 
     let mut refused = false;
+    if let Some((provider, right)) = rules.other_server(&found.name, speaks) {
+        let (for_this, for_that) = match speaks {
+            Speaks::Smtp => ("sending", "receiving"),
+            Speaks::Imap | Speaks::Pop3 => ("receiving", "sending"),
+        };
+        // Where both sides are so, that was said once.
+        if !settled.refused.iter().any(is_swap) {
+            settled.refused.push(Refused {
+                pointer: format!("{pointer}/host"),
+                detail: format!("is the server of {provider} for {for_that}, not for {for_this}"),
+                remedy: Some(format!("Use {}, port {}.", right.host, right.port)),
+                action: Some(format!("use_host:{}", right.host)),
+            });
+        }
+    }
     if let Err(not) = port::judge(speaks, port, rules.lists(&found.name, port)) {
         refused = true;
         settled.refused.push(of_port(pointer, not));
@@ -327,8 +342,7 @@ fn refuse_other_scheme(found: &Host, speaks: Speaks, pointer: &str, settled: &mu
     };
     let pointer = format!("{pointer}/host");
     // Where both sides are so, that was said once.
-    let known = |refused: &Refused| refused.action.as_deref() == Some("swap_hosts");
-    if !settled.refused.iter().any(known) {
+    if !settled.refused.iter().any(is_swap) {
         settled.refused.push(Refused {
             pointer,
             detail: format!("{wrong}, by its scheme"),
@@ -336,6 +350,10 @@ fn refuse_other_scheme(found: &Host, speaks: Speaks, pointer: &str, settled: &mu
             action: Some("edit_host".to_owned()),
         });
     }
+}
+
+fn is_swap(refused: &Refused) -> bool {
+    refused.action.as_deref() == Some("swap_hosts")
 }
 
 /// The port of its own field, or the one behind the host name.

@@ -17,6 +17,10 @@ fn with(host: &str, port: u16, security: Option<Security>) -> Side {
     }
 }
 
+fn rules(policy: Policy) -> Rules {
+    Rules::new(policy, Providers::new(None))
+}
+
 fn receive(side: Side) -> Settled {
     let form = Form {
         address: ANN.to_owned(),
@@ -172,7 +176,7 @@ fn ports_and_security_that_contradict_each_other_go_by_the_port() {
         );
     }
     // Ports of nobody are what they are said to be.
-    let anywhere = Rules::new(Policy {
+    let anywhere = rules(Policy {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         mail_ports: vec![],
     });
@@ -267,7 +271,7 @@ fn a_port_outside_the_list_names_the_setting() {
         settled.refused
     );
     // A list without the port of a protocol refuses it, too (M-17).
-    let few = Rules::new(Policy {
+    let few = rules(Policy {
         allow: vec![],
         mail_ports: vec![80, 443, 465, 587, 993],
     });
@@ -293,7 +297,7 @@ fn a_port_outside_the_list_names_the_setting() {
     );
     assert!(web.refused.is_empty(), "{:?}", web.refused);
     // Any port of a network that is allowed; a name may lead there.
-    let home = Rules::new(Policy {
+    let home = rules(Policy {
         allow: vec!["10.0.0.0/8".parse().unwrap()],
         ..Policy::public_only()
     });
@@ -521,4 +525,51 @@ fn secrets_are_put_right_and_never_told() {
     let settled = settle(form("a\r\nb"), Before::default(), &Rules::default());
     assert_eq!(settled.refused.len(), 1);
     assert_eq!(settled.refused[0].pointer, "/password");
+}
+
+#[test]
+fn what_is_known_of_a_provider_helps() {
+    refused(
+        &receive(side("smtp.gmail.com")),
+        "/incoming/host",
+        "use_host:imap.gmail.com",
+    );
+    refused(
+        &send(side("imap.gmail.com")),
+        "/outgoing/host",
+        "use_host:smtp.gmail.com",
+    );
+    let swapped = Form {
+        address: "ann@gmail.com".to_owned(),
+        incoming: Some(Some(side("smtp.gmail.com"))),
+        outgoing: Some(Some(side("imap.gmail.com"))),
+        password: None,
+    };
+    refused(
+        &settle(swapped, Before::default(), &Rules::default()),
+        "/incoming/host",
+        "swap_hosts",
+    );
+    let form = |host: &str| Form {
+        address: ANN.to_owned(),
+        incoming: Some(Some(side(host))),
+        outgoing: Some(None),
+        password: Some(Secret::new("abcd efgh ijkl mnop")),
+    };
+    let google = settle(form("imap.gmail.com"), Before::default(), &Rules::default());
+    assert_eq!(
+        google.credentials.incoming,
+        Some(Secret::new("abcdefghijklmnop"))
+    );
+    assert_eq!(noted(&google), ["/password"]);
+    assert!(!format!("{:?}", google.normalised).contains("abcd"));
+    let other = settle(
+        form("imap.example.com"),
+        Before::default(),
+        &Rules::default(),
+    );
+    assert_eq!(
+        other.credentials.incoming,
+        Some(Secret::new("abcd efgh ijkl mnop"))
+    );
 }

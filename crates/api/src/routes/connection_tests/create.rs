@@ -1,22 +1,22 @@
 use super::stream;
 use crate::caller::Caller;
-use crate::detector;
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, Json, present};
 use crate::reporter;
-use crate::routes::mailboxes;
+use crate::routes::mailboxes::draft::Draft;
 use crate::routes::mailboxes::input::{self, IncomingInput, OutgoingInput, Sides};
+use crate::routes::mailboxes::{self, profile};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use connect::TestRequest;
-use model::Secret;
 use model::access::Scope;
 use model::mailbox::{Credentials, Kind, Mailbox};
+use model::normalised::Normalised;
 use model::report::{Report, Trigger};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use model::{Secret, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What to test: a mailbox, with other settings or its own; or settings that were never saved. The
 /// whole body of `POST /v1/mailboxes` is taken too.
@@ -41,6 +41,9 @@ pub(crate) struct TestInput {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     password: Option<Secret>,
+    /// The server profile that the servers come from.
+    #[serde(default)]
+    server_profile_id: Option<String>,
     /// Folders that must be there; left out: INBOX.
     #[serde(default)]
     monitored_folders: Option<Vec<String>>,
@@ -55,20 +58,27 @@ pub(crate) struct TestInput {
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
     kind: Option<Kind>,
-    /// Not used here.
+    /// Unsaved settings: mail from this time on is counted, for the plan in `folders`; left out: all.
     #[serde(default)]
-    #[allow(dead_code, reason = "as above")]
-    #[schema(value_type = Option<String>)]
-    fetch_since: Option<Box<RawValue>>,
+    fetch_since: Option<Timestamp>,
     /// Not used here.
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
     enable: Option<bool>,
 }
 
+/// A report, with what was put right in the settings.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct TestReport {
+    #[serde(flatten)]
+    report: Report,
+    /// What was typed in one way and understood in another.
+    normalised: Vec<Normalised>,
+}
+
 /// Makes a connection report. `Accept: text/event-stream` streams `step` events and a last `report`.
 #[utoipa::path(post, path = "/v1/connection-tests", tag = "connection-tests", request_body = TestInput,
-    responses((status = 201, body = Report)))]
+    responses((status = 201, body = TestReport)))]
 pub(crate) async fn create_connection_test(
     caller: Caller,
     State(state): State<ApiState>,
@@ -89,6 +99,7 @@ pub(crate) async fn create_connection_test(
         && value.outgoing.is_none()
         && value.password.is_none()
         && value.address.is_none()
+        && value.server_profile_id.is_none()
         && value.monitored_folders.is_none();
     let (on_step, steps) = reporter::steps();
     match mailbox {
@@ -98,7 +109,9 @@ pub(crate) async fn create_connection_test(
             let report = async move {
                 let trigger = Trigger::Button;
                 let proven = reporter::prove(&state, &mailbox, recipient, trigger, on_step).await;
-                proven.map(|(_, report)| report)
+                let (_, report) = proven?;
+                let normalised = Vec::new();
+                Ok(TestReport { report, normalised })
             };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
         }
@@ -111,9 +124,13 @@ pub(crate) async fn create_connection_test(
                 None => Credentials::default(),
             };
             let who = (&state, &caller);
-            let request = checked(who, value, mailbox.as_ref(), stored, checks).await?;
+            let (request, normalised) =
+                checked(who, value, mailbox.as_ref(), stored, checks).await?;
             reporter::admit(&state, &caller)?;
-            let report = async move { reporter::run(&state, request, on_step).await };
+            let report = async move {
+                let report = reporter::run(&state, request, on_step).await?;
+                Ok(TestReport { report, normalised })
+            };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
         }
     }
@@ -126,7 +143,7 @@ async fn checked(
     mailbox: Option<&Mailbox>,
     stored: Credentials,
     mut checks: Checks,
-) -> Result<TestRequest> {
+) -> Result<(TestRequest, Vec<Normalised>)> {
     let address = value
         .address
         .or(mailbox.map(|mailbox| mailbox.address.clone()));
@@ -143,20 +160,36 @@ async fn checked(
         incoming: value.incoming,
         outgoing: value.outgoing,
         password: value.password,
+        profile: None,
     };
-    let mut settings = sides.settle(&address, mailbox, &mut checks);
-    if let Some(mailbox) = mailbox {
-        input::keep_secrets_home(mailbox, &settings, &mut checks);
-    }
-    checks.end()?;
-    if mailbox.is_none() {
-        detector::fill(state, caller, &address, &mut settings).await?;
-        input::need_a_side(&settings)?;
-    }
+    let profile = value.server_profile_id.as_deref();
+    let (settings, login) = match mailbox {
+        None => {
+            let draft = Draft::read(state, sides, profile, address.clone(), checks).await?;
+            let settings = draft.complete(state, caller).await?.settings;
+            let login = settings.logins();
+            (settings, login)
+        }
+        Some(mailbox) => {
+            let profile = match profile {
+                Some(id) => Some(profile::named(state, id).await?),
+                None => None,
+            };
+            let sides = Sides { profile, ..sides };
+            let settings = sides.settle(&state.rules, &address, Some(mailbox), &mut checks);
+            input::keep_secrets_home(mailbox, &settings, &mut checks);
+            checks.end()?;
+            let login = settings.logins_over(mailbox.login_formats);
+            (settings, login)
+        }
+    };
     let old_folders = mailbox.and_then(|mailbox| mailbox.monitored_folders.clone());
     let old_incoming = mailbox.and_then(|mailbox| mailbox.incoming.clone());
     let old_outgoing = mailbox.and_then(|mailbox| mailbox.outgoing.clone());
-    Ok(TestRequest {
+    let request = TestRequest {
+        count: Some(connect::Count {
+            since: value.fetch_since,
+        }),
         mailbox_id: None,
         address,
         incoming: settings.incoming.unwrap_or(old_incoming),
@@ -165,9 +198,10 @@ async fn checked(
             incoming: settings.credentials.incoming.or(stored.incoming),
             outgoing: settings.credentials.outgoing.or(stored.outgoing),
         },
-        login: connect::Logins::default(),
+        login,
         monitored_folders: value.monitored_folders.or(old_folders).unwrap_or_default(),
         test_recipient: value.test_recipient,
         trigger: Trigger::Wizard,
-    })
+    };
+    Ok((request, settings.normalised))
 }

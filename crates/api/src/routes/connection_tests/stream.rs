@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use model::report::{Report, Step};
+use model::report::Step;
 use serde::Serialize;
 use std::future::Future;
 use std::time::Duration;
@@ -51,11 +51,11 @@ pub(crate) fn response(body: Body) -> Response {
 }
 
 /// Runs the report to its end, even if the caller goes away, and answers as the caller likes.
-pub(crate) async fn answer(
+pub(crate) async fn answer<T: Serialize + Send + 'static>(
     headers: &HeaderMap,
     status: StatusCode,
     steps: mpsc::Receiver<Step>,
-    report: impl Future<Output = Result<Report>> + Send + 'static,
+    report: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<Response> {
     let running = tokio::spawn(report);
     if !wanted(headers) {

@@ -1,20 +1,33 @@
 use super::input::{self, ChangeInput, Sides};
+use super::profile;
 use crate::caller::Caller;
-use crate::error::{ApiError, Result};
+use crate::error::Result;
+use crate::etag;
 use crate::input::{Checks, Ids, Json};
 use crate::state::ApiState;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use model::access::Scope;
 use model::mailbox::Mailbox;
+use model::normalised::Normalised;
+use serde::Serialize;
 use serde_json::json;
 use store::{audit, mailboxes};
+
+/// The mailbox, with what was put right.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ChangedMailbox {
+    #[serde(flatten)]
+    mailbox: Mailbox,
+    /// What was typed in one way and understood in another.
+    normalised: Vec<Normalised>,
+}
 
 /// Changes settings; what is left out stays. With `If-Match`, only if nobody else changed it since.
 #[utoipa::path(patch, path = "/v1/mailboxes/{id}", tag = "mailboxes", request_body = ChangeInput,
     params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = Mailbox, headers(("ETag" = String)))))]
+    responses((status = 200, body = ChangedMailbox, headers(("ETag" = String)))))]
 pub(crate) async fn change_mailbox(
     caller: Caller,
     State(state): State<ApiState>,
@@ -24,47 +37,31 @@ pub(crate) async fn change_mailbox(
 ) -> Result<Response> {
     caller.need(Scope::Manage)?;
     let old = super::visible(&state, &caller, &id).await?;
-    let wanted = wanted_version(&headers, &old)?;
-    let change = checked(value, &old)?;
+    let wanted = etag::wanted(&headers, old.version)?;
+    let (change, normalised) = checked(&state, value, &old).await?;
     let new_secrets =
         change.credentials.incoming.is_some() || change.credentials.outgoing.is_some();
     let mailbox = mailboxes::change(&state.store, &id, change, wanted)
         .await
         .map_err(|error| match error {
-            store::StoreError::Conflict(_) if wanted.is_some() => changed_meanwhile(),
+            store::StoreError::Conflict(_) if wanted.is_some() => etag::changed_meanwhile(),
             other => other.into(),
         })?;
     let detail = json!({"version": mailbox.version, "credentials": new_secrets});
     audit::append(&state.store, caller.id(), "mailbox.changed", &id, detail).await?;
-    Ok(super::tagged(mailbox))
-}
-
-fn changed_meanwhile() -> ApiError {
-    let detail = "the mailbox has another version than the one in If-Match";
-    ApiError::new(
-        StatusCode::PRECONDITION_FAILED,
-        "precondition_failed",
-        detail,
-    )
-}
-
-fn wanted_version(headers: &HeaderMap, old: &Mailbox) -> Result<Option<i64>> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
+    let version = mailbox.version;
+    let changed = ChangedMailbox {
+        mailbox,
+        normalised,
     };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let current = format!("\"{}\"", old.version);
-    if text.split(',').any(|tag| tag.trim() == current) {
-        Ok(Some(old.version))
-    } else {
-        Err(changed_meanwhile())
-    }
+    Ok(etag::tagged(version, changed))
 }
 
-fn checked(value: ChangeInput, old: &Mailbox) -> Result<mailboxes::Change> {
+async fn checked(
+    state: &ApiState,
+    value: ChangeInput,
+    old: &Mailbox,
+) -> Result<(mailboxes::Change, Vec<Normalised>)> {
     let mut checks = Checks::default();
     let address = value.address.map(|address| address.trim().to_owned());
     if let Some(address) = &address {
@@ -75,17 +72,27 @@ fn checked(value: ChangeInput, old: &Mailbox) -> Result<mailboxes::Change> {
     }
     let folders = value.monitored_folders.as_ref().and_then(Option::as_deref);
     input::check_folders(&mut checks, folders);
+    let profile = match &value.server_profile_id {
+        Some(Some(id)) => Some(profile::named(state, id).await?),
+        Some(None) | None => None,
+    };
     let sides = Sides {
         incoming: value.incoming,
         outgoing: value.outgoing,
         password: value.password,
+        profile,
     };
     let settings = sides.settle(
+        &state.rules,
         address.as_deref().unwrap_or(&old.address),
         Some(old),
         &mut checks,
     );
     input::keep_secrets_home(old, &settings, &mut checks);
+    if let (None, Some(id)) = (&value.server_profile_id, &old.server_profile_id) {
+        let profile = store::server_profiles::get(&state.store, id).await?;
+        profile::refuse_leaving(&settings, &profile, &mut checks);
+    }
     let keeps_incoming = settings
         .incoming
         .as_ref()
@@ -98,16 +105,17 @@ fn checked(value: ChangeInput, old: &Mailbox) -> Result<mailboxes::Change> {
         checks.refuse("/incoming", "a mailbox receives or sends, or both");
     }
     checks.end()?;
-    Ok(mailboxes::Change {
+    let change = mailboxes::Change {
+        login_formats: Some(settings.logins_over(old.login_formats)),
+        server_profile_id: value.server_profile_id,
         address,
         name: value.name,
         kind: value.kind,
         incoming: settings.incoming,
         outgoing: settings.outgoing,
         credentials: settings.credentials,
-        login_formats: None,
-        server_profile_id: None,
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
-    })
+    };
+    Ok((change, settings.normalised))
 }

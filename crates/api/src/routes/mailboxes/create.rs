@@ -1,6 +1,6 @@
-use super::input::{self, IncomingInput, OutgoingInput, Settings, Sides};
+use super::draft::{Complete, Draft};
+use super::input::{self, IncomingInput, OutgoingInput, Sides};
 use crate::caller::Caller;
-use crate::detector;
 use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
@@ -12,6 +12,7 @@ use axum::response::Response;
 use model::access::Scope;
 use model::detection::Candidate;
 use model::mailbox::{Credentials, Kind, Lifecycle, Mailbox};
+use model::normalised::Normalised;
 use model::report::Trigger;
 use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,10 @@ pub(crate) struct NewMailbox {
     /// Folders to store; null: every folder but junk and trash.
     #[serde(default)]
     monitored_folders: Option<Vec<String>>,
+    /// The server profile that the servers come from; left out: the one for the address's domain, if there is one and both
+    /// sides are left out.
+    #[serde(default)]
+    server_profile_id: Option<String>,
     /// Test it, and switch it on if it works. If it does not, it stays as a draft with its report.
     #[serde(default)]
     enable: bool,
@@ -61,6 +66,8 @@ pub(crate) struct CreatedMailbox {
     /// What was found from the address, where settings were left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     detected: Option<Candidate>,
+    /// What was typed in one way and understood in another.
+    normalised: Vec<Normalised>,
 }
 
 /// Adds a mailbox.
@@ -77,7 +84,7 @@ pub(crate) async fn create_mailbox(
     caller.need_all_mailboxes()?;
     let Json { value, bytes } = body;
     let enable = value.enable;
-    let checked = checked(value)?;
+    let checked = checked(&state, value).await?;
     if enable {
         reporter::admit(&state, &caller)?;
     }
@@ -86,14 +93,14 @@ pub(crate) async fn create_mailbox(
     idempotent::once(&state, &caller, &headers, ("/v1/mailboxes", &bytes), work).await
 }
 
-/// A request without mistakes; sides of which nothing was said are still missing.
+/// A request without mistakes.
 struct Checked {
-    settings: Settings,
+    draft: Draft,
     /// The rest; its sides are not filled in yet.
     rest: mailboxes::NewMailbox,
 }
 
-fn checked(value: NewMailbox) -> Result<Checked> {
+async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     let mut checks = Checks::default();
     let address = value.address.trim().to_owned();
     checks.address("/address", &address);
@@ -104,9 +111,10 @@ fn checked(value: NewMailbox) -> Result<Checked> {
         incoming: value.incoming,
         outgoing: value.outgoing,
         password: value.password,
+        profile: None,
     };
-    let settings = sides.settle(&address, None, &mut checks);
-    checks.end()?;
+    let profile = value.server_profile_id.as_deref();
+    let draft = Draft::read(state, sides, profile, address.clone(), checks).await?;
     let rest = mailboxes::NewMailbox {
         address,
         name,
@@ -119,14 +127,19 @@ fn checked(value: NewMailbox) -> Result<Checked> {
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
     };
-    Ok(Checked { settings, rest })
+    Ok(Checked { draft, rest })
 }
 
 async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool) -> Result<Answer> {
-    let Checked { mut settings, rest } = checked;
-    let detected = detector::fill(&state, &caller, &rest.address, &mut settings).await?;
-    input::need_a_side(&settings)?;
+    let Checked { draft, rest } = checked;
+    let Complete {
+        settings,
+        detected,
+        server_profile_id,
+    } = draft.complete(&state, &caller).await?;
     let new = mailboxes::NewMailbox {
+        login_formats: settings.logins(),
+        server_profile_id,
         incoming: settings.incoming.flatten(),
         outgoing: settings.outgoing.flatten(),
         credentials: settings.credentials,
@@ -153,6 +166,10 @@ async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool)
         }
     }
     let location = format!("/v1/mailboxes/{}", mailbox.id);
-    let created = CreatedMailbox { mailbox, detected };
+    let created = CreatedMailbox {
+        mailbox,
+        detected,
+        normalised: settings.normalised,
+    };
     Ok(Answer::json(StatusCode::CREATED, &created)?.at(location))
 }

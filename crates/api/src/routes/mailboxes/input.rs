@@ -2,10 +2,13 @@
 
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, present};
-use model::mailbox::{Auth, Credentials, Incoming, Mailbox, Outgoing, Protocol, Security};
+use connect::typed::{self, Before, Form, Rules, Side};
+use model::mailbox::{
+    Auth, Credentials, Incoming, LoginChoice, Mailbox, Outgoing, Protocol, Security,
+};
+use model::normalised::Normalised;
 use model::{Secret, Timestamp};
 use serde::Deserialize;
-use std::net::IpAddr;
 
 /// Folders that may be named.
 const FOLDERS: usize = 1_000;
@@ -17,7 +20,7 @@ pub(crate) struct IncomingInput {
     /// `imap` (when left out) or `pop3`.
     #[serde(default)]
     protocol: Option<Protocol>,
-    /// Host name, without scheme or port.
+    /// Host name; what else people type here, such as `imaps://` or a port, is put in its place.
     #[serde(default)]
     host: Option<String>,
     /// Left out: the usual port for protocol and security.
@@ -26,9 +29,13 @@ pub(crate) struct IncomingInput {
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
     security: Option<Security>,
-    /// Left out: the address.
+    /// Left out: by `login_format`.
     #[serde(default)]
     username: Option<String>,
+    /// Where the user name comes from when it is left out: `email` (the address), `local_part` (what stands before the
+    /// @), or `auto`: a test tries these in order, once each, and the one that works is saved.
+    #[serde(default)]
+    login_format: Option<LoginChoice>,
     /// Left out: `password`.
     #[serde(default)]
     auth: Option<Auth>,
@@ -49,7 +56,7 @@ pub(crate) struct IncomingInput {
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OutgoingInput {
-    /// Host name, without scheme or port.
+    /// Host name; what else people type here, such as `imaps://` or a port, is put in its place.
     #[serde(default)]
     host: Option<String>,
     /// Left out: the usual port for the security.
@@ -58,9 +65,13 @@ pub(crate) struct OutgoingInput {
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
     security: Option<Security>,
-    /// Left out: the address.
+    /// Left out: by `login_format`.
     #[serde(default)]
     username: Option<String>,
+    /// Where the user name comes from when it is left out: `email` (the address), `local_part` (what stands before the
+    /// @), or `auto`: a test tries these in order, once each, and the one that works is saved.
+    #[serde(default)]
+    login_format: Option<LoginChoice>,
     /// Left out: `password`.
     #[serde(default)]
     auth: Option<Auth>,
@@ -78,10 +89,13 @@ pub(crate) struct OutgoingInput {
 }
 
 /// Both sides, as every request that has settings has them.
+#[derive(Clone, Default)]
 pub(crate) struct Sides {
     pub(crate) incoming: Option<Option<IncomingInput>>,
     pub(crate) outgoing: Option<Option<OutgoingInput>>,
     pub(crate) password: Option<Secret>,
+    /// The server profile that the servers come from.
+    pub(crate) profile: Option<model::server_profile::ServerProfile>,
 }
 
 /// Both sides, checked and filled in.
@@ -90,266 +104,120 @@ pub(crate) struct Settings {
     pub(crate) incoming: Option<Option<Incoming>>,
     pub(crate) outgoing: Option<Option<Outgoing>>,
     pub(crate) credentials: Credentials,
+    /// Where the names to sign in with come from, on sides that say so.
+    pub(crate) incoming_login: Option<LoginChoice>,
+    pub(crate) outgoing_login: Option<LoginChoice>,
+    /// What was put right.
+    pub(crate) normalised: Vec<Normalised>,
 }
 
 impl Sides {
-    /// Checks both sides and fills in what can be known: from the mailbox as it is, if there is one,
-    /// else from what is usual. `address` stands in for user names.
+    /// Checks both sides and fills in what can be known: from the server profile, from the mailbox as it is, if there is
+    /// one, else from what is usual. `address` stands in for user names.
     pub(crate) fn settle(
         self,
+        rules: &Rules,
         address: &str,
         old: Option<&Mailbox>,
         checks: &mut Checks,
     ) -> Settings {
-        let mut credentials = Credentials {
-            incoming: self.password.clone(),
-            outgoing: self.password,
+        let mut form = Form {
+            address: address.to_owned(),
+            incoming: self.incoming.map(|side| side.map(IncomingInput::typed)),
+            outgoing: self.outgoing.map(|side| side.map(OutgoingInput::typed)),
+            password: self.password,
         };
-        check_secret(checks, "/password", credentials.incoming.as_ref());
-        let incoming = self.incoming.map(|side| {
-            side.map(|side| {
-                check_secret(checks, "/incoming/password", side.password.as_ref());
-                if side.password.is_some() {
-                    credentials.incoming.clone_from(&side.password);
-                }
-                side.settle(address, old.and_then(|old| old.incoming.as_ref()), checks)
-            })
-        });
-        let outgoing = self.outgoing.map(|side| {
-            side.map(|side| {
-                check_secret(checks, "/outgoing/password", side.password.as_ref());
-                if side.password.is_some() {
-                    credentials.outgoing.clone_from(&side.password);
-                }
-                side.settle(address, old.and_then(|old| old.outgoing.as_ref()), checks)
-            })
-        });
-        if matches!(incoming, Some(None)) {
-            credentials.incoming = None;
+        if let Some(profile) = &self.profile {
+            super::profile::fill(&mut form, profile, old, checks);
         }
-        if matches!(outgoing, Some(None)) {
-            credentials.outgoing = None;
-        }
+        let says = |side: &Option<Option<Side>>| {
+            let side = side.as_ref().and_then(Option::as_ref);
+            side.is_some_and(|side| {
+                old.is_none() || side.username.is_some() || side.login_format.is_some()
+            })
+        };
+        let (says_incoming, says_outgoing) = (says(&form.incoming), says(&form.outgoing));
+        let before = Before {
+            incoming: old.and_then(|old| old.incoming.as_ref()),
+            outgoing: old.and_then(|old| old.outgoing.as_ref()),
+        };
+        let settled = typed::settle(form, before, rules);
+        checks.refuse_all(settled.refused);
         Settings {
-            incoming,
-            outgoing,
-            credentials,
+            incoming: settled.incoming,
+            outgoing: settled.outgoing,
+            credentials: settled.credentials,
+            incoming_login: says_incoming.then_some(settled.login.incoming),
+            outgoing_login: says_outgoing.then_some(settled.login.outgoing),
+            normalised: settled.normalised,
+        }
+    }
+}
+
+impl Settings {
+    /// Puts secrets right for hosts that were found after they were typed.
+    pub(crate) fn tidy_secrets(&mut self, rules: &Rules) {
+        let incoming = self.incoming.as_ref().and_then(Option::as_ref);
+        let outgoing = self.outgoing.as_ref().and_then(Option::as_ref);
+        for (host, secret) in [
+            (
+                incoming.map(|side| &side.host),
+                &mut self.credentials.incoming,
+            ),
+            (
+                outgoing.map(|side| &side.host),
+                &mut self.credentials.outgoing,
+            ),
+        ] {
+            if let (Some(host), Some(typed)) = (host, &secret)
+                && let Some((tidied, because)) = rules.tidy_secret(host, typed)
+            {
+                *secret = Some(tidied);
+                if !self.normalised.iter().any(|note| note.because == because) {
+                    self.normalised.push(Normalised {
+                        pointer: "/password".to_owned(),
+                        was: None,
+                        became: None,
+                        because: because.to_owned(),
+                    });
+                }
+            }
         }
     }
 }
 
 impl IncomingInput {
-    fn settle(self, address: &str, old: Option<&Incoming>, checks: &mut Checks) -> Incoming {
-        let protocol = self.protocol.or(old.map(|old| old.protocol));
-        let protocol = protocol.unwrap_or(Protocol::Imap);
-        let (tls, plain) = match protocol {
-            Protocol::Imap => (993, 143),
-            Protocol::Pop3 => (995, 110),
-        };
-        let old = old.filter(|old| old.protocol == protocol);
-        let (port, security) = road(
-            (self.port, self.security),
-            old.map(|old| (old.port, old.security)),
-            |port| {
-                if port == plain {
-                    Security::Starttls
-                } else {
-                    Security::Tls
-                }
-            },
-            |security| {
-                if security == Security::Tls {
-                    tls
-                } else {
-                    plain
-                }
-            },
-        );
-        let auth = self.auth.or(old.map(|old| old.auth));
-        let auth = auth.unwrap_or(Auth::Password);
-        let host = self.host.or(old.map(|old| old.host.clone()));
-        let host = check_host(checks, "/incoming", host, port);
-        check_plaintext(
-            checks,
-            "/incoming",
-            &host,
-            security,
-            auth,
-            self.allow_plaintext,
-        );
-        if auth == Auth::None {
-            checks.refuse(
-                "/incoming/auth",
-                "a mailbox is read with `password` or `oauth2`",
-            );
-        }
-        let name = self.username.or(old.map(|old| old.username.clone()));
-        let pin = self.certificate_sha256;
-        let kept = old.filter(|old| old.host == host);
-        let pin = pin.unwrap_or_else(|| kept.and_then(|old| old.certificate_sha256.clone()));
-        Incoming {
-            protocol,
-            port,
-            security,
-            username: check_username(checks, "/incoming", name, address),
-            auth,
-            certificate_sha256: check_pin(checks, "/incoming", pin),
-            host,
+    fn typed(self) -> Side {
+        Side {
+            protocol: self.protocol,
+            host: self.host,
+            port: self.port,
+            security: self.security,
+            username: self.username,
+            login_format: self.login_format,
+            auth: self.auth,
+            certificate_sha256: self.certificate_sha256,
+            password: self.password,
+            allow_plaintext: self.allow_plaintext,
         }
     }
 }
 
 impl OutgoingInput {
-    fn settle(self, address: &str, old: Option<&Outgoing>, checks: &mut Checks) -> Outgoing {
-        let (port, security) = road(
-            (self.port, self.security),
-            old.map(|old| (old.port, old.security)),
-            |port| match port {
-                25 | 587 | 2525 => Security::Starttls,
-                _ => Security::Tls,
-            },
-            |security| match security {
-                Security::Tls => 465,
-                Security::Starttls => 587,
-                Security::None => 25,
-            },
-        );
-        let auth = self.auth.or(old.map(|old| old.auth));
-        let auth = auth.unwrap_or(Auth::Password);
-        let host = self.host.or(old.map(|old| old.host.clone()));
-        let host = check_host(checks, "/outgoing", host, port);
-        check_plaintext(
-            checks,
-            "/outgoing",
-            &host,
-            security,
-            auth,
-            self.allow_plaintext,
-        );
-        let old_name = old
-            .map(|old| old.username.clone())
-            .filter(|name| !name.is_empty());
-        let username = match auth {
-            Auth::None => String::new(),
-            Auth::Password | Auth::Oauth2 => {
-                check_username(checks, "/outgoing", self.username.or(old_name), address)
-            }
-        };
-        let pin = self.certificate_sha256;
-        let kept = old.filter(|old| old.host == host);
-        let pin = pin.unwrap_or_else(|| kept.and_then(|old| old.certificate_sha256.clone()));
-        Outgoing {
-            port,
-            security,
-            username,
-            auth,
-            certificate_sha256: check_pin(checks, "/outgoing", pin),
-            host,
+    fn typed(self) -> Side {
+        Side {
+            protocol: None,
+            host: self.host,
+            port: self.port,
+            security: self.security,
+            username: self.username,
+            login_format: self.login_format,
+            auth: self.auth,
+            certificate_sha256: self.certificate_sha256,
+            password: self.password,
+            allow_plaintext: self.allow_plaintext,
         }
     }
-}
-
-/// Port and security, where one of them, or both, may have been left out.
-fn road(
-    asked: (Option<u16>, Option<Security>),
-    old: Option<(u16, Security)>,
-    usual_security: impl Fn(u16) -> Security,
-    usual_port: impl Fn(Security) -> u16,
-) -> (u16, Security) {
-    match (asked, old) {
-        ((Some(port), Some(security)), _) => (port, security),
-        ((Some(port), None), Some((_, security))) => (port, security),
-        ((Some(port), None), None) => (port, usual_security(port)),
-        ((None, Some(security)), Some((port, before))) if security == before => (port, security),
-        ((None, Some(security)), _) => (usual_port(security), security),
-        ((None, None), Some(old)) => old,
-        ((None, None), None) => (usual_port(Security::Tls), Security::Tls),
-    }
-}
-
-fn check_secret(checks: &mut Checks, pointer: &str, secret: Option<&Secret>) {
-    if let Some(secret) = secret {
-        let text = secret.expose();
-        if text.is_empty() || text.len() > 16 * 1024 {
-            checks.refuse(pointer, "must have 1 to 16384 bytes");
-        } else if text.contains(['\r', '\n']) {
-            checks.refuse(pointer, "may not hold line breaks");
-        }
-    }
-}
-
-fn check_host(checks: &mut Checks, side: &str, host: Option<String>, port: u16) -> String {
-    let pointer = format!("{side}/host");
-    let Some(host) = host else {
-        checks.refuse(pointer, "must be given");
-        return String::new();
-    };
-    let host = host.trim();
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    if host.is_empty() {
-        checks.refuse(pointer, "must not be empty");
-    } else if host.contains("://") || host.contains('/') {
-        checks.refuse(
-            pointer,
-            "is a host name alone, such as mail.example.com, without `scheme://` and path",
-        );
-    } else if host.contains('@') {
-        checks.refuse(pointer, "is a host name, not a mail address");
-    } else if host.len() > 255 || !host.chars().all(good) {
-        checks.refuse(pointer, "is not a host name or an IP address");
-    } else if host.contains(':') && host.trim_matches(['[', ']']).parse::<IpAddr>().is_err() {
-        checks.refuse(
-            pointer,
-            "is a host name alone: the port is a field of its own",
-        );
-    }
-    if port == 0 {
-        checks.refuse(format!("{side}/port"), "must be 1 to 65535");
-    }
-    host.to_owned()
-}
-
-/// Promise S1: a password goes out in plain text only where it was allowed, or to this machine.
-fn check_plaintext(
-    checks: &mut Checks,
-    side: &str,
-    host: &str,
-    security: Security,
-    auth: Auth,
-    allowed: bool,
-) {
-    if security == Security::None && auth != Auth::None && !allowed && !is_this_machine(host) {
-        checks.refuse(
-            format!("{side}/security"),
-            "without encryption anyone on the way reads the password: use `tls` or `starttls`, or say `allow_plaintext: true`",
-        );
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-fn check_username(checks: &mut Checks, side: &str, name: Option<String>, address: &str) -> String {
-    let name = name.unwrap_or_else(|| address.to_owned());
-    checks.line(&format!("{side}/username"), &name, 1, 500);
-    name
-}
-
-fn check_pin(checks: &mut Checks, side: &str, pin: Option<String>) -> Option<String> {
-    let pin = pin?.replace(':', "").to_ascii_lowercase();
-    if pin.len() != 64 || !pin.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let pointer = format!("{side}/certificate_sha256");
-        checks.refuse(
-            pointer,
-            "must be a SHA-256 fingerprint: 64 hexadecimal digits",
-        );
-    }
-    Some(pin)
 }
 
 /// Folder names as people write them.
@@ -425,7 +293,6 @@ pub(crate) fn need_a_side(settings: &Settings) -> Result<()> {
             .remedy("Give the settings of `incoming`, of `outgoing`, or of both."))
     };
     match (&settings.incoming, &settings.outgoing) {
-        (None, None) => nothing("settings must be given: they are not yet found from the address"),
         (Some(None) | None, Some(None) | None) => nothing("a mailbox receives or sends, or both"),
         _ => Ok(()),
     }
@@ -463,6 +330,10 @@ pub(crate) struct ChangeInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     pub(crate) fetch_since: MaybeTime,
+    /// Another server profile, whose servers are then used; null: none, and the servers stay.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) server_profile_id: Option<Option<String>>,
     /// Folders to store; null: every folder but junk and trash.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>)]

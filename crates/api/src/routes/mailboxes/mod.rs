@@ -3,11 +3,13 @@
 mod change;
 mod create;
 mod disable;
+pub(crate) mod draft;
 mod enable;
 mod get;
 pub(crate) mod input;
 mod list;
 mod pause;
+pub(crate) mod profile;
 mod remove;
 mod resume;
 mod resync;
@@ -16,10 +18,9 @@ mod try_again;
 
 use crate::caller::Caller;
 use crate::error::Result;
+use crate::etag;
 use crate::state::ApiState;
-use axum::Json;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use model::mailbox::{Lifecycle, Mailbox, Proof};
 use serde_json::json;
 use store::{audit, mailboxes};
@@ -50,12 +51,7 @@ pub(crate) async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Resu
 
 /// A mailbox with its version as the ETag.
 fn tagged(mailbox: Mailbox) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", mailbox.version));
-    let mut response = Json(mailbox).into_response();
-    if let Ok(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+    etag::tagged(mailbox.version, mailbox)
 }
 
 /// Whether the proofs are enough to switch it on: what is received must work, or else what is sent.

@@ -205,9 +205,7 @@ fn begin_from(draft: &mut Draft, subject: &mut Option<String>, parts: ReplyParts
 }
 
 fn refused(error: mail_message::ComposeError) -> ApiError {
-    let fields = error.errors.into_iter().map(|error| FieldError {
-        pointer: error.pointer,
-        detail: error.message,
-    });
+    let fields = error.errors.into_iter();
+    let fields = fields.map(|error| FieldError::new(error.pointer, error.message));
     ApiError::fields(fields.collect())
 }
