@@ -1,5 +1,6 @@
 //! The catalogue's pages, and connection reports against real and against hostile servers.
 
+mod catalogue;
 mod detect;
 mod faults;
 mod pages;

@@ -1,25 +1,61 @@
-//! `docs/problems/README.md` is the catalogue as a page. `UPDATE_DOCS=1 cargo nextest run -p connect` writes it anew.
+//! `docs/problems` is the catalogue as pages, one for each problem. `UPDATE_DOCS=1 cargo nextest run -p connect` writes them anew.
 
 use connect::problems::{Entry, catalogue, sentence};
+use connect::providers::Table;
 use model::problem::Retry;
-use std::collections::HashSet;
+use model::report::StepCode;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+const INDEX: &str = "README.md";
+
 #[test]
-fn the_page_of_problems_says_what_the_catalogue_says() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/problems/README.md");
-    let wanted = page();
+fn the_pages_of_problems_say_what_the_catalogue_says() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/problems");
+    let mut wanted = BTreeMap::from([(INDEX.to_owned(), index())]);
+    wanted.extend(catalogue().map(|entry| (file(entry.id), page(entry))));
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &wanted).unwrap();
-        return;
+        std::fs::create_dir_all(&folder).unwrap();
+        for old in std::fs::read_dir(&folder).unwrap() {
+            std::fs::remove_file(old.unwrap().path()).unwrap();
+        }
+        for (name, text) in &wanted {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
     }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == wanted,
-        "docs/problems/README.md is out of date: run UPDATE_DOCS=1 cargo nextest run -p connect"
-    );
+    let advice = "run UPDATE_DOCS=1 cargo nextest run -p connect";
+    for (name, text) in &wanted {
+        let found = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        assert!(
+            found == *text,
+            "docs/problems/{name} is out of date: {advice}"
+        );
+    }
+    for there in std::fs::read_dir(&folder).unwrap() {
+        let name = there.unwrap().file_name().into_string().unwrap();
+        assert!(
+            wanted.contains_key(&name),
+            "docs/problems/{name} is about nothing: {advice}"
+        );
+    }
+}
+
+/// A page at a provider is named once more in the provider's entry, which says who vouches for it.
+#[test]
+fn pages_of_providers_are_those_of_the_provider_table() {
+    let table = Table::built_in();
+    for entry in catalogue() {
+        for id in entry.providers {
+            assert!(table.get(id).is_some(), "{}: no provider {id}", entry.id);
+        }
+        let Some(url) = entry.url else { continue };
+        let known = entry.providers.iter().filter_map(|id| table.get(id));
+        let known: String = known
+            .map(|provider| serde_json::to_string(provider).unwrap())
+            .collect();
+        assert!(known.contains(url), "{}: {url}", entry.id);
+    }
 }
 
 /// A misspelled id would quietly become `internal_error`.
@@ -27,14 +63,25 @@ fn the_page_of_problems_says_what_the_catalogue_says() {
 fn every_id_that_the_code_names_is_in_the_catalogue() {
     let mut known: HashSet<&str> = catalogue().map(|entry| entry.id).collect();
     known.extend(catalogue().filter_map(|entry| entry.action.split(':').next()));
-    // A placeholder, and a word from Dovecot's mouth.
-    known.extend(["other_port", "mail_max_userip_connections"]);
+    // A placeholder, a word from Dovecot's mouth, one of RFC 6749, and an action of one occurrence only.
+    known.extend([
+        "other_port",
+        "mail_max_userip_connections",
+        "error_description",
+        "swap_hosts",
+    ]);
     let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // These name fields and facts, not problems.
+                if !["detect", "providers", "typed"]
+                    .iter()
+                    .any(|other| path.ends_with(other))
+                {
+                    folders.push(path);
+                }
                 continue;
             }
             let source = std::fs::read_to_string(&path).unwrap();
@@ -51,46 +98,130 @@ fn every_id_that_the_code_names_is_in_the_catalogue() {
     }
 }
 
-fn page() -> String {
+fn file(id: &str) -> String {
+    format!("{id}.md")
+}
+
+fn index() -> String {
     let mut page = String::from(
         "# Problems\n\n\
-         Everything that can stand in the way, with its cause and its remedy. This page is made from the catalogue in\n\
-         `crates/connect/src/problems`; `postroom explain ID` prints the same offline.\n\n\
+         Everything that can stand in the way, with its cause and its remedy. These pages are made from the catalogue in\n\
+         `crates/connect/src/problems`; `postroom explain ID` prints the same offline, and `GET /v1/problems/ID` gives it to programs.\n\n\
          **When Postroom tries again**: *by itself* (with growing pauses), *after a pause* (at a time that the server named, or a\n\
-         usual one), *after a change* (only when a person changed something), *never* (this input cannot work).\n\n\
-         | problem | what it is | step | tried again |\n|---|---|---|---|\n",
+         usual one), *after a change* (only when a person changed something), *never* (this input cannot work).\n",
     );
-    for entry in catalogue() {
-        let step = entry
-            .step
-            .map_or(String::new(), |step| format!("{} {step}", step.number()));
-        let _ = writeln!(
-            page,
-            "| [`{id}`](#{id}) | {} | {step} | {} |",
-            entry.title,
-            again(entry.retry),
-            id = entry.id
+    page.push_str("\n## By step of the connection report\n");
+    for code in StepCode::ALL {
+        let _ = write!(page, "\n### {} {code}\n\n", code.number());
+        table(
+            &mut page,
+            general().filter(|entry| entry.step == Some(*code)),
         );
     }
-    for entry in catalogue() {
-        section(&mut page, entry);
+    page.push_str("\n### Without a connection\n\n");
+    table(&mut page, general().filter(|entry| entry.step.is_none()));
+    page.push_str(
+        "\n## By provider\n\n\
+         What a provider says in words of its own is recognised before the general problems. A problem of this list is a form of\n\
+         a general one, and programs that know only the general one find it as `kind_of`.\n",
+    );
+    let table_of_providers = Table::built_in();
+    let mut families: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for entry in catalogue().filter(|entry| entry.id.contains('.')) {
+        let names = entry
+            .providers
+            .iter()
+            .filter_map(|id| table_of_providers.get(id));
+        let names: Vec<String> = names.map(|provider| provider.name.clone()).collect();
+        let names = match names.is_empty() {
+            true => "Server software".to_owned(),
+            false => names.join(", "),
+        };
+        families.entry(names).or_default().push(entry);
+    }
+    for (names, entries) in families {
+        let _ = write!(page, "\n### {names}\n\n");
+        table(&mut page, entries.into_iter());
+    }
+    page.push_str(
+        "\n## Other names\n\nOther lists of mail errors have these names for the same; each of them is found too.\n\n\
+         | name | problem |\n|---|---|\n",
+    );
+    let mut others: Vec<(&str, &str)> = catalogue()
+        .flat_map(|entry| entry.also_known_as.iter().map(|name| (*name, entry.id)))
+        .collect();
+    others.sort_unstable();
+    for (name, id) in others {
+        let _ = writeln!(page, "| `{name}` | [`{id}`]({}) |", file(id));
     }
     page
 }
 
-fn section(page: &mut String, entry: &Entry) {
-    let _ = write!(
-        page,
-        "\n## {}\n\n**{}.** {}\n\n- What to do: {}\n",
-        entry.id,
+fn general() -> impl Iterator<Item = &'static Entry> {
+    catalogue().filter(|entry| !entry.id.contains('.'))
+}
+
+fn table<'e>(page: &mut String, entries: impl Iterator<Item = &'e Entry>) {
+    page.push_str("| problem | what it is | tried again |\n|---|---|---|\n");
+    for entry in entries {
+        let _ = writeln!(
+            page,
+            "| [`{}`]({}) | {} | {} |",
+            entry.id,
+            file(entry.id),
+            entry.title,
+            again(entry.retry)
+        );
+    }
+}
+
+fn page(entry: &Entry) -> String {
+    let mut page = format!(
+        "# {}\n\n`{}`\n\n{}\n\n## What to do\n\n{}\n",
         entry.title,
+        entry.id,
         sentence(entry.cause, &[]),
         sentence(entry.remedy, &[])
     );
-    for other in entry.likely_others {
-        let _ = writeln!(page, "- It may also be: {}", sentence(other, &[]));
+    if let Some(url) = entry.url {
+        let _ = write!(page, "\nThe provider's page: <{url}>\n");
     }
+    if !entry.likely_others.is_empty() {
+        page.push_str("\n## Other causes, the likeliest first\n\n");
+        for other in entry.likely_others {
+            let _ = writeln!(page, "- {}", sentence(other, &[]));
+        }
+    }
+    page.push_str("\n## More\n\n");
+    let step = entry.step.map_or_else(
+        || "it is not about a connection".to_owned(),
+        |step| format!("step {} of the connection report ({step})", step.number()),
+    );
+    let _ = writeln!(page, "- Where it shows: {step}");
     let _ = writeln!(page, "- Tried again: {}", again(entry.retry));
+    let _ = writeln!(
+        page,
+        "- Action for a program: `{}`",
+        connect::problems::fill(entry.action, &[])
+    );
+    if !entry.providers.is_empty() {
+        let _ = writeln!(page, "- Said by: {}", entry.providers.join(", "));
+    }
+    if let Some(kind) = entry.kind_of {
+        let _ = writeln!(page, "- A form of: [`{kind}`]({})", file(kind));
+    }
+    let forms: Vec<String> = catalogue()
+        .filter(|form| form.kind_of == Some(entry.id))
+        .map(|form| format!("[`{}`]({})", form.id, file(form.id)))
+        .collect();
+    if !forms.is_empty() {
+        let _ = writeln!(page, "- Forms of it: {}", forms.join(", "));
+    }
+    if !entry.also_known_as.is_empty() {
+        let _ = writeln!(page, "- Also known as: {}", entry.also_known_as.join(", "));
+    }
+    page.push_str("\n[All problems](README.md)\n");
+    page
 }
 
 const fn again(retry: Retry) -> &'static str {
