@@ -4,6 +4,7 @@ mod catalogue;
 mod detect;
 mod faults;
 mod pages;
+mod provider_pages;
 mod real_servers;
 mod scripted;
 mod setting;
