@@ -1,9 +1,11 @@
 //! Signing in: SASL (RFC 5034) where the server offers it, USER and PASS (RFC 1939) where not, and never both.
 //!
-//! A refusal ends it, because trying the same wrong password three ways is what locks accounts.
+//! A refusal ends it, because trying the same wrong password three ways is what locks accounts; but for CRAM-MD5 within TLS,
+//! which many servers offer without being able to do it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mail_net::Stream;
 use mail_net::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Secret};
 use zeroize::Zeroizing;
 
@@ -55,9 +57,10 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, Pop3Error> {
-        let offered = &self.capabilities.sasl;
+        let offered = self.capabilities.sasl.clone();
         let password_allowed = self.capabilities.user || !self.capabilities.listed;
-        if let Some(&mechanism) = sasl::choose(offered, credentials).first() {
+        let mut refused = None;
+        for mechanism in sasl::choose(&offered, credentials) {
             let mut nonce = [0; 18];
             getrandom::fill(&mut nonce).map_err(|error| Pop3Error::Random(error.to_string()))?;
             let mut exchange = Exchange::new(mechanism, credentials, host, port, nonce);
@@ -71,15 +74,18 @@ impl Session {
                 });
             }
             self.end();
-            return Err(failed(answer, exchange.server_error()));
+            let failed = failed(answer, exchange.server_error());
+            if !mechanism.may_fail_alone() || !self.stream().is_some_and(Stream::is_tls) {
+                return Err(failed);
+            }
+            refused = Some(failed);
         }
-        match &credentials.secret {
-            Secret::Password(password) if password_allowed => {
+        match (&credentials.secret, refused) {
+            (Secret::Password(password), _) if password_allowed => {
                 self.user_pass(&credentials.username, password).await
             }
-            _ => Err(Pop3Error::NoMechanism {
-                offered: offered.clone(),
-            }),
+            (_, Some(refused)) => Err(refused),
+            _ => Err(Pop3Error::NoMechanism { offered }),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mail_net::Stream;
 use mail_net::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
 use zeroize::Zeroizing;
 
@@ -18,6 +19,8 @@ const WHAT: &str = "the reply to AUTH";
 const CANCEL: &str = "*";
 /// "Unrecognised authentication type": the one refusal that no server counts.
 const UNKNOWN_MECHANISM: u16 = 504;
+/// "Authentication credentials invalid".
+const BAD_CREDENTIALS: u16 = 535;
 
 /// A successful sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,7 @@ impl Session {
         port: u16,
     ) -> Result<LoginDone, SmtpError> {
         let offered = self.capabilities.auth.clone();
+        let mut refused = None;
         for mechanism in sasl::choose(&offered, credentials) {
             let mut nonce = [0; 18];
             getrandom::fill(&mut nonce).map_err(|error| SmtpError::Random(error.to_string()))?;
@@ -54,16 +58,22 @@ impl Session {
                 return Ok(LoginDone { mechanism });
             }
             self.end();
-            if reply.code != UNKNOWN_MECHANISM {
-                return Err(SmtpError::AuthFailed {
-                    code: reply.code,
-                    enhanced: reply.enhanced,
-                    text: reply.text,
-                    oauth_error: exchange.server_error().map(str::to_owned),
-                });
+            if reply.code == UNKNOWN_MECHANISM {
+                continue;
             }
+            let alone = mechanism.may_fail_alone() && reply.code == BAD_CREDENTIALS;
+            let failed = SmtpError::AuthFailed {
+                code: reply.code,
+                enhanced: reply.enhanced,
+                text: reply.text,
+                oauth_error: exchange.server_error().map(str::to_owned),
+            };
+            if !alone || !self.stream().is_some_and(Stream::is_tls) {
+                return Err(failed);
+            }
+            refused = Some(failed);
         }
-        Err(SmtpError::NoMechanism { offered })
+        Err(refused.unwrap_or(SmtpError::NoMechanism { offered }))
     }
 
     /// Runs one exchange to the server's yes or no.

@@ -3,7 +3,7 @@
 use crate::scripted::{Scripted, small_imap};
 use crate::setting::{first_failure, imap, net, report_with, request, smtp, step};
 use connect::{Logins, TestRequest};
-use mail_sim::ImapSim;
+use mail_sim::{ImapScript, ImapSim};
 use model::mailbox::{LoginChoice, Protocol, Security};
 use model::report::{DetailName, Report, StepCode, StepStatus, Verdict};
 
@@ -11,7 +11,7 @@ const GREETING: &str = "* OK ready";
 const REFUSED: &str = "[AUTHENTICATIONFAILED] Invalid credentials";
 
 async fn report(test: TestRequest) -> Report {
-    let sim = ImapSim::start(mail_sim::ImapScript::new());
+    let sim = ImapSim::start(ImapScript::new());
     report_with(net(sim.ca_pem().as_bytes()), test).await.0
 }
 
@@ -207,4 +207,26 @@ async fn no_secret_is_in_a_report_in_any_spelling() {
     for spelling in [secret, "czNjcmV0LXA0c3M", "AGFubgBzM2NyZXQtcDRzcw"] {
         assert!(!text.contains(spelling), "{spelling}: {text}");
     }
+}
+
+#[tokio::test]
+async fn without_tls_nobody_can_talk_us_out_of_cram_md5() {
+    let rest = small_imap("IMAP4rev1 AUTH=CRAM-MD5 AUTH=PLAIN", |_| Err(REFUSED));
+    let tag = std::sync::Mutex::new(String::new());
+    let server = Scripted::start(GREETING, move |line| {
+        if let Some((this, _)) = line.split_once(" AUTHENTICATE CRAM-MD5") {
+            *tag.lock().unwrap() = this.to_owned();
+            return Some("+ PDFAeD4=\r\n".to_owned());
+        }
+        if !line.contains(' ') {
+            return Some(format!("{} NO {REFUSED}\r\n", tag.lock().unwrap()));
+        }
+        rest(line)
+    })
+    .await;
+    let incoming = imap("ann", server.port, Security::None);
+    let report = report(request("ann@example.com", "secret", Some(incoming), None)).await;
+    assert_eq!(first_failure(&report).1, "password_refused", "{report:#?}");
+    assert_eq!(server.heard("AUTHENTICATE").len(), 1);
+    assert!(server.heard("LOGIN").is_empty());
 }

@@ -173,7 +173,13 @@ impl Session {
                 Err(error) => Err(ImapError::protocol(error.to_string())),
             };
         }
-        let mechanism_at_fault = blames_mechanism(&ended);
+        let mechanism_at_fault = blames_mechanism(&ended)
+            || (mechanism.may_fail_alone()
+                && self.is_tls()
+                && matches!(
+                    ended.code_name().as_deref(),
+                    None | Some("AUTHENTICATIONFAILED")
+                ));
         let error = refusal(exchange, ended.code_name(), ended.text);
         if mechanism_at_fault && exchange.server_error().is_none() {
             Ok(Attempt::NotThisOne(error))

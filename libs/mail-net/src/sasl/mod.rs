@@ -114,6 +114,12 @@ impl Mechanism {
             .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name.trim()))
     }
 
+    /// Whether a refusal may be the mechanism's own fault: CRAM-MD5 needs the password itself on the server, and many servers
+    /// offer it that keep only a digest. Within TLS the next mechanism is then worth one more try, and gives nothing away.
+    pub fn may_fail_alone(self) -> bool {
+        matches!(self, Mechanism::CramMd5)
+    }
+
     /// Whether it carries a token (else a password).
     pub fn takes_token(self) -> bool {
         matches!(self, Mechanism::OauthBearer | Mechanism::XOauth2)
