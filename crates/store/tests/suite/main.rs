@@ -9,6 +9,7 @@ mod evidence;
 mod ingest;
 mod pop3;
 mod reading;
+mod reports;
 mod server_profiles;
 mod submissions;
 mod webhooks;
