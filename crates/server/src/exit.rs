@@ -183,7 +183,7 @@ fn of_step(step: &model::report::Step) -> Exit {
 
 /// The exit code for a problem of the catalogue that is about a connection.
 pub fn of_problem_id(id: &str) -> Option<Exit> {
-    Some(match id {
+    Some(match connect::problems::kind(id) {
         "connection_timed_out" | "timed_out" | "webhook_timed_out" => Exit::TimedOut,
         "quota_exceeded"
         | "transfer_limit_reached"

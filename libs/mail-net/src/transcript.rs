@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use zeroize::Zeroizing;
+
+use crate::sasl::{Secret, hide};
+
 /// A longer line is cut; literals and base64 would only bury what matters.
 const MAX_LINE: usize = 400;
 /// What stands in place of a secret.
@@ -27,6 +31,8 @@ pub struct Transcript(Arc<Shared>);
 struct Shared {
     capacity: usize,
     lines: Mutex<VecDeque<String>>,
+    /// What no line may show, because a server may repeat it.
+    secrets: Mutex<Vec<Zeroizing<String>>>,
 }
 
 impl Transcript {
@@ -35,12 +41,27 @@ impl Transcript {
         Transcript(Arc::new(Shared {
             capacity: capacity.max(1),
             lines: Mutex::new(VecDeque::new()),
+            secrets: Mutex::default(),
         }))
+    }
+
+    /// From here on hides this secret in every line, in whatever spelling a server repeats it.
+    pub fn keep_out(&self, secret: &Secret) {
+        let (Secret::Password(text) | Secret::Token(text)) = secret;
+        let mut secrets = self
+            .0
+            .secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !secrets.iter().any(|known| known.as_str() == text) {
+            secrets.push(Zeroizing::new(text.clone()));
+        }
     }
 
     /// Adds a line. What follows a login command is hidden here as a second line of defence; a caller that sends a
     /// secret on a line of its own passes [`Transcript::hidden`] instead.
     pub fn note(&self, direction: Direction, line: &str) {
+        let line = &self.without_secrets(line);
         let shown = match direction {
             Direction::Sent => format!("C: {}", clean(&without_credentials(line))),
             Direction::Received => format!("S: {}", clean(line)),
@@ -61,6 +82,14 @@ impl Transcript {
     /// The lines, oldest first, each beginning with `C: `, `S: ` or `-- `.
     pub fn lines(&self) -> Vec<String> {
         self.lock().iter().cloned().collect()
+    }
+
+    fn without_secrets(&self, line: &str) -> String {
+        let secrets = self.0.secrets.lock();
+        let secrets = secrets.unwrap_or_else(PoisonError::into_inner);
+        secrets
+            .iter()
+            .fold(line.to_owned(), |line, secret| hide(&line, secret))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
@@ -114,6 +143,16 @@ fn clean(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_repeats_is_hidden() {
+        let transcript = Transcript::new(20);
+        transcript.keep_out(&Secret::Password("s3cret-pw".to_owned()));
+        // \0ann\0s3cret-pw
+        let line = "a1 NO s3cret-pw AGFubgBzM2NyZXQtcHc= is wrong";
+        transcript.note(Direction::Received, line);
+        assert_eq!(transcript.lines(), ["S: a1 NO <hidden> <hidden> is wrong"]);
+    }
 
     #[test]
     fn credentials_are_hidden_whatever_the_protocol() {

@@ -102,5 +102,16 @@ async fn the_catalogue_is_open_and_answers_for_every_code() {
         .await
         .expect(200);
     assert_eq!(entry["id"], "password_refused");
+    // Providers' own problems, and the names that others have for ours.
+    for (asked, id) in [
+        (
+            "google.app_password_required",
+            "google.app_password_required",
+        ),
+        ("generic.auth_failed", "password_refused"),
+    ] {
+        let uri = format!("/v1/problems/{asked}");
+        assert_eq!(fixture.send(get(&uri)).await.expect(200)["id"], id);
+    }
     fixture.send(get("/v1/problems/none")).await.problem(404);
 }

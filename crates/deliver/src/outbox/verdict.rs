@@ -177,8 +177,12 @@ impl Attempt<'_> {
     fn on_reply(&self, reply: &Reply, problem: &Problem) -> Again {
         let again = match problem.retry {
             Retry::PauseUntil => Again::At(self.pause(problem.until)),
-            // The sign-in was forgotten or never asked for: nothing is wrong with the message.
-            _ if problem.id == "smtp_auth_required" || problem.id == "smtp_auth_disabled" => {
+            // The sign-in was forgotten or never asked for, or the sender's mailbox is full: nothing is wrong with the message.
+            _ if matches!(
+                connect::problems::kind(&problem.id),
+                "smtp_auth_required" | "smtp_auth_disabled" | "quota_exceeded"
+            ) =>
+            {
                 self.confirm_then_hold(&problem.id)
             }
             _ if reply.is_permanent() => Again::Never,

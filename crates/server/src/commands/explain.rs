@@ -1,4 +1,4 @@
-//! `postroom explain PROBLEM`: an entry of the catalogue, offline.
+//! `postroom explain PROBLEM`: an entry of the catalogue, offline, by our name for it or by another that is in use.
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -9,7 +9,7 @@ use serde_json::json;
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The problem's id, such as password_refused; without one, all are listed
+    /// The problem's id, such as password_refused or google.app_password_required; without one, all are listed
     problem: Option<String>,
 }
 
@@ -44,6 +44,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let value = json!({
         "id": entry.id, "title": entry.title, "step": entry.step, "cause": occurred.means,
         "remedy": occurred.remedy, "retry": entry.retry, "others": others,
+        "providers": entry.providers, "kind_of": entry.kind_of, "also_known_as": entry.also_known_as,
     });
     context.output.value(&value, |_, _| {
         let mut lines = vec![
@@ -52,7 +53,19 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             format!("What to do: {}", occurred.remedy.text),
             format!("Trying again: {}", when(entry.retry)),
         ];
+        if let Some(url) = entry.url {
+            lines.insert(3, format!("The provider's page: {url}"));
+        }
         lines.extend(others.iter().map(|text| format!("Another cause: {text}")));
+        if !entry.providers.is_empty() {
+            lines.push(format!("Said by: {}", entry.providers.join(", ")));
+        }
+        if let Some(kind) = entry.kind_of {
+            lines.push(format!("A form of: {kind}"));
+        }
+        if !entry.also_known_as.is_empty() {
+            lines.push(format!("Also known as: {}", entry.also_known_as.join(", ")));
+        }
         lines.join("\n")
     })?;
     Ok(Exit::Good)

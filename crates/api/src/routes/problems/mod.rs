@@ -31,8 +31,18 @@ pub(crate) struct CatalogueEntry {
     remedy: String,
     /// When trying again makes sense.
     retry: Retry,
+    /// What a program could offer as a button.
+    action: Option<String>,
+    /// The provider's page for the remedy.
+    url: Option<&'static str>,
     /// Other causes, by likelihood.
     others: Vec<String>,
+    /// Ids of the providers whose servers say this; empty: anybody's.
+    providers: &'static [&'static str],
+    /// A provider's problem: the general one that it is a form of.
+    kind_of: Option<&'static str>,
+    /// Other names for the same; each leads here.
+    also_known_as: &'static [&'static str],
 }
 
 impl From<&'static Entry> for CatalogueEntry {
@@ -45,8 +55,13 @@ impl From<&'static Entry> for CatalogueEntry {
             title: entry.title,
             cause: in_general.means,
             remedy: in_general.remedy.text,
+            action: in_general.remedy.action,
+            url: entry.url,
             retry: entry.retry,
             others: others.map(|remedy| remedy.text).collect(),
+            providers: entry.providers,
+            kind_of: entry.kind_of,
+            also_known_as: entry.also_known_as,
         }
     }
 }
