@@ -91,6 +91,14 @@ pub fn network(config: &Config) -> Result<Net, Failure> {
     })
 }
 
+/// Which addresses and ports mail servers may have.
+fn policy(config: &Config) -> Policy {
+    Policy {
+        allow: config.allow.clone(),
+        mail_ports: config.mail_ports.clone(),
+    }
+}
+
 /// What is known of providers: the built-in table and the administrator's file.
 pub fn providers(config: &Config) -> Providers {
     Providers::new(config.providers_file.clone())

@@ -14,6 +14,7 @@ use model::folder::{Folder, Mode, Progress, Role};
 use model::mailbox::CoverageState;
 use model::{Timestamp, fresh_id};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const COLUMNS: &str =
     "f.id, f.mailbox_id, f.path, f.delimiter, f.role, f.mode, f.since, f.messages, f.unread,
@@ -185,6 +186,17 @@ pub async fn apply_list(store: &Store, lease: &Lease, changes: Vec<ListChange>) 
         .await
 }
 
+/// What a person said that a folder is for, when the mailbox was added; `Some(None)`: for nothing.
+fn role_said(tx: &mut Tx<'_>, mailbox_id: &str, path: &str) -> Result<Option<Option<Role>>> {
+    let sql = "SELECT folder_roles FROM mailboxes WHERE id = $1 AND folder_roles <> '{}'";
+    let Some(row) = tx.row(sql, &[mailbox_id.into()])? else {
+        return Ok(None);
+    };
+    let text: String = row.get(0)?;
+    let said: BTreeMap<String, Option<Role>> = serde_json::from_str(&text)?;
+    Ok(said.get(path).copied())
+}
+
 fn apply_one(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
@@ -195,24 +207,27 @@ fn apply_one(
     match change {
         ListChange::Created(new) => {
             let id = fresh_id("fld", now);
+            let said = role_said(tx, mailbox_id, &new.path)?;
+            let role = said.unwrap_or(new.role);
             let args = [
                 Value::from(&id),
                 mailbox_id.into(),
                 (&new.wire_name).into(),
                 (&new.path).into(),
                 new.delimiter.clone().into(),
-                new.role.map(Role::as_str).into(),
+                role.map(Role::as_str).into(),
                 new.mode.as_str().into(),
                 new.object_id.clone().into(),
                 now.into(),
+                said.is_some().into(),
             ];
             let made = tx.exec(
-                "INSERT INTO folders (id, mailbox_id, wire_name, path, delimiter, role, mode, object_id, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (mailbox_id, wire_name) DO NOTHING",
+                "INSERT INTO folders (id, mailbox_id, wire_name, path, delimiter, role, mode, object_id, created_at, role_fixed)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mailbox_id, wire_name) DO NOTHING",
                 &args,
             )?;
             if made > 0 {
-                let data = json!({"folder_id": id, "path": new.path, "role": new.role});
+                let data = json!({"folder_id": id, "path": new.path, "role": role});
                 log.push(NewEvent::live("folder.created", mailbox_id, data));
             }
         }

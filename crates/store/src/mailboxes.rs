@@ -10,12 +10,14 @@ use crate::error::{Result, StoreError};
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
 use model::event::NewEvent;
+use model::folder::Role;
 use model::mailbox::{
     Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind, Lifecycle,
     Logins, Mailbox, Outgoing, Proof,
 };
 use model::{Timestamp, fresh_id};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving, m.sending,
     m.connection_state, m.proven_alive_at, m.connection_since, m.connection_until, m.connection_problem,
@@ -52,6 +54,8 @@ pub struct NewMailbox {
     pub fetch_since: Option<Timestamp>,
     /// Folders to store.
     pub monitored_folders: Option<Vec<String>>,
+    /// What folders are for, by path, whatever the server says of them.
+    pub folder_roles: BTreeMap<String, Option<Role>>,
 }
 
 /// What may change about a mailbox; `None` leaves it.
@@ -107,13 +111,14 @@ pub async fn create(store: &Store, new: NewMailbox) -> Result<Mailbox> {
                 now.into(),
                 new.server_profile_id.into(),
                 serde_json::to_string(&new.login_formats)?.into(),
+                serde_json::to_string(&new.folder_roles)?.into(),
             ];
             tx.exec(
                 "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
                    connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
-                   fetch_since, monitored, version, created_at, server_profile_id, login_formats)
+                   fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles)
                  VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-                   $12, $13)",
+                   $12, $13, $14)",
                 &args,
             )?;
             let mailbox = read(tx, &id)?;

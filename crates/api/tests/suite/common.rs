@@ -44,6 +44,8 @@ pub type Passwords = (Option<String>, Option<String>);
 #[derive(Clone, Default)]
 pub struct StandIn {
     pub broken: Arc<Mutex<Broken>>,
+    /// The name for receiving that is accepted where another one is set.
+    pub accepts: Arc<Mutex<Option<String>>>,
     /// The passwords that it was handed, incoming and outgoing.
     pub seen: Arc<Mutex<Vec<Passwords>>>,
 }
@@ -61,6 +63,13 @@ impl Reporter for StandIn {
         );
         self.seen.lock().unwrap().push(seen);
         let broken = *self.broken.lock().unwrap();
+        let accepts = self.accepts.lock().unwrap().clone();
+        let found = request.login.incoming == model::mailbox::LoginChoice::Auto
+            && broken == Broken::Nothing;
+        let accepted = model::report::AcceptedNames {
+            incoming: accepts.filter(|_| found),
+            outgoing: None,
+        };
         Box::pin(async move {
             let mut steps = Vec::new();
             for code in StepCode::ALL {
@@ -92,7 +101,9 @@ impl Reporter for StandIn {
                 },
                 summary: "A sentence.".into(),
                 steps,
-                accepted: Default::default(),
+                accepted,
+                folders: Vec::new(),
+                megabytes_per_day: None,
                 changed: Vec::new(),
                 compared_with: None,
             }
@@ -336,6 +347,7 @@ impl Fixture {
             certificate_sha256: None,
         };
         let new = store::mailboxes::NewMailbox {
+            folder_roles: std::collections::BTreeMap::new(),
             address: address.into(),
             name: "Ann".into(),
             kind: Kind::Personal,

@@ -20,7 +20,7 @@ CREATE TABLE mailboxes (
   connection_state TEXT NOT NULL, proven_alive_at {int}, connection_since {int}, connection_until {int}, connection_problem TEXT,
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
-  fetch_since {int}, monitored TEXT, last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL
+  fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_profile_id IS NOT NULL;
@@ -30,7 +30,8 @@ CREATE TABLE leases (
   mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE,
   node TEXT NOT NULL, epoch {int} NOT NULL, expires_at {int} NOT NULL
 ) {strict};
-CREATE TABLE nodes (node TEXT PRIMARY KEY, seen_at {int} NOT NULL) {strict};
+-- `leaving`: it takes no more work, and ends what it has.
+CREATE TABLE nodes (node TEXT PRIMARY KEY, seen_at {int} NOT NULL, leaving {int} NOT NULL DEFAULT 0) {strict};
 
 CREATE TABLE folders (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,

@@ -73,6 +73,7 @@ impl Fixture {
     /// An enabled mailbox that sends by SMTP and receives as said, or not at all.
     pub async fn mailbox_with(&self, address: &str, protocol: Option<Protocol>) -> Mailbox {
         let new = store::mailboxes::NewMailbox {
+            folder_roles: std::collections::BTreeMap::new(),
             address: address.to_owned(),
             name: "Ann".to_owned(),
             kind: Kind::Personal,

@@ -46,6 +46,7 @@ fn new(name: &str, domains: &[&str]) -> NewProfile {
 async fn mailbox(f: &Fixture, profile: &ServerProfile) -> Mailbox {
     let secret = || Some(Secret::new("secret"));
     let new = NewMailbox {
+        folder_roles: std::collections::BTreeMap::new(),
         address: "ann@corp.example".to_owned(),
         name: "Ann".to_owned(),
         kind: Kind::Personal,

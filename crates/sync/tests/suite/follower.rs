@@ -71,6 +71,7 @@ impl Follower {
             .await
             .expect("the store opens");
         let new = NewMailbox {
+            folder_roles: std::collections::BTreeMap::new(),
             address: user.address.clone(),
             name: "Test".to_owned(),
             kind: Kind::Personal,

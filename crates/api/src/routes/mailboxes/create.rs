@@ -11,12 +11,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::access::Scope;
 use model::detection::Candidate;
+use model::folder::Role;
 use model::mailbox::{Credentials, Kind, Lifecycle, Mailbox};
 use model::normalised::Normalised;
 use model::report::Trigger;
 use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use store::{audit, mailboxes};
 
 /// A new mailbox.
@@ -49,6 +51,10 @@ pub(crate) struct NewMailbox {
     /// Folders to store; null: every folder but junk and trash.
     #[serde(default)]
     monitored_folders: Option<Vec<String>>,
+    /// What folders are for, by path, where the server does not say it or says it wrong; null: for nothing.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Role>)]
+    folder_roles: BTreeMap<String, Option<Role>>,
     /// The server profile that the servers come from; left out: the one for the address's domain, if there is one and both
     /// sides are left out.
     #[serde(default)]
@@ -126,6 +132,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
         server_profile_id: None,
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
+        folder_roles: value.folder_roles,
     };
     Ok(Checked { draft, rest })
 }
