@@ -11,5 +11,7 @@ mod mailboxes;
 mod messages;
 mod negative;
 mod providers;
+mod server_profiles;
 mod submissions;
+mod typed;
 mod webhooks;

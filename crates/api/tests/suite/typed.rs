@@ -1,0 +1,217 @@
+//! Settings as people type them: put right and told, or refused with the correction.
+
+use crate::common::{Broken, Fixture};
+use serde_json::{Value, json};
+
+fn ann(incoming: Value, outgoing: Value) -> Value {
+    json!({"address": "ann@example.com", "incoming": incoming, "outgoing": outgoing, "password": "hunter2"})
+}
+
+fn pointers(answer: &Value) -> Vec<&str> {
+    let notes = answer["normalised"].as_array().unwrap();
+    notes
+        .iter()
+        .map(|note| note["pointer"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_right_is_told_when_it_is_saved_changed_and_tested() {
+    let fixture = Fixture::new().await;
+    let body = ann(
+        json!({"host": " imaps://IMAP.example.com:993/ "}),
+        json!({"host": "ssl://smtp.example.com:587", "security": "tls"}),
+    );
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(
+        (&mailbox["incoming"]["host"], &mailbox["incoming"]["port"]),
+        (&json!("imap.example.com"), &json!(993))
+    );
+    assert_eq!(
+        (
+            &mailbox["outgoing"]["port"],
+            &mailbox["outgoing"]["security"]
+        ),
+        (&json!(587), &json!("starttls"))
+    );
+    assert_eq!(
+        pointers(&mailbox),
+        [
+            "/incoming/host",
+            "/incoming/port",
+            "/outgoing/host",
+            "/outgoing/port",
+            "/outgoing/security"
+        ]
+    );
+    assert_eq!(
+        mailbox["normalised"][0]["was"],
+        " imaps://IMAP.example.com:993/ "
+    );
+    assert!(!mailbox.to_string().contains("hunter2"));
+
+    let tested = fixture
+        .post("/v1/connection-tests", &body)
+        .await
+        .expect(201);
+    assert_eq!(pointers(&tested).len(), 5);
+    assert_eq!(tested["verdict"], "works");
+
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let change = json!({"incoming": {"host": "imap.example.com."}});
+    let changed = fixture.patch(&uri, &change).await.expect(200);
+    assert_eq!(pointers(&changed), ["/incoming/host"]);
+    let kept = fixture.get(&uri).await.expect(200);
+    assert!(kept.get("normalised").is_none(), "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_meant_comes_back_with_its_correction() {
+    let fixture = Fixture::new().await;
+    let good = || {
+        (
+            json!({"host": "imap.example.com"}),
+            json!({"host": "smtp.example.com"}),
+        )
+    };
+    let cases = [
+        (
+            json!({"host": "imap.example.com", "port": 995}),
+            good().1,
+            "/incoming/port",
+            "use:993:tls",
+        ),
+        (
+            json!({"host": "imap@example.com"}),
+            good().1,
+            "/incoming/host",
+            "use_host:imap.example.com",
+        ),
+        (
+            json!({"host": "ann@example.com"}),
+            good().1,
+            "/incoming/host",
+            "detect",
+        ),
+        (
+            json!({"host": "https://mail.example.com/owa"}),
+            good().1,
+            "/incoming/host",
+            "detect",
+        ),
+        (
+            good().0,
+            json!({"host": "smtp.example.com", "port": 455}),
+            "/outgoing/port",
+            "use:465:tls",
+        ),
+        (
+            good().0,
+            json!({"host": "smtp.example.com", "port": 25}),
+            "/outgoing/port",
+            "use:587:starttls",
+        ),
+        (good().1, good().0, "/incoming/host", "swap_hosts"),
+        (
+            json!({"host": "imap.example.com", "port": 143, "security": "none"}),
+            good().1,
+            "/incoming/security",
+            "use:143:starttls",
+        ),
+        (
+            json!({"host": "imap.example.com", "port": 1993}),
+            good().1,
+            "/incoming/port",
+            "allow_network",
+        ),
+    ];
+    for (incoming, outgoing, pointer, action) in cases {
+        let body = ann(incoming, outgoing);
+        for uri in ["/v1/mailboxes", "/v1/connection-tests"] {
+            let problem = fixture.post(uri, &body).await.problem(422);
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+            assert_eq!(problem["errors"][0]["action"], action, "{problem}");
+            assert_eq!(problem["action"], action);
+            assert_ne!(problem["remedy"], "");
+        }
+    }
+    assert!(fixture.reporter.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_that_a_server_accepts_is_saved_when_it_was_left_to_be_found() {
+    let fixture = Fixture::new().await;
+    *fixture.reporter.accepts.lock().unwrap() = Some("ann".to_owned());
+    let mut body = ann(
+        json!({"host": "imap.example.com", "login_format": "auto"}),
+        json!({"host": "smtp.example.com"}),
+    );
+    *fixture.reporter.broken.lock().unwrap() = Broken::Receiving;
+    body["enable"] = json!(true);
+    let draft = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(draft["login_formats"]["incoming"], "auto");
+    assert_eq!(draft["incoming"]["username"], "ann@example.com");
+
+    *fixture.reporter.broken.lock().unwrap() = Broken::Nothing;
+    let uri = format!("/v1/mailboxes/{}", draft["id"].as_str().unwrap());
+    fixture
+        .post(&format!("{uri}/test"), &json!({}))
+        .await
+        .expect(200);
+    let found = fixture.get(&uri).await.expect(200);
+    assert_eq!(found["incoming"]["username"], "ann");
+    assert_eq!(
+        found["login_formats"],
+        json!({"incoming": "custom", "outgoing": "custom"})
+    );
+    assert_eq!(found["receiving"], "works");
+
+    let local = ann(
+        json!({"host": "imap.example.com", "login_format": "local_part"}),
+        Value::Null,
+    );
+    let mailbox = fixture.post("/v1/mailboxes", &local).await.expect(201);
+    assert_eq!(mailbox["incoming"]["username"], "ann");
+    let custom = ann(
+        json!({"host": "imap.example.com", "login_format": "custom"}),
+        Value::Null,
+    );
+    let problem = fixture.post("/v1/mailboxes", &custom).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/incoming/username");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_mailbox_lacks_is_one_list() {
+    let fixture = Fixture::new().await;
+    let mut body = ann(
+        json!({"host": "imap.example.com"}),
+        json!({"host": "smtp.example.com"}),
+    );
+    body.as_object_mut().unwrap().remove("password");
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    let lacks = |mailbox: &Value| -> Vec<String> {
+        let list = mailbox["missing"].as_array().unwrap();
+        list.iter()
+            .map(|missing| missing["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        lacks(&mailbox),
+        ["password", "test", "password", "test", "enabling"]
+    );
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    fixture
+        .patch(&uri, &json!({"password": "hunter2"}))
+        .await
+        .expect(200);
+    let enabled = fixture
+        .post(&format!("{uri}/enable"), &json!({}))
+        .await
+        .expect(200);
+    assert_eq!(lacks(&enabled), Vec::<String>::new());
+    let paused = fixture
+        .post(&format!("{uri}/pause"), &json!({}))
+        .await
+        .expect(200);
+    assert_eq!(paused["missing"][0]["text"], "paused by a person");
+}
