@@ -1,6 +1,7 @@
 //! The catalogue's pages, and connection reports against real and against hostile servers.
 
 mod catalogue;
+mod certificates;
 mod detect;
 mod faults;
 mod pages;
