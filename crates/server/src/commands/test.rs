@@ -91,6 +91,7 @@ async fn follow(
 fn of_settings(args: Args) -> Result<TestRequest, Failure> {
     let credentials = args.settings.credentials(&args.target)?;
     Ok(TestRequest {
+        count: None,
         mailbox_id: None,
         incoming: args.settings.incoming(&args.target),
         outgoing: args.settings.outgoing(&args.target),
@@ -121,6 +122,7 @@ async fn of_detection(
     }
     let (incoming, outgoing) = args.settings.over(found.incoming, found.outgoing);
     Ok(TestRequest {
+        count: None,
         incoming,
         outgoing,
         ..of_settings(args)?
@@ -133,6 +135,7 @@ async fn of_mailbox(
     send_to: Option<String>,
 ) -> Result<TestRequest, Failure> {
     Ok(TestRequest {
+        count: None,
         mailbox_id: Some(mailbox.id.clone()),
         address: mailbox.address.clone(),
         incoming: mailbox.incoming.clone(),
@@ -183,6 +186,8 @@ async fn keep(store: &Store, mailbox: &Mailbox, report: Report) -> Result<Report
     let report = store::reports::insert(store, report).await?;
     let (receives, sends) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
     let (receiving, sending) = connect::proofs(&report, receives, sends);
+    let found = mailbox.login_formats.found(receiving, sending);
+    store::mailboxes::set_names(store, &mailbox.id, report.accepted.clone(), found).await?;
     let (receiving, sending) = (receives.then_some(receiving), sends.then_some(sending));
     store::mailboxes::set_proofs(store, &mailbox.id, receiving, sending, &report.id).await?;
     Ok(report)
