@@ -11,11 +11,12 @@ pub mod outbox;
 pub mod webhook;
 
 use connect::Engine;
+use connect::providers::Providers;
 use mail_net::Net;
 use runner::Supervisor;
 use store::Store;
 
-/// Starts all couriers. With an engine, mailboxes that cannot send any more get a connection report by it.
+/// Starts all couriers. The providers say who files copies in Sent. With an engine, mailboxes that cannot send any more get a connection report by it.
 ///
 /// # Errors
 /// The HTTP client cannot be made, or the database is out of reach.
@@ -23,6 +24,7 @@ pub async fn spawn(
     supervisor: &Supervisor,
     store: &Store,
     net: &Net,
+    providers: Providers,
     engine: Option<Engine>,
 ) -> Result<(), StartError> {
     let ended = store::submissions::recover(store).await?;
@@ -34,7 +36,7 @@ pub async fn spawn(
     }
     supervisor.spawn(
         "outbox",
-        outbox::Outbox::new(store, net, supervisor, engine),
+        outbox::Outbox::new(store, net, supervisor, providers, engine),
     );
     supervisor.spawn("webhook-fan-out", webhook::FanOut::new(store));
     supervisor.spawn("webhooks", webhook::Courier::new(store, net, supervisor)?);

@@ -186,9 +186,15 @@ pub async fn start(
     );
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
     supervisor.spawn("housekeeping", Housekeeping(store.clone()));
-    deliver::spawn(&supervisor, store, &net, Some(engine.clone()))
-        .await
-        .map_err(|error| Failure::new(crate::exit::Exit::Unexpected, error.to_string()))?;
+    deliver::spawn(
+        &supervisor,
+        store,
+        &net,
+        providers.clone(),
+        Some(engine.clone()),
+    )
+    .await
+    .map_err(|error| Failure::new(crate::exit::Exit::Unexpected, error.to_string()))?;
     let upkeep = metrics.clone();
     supervisor.run("metrics", move |stop| async move {
         tokio::select! {

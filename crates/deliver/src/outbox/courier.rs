@@ -4,6 +4,7 @@ use super::body::Body;
 use super::breakdown::Breakdown;
 use super::sent_copy;
 use super::verdict::Attempt;
+use connect::providers::Providers;
 use connect::{Failure, Peer};
 use mail_net::Net;
 use model::mailbox::{Auth, Mailbox, Outgoing, Protocol};
@@ -33,6 +34,7 @@ const SETTLE_TRIES: u32 = 9;
 struct Courier<'a> {
     store: &'a Store,
     net: &'a Net,
+    providers: &'a Providers,
     mailbox: &'a Mailbox,
     outgoing: &'a Outgoing,
     secret: Option<Secret>,
@@ -42,6 +44,7 @@ struct Courier<'a> {
 pub(super) async fn serve(
     store: &Store,
     net: &Net,
+    providers: &Providers,
     breakdown: Option<&Breakdown>,
     mailbox_id: &str,
     stop: &CancellationToken,
@@ -65,6 +68,7 @@ pub(super) async fn serve(
     let courier = Courier {
         store,
         net,
+        providers,
         mailbox: &mailbox,
         outgoing,
         secret,
@@ -173,7 +177,7 @@ impl Courier<'_> {
             claimed,
             peer: &peer,
             known_problem: claimed.submission.problem_id.as_deref(),
-            sent_copy_by: sent_copy::by(&self.outgoing.host),
+            sent_copy_by: sent_copy::by(&self.providers.current(), &self.outgoing.host),
             now,
             jitter: jitter(),
         };

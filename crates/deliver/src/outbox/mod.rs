@@ -11,6 +11,7 @@ pub mod verdict;
 
 use breakdown::Breakdown;
 use connect::Engine;
+use connect::providers::Providers;
 use mail_net::Net;
 use model::Timestamp;
 use runner::{CancellationToken, Next, StepError, Supervisor, Task};
@@ -31,17 +32,25 @@ pub struct Outbox {
     net: Net,
     supervisor: Supervisor,
     busy: Busy,
+    providers: Providers,
     breakdown: Option<Breakdown>,
 }
 
 impl Outbox {
     /// The outbox of a store. With an engine, a mailbox that cannot send any more gets a report by it.
-    pub fn new(store: &Store, net: &Net, supervisor: &Supervisor, engine: Option<Engine>) -> Self {
+    pub fn new(
+        store: &Store,
+        net: &Net,
+        supervisor: &Supervisor,
+        providers: Providers,
+        engine: Option<Engine>,
+    ) -> Self {
         Self {
             store: store.clone(),
             net: net.clone(),
             supervisor: supervisor.clone(),
             busy: Busy::default(),
+            providers,
             breakdown: engine.map(Breakdown::new),
         }
     }
@@ -49,10 +58,18 @@ impl Outbox {
     fn start(&self, mailbox_id: String) {
         let place = self.busy.take(mailbox_id.clone());
         let (store, net) = (self.store.clone(), self.net.clone());
-        let breakdown = self.breakdown.clone();
+        let (providers, breakdown) = (self.providers.clone(), self.breakdown.clone());
         self.supervisor
             .run(format!("outbox {mailbox_id}"), |stop| async move {
-                if let Err(error) = work(&store, &net, breakdown.as_ref(), &mailbox_id, &stop).await
+                if let Err(error) = work(
+                    &store,
+                    &net,
+                    &providers,
+                    breakdown.as_ref(),
+                    &mailbox_id,
+                    &stop,
+                )
+                .await
                 {
                     tracing::warn!(mailbox_id, %error, "sending for this mailbox pauses");
                     tokio::select! {
@@ -71,6 +88,7 @@ impl Outbox {
 async fn work(
     store: &Store,
     net: &Net,
+    providers: &Providers,
     breakdown: Option<&Breakdown>,
     mailbox_id: &str,
     stop: &CancellationToken,
@@ -78,7 +96,7 @@ async fn work(
     if !submissions::take_mailbox(store, mailbox_id).await? {
         return Ok(());
     }
-    let served = courier::serve(store, net, breakdown, mailbox_id, stop).await;
+    let served = courier::serve(store, net, providers, breakdown, mailbox_id, stop).await;
     submissions::give_back_mailbox(store, mailbox_id).await?;
     served
 }

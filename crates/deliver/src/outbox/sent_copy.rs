@@ -1,26 +1,15 @@
 //! Which providers file a copy in Sent by themselves when a message goes out through their server.
 
+use connect::providers::{SentCopyBehaviour, Table};
 use store::submissions::SentCopyBy;
-
-/// Sending hosts that do, and whose word for it: Google ("Gmail automatically saves messages sent through SMTP"),
-/// Microsoft (Exchange Online and Outlook.com; an administrator can switch it off for a mailbox).
-const FILING_HOSTS: &[&str] = &[
-    "smtp.gmail.com",
-    "smtp.googlemail.com",
-    "smtp.office365.com",
-    "outlook.office365.com",
-    "smtp-mail.outlook.com",
-    "smtp.live.com",
-];
 
 /// Who files the copy of what goes out through this host. A provider that is believed and does not
 /// is found out: the copy stays owed until it is seen.
-pub(super) fn by(smtp_host: &str) -> SentCopyBy {
-    let host = smtp_host.trim_end_matches('.');
-    if FILING_HOSTS
-        .iter()
-        .any(|known| host.eq_ignore_ascii_case(known))
-    {
+pub(super) fn by(table: &Table, smtp_host: &str) -> SentCopyBy {
+    let files = table
+        .all_by_mail_host(smtp_host)
+        .any(|provider| provider.sent_copy.behaviour == SentCopyBehaviour::Server);
+    if files {
         SentCopyBy::Provider
     } else {
         SentCopyBy::Us
@@ -33,7 +22,19 @@ mod tests {
 
     #[test]
     fn only_known_providers_are_believed_to_file_copies() {
-        assert_eq!(by("SMTP.gmail.com."), SentCopyBy::Provider);
-        assert_eq!(by("smtp.example.com"), SentCopyBy::Us);
+        let table = Table::built_in();
+        for host in [
+            "SMTP.gmail.com.",
+            "smtp.googlemail.com",
+            "smtp.office365.com",
+            "outlook.office365.com",
+            "smtp-mail.outlook.com",
+            "smtp.live.com",
+        ] {
+            assert_eq!(by(&table, host), SentCopyBy::Provider, "{host}");
+        }
+        for host in ["smtp.example.com", "smtp.zoho.com", "mail.gmx.net"] {
+            assert_eq!(by(&table, host), SentCopyBy::Us, "{host}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod outbox;
 mod verdict;
 mod webhook;
 
+use connect::providers::Providers;
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use model::mailbox::{
     Auth, Credentials, Incoming, Kind, Lifecycle, Mailbox, Outgoing, Protocol, Security,
@@ -66,17 +67,29 @@ impl Fixture {
 
     /// Starts the couriers.
     pub async fn start(&self) {
-        deliver::spawn(&self.supervisor, &self.store, &self.net, None)
-            .await
-            .expect("the couriers");
+        deliver::spawn(
+            &self.supervisor,
+            &self.store,
+            &self.net,
+            Providers::new(None),
+            None,
+        )
+        .await
+        .expect("the couriers");
     }
 
     /// Starts the couriers; a mailbox that cannot send any more gets a report.
     pub async fn start_with_reports(&self) {
         let engine = connect::Engine::new(self.net.clone(), self.clock.clone(), "test.example");
-        deliver::spawn(&self.supervisor, &self.store, &self.net, Some(engine))
-            .await
-            .expect("the couriers");
+        deliver::spawn(
+            &self.supervisor,
+            &self.store,
+            &self.net,
+            Providers::new(None),
+            Some(engine),
+        )
+        .await
+        .expect("the couriers");
     }
 
     /// Moves the clock and lets everyone look.
