@@ -10,9 +10,10 @@ use crate::recognise::{Failure, Peer};
 use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
 use crate::steps::{self, SignIn};
 use mail_net::Net;
+use mail_net::sasl::hide;
 use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
 use model::report::{AcceptedNames, Report, ReportFolder, Step, StepCode, StepStatus, Trigger};
-use model::{Clock, Timestamp, fresh_id};
+use model::{Clock, Secret, Timestamp, fresh_id};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,6 +143,11 @@ impl Engine {
             steps: Vec::with_capacity(StepCode::ALL.len()),
             accepted: AcceptedNames::default(),
             folders: Vec::new(),
+            secrets: [&request.credentials.incoming, &request.credentials.outgoing]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             listener: Some(on_step),
         };
 
@@ -388,6 +394,8 @@ pub(crate) struct Run {
     /// User names that worked instead of those that are set.
     pub(crate) accepted: AcceptedNames,
     folders: Vec<ReportFolder>,
+    /// What the servers were told and no step shows, should one of them repeat it.
+    secrets: Vec<Secret>,
     /// None once nobody listens any more, or too slowly.
     listener: Option<Sender<Step>>,
 }
@@ -416,6 +424,7 @@ impl Run {
 
     /// Adds a step that has ended.
     pub(crate) async fn finish(&mut self, step: Step) {
+        let step = self.without_secrets(step);
         self.tell(&step).await;
         self.steps.push(step);
     }
@@ -451,6 +460,20 @@ impl Run {
                 self.skip(*code, reason).await;
             }
         }
+    }
+
+    /// Before the sign-in no server knows a secret, and `Opening::sign_in` hides what is said to that.
+    fn without_secrets(&self, mut step: Step) -> Step {
+        let later = matches!(
+            step.code,
+            StepCode::Folders | StepCode::Read | StepCode::Send
+        );
+        if let Some(said) = step.server_said.as_mut().filter(|_| later) {
+            for secret in &self.secrets {
+                *said = hide(said, secret.expose());
+            }
+        }
+        step
     }
 
     /// Tells the listener. One who is gone, or does not keep up, is told nothing more; the report itself misses nothing.

@@ -57,6 +57,7 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, Pop3Error> {
+        self.wire.keep_out(&credentials.secret);
         let offered = self.capabilities.sasl.clone();
         let password_allowed = self.capabilities.user || !self.capabilities.listed;
         let mut refused = None;

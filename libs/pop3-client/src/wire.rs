@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use mail_net::sasl::Secret;
 use mail_net::{Direction, Stream, Transcript};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -128,6 +129,13 @@ impl Wire {
             Err(Pop3Error::Closed { what })
         } else {
             Ok(())
+        }
+    }
+
+    /// From here on no line of the transcript shows this, should the server repeat it.
+    pub(crate) fn keep_out(&self, secret: &Secret) {
+        if let Some(transcript) = &self.transcript {
+            transcript.keep_out(secret);
         }
     }
 

@@ -44,6 +44,7 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, SmtpError> {
+        self.wire.keep_out(&credentials.secret);
         let offered = self.capabilities.auth.clone();
         let mut refused = None;
         for mechanism in sasl::choose(&offered, credentials) {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use mail_net::sasl::Secret;
 use mail_net::{Direction, Stream, Transcript};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -180,6 +181,13 @@ impl Wire {
     /// What the server said on a line that it never ended, for a message to a person.
     pub(crate) fn unfinished_line(&self) -> &[u8] {
         &self.input[self.used..]
+    }
+
+    /// From here on no line of the transcript shows this, should the server repeat it.
+    pub(crate) fn keep_out(&self, secret: &Secret) {
+        if let Some(transcript) = &self.transcript {
+            transcript.keep_out(secret);
+        }
     }
 
     /// Says in the transcript what is not worth its bytes there.

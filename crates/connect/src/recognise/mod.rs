@@ -83,6 +83,11 @@ impl Failure {
     /// The same without the secret, should the server have repeated it in any spelling.
     pub(crate) fn without(mut self, secret: &Secret) -> Self {
         if let Some(said) = &mut self.problem.server_said {
+            // Half of a secret in another spelling is not recognised: a text that was cut loses its last word.
+            if said.chars().count() >= SAID_CHARS {
+                let whole = said.rfind(char::is_whitespace).unwrap_or(0);
+                said.truncate(whole);
+            }
             *said = mail_net::sasl::hide(said, secret.expose());
         }
         self

@@ -8,5 +8,6 @@ mod pages;
 mod provider_pages;
 mod real_servers;
 mod scripted;
+mod secrets;
 mod setting;
 mod sign_in;

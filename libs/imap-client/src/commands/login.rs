@@ -64,6 +64,9 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, ImapError> {
+        if let Some(transcript) = &self.transcript {
+            transcript.keep_out(&credentials.secret);
+        }
         let capabilities = self.capability().await?;
         let offered = capabilities.auth_mechanisms();
         let initial_response = capabilities.has("SASL-IR");
