@@ -234,8 +234,12 @@ mod tests {
             summary: String::new(),
             steps: vec![step],
             accepted: model::report::AcceptedNames::default(),
+            folders: Vec::new(),
+            megabytes_per_day: None,
             changed: Vec::new(),
             compared_with: None,
+            folders: Vec::new(),
+            megabytes_per_day: None,
         }
     }
 

@@ -185,6 +185,8 @@ mod tests {
             summary: "Does not work yet: step 6, the server refused the password.".into(),
             steps: vec![ok, bad],
             accepted: model::report::AcceptedNames::default(),
+            folders: Vec::new(),
+            megabytes_per_day: None,
             changed: vec![Change {
                 side: Side::Incoming,
                 step: StepCode::Folders,
@@ -194,6 +196,8 @@ mod tests {
                 text: "There are folders: new A.".into(),
             }],
             compared_with: None,
+            folders: Vec::new(),
+            megabytes_per_day: None,
         };
         let text = render(&Output::new(false), &report, true);
         assert!(text.contains(" 6 FAIL login"), "{text}");

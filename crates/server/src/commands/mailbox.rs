@@ -1,7 +1,7 @@
 //! `postroom mailbox ...`: connect mailboxes and look after them.
 
-use super::settings::Settings;
-use super::{Context, confirm};
+use super::settings::{self, Settings};
+use super::{Context, confirm, profile};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
 use crate::output::{self, Output, Tone};
@@ -72,6 +72,9 @@ pub struct Add {
     /// Store only this folder; repeat for several [default: all but junk and trash]
     #[arg(long, value_name = "PATH")]
     folder: Vec<String>,
+    /// Take the servers from this server profile: its name or spr_... [default: the one for the address's domain]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
     /// Test it, and switch it on if it works
     #[arg(long)]
     enable: bool,
@@ -99,6 +102,12 @@ pub struct Edit {
     /// Ask for a new password
     #[arg(long)]
     new_password: bool,
+    /// Take the servers from this server profile: its name or spr_...
+    #[arg(long, value_name = "PROFILE", conflicts_with = "no_profile")]
+    profile: Option<String>,
+    /// Follow no server profile any more; the servers stay
+    #[arg(long)]
+    no_profile: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -221,8 +230,14 @@ async fn add(context: &Context, client: &Client, args: Add) -> Result<Exit, Fail
     if !args.folder.is_empty() {
         body["monitored_folders"] = json!(args.folder);
     }
-    args.settings.fill(&mut body, &args.address, true)?;
+    if let Some(named) = &args.profile {
+        body["server_profile_id"] = json!(profile::resolve(client, named).await?);
+    }
+    let by_profile = args.profile.is_some();
+    args.settings
+        .fill(&mut body, &args.address, (by_profile, by_profile), true)?;
     let mailbox = client.post("/v1/mailboxes", &body).await?;
+    settings::tell(&mailbox);
     let id = output::at(&mailbox, "/id").to_owned();
     if args.enable {
         return enable(context, client, &id, true).await;
@@ -233,7 +248,8 @@ async fn add(context: &Context, client: &Client, args: Add) -> Result<Exit, Fail
 
 async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Failure> {
     let id = resolve(client, &args.mailbox).await?;
-    let address = output::at(&client.get(&path(&id), &[]).await?, "/address").to_owned();
+    let old = client.get(&path(&id), &[]).await?;
+    let address = output::at(&old, "/address").to_owned();
     let mut body = json!({});
     if let Some(name) = &args.name {
         body["name"] = json!(name);
@@ -249,8 +265,15 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
         body["monitored_folders"] = json!(args.folder);
     }
     let password = args.new_password || args.settings.names_password();
-    args.settings.fill(&mut body, &address, password)?;
+    if args.no_profile {
+        body["server_profile_id"] = Value::Null;
+    } else if let Some(named) = &args.profile {
+        body["server_profile_id"] = json!(profile::resolve(client, named).await?);
+    }
+    let exists = (old["incoming"].is_object(), old["outgoing"].is_object());
+    args.settings.fill(&mut body, &address, exists, password)?;
     let mailbox = client.patch(&path(&id), &body).await?;
+    settings::tell(&mailbox);
     context.output.value(&mailbox, show)?;
     Ok(Exit::Good)
 }
@@ -402,6 +425,12 @@ fn show(output: &Output, mailbox: &Value) -> String {
         lines.push(format!(
             "  problem     {title} (`postroom explain {}`)",
             output::line(problem)
+        ));
+    }
+    for missing in mailbox["missing"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "  missing     {}",
+            output::line(output::at(missing, "/text"))
         ));
     }
     lines.join("\n")

@@ -10,6 +10,7 @@ mod folder;
 mod mailbox;
 mod message;
 mod outbox;
+mod profile;
 mod provider;
 mod secrets;
 mod serve;
@@ -67,6 +68,9 @@ enum Command {
     /// Connect mailboxes and look after them
     #[command(subcommand)]
     Mailbox(mailbox::Command),
+    /// Settings that many mailboxes share
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Folders of a mailbox
     #[command(subcommand)]
     Folder(folder::Command),
@@ -186,6 +190,7 @@ async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure
             let client = context.client().await?;
             let done = match online {
                 Command::Mailbox(command) => mailbox::run(context, &client, command).await,
+                Command::Profile(command) => profile::run(context, &client, command).await,
                 Command::Folder(command) => folder::run(context, &client, command).await,
                 Command::Message(command) => message::run(context, &client, command).await,
                 Command::Outbox(command) => outbox::run(context, &client, command).await,

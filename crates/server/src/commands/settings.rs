@@ -1,9 +1,12 @@
-//! The flags that describe a mailbox's two sides, as `mailbox add`, `mailbox edit` and `test` take them.
+//! The flags that describe a mailbox's two sides, as `mailbox add`, `mailbox edit` and `test` take them. What they mean is
+//! decided in one place, [`connect::typed`]: by the server, or here for `test`.
 
 use super::secrets::{self, PasswordSource};
 use crate::exit::Failure;
-use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
-use model::{Secret, mailbox::Credentials};
+use crate::output;
+use connect::typed::{Before, Form, Rules, Settled, Side, settle};
+use model::Secret;
+use model::mailbox::{Auth, Incoming, LoginChoice, Outgoing, Protocol, Security};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -41,6 +44,12 @@ pub struct Settings {
     /// The name to sign in with [default: the address]
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
+    /// Where that name comes from when it is not given; `auto` tries the forms in order, once each
+    #[arg(long, value_name = "email|local_part|custom|auto")]
+    login_format: Option<LoginChoice>,
+    /// Let the password go out without encryption where the security is none
+    #[arg(long)]
+    allow_plaintext: bool,
     /// Another name for sending
     #[arg(long, value_name = "NAME", requires = "smtp_host")]
     smtp_username: Option<String>,
@@ -75,62 +84,100 @@ impl Settings {
         self.imap_host.is_some() || self.pop3_host.is_some() || self.smtp_host.is_some()
     }
 
-    /// The receiving side, if its server is named.
-    pub fn incoming(&self, address: &str) -> Option<Incoming> {
-        let (protocol, host, port, security, ports) = if let Some(host) = &self.imap_host {
-            (
-                Protocol::Imap,
-                host,
+    /// The receiving side as it was typed, if its server is named, or if there is one that the flags can change.
+    fn incoming(&self, exists: bool) -> Option<Side> {
+        let (protocol, host, port, security) = match (&self.imap_host, &self.pop3_host) {
+            (Some(host), _) => (
+                Some(Protocol::Imap),
+                Some(host.clone()),
                 self.imap_port,
                 self.imap_security,
-                (993, 143),
-            )
-        } else {
-            let host = self.pop3_host.as_ref()?;
-            (
-                Protocol::Pop3,
-                host,
+            ),
+            (None, Some(host)) => (
+                Some(Protocol::Pop3),
+                Some(host.clone()),
                 self.pop3_port,
                 self.pop3_security,
-                (995, 110),
-            )
-        };
-        let (port, security) = port_and_security(port, security, ports);
-        Some(Incoming {
-            protocol,
-            host: host.clone(),
-            port,
-            security,
-            username: self.username.clone().unwrap_or_else(|| address.to_owned()),
-            auth: if self.token_auth {
-                Auth::Oauth2
-            } else {
-                Auth::Password
-            },
-            certificate_sha256: self.incoming_certificate.clone(),
-        })
-    }
-
-    /// The sending side, if its server is named.
-    pub fn outgoing(&self, address: &str) -> Option<Outgoing> {
-        let host = self.smtp_host.clone()?;
-        let (port, security) = port_and_security(self.smtp_port, self.smtp_security, (465, 587));
-        let username = self.smtp_username.as_ref().or(self.username.as_ref());
-        let (username, auth) = match (self.smtp_no_sign_in, self.token_auth) {
-            (true, _) => (String::new(), Auth::None),
-            (false, token) => (
-                username.cloned().unwrap_or_else(|| address.to_owned()),
-                if token { Auth::Oauth2 } else { Auth::Password },
             ),
+            (None, None) => (None, None, None, None),
         };
-        Some(Outgoing {
+        let changes = self.username.is_some()
+            || self.login_format.is_some()
+            || self.token_auth
+            || self.incoming_certificate.is_some();
+        (host.is_some() || (exists && changes)).then(|| Side {
+            protocol,
             host,
             port,
             security,
-            username,
-            auth,
-            certificate_sha256: self.outgoing_certificate.clone(),
+            username: self.username.clone(),
+            login_format: self.login_format,
+            auth: self.token_auth.then_some(Auth::Oauth2),
+            certificate_sha256: self.incoming_certificate.clone().map(Some),
+            password: None,
+            allow_plaintext: self.allow_plaintext,
         })
+    }
+
+    /// The sending side, as above.
+    fn outgoing(&self, exists: bool) -> Option<Side> {
+        let changes = self.username.is_some()
+            || self.login_format.is_some()
+            || self.token_auth
+            || self.outgoing_certificate.is_some();
+        (self.smtp_host.is_some() || (exists && changes)).then(|| Side {
+            protocol: None,
+            host: self.smtp_host.clone(),
+            port: self.smtp_port,
+            security: self.smtp_security,
+            username: self.smtp_username.clone().or_else(|| self.username.clone()),
+            login_format: self.login_format,
+            auth: match (self.smtp_no_sign_in, self.token_auth) {
+                (true, _) => Some(Auth::None),
+                (false, true) => Some(Auth::Oauth2),
+                (false, false) => None,
+            },
+            certificate_sha256: self.outgoing_certificate.clone().map(Some),
+            password: None,
+            allow_plaintext: self.allow_plaintext,
+        })
+    }
+
+    /// Both sides as they are meant, with their secrets, for a test in this process; what was put right is told.
+    ///
+    /// # Errors
+    /// A password cannot be had, or something cannot be meant.
+    pub fn settled(&self, address: &str, rules: &Rules, quiet: bool) -> Result<Settled, Failure> {
+        let password = match self.needs_password() {
+            true => Some(self.password(address)?),
+            false => None,
+        };
+        let mut outgoing = self.outgoing(false);
+        if let Some(side) = &mut outgoing {
+            side.password = self.smtp_password()?;
+        }
+        let form = Form {
+            address: address.to_owned(),
+            incoming: self.incoming(false).map(Some),
+            outgoing: outgoing.map(Some),
+            password,
+        };
+        let mut settled = settle(form, Before::default(), rules);
+        if !settled.refused.is_empty() {
+            return Err(refused(&settled));
+        }
+        if self.smtp_no_sign_in {
+            settled.credentials.outgoing = None;
+        }
+        if !quiet {
+            tell(&json!({ "normalised": settled.normalised }));
+        }
+        Ok(settled)
+    }
+
+    /// Where the names of settings that were found come from.
+    pub fn login_format(&self) -> LoginChoice {
+        self.login_format.unwrap_or_default()
     }
 
     /// Both sides as they were found, with what the flags say beside a server.
@@ -190,29 +237,13 @@ impl Settings {
             .transpose()
     }
 
-    /// The secrets for a test in this process.
-    ///
-    /// # Errors
-    /// A password cannot be had.
-    pub fn credentials(&self, address: &str) -> Result<Credentials, Failure> {
-        let password = if self.needs_password() {
-            Some(self.password(address)?)
-        } else {
-            None
-        };
-        let outgoing = self.smtp_password()?.or_else(|| password.clone());
-        Ok(Credentials {
-            incoming: password,
-            outgoing: if self.smtp_no_sign_in { None } else { outgoing },
-        })
-    }
-
     const fn needs_password(&self) -> bool {
         let receives = self.imap_host.is_some() || self.pop3_host.is_some();
         receives || !self.smtp_no_sign_in
     }
 
-    /// Puts the sides into the body of a request. `with_password` adds the secrets.
+    /// Puts the sides into the body of a request, as they were typed. `exists`: the sides that are there already.
+    /// `with_password` adds the secrets.
     ///
     /// # Errors
     /// A password cannot be had.
@@ -220,17 +251,18 @@ impl Settings {
         &self,
         body: &mut Value,
         address: &str,
+        exists: (bool, bool),
         with_password: bool,
     ) -> Result<(), Failure> {
         if self.send_only {
             body["incoming"] = Value::Null;
-        } else if let Some(incoming) = self.incoming(address) {
-            body["incoming"] = json!(incoming);
+        } else if let Some(side) = self.incoming(exists.0) {
+            body["incoming"] = as_typed(&side);
         }
         if self.receive_only {
             body["outgoing"] = Value::Null;
-        } else if let Some(outgoing) = self.outgoing(address) {
-            body["outgoing"] = json!(outgoing);
+        } else if let Some(side) = self.outgoing(exists.1) {
+            body["outgoing"] = as_typed(&side);
         }
         if let Some(secret) = self.smtp_password()? {
             body["outgoing"]["password"] = json!(secret.expose());
@@ -242,19 +274,56 @@ impl Settings {
     }
 }
 
-/// Fills in the port by the security, or the security by the port. `usual` is (implicit TLS, otherwise).
-fn port_and_security(
-    port: Option<u16>,
-    security: Option<Security>,
-    usual: (u16, u16),
-) -> (u16, Security) {
-    match (port, security) {
-        (Some(port), Some(security)) => (port, security),
-        (None, Some(Security::Tls) | None) => (usual.0, Security::Tls),
-        (None, Some(security)) => (usual.1, security),
-        // Port 25 is for servers among each other, but some submit there.
-        (Some(port), None) if port == usual.1 || port == 25 => (port, Security::Starttls),
-        (Some(port), None) => (port, Security::Tls),
+/// What was typed and nothing else: what is left out is for the server to know.
+fn as_typed(side: &Side) -> Value {
+    let fields = json!({
+        "protocol": side.protocol, "host": side.host, "port": side.port, "security": side.security,
+        "username": side.username, "login_format": side.login_format, "auth": side.auth,
+        "certificate_sha256": side.certificate_sha256,
+        "allow_plaintext": side.allow_plaintext.then_some(true),
+    });
+    let Value::Object(mut fields) = fields else {
+        return fields;
+    };
+    fields.retain(|_, value| !value.is_null());
+    Value::Object(fields)
+}
+
+/// Says on standard error what was put right.
+pub fn tell(answer: &Value) {
+    for note in answer["normalised"].as_array().into_iter().flatten() {
+        let text = |name: &str| note[name].as_str();
+        let because = text("because").unwrap_or_default();
+        let pointer = text("pointer")
+            .unwrap_or_default()
+            .trim_start_matches('/')
+            .replace('/', " ");
+        let change = match (text("was"), text("became")) {
+            (Some(was), Some(became)) => format!("{was} became {became}"),
+            (None, Some(became)) => format!("set to {became}"),
+            (_, None) => "put right".to_owned(),
+        };
+        output::note(&output::line(&format!(
+            "{pointer}: {change}, because {because}."
+        )));
+    }
+}
+
+fn refused(settled: &Settled) -> Failure {
+    let lines = settled.refused.iter().map(|refused| {
+        let place = refused.pointer.trim_start_matches('/').replace('/', " ");
+        format!("{place}: {}", refused.detail)
+    });
+    let lines: Vec<_> = lines.collect();
+    let failure =
+        Failure::usage("the settings cannot be meant like this").because(lines.join("; "));
+    match settled
+        .refused
+        .iter()
+        .find_map(|refused| refused.remedy.clone())
+    {
+        Some(remedy) => failure.remedy(remedy),
+        None => failure,
     }
 }
 
@@ -263,29 +332,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_and_the_security_follow_each_other() {
-        let imap = (993, 143);
-        assert_eq!(port_and_security(None, None, imap), (993, Security::Tls));
+    fn what_was_typed_reaches_the_server_as_it_was_typed() {
+        let settings = Settings {
+            imap_host: Some("imaps://imap.example.com:993".into()),
+            smtp_host: Some("smtp.example.com".into()),
+            smtp_port: Some(455),
+            login_format: Some(LoginChoice::Auto),
+            ..Settings::default()
+        };
+        let mut body = json!({});
+        settings
+            .fill(&mut body, "ann@example.com", (false, false), false)
+            .unwrap();
         assert_eq!(
-            port_and_security(Some(143), None, imap),
-            (143, Security::Starttls)
+            body,
+            json!({
+                "incoming": { "protocol": "imap", "host": "imaps://imap.example.com:993", "login_format": "auto" },
+                "outgoing": { "host": "smtp.example.com", "port": 455, "login_format": "auto" },
+            })
         );
-        assert_eq!(
-            port_and_security(None, Some(Security::Starttls), imap),
-            (143, Security::Starttls)
-        );
-        assert_eq!(
-            port_and_security(Some(1993), None, imap),
-            (1993, Security::Tls)
-        );
-        assert_eq!(
-            port_and_security(Some(25), None, (465, 587)),
-            (25, Security::Starttls)
-        );
-        assert_eq!(
-            port_and_security(Some(143), Some(Security::None), imap),
-            (143, Security::None)
-        );
+        let renamed = Settings {
+            username: Some("ann".into()),
+            ..Settings::default()
+        };
+        let mut body = json!({});
+        renamed
+            .fill(&mut body, "ann@example.com", (true, false), false)
+            .unwrap();
+        assert_eq!(body, json!({ "incoming": { "username": "ann" } }));
     }
 
     #[test]
@@ -296,12 +370,15 @@ mod tests {
             ..Settings::default()
         };
         let mut body = json!({});
-        settings.fill(&mut body, "ann@example.com", false).unwrap();
-        assert_eq!(body["incoming"]["username"], "ann@example.com");
-        assert_eq!(body["incoming"]["port"], 993);
+        settings
+            .fill(&mut body, "ann@example.com", (false, false), false)
+            .unwrap();
+        assert_eq!(body["incoming"]["host"], "imap.example.com");
         assert_eq!(body.get("outgoing"), Some(&Value::Null));
         let mut body = json!({});
-        Settings::default().fill(&mut body, "a@b", false).unwrap();
+        Settings::default()
+            .fill(&mut body, "a@b", (true, true), false)
+            .unwrap();
         assert_eq!(body, json!({}));
     }
 }

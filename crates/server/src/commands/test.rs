@@ -7,7 +7,8 @@ use crate::output;
 use crate::steps::{self, LiveSteps};
 use crate::wire;
 use connect::TestRequest;
-use model::mailbox::{LoginChoice, Mailbox};
+use connect::typed::Rules;
+use model::mailbox::{Logins, Mailbox};
 use model::report::{Report, Trigger};
 use serde_json::json;
 use store::Store;
@@ -25,9 +26,6 @@ pub struct Args {
     /// Send a test message to this address and wait for it
     #[arg(long, value_name = "ADDRESS")]
     send_to: Option<String>,
-    /// Where the user name comes from; `auto` tries the forms in order, once each
-    #[arg(long, value_name = "email|local_part|custom|auto")]
-    login_format: Option<LoginChoice>,
     /// A folder that must exist; repeat for several
     #[arg(long, value_name = "PATH")]
     folder: Vec<String>,
@@ -52,7 +50,7 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     };
     let request = match &stored {
         Some((store, mailbox)) => of_mailbox(store, mailbox, args.send_to).await?,
-        None if named => of_settings(args)?,
+        None if named => of_settings(args, &wire::rules(&config), context.output.json)?,
         None => of_detection(context, &config, args).await?,
     };
     let mut report = follow(&engine, request, context.output.json).await?;
@@ -88,18 +86,15 @@ async fn follow(
     Ok(report)
 }
 
-fn of_settings(args: Args) -> Result<TestRequest, Failure> {
-    let credentials = args.settings.credentials(&args.target)?;
+fn of_settings(args: Args, rules: &Rules, quiet: bool) -> Result<TestRequest, Failure> {
+    let settled = args.settings.settled(&args.target, rules, quiet)?;
     Ok(TestRequest {
         count: None,
         mailbox_id: None,
-        incoming: args.settings.incoming(&args.target),
-        outgoing: args.settings.outgoing(&args.target),
-        credentials,
-        login: model::mailbox::Logins {
-            incoming: args.login_format.unwrap_or_default(),
-            outgoing: args.login_format.unwrap_or_default(),
-        },
+        incoming: settled.incoming.flatten(),
+        outgoing: settled.outgoing.flatten(),
+        credentials: settled.credentials,
+        login: settled.login,
         monitored_folders: args.folder,
         test_recipient: args.send_to,
         trigger: Trigger::Command,
@@ -121,11 +116,34 @@ async fn of_detection(
         ));
     }
     let (incoming, outgoing) = args.settings.over(found.incoming, found.outgoing);
+    let choice = args.settings.login_format();
+    let rules = wire::rules(config);
+    let mut request = of_settings(args, &rules, context.output.json)?;
+    // Which provider takes the password shows only now.
+    let hosts = [
+        incoming.as_ref().map(|side| &side.host),
+        outgoing.as_ref().map(|side| &side.host),
+    ];
+    let secrets = [
+        &mut request.credentials.incoming,
+        &mut request.credentials.outgoing,
+    ];
+    for (host, secret) in hosts.into_iter().zip(secrets) {
+        let tidied = host
+            .zip(secret.as_ref())
+            .and_then(|(host, typed)| rules.tidy_secret(host, typed));
+        if let Some((tidied, _)) = tidied {
+            *secret = Some(tidied);
+        }
+    }
     Ok(TestRequest {
-        count: None,
         incoming,
         outgoing,
-        ..of_settings(args)?
+        login: Logins {
+            incoming: choice,
+            outgoing: choice,
+        },
+        ..request
     })
 }
 
