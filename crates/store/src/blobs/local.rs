@@ -22,7 +22,7 @@ pub(super) struct Folder {
 /// A segment file that can be appended to.
 struct Open {
     name: String,
-    file: Arc<File>,
+    file: File,
     position: u64,
 }
 
@@ -73,7 +73,7 @@ impl Folder {
         }
         let open = Open {
             name,
-            file: Arc::new(file),
+            file,
             position: end,
         };
         self.idle
@@ -107,12 +107,14 @@ impl Folder {
                 File::open(&self.path)?.sync_all()?;
                 Open {
                     name,
-                    file: Arc::new(file),
+                    file,
                     position: 0,
                 }
             }
         };
         Ok(Segment {
+            name: open.name.clone(),
+            position: open.position,
             synced: open.position,
             open: Some(open),
             idle: Arc::downgrade(&self.idle),
@@ -172,8 +174,11 @@ impl Folder {
     }
 }
 
-/// A segment in the hands of one batch.
+/// A segment in the hands of one batch. While a thread writes or syncs, the thread owns it: whoever gives
+/// up waiting gives the segment up with it, and no later batch writes where that thread still may.
 pub(super) struct Segment {
+    name: String,
+    position: u64,
     open: Option<Open>,
     synced: u64,
     idle: Weak<Mutex<Vec<Open>>>,
@@ -181,40 +186,50 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn name(&self) -> &str {
-        self.open.as_ref().map_or("", |open| &open.name)
+        &self.name
     }
 
-    pub(super) fn position(&self) -> u64 {
-        self.open.as_ref().map_or(0, |open| open.position)
+    pub(super) const fn position(&self) -> u64 {
+        self.position
     }
 
     /// Appends and gives the buffer back.
     pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let Some(open) = &mut self.open else {
-            return Ok(bytes);
-        };
-        let (file, at) = (open.file.clone(), open.position);
-        let bytes = blocking(move || {
-            file.write_all_at(&bytes, at)?;
-            Ok(bytes)
+        let (open, at) = (self.take()?, self.position);
+        let (open, bytes, written) = blocking(move || {
+            let written = open.file.write_all_at(&bytes, at);
+            (open, bytes, written)
         })
         .await?;
-        open.position += bytes.len() as u64;
+        // After a refusal (a full disk) what lies behind `synced` is waste that the next batch overwrites.
+        self.open = Some(open);
+        written?;
+        self.position += bytes.len() as u64;
         Ok(bytes)
     }
 
     pub(super) async fn sync_data(&mut self) -> Result<()> {
-        let Some(open) = &self.open else {
-            return Ok(());
-        };
-        let file = open.file.clone();
-        blocking(move || file.sync_data()).await?;
-        self.synced = open.position;
+        let open = self.take()?;
+        let (open, synced) = blocking(move || {
+            let synced = open.file.sync_data();
+            (open, synced)
+        })
+        .await?;
+        // After a failed sync nobody knows what is on the disk: such a segment is not written to again.
+        synced?;
+        self.open = Some(open);
+        self.synced = self.position;
         Ok(())
     }
 
     pub(super) async fn sync(mut self) -> Result<()> {
         self.sync_data().await
+    }
+
+    fn take(&mut self) -> Result<Open> {
+        self.open
+            .take()
+            .ok_or_else(|| StoreError::Unavailable(format!("segment {} was given up", self.name)))
     }
 }
 
@@ -233,9 +248,50 @@ impl Drop for Segment {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|e| StoreError::Unavailable(e.to_string()))??)
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| StoreError::Unavailable(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn a_segment_whose_write_was_given_up_is_not_written_to_again() {
+        // One thread for file work, and that one is busy until we say so.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let dir = tempfile::tempdir().expect("a folder");
+            let folder = Folder::open(dir.path()).expect("it opens");
+            let mut segment = folder.take().expect("a segment");
+            let name = segment.name().to_owned();
+            let (go, wait) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || wait.recv());
+            assert!(segment.write(vec![1; 10]).now_or_never().is_none());
+            drop(segment);
+            assert_ne!(folder.take().expect("another").name(), name);
+            go.send(()).expect("it waits");
+            busy.await.expect("it ends").expect("it heard");
+        });
+    }
+
+    #[tokio::test]
+    async fn a_segment_that_was_written_in_peace_is_used_again_behind_what_was_synced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(dir.path()).expect("it opens");
+        let mut segment = folder.take().expect("a segment");
+        let name = segment.name().to_owned();
+        segment.write(vec![1; 10]).await.expect("written");
+        segment.sync_data().await.expect("synced");
+        segment.write(vec![2; 10]).await.expect("written");
+        drop(segment);
+        let again = folder.take().expect("the same");
+        assert_eq!((again.name(), again.position()), (name.as_str(), 10));
+    }
 }
