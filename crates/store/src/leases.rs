@@ -3,7 +3,12 @@
 
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx};
+use model::Timestamp;
 use model::limits::LEASE_MILLIS;
+
+/// A lease that would live longer than this was written by a clock that stood ahead: it is cut to its
+/// length. What is above the length itself is room for clocks that differ a little.
+const LEASE_MOST_MILLIS: i64 = 2 * LEASE_MILLIS;
 
 /// The right to work on a mailbox, until it is taken over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +30,8 @@ pub async fn renew(store: &Store) -> Result<Vec<Lease>> {
     store
         .db
         .write(move |tx| {
-            tx.exec(
-                "INSERT INTO nodes (node, seen_at) VALUES ($1, $2)
-                 ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at",
-                &[(&node).into(), now.into()],
-            )?;
+            show_life(tx, &node, now)?;
+            cut_to_length(tx, now)?;
             let rows = tx.rows(
                 "UPDATE leases SET expires_at = $2 WHERE node = $1 RETURNING mailbox_id, epoch",
                 &[(&node).into(), now.plus_millis(LEASE_MILLIS).into()],
@@ -37,6 +39,36 @@ pub async fn renew(store: &Store) -> Result<Vec<Lease>> {
             rows.iter().map(|row| lease(&node, row)).collect()
         })
         .await
+}
+
+/// Says inside a transaction that a node lives: what it has claimed is its own. It comes before all other
+/// rows of a transaction, so that nobody who holds one of those waits for it.
+pub(crate) fn show_life(tx: &mut Tx<'_>, node: &str, now: Timestamp) -> Result<()> {
+    tx.exec(
+        "INSERT INTO nodes (node, seen_at) VALUES ($1, $2)
+         ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at",
+        &[node.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Whoever was seen after this time is alive.
+pub(crate) fn alive_since(now: Timestamp) -> Timestamp {
+    now.plus_millis(-LEASE_MILLIS)
+}
+
+/// A clock that stood far ahead must not keep a mailbox from everybody until its time has come.
+fn cut_to_length(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+    let most = now.plus_millis(LEASE_MOST_MILLIS);
+    tx.exec(
+        "UPDATE leases SET expires_at = $2 WHERE expires_at > $1",
+        &[most.into(), now.plus_millis(LEASE_MILLIS).into()],
+    )?;
+    tx.exec(
+        "UPDATE nodes SET seen_at = $2 WHERE seen_at > $1",
+        &[most.into(), now.into()],
+    )?;
+    Ok(())
 }
 
 /// Takes leases of enabled mailboxes that nobody holds, up to this node's fair share and at most
@@ -51,8 +83,8 @@ pub async fn acquire(store: &Store, limit: i64) -> Result<Vec<Lease>> {
         .write(move |tx| {
             let number = |row: Option<crate::db::Row>| row.map_or(Ok(0), |row| row.get::<i64>(0));
             let nodes = number(tx.row(
-                "SELECT count(*) FROM nodes WHERE seen_at > $1",
-                &[now.plus_millis(-LEASE_MILLIS).into()],
+                "SELECT count(*) FROM nodes WHERE seen_at > $1 AND leaving = 0",
+                &[alive_since(now).into()],
             )?)?
             .max(1);
             let wanted = number(
@@ -128,9 +160,9 @@ pub async fn surplus(store: &Store) -> Result<i64> {
         .read(move |tx| {
             let row = tx.row(
                 "SELECT (SELECT count(*) FROM leases WHERE node = $1),
-                        (SELECT count(*) FROM nodes WHERE seen_at > $2),
+                        (SELECT count(*) FROM nodes WHERE seen_at > $2 AND leaving = 0),
                         (SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled')",
-                &[node.into(), now.plus_millis(-LEASE_MILLIS).into()],
+                &[node.into(), alive_since(now).into()],
             )?;
             let Some(row) = row else { return Ok(0) };
             let (mine, nodes, wanted) = (
@@ -143,7 +175,8 @@ pub async fn surplus(store: &Store) -> Result<i64> {
         .await
 }
 
-/// Gives back everything of this node, and takes it off the list: the end of a clean stop.
+/// Gives back everything of this node, and takes it off the list: the end of a clean stop. While it still
+/// sends a message it stays on the list as one that takes no more work: that message is nobody else's.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -156,32 +189,32 @@ pub async fn leave(store: &Store) -> Result<()> {
                 "UPDATE leases SET expires_at = 0, node = '' WHERE node = $1",
                 &[(&node).into()],
             )?;
-            tx.exec("DELETE FROM nodes WHERE node = $1", &[(&node).into()])?;
+            let gone = tx.exec(
+                "DELETE FROM nodes WHERE node = $1
+                   AND NOT EXISTS (SELECT 1 FROM submissions WHERE claimed_until IS NOT NULL AND claimed_by = $1)",
+                &[(&node).into()],
+            )?;
+            if gone == 0 {
+                let sql = "UPDATE nodes SET leaving = 1 WHERE node = $1";
+                tx.exec(sql, &[(&node).into()])?;
+            }
             tx.wake(crate::wake::Topic::Roster);
             Ok(())
         })
         .await
 }
 
-/// A store inside one process has one node: refuses when another one was alive just now.
+/// The only server of a store begins: every lease and every node of a former life is void. To be called
+/// with the lock on the data directory held, which proves that no other server is alive.
 ///
 /// # Errors
-/// Another server runs on this database.
+/// The database is out of reach.
 pub async fn enter_alone(store: &Store) -> Result<()> {
-    let node = store.node.to_string();
-    let now = store.now();
     store
         .db
-        .write(move |tx| {
-            // A SQLite file is locked by the server's process; leases of a dead one are void.
-            tx.exec(
-                "UPDATE leases SET expires_at = 0, node = '' WHERE node <> $1",
-                &[(&node).into()],
-            )?;
-            tx.exec(
-                "DELETE FROM nodes WHERE node <> $1 AND seen_at < $2",
-                &[(&node).into(), now.plus_millis(LEASE_MILLIS).into()],
-            )?;
+        .write(|tx| {
+            tx.exec("UPDATE leases SET expires_at = 0, node = ''", &[])?;
+            tx.exec("DELETE FROM nodes", &[])?;
             Ok(())
         })
         .await

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use mail_sim::{ImapScript, ImapSim, SmtpFault, SmtpScript, SmtpSim};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{
     Generator, Launch, Postroom, S3Bucket, TestUser, bucket, deliver, postgres_database, user,
@@ -11,8 +12,8 @@ use testkit::{
 };
 
 use crate::setting::{
-    all, connect, copy, each_told_once, events, launch, mail, original, settings, text,
-    wait_complete,
+    all, connect, copy, each_told_once, events, launch, mail, original, settings, simulated, text,
+    wait_complete, with,
 };
 
 /// How long another node may need to take over.
@@ -201,4 +202,46 @@ fn a_submission_goes_out_once_however_many_nodes_there_are() {
         (arrived >= 6 - unclear && arrived <= 6).then_some(())
     });
     assert_eq!(events(&one, "submission.queued").len(), 6);
+}
+
+#[test]
+fn what_a_dead_node_was_sending_is_unclear_and_the_rest_of_its_outbox_is_sent_by_another() {
+    let cluster = Cluster::new();
+    let smtp = SmtpSim::start(SmtpScript::new().fault(SmtpFault::StallAfterDot));
+    let imap = ImapSim::start(ImapScript::new().folder("Sent"));
+    let mut one = cluster.node();
+    let outgoing = json!({"host": "127.0.0.1", "port": smtp.port(), "security": "none"});
+    let settings = with(simulated(imap.port()), json!({"outgoing": outgoing}));
+    let mailbox = connect(&one, settings);
+    let submit = |subject: &str| {
+        let to = json!([{"address": "bob@x.test"}]);
+        let body = json!({"mailbox_id": mailbox, "to": to, "subject": subject, "text": "t"});
+        let (status, submission) = one.post("/v1/submissions", &body);
+        assert_eq!(status, 202, "{submission:#}");
+        text(&submission, "id").to_owned()
+    };
+    let first = submit("under way");
+    wait_for(TAKE_OVER, "the server has the first message", || {
+        (smtp.mails().len() == 1).then_some(())
+    });
+    let second = submit("not begun");
+    let two = cluster.node();
+    smtp.set_faults(&[]);
+    let since = Instant::now();
+    one.kill9();
+    for (id, state) in [(first, "unclear"), (second, "accepted")] {
+        let left = TAKE_OVER.saturating_sub(since.elapsed());
+        two.poll(&format!("/v1/submissions/{id}"), left, |_, value| {
+            (value["state"] == state).then_some(())
+        });
+    }
+    let subjects = |subject: &str| {
+        let mails = smtp.mails();
+        let sent = mails
+            .iter()
+            .filter(|mail| String::from_utf8_lossy(&mail.data).contains(subject));
+        sent.count()
+    };
+    assert_eq!((subjects("under way"), subjects("not begun")), (1, 1));
+    assert_eq!(events(&two, "submission.unclear").len(), 1);
 }

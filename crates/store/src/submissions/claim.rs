@@ -6,9 +6,10 @@
 //! `unclear`, never `queued`, and so is not blindly sent again.
 
 use super::{COLUMNS, UNCLEAR_MILLIS, event, from_row, lock, overall, read};
+use crate::db::Dialect;
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
-use crate::{Store, Tx, events, mailboxes, owed};
+use crate::{Store, Tx, events, leases, mailboxes, owed};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{Mailbox, Protocol};
@@ -80,19 +81,25 @@ pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Resu
                 "SELECT s.mailbox_id, min(s.next_attempt_at) FROM submissions s
                  WHERE {DUE} AND s.mailbox_id NOT IN {}
                    AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = s.mailbox_id AND m.lifecycle = 'enabled')
-                   AND NOT EXISTS (SELECT 1 FROM couriers c
+                   AND NOT EXISTS (SELECT 1 FROM couriers c JOIN nodes n ON n.node = c.node AND n.seen_at > $5
                                    WHERE c.mailbox_id = s.mailbox_id AND c.until > $1 AND c.node <> $4)
                  GROUP BY s.mailbox_id ORDER BY 2, 1 LIMIT $3",
                 tx.dialect().texts(2)
             );
-            let args = [now.into(), serde_json::to_string(&busy)?.into(), limit.into(), node.into()];
+            let args = [
+                now.into(),
+                serde_json::to_string(&busy)?.into(),
+                limit.into(),
+                node.into(),
+                leases::alive_since(now).into(),
+            ];
             tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
         })
         .await
 }
 
 /// Takes the right to send for a mailbox: one node at a time has its connection. `false`: another
-/// node has it. It saves sign-ins and is not what keeps a message from being sent twice: see [`begin`].
+/// living node has it. It saves sign-ins and is not what keeps a message from being sent twice: see [`begin`].
 ///
 /// # Errors
 /// The database is out of reach.
@@ -102,15 +109,18 @@ pub async fn take_mailbox(store: &Store, mailbox_id: &str) -> Result<bool> {
     store
         .db
         .write(move |tx| {
+            leases::show_life(tx, &node, now)?;
             let taken = tx.exec(
                 "INSERT INTO couriers (mailbox_id, node, until) SELECT id, $2, $3 FROM mailboxes WHERE id = $1
                  ON CONFLICT (mailbox_id) DO UPDATE SET node = excluded.node, until = excluded.until
-                   WHERE couriers.until <= $4 OR couriers.node = excluded.node",
+                   WHERE couriers.until <= $4 OR couriers.node = excluded.node
+                      OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = couriers.node AND n.seen_at > $5)",
                 &[
                     mailbox_id.into(),
                     node.into(),
                     now.plus_millis(MAILBOX_MILLIS).into(),
                     now.into(),
+                    leases::alive_since(now).into(),
                 ],
             )?;
             Ok(taken == 1)
@@ -177,6 +187,7 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
     store
         .db
         .write(move |tx| {
+            leases::show_life(tx, &node, now)?;
             let skip = tx.dialect().for_update_skip_locked();
             let sql = format!(
                 "SELECT {COLUMNS} FROM submissions WHERE {DUE} AND mailbox_id = $2
@@ -215,6 +226,7 @@ pub async fn renew(store: &Store, claimed: &Claimed) -> Result<bool> {
     store
         .db
         .write(move |tx| {
+            leases::show_life(tx, &node, now)?;
             prolong(tx, &mailbox_id, &node, now)?;
             let until = now.plus_millis(CLAIM_MILLIS);
             let sql = "UPDATE submissions SET claimed_until = $3 WHERE id = $1 AND attempts = $2 AND state = 'sending'";
@@ -346,37 +358,39 @@ pub async fn is_open_with(store: &Store, mailbox_id: &str, problem_id: &str) -> 
         .await
 }
 
-/// Ends claims whose holder has not been heard of: their messages are `unclear`. Returns how many.
+/// Ends claims whose holder has not been heard of: their messages are `unclear`. A claim of another node
+/// ends with that node's last sign of life, not only with its own time. Returns how many.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn expire_claims(store: &Store) -> Result<usize> {
-    let now = store.now();
+    let (now, node) = (store.now(), store.node.to_string());
     store
         .db
-        .write(move |tx| end_claims(tx, "claimed_until <= $1", &[now.into()], now))
+        .write(move |tx| {
+            let ended = "claimed_until IS NOT NULL AND (claimed_until <= $1 OR claimed_by <> $2
+                AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = claimed_by AND n.seen_at > $3))";
+            let args = [now.into(), node.into(), leases::alive_since(now).into()];
+            end_claims(tx, ended, &args, now)
+        })
         .await
 }
 
-/// Ends the claims of this node's former life: to be called once at start. A SQLite store has one
-/// node only, so there every claim is of a former life.
+/// Ends all claims at the start of a store that has one node only: they are of its former life. Where
+/// nodes share a database each start is a new node, and [`expire_claims`] finds what a dead one left.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn recover(store: &Store) -> Result<usize> {
-    let (now, node) = (store.now(), store.node.to_string());
+    if store.db.dialect() == Dialect::Postgres {
+        return Ok(0);
+    }
+    let now = store.now();
     store
         .db
-        .write(move |tx| match tx.dialect() {
-            crate::db::Dialect::Sqlite => {
-                tx.exec("DELETE FROM couriers", &[])?;
-                end_claims(tx, "claimed_until IS NOT NULL", &[], now)
-            }
-            crate::db::Dialect::Postgres => {
-                tx.exec("DELETE FROM couriers WHERE node = $1", &[(&node).into()])?;
-                let mine = "claimed_until IS NOT NULL AND claimed_by = $1";
-                end_claims(tx, mine, &[node.into()], now)
-            }
+        .write(move |tx| {
+            tx.exec("DELETE FROM couriers", &[])?;
+            end_claims(tx, "claimed_until IS NOT NULL", &[], now)
         })
         .await
 }

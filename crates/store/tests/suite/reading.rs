@@ -585,6 +585,8 @@ async fn the_last_reports_of_each_mailbox_are_kept() {
                 accepted: Default::default(),
                 changed: Vec::new(),
                 compared_with: None,
+                folders: Vec::new(),
+                megabytes_per_day: None,
             }
         };
         let unsaved = report(None);

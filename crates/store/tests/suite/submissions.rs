@@ -232,19 +232,76 @@ async fn a_late_word_of_the_server_settles_an_expired_claim() {
 }
 
 #[tokio::test]
-async fn a_restart_ends_the_claims_of_the_same_node() {
+async fn a_restart_of_the_only_node_ends_its_claims() {
+    let f = Fixture::sqlite().await;
+    let mailbox = f.mailbox("ann@example.com").await;
+    let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+    claim(&f, &mailbox).await.unwrap();
+    assert_eq!(submissions::recover(&f.store).await.unwrap(), 1);
+    let state = submissions::get(&f.store, &id).await.unwrap().state;
+    assert_eq!(state, State::Unclear);
+}
+
+#[tokio::test]
+async fn what_a_dead_node_was_sending_is_unclear_and_what_it_had_not_begun_goes_out_elsewhere() {
     both(|f| async move {
         let mailbox = f.mailbox("ann@example.com").await;
-        let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
-        claim(&f, &mailbox).await.unwrap();
-        if f.store.db.dialect() == store::db::Dialect::Postgres {
-            assert_eq!(submissions::recover(&f.node("there")).await.unwrap(), 0);
-        }
-        assert_eq!(submissions::recover(&f.store).await.unwrap(), 1);
-        assert_eq!(
-            submissions::get(&f.store, &id).await.unwrap().state,
-            State::Unclear
+        let first = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+        f.clock.advance(1);
+        let second = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+        assert!(
+            submissions::take_mailbox(&f.store, &mailbox.id)
+                .await
+                .unwrap()
         );
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        assert_eq!(claimed.submission.id, first);
+        let there = f.node("there");
+        let due = || submissions::due_mailboxes(&there, Vec::new(), 10);
+        let takes = || submissions::take_mailbox(&there, &mailbox.id);
+
+        f.clock.advance(10_000);
+        assert!(due().await.unwrap().is_empty(), "its node lives");
+        assert!(!takes().await.unwrap());
+        assert_eq!(submissions::expire_claims(&there).await.unwrap(), 0);
+
+        f.clock.advance(2_500);
+        assert_eq!(
+            submissions::expire_claims(&f.store).await.unwrap(),
+            0,
+            "its own"
+        );
+        assert_eq!(submissions::expire_claims(&there).await.unwrap(), 1);
+        let state = submissions::get(&there, &first).await.unwrap().state;
+        assert_eq!(state, State::Unclear);
+        assert_eq!(due().await.unwrap(), std::slice::from_ref(&mailbox.id));
+        assert!(takes().await.unwrap());
+        let next = submissions::begin(&there, &mailbox.id).await.unwrap();
+        assert_eq!(next.unwrap().submission.id, second);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_while_it_sends_keeps_its_message() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        queue(&f, &mailbox, &["bob@x.org"]).await;
+        let claimed = claim(&f, &mailbox).await.unwrap();
+        store::leases::leave(&f.store).await.unwrap();
+        let there = f.node("there");
+        assert_eq!(submissions::expire_claims(&there).await.unwrap(), 0);
+        store::leases::renew(&there).await.unwrap();
+        let taken = store::leases::acquire(&there, 10).await.unwrap();
+        assert_eq!(taken.len(), 1, "it counts no more for the share");
+        let done = submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted)).await;
+        assert_eq!(done.unwrap().state, State::Accepted);
+        store::leases::leave(&f.store).await.unwrap();
+        let nodes = f.store.db.read(|tx| {
+            let row = tx.row("SELECT count(*) FROM nodes WHERE node = 'here'", &[])?;
+            row.map_or(Ok(0), |row| row.get::<i64>(0))
+        });
+        assert_eq!(nodes.await.unwrap(), 0);
     })
     .await;
 }
