@@ -131,6 +131,7 @@ pub fn detector(
 
 /// The engine of connection reports.
 pub fn engine(config: &Config, net: Net) -> connect::Engine {
+    connect::recognise::know(providers(config));
     connect::Engine::new(net, Clock::system(), host_name(config))
 }
 

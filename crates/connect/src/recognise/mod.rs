@@ -19,11 +19,12 @@ pub use pop3::pop3;
 pub use smtp::{smtp, smtp_data, smtp_recipient};
 
 use crate::problems::{self, Facts};
-use crate::providers::Table;
+use crate::providers::{Providers, Table};
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
 use model::problem::{Problem, Remedy, Retry};
 use model::report::StepCode;
 use model::{Secret, Timestamp};
+use std::sync::{Arc, OnceLock};
 use texts::Moment;
 
 /// The server's words are shown up to this many characters.
@@ -213,6 +214,8 @@ impl<'a> Peer<'a> {
             facts.push(("user", self.username));
         }
         let mut failure = Failure::new(id, &facts, server_said);
+        let url = &mut failure.problem.remedy.url;
+        *url = self.page(problems::kind(id)).or_else(|| url.take());
         if failure.problem.retry == Retry::PauseUntil {
             let pause = server_said
                 .and_then(pause::named)
@@ -224,8 +227,21 @@ impl<'a> Peer<'a> {
 
     /// Whose server it is, if its texts are known.
     fn family(&self) -> Option<&'static texts::Family> {
-        let table = Table::built_in();
+        let table = table();
         table.all_by_mail_host(self.host).find_map(texts::family)
+    }
+
+    /// The provider's own page about what the general problem `kind` asks for.
+    fn page(&self, kind: &str) -> Option<String> {
+        let table = table();
+        let mut providers = table.all_by_mail_host(self.host);
+        match kind {
+            "app_password_required" | "password_refused" | "sign_in_refused_unclear" => {
+                providers.find_map(|provider| provider.app_password.help_url.clone())
+            }
+            "imap_disabled" => providers.find_map(|provider| provider.imap_enable.help_url.clone()),
+            _ => None,
+        }
     }
 
     /// What a text of this server means: the provider's own texts first, then everybody's.
@@ -310,6 +326,21 @@ impl<'a> Peer<'a> {
         };
         self.failure(id, &[], Some(&said)).at(StepCode::Login)
     }
+}
+
+static PROVIDERS: OnceLock<Providers> = OnceLock::new();
+
+/// Servers are recognised by this table from now on, an administrator's own entries included; without it by the built-in
+/// one. It is the process's: what a text means is the same for the report, the running engine and the outbox. The first call
+/// counts.
+pub fn know(providers: Providers) {
+    let _ = PROVIDERS.set(providers);
+}
+
+fn table() -> Arc<Table> {
+    PROVIDERS
+        .get()
+        .map_or_else(Table::built_in, Providers::current)
 }
 
 /// The server's words, bounded and without control characters; nothing if nothing is left.
@@ -418,6 +449,11 @@ pub(crate) mod tests {
             ("free.smtp_off", "smtp_auth_disabled")
         );
         assert!(failure.problem.remedy.url.is_some());
+        // Without a form of its own, too, a known provider has its own pages.
+        let fastmail = at("imap.fastmail.com", Spoken::Imap);
+        let failure = fastmail.sign_in_refused("password_refused", "no", None);
+        let url = failure.problem.remedy.url.unwrap_or_default();
+        assert!(url.contains("fastmail.help"), "{url}");
     }
 
     #[test]
