@@ -238,8 +238,6 @@ mod tests {
             megabytes_per_day: None,
             changed: Vec::new(),
             compared_with: None,
-            folders: Vec::new(),
-            megabytes_per_day: None,
         }
     }
 

@@ -196,8 +196,6 @@ mod tests {
                 text: "There are folders: new A.".into(),
             }],
             compared_with: None,
-            folders: Vec::new(),
-            megabytes_per_day: None,
         };
         let text = render(&Output::new(false), &report, true);
         assert!(text.contains(" 6 FAIL login"), "{text}");
