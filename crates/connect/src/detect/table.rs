@@ -85,11 +85,7 @@ fn candidate(provider: &Provider, address: &Address, source: Source, because: St
         host: endpoint.host.clone(),
         port: endpoint.port,
         security: endpoint.security,
-        username: if sends_as_address(provider) {
-            address.whole.clone()
-        } else {
-            username.clone()
-        },
+        username: login(provider.sending_login(), address).1,
         auth,
         certificate_sha256: None,
     });
@@ -113,12 +109,6 @@ fn auth(provider: &Provider) -> Auth {
     } else {
         Auth::Password
     }
-}
-
-/// iCloud reads under the name before the @ and sends under the full address.
-fn sends_as_address(provider: &Provider) -> bool {
-    let note = provider.login_note.as_deref().unwrap_or_default();
-    note.contains("SMTP: the full address")
 }
 
 /// Fills in the provider of servers that another source has named.
