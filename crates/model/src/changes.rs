@@ -163,6 +163,8 @@ mod tests {
             summary: String::new(),
             steps,
             accepted: Default::default(),
+            folders: Vec::new(),
+            megabytes_per_day: None,
             changed: Vec::new(),
             compared_with: None,
         }

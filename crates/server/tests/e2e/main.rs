@@ -12,6 +12,7 @@ mod life;
 mod nodes;
 mod operate;
 mod pop3;
+mod profiles;
 mod providers;
 mod requests;
 mod send;
