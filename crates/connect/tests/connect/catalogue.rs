@@ -9,7 +9,7 @@ use mail_sim::{
     Pop3Script, Pop3Sim, Refusal, SmtpFault, SmtpScript, SmtpSim, TlsFault, profiles,
 };
 use model::mailbox::{Auth, Protocol, Security};
-use model::report::Report;
+use model::report::{Report, StepCode, StepStatus, Verdict};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
@@ -555,6 +555,46 @@ async fn after_a_message_that_does_not_arrive() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn providers_are_understood_in_their_own_words() {
     each_gets_its_name(in_the_words_of_providers()).await;
+}
+
+/// Without a fault, the same servers work: oddities such as a wanted ID or folders below INBOX are no problems.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_servers_of_every_provider_work_when_nothing_is_wrong() {
+    let mut running = JoinSet::new();
+    for profile in profiles() {
+        let reads = mailbox().profile(profile).encryption(Encryption::Implicit);
+        let sends = SmtpScript::new()
+            .profile(profile)
+            .encryption(Encryption::Implicit);
+        let mut cases = vec![
+            (Server::Imap(reads), profile.imap_host),
+            (Server::Smtp(sends), profile.smtp_host),
+        ];
+        if profile.pop3.is_some() {
+            let fetches = Pop3Script::new().mail(MAIL).profile(profile);
+            let fetches = fetches.encryption(Encryption::Implicit);
+            cases.push((Server::Pop3(fetches), profile.pop3_host));
+        }
+        for (server, host) in cases {
+            let mut case = Case::of("", server).by(Security::Tls);
+            case.host = host;
+            running.spawn(async move { (host, meet(case).await) });
+        }
+    }
+    while let Some(done) = running.join_next().await {
+        let (host, report) = done.unwrap();
+        assert_eq!(report.verdict, Verdict::Works, "{host}: {report:#?}");
+        // Each has a folder for sent mail, by mark or by name.
+        let folders = report
+            .steps
+            .iter()
+            .find(|step| step.code == StepCode::Folders);
+        let found = folders.filter(|step| step.status != StepStatus::Skip);
+        assert!(
+            found.is_none_or(|step| step.did.contains("Sent") || step.did.contains("UIDL")),
+            "{host}: {found:#?}"
+        );
+    }
 }
 
 async fn each_gets_its_name(cases: Vec<Case>) {

@@ -41,6 +41,20 @@ fn the_pages_of_problems_say_what_the_catalogue_says() {
     }
 }
 
+/// Every error that an entry of the provider table knows can be looked up.
+#[test]
+fn every_known_error_of_a_provider_has_an_entry() {
+    for provider in Table::built_in().iter() {
+        for id in &provider.errors {
+            assert!(
+                connect::problems::find(id).is_some(),
+                "{}: {id}",
+                provider.id
+            );
+        }
+    }
+}
+
 /// A page at a provider is named once more in the provider's entry, which says who vouches for it.
 #[test]
 fn pages_of_providers_are_those_of_the_provider_table() {
