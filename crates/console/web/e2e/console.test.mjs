@@ -247,6 +247,37 @@ test("a reply starts with recipient, subject and quotation", async () => {
   assert.equal(await page.locator(".chip").count() >= 1, true);
 });
 
+test("servers named once for a domain are found for its addresses", async () => {
+  await page.goto(`${base}/settings/profiles`);
+  await page.getByText("No server profile yet").waitFor();
+  await button("New profile").click();
+  await page.getByLabel("Name", { exact: true }).fill("Our own server");
+  await page.getByLabel("Domains").fill("profiled.example");
+  for (const [title, side] of [["Receiving server", mailbox.incoming], ["Sending server", mailbox.outgoing]]) {
+    const group = page.getByRole("group", { name: title });
+    await group.getByLabel("Server", { exact: true }).fill(side.host);
+    await group.getByLabel("Port").fill(String(side.port));
+  }
+  await accessible("new profile");
+  await button("Add the profile").click();
+  await page.getByText("not used yet").waitFor();
+  await accessible("profiles");
+  if (real) {
+    await page.goto(`${base}/mailboxes/new`);
+    await button("Start over").click();
+    await page.getByLabel("Mail address").fill("ann@profiled.example");
+    await button("Next").click();
+    await page.getByText("Source: server profile.").waitFor();
+    await page.goto(`${base}/settings/profiles`);
+    await page.getByRole("button", { name: "Test Our own server" }).click();
+    await page.locator("[data-verdict]").waitFor({ timeout: 50_000 });
+    await button("Close").click();
+  }
+  await page.getByRole("button", { name: "Remove Our own server" }).click();
+  await button("Remove").click();
+  await page.getByText("No server profile yet").waitFor();
+});
+
 test("a token is shown once and can be revoked", async () => {
   await page.goto(`${base}/settings/tokens`);
   await button("New token").click();

@@ -19,14 +19,14 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 export function startMock({ port = 0, fresh = false, signedIn = false, delay = 120, stepDelay = 260 } = {}) {
   const db = structuredClone({
     mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures,
-    tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
+    profiles: seed.profiles, tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
   });
   const bodies = new Map(seed.bodies);
   const reports = new Map(seed.reports);
   const listeners = new Set();
   let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner" };
   let inside = signedIn;
-  if (fresh) for (const key of ["mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
+  if (fresh) for (const key of ["profiles", "mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
 
   const emit = (type, data = {}, mailbox_id = null) => {
     const id = `evt_${randomUUID()}`;
@@ -60,6 +60,15 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       inside = true;
       return [201, { user }];
     }],
+    ["GET", "/v1/server-profiles", () => page(db.profiles)],
+    ["POST", "/v1/server-profiles", ({ body }) => {
+      const profile = { login_format: "email", auth: "password", is_default: false, domains: [], ...body, id: `spr_${randomUUID().slice(0, 8)}`, usage_count: 0, version: 1 };
+      for (const side of ["incoming", "outgoing"]) if (profile[side]) profile[side].port ??= side === "incoming" ? 993 : 465;
+      db.profiles.push(profile);
+      return [201, profile];
+    }],
+    ["PATCH", "/v1/server-profiles/:id", ({ id, body }) => edit(db.profiles, id, (b) => b, body)],
+    ["DELETE", "/v1/server-profiles/:id", ({ id }) => drop(db, "profiles", id)],
     ["POST", "/v1/detect", ({ body }) => seed.detectionOf(body.address)],
     ["GET", "/v1/mailboxes", () => page(db.mailboxes)],
     ["POST", "/v1/mailboxes", ({ body }) => {

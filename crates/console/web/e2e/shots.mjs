@@ -73,6 +73,10 @@ const SCREENS = {
   }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
   outbox: [full, "/outbox?open=sub_3"],
+  profiles: [full, "/settings/profiles"],
+  "profile-edit": [full, "/settings/profiles", async (page) => {
+    await page.getByRole("button", { name: "Change Harbour's own server" }).click();
+  }],
   tokens: [full, "/settings/tokens"],
   webhook: [full, "/settings/webhooks/whk_1"],
   webhooks: [full, "/settings/webhooks"],

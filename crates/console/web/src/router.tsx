@@ -15,6 +15,7 @@ import { Settings } from "./screens/settings/settings";
 import { Tokens } from "./screens/settings/tokens";
 import { WebhookPage } from "./screens/settings/webhook";
 import { Webhooks } from "./screens/settings/webhooks";
+import { ServerProfiles } from "./screens/settings/profiles";
 import { SetUp } from "./screens/set-up";
 import { Crashed, NotFound, Shell } from "./screens/shell";
 import { SignIn } from "./screens/sign-in";
@@ -151,6 +152,7 @@ const settingsHome = createRoute({
 });
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const webhooks = createRoute({ getParentRoute: () => settings, path: "/webhooks", component: Webhooks });
+const profiles = createRoute({ getParentRoute: () => settings, path: "/profiles", component: ServerProfiles });
 const webhook = createRoute({ getParentRoute: () => settings, path: "/webhooks/$id", component: WebhookPage });
 
 export function makeRouter(client: QueryClient) {
@@ -159,7 +161,7 @@ export function makeRouter(client: QueryClient) {
     signIn,
     inside.addChildren([
       home, inbox, compose, outbox, mailboxList, addMailbox, mailboxPage, editMailbox,
-      settings.addChildren([settingsHome, tokens, webhooks, webhook]),
+      settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles]),
     ]),
   ]);
   return createRouter({ routeTree: tree, context: { client }, defaultPreload: false, scrollRestoration: false });

@@ -238,3 +238,10 @@ export const deliveries = [
   delivery(3, "message.received", "delivered", 40 * MIN, {}),
   delivery(2, "message.changed", "dead", 4 * DAY, { last_status: null, last_error: "The name could not be found", attempts: 14 }),
 ];
+
+export const profiles = [
+  {
+    id: "spr_1", name: "Harbour's own server", domains: ["harbour-tools.example", "harbour.example"], login_format: "email", auth: "password", is_default: true, usage_count: 2, version: 1,
+    incoming: { protocol: "imap", host: "imap.harbour-tools.example", port: 993, security: "tls" }, outgoing: { host: "smtp.harbour-tools.example", port: 465, security: "tls" },
+  },
+];

@@ -28,7 +28,7 @@ export function useConnectionTest() {
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
 
-  const start = useCallback(async (input: TestInput): Promise<Report | null> => {
+  const start = useCallback(async (input: TestInput | null, at = "/v1/connection-tests"): Promise<Report | null> => {
     abort.current?.abort();
     const controller = new AbortController();
     abort.current = controller;
@@ -36,8 +36,8 @@ export function useConnectionTest() {
     const begun: TestRun = { ...IDLE, state: "running", startedAt: Date.now() };
     setRun(begun);
     try {
-      const response = await send("POST", "/v1/connection-tests", {
-        body: input,
+      const response = await send("POST", at, {
+        body: input ?? undefined,
         accept: "text/event-stream",
         signal: controller.signal,
       });

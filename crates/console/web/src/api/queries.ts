@@ -4,7 +4,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, path, Problem } from "./client";
 import type {
-  Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, Submission, Thread, ThreadDetail, Token, User, Webhook,
+  Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -50,6 +50,11 @@ export const mailboxes = queryOptions({
     query.state.data?.some((m) => m.coverage.state === "filling" || m.connection.state === "connecting")
       ? FILLING_EVERY
       : MAILBOXES_EVERY,
+});
+
+export const serverProfiles = queryOptions({
+  queryKey: ["server-profiles"],
+  queryFn: ({ signal }) => all<ServerProfile>("/v1/server-profiles", signal),
 });
 
 export const mailbox = (id: string) =>

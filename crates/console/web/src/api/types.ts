@@ -60,6 +60,9 @@ export interface Mailbox {
   outgoing: Outgoing | null;
   fetch_since: Time | null;
   monitored_folders?: string[] | null;
+  server_profile_id?: string | null;
+  /** What is still missing until it works, in words. */
+  missing?: { text: string }[];
   last_report_id: string | null;
   created_at: Time;
 }
@@ -114,6 +117,28 @@ export interface Detection {
   searched: { source: DetectionSource; outcome: "found" | "nothing" | "failed" | "skipped"; ms: number; detail: string }[];
   ms: number;
 }
+
+export interface Server {
+  host: string;
+  port: number;
+  security: Security;
+}
+
+/** Servers that many mailboxes share. */
+export interface ServerProfile {
+  id: string;
+  name: string;
+  incoming: (Server & { protocol: Protocol }) | null;
+  outgoing: Server | null;
+  login_format: "email" | "local_part" | "custom" | "auto";
+  auth: "password" | "oauth2";
+  domains: string[];
+  is_default: boolean;
+  usage_count: number;
+  version: number;
+}
+
+export type ServerProfileInput = Partial<Omit<ServerProfile, "id" | "usage_count" | "version">>;
 
 export interface Folder {
   id: string;

@@ -77,6 +77,9 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
         )}
 
         <Facts mailbox={mailbox} />
+        {mailbox.missing && mailbox.missing.length > 0 && (
+          <p className="quiet small" aria-label="What is missing">Until it works, it lacks: {mailbox.missing.map((each) => each.text).join("; ")}.</p>
+        )}
 
         <div className="two">
           <section className="card" aria-label="Connection report">

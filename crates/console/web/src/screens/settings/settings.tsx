@@ -10,6 +10,7 @@ export function Settings() {
           <nav className="segmented" aria-label="Settings">
             <Link to="/settings/tokens">Tokens</Link>
             <Link to="/settings/webhooks">Webhooks</Link>
+            <Link to="/settings/profiles">Server profiles</Link>
           </nav>
         </div>
         <Outlet />

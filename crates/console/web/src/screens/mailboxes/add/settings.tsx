@@ -62,6 +62,14 @@ export function SettingsStep({ wizard, change, go }: StepProps) {
             <SideFields title="Send mail" name="outgoing" on={form.sends} onSwitch={(sends) => set({ ...form, sends })} form={form} onChange={set} problem={null} />
           </>
         )}
+        {byHand && candidate?.source !== "profile" && (
+          <div className="form-section">
+            <label className="check">
+              <input type="checkbox" checked={wizard.shared} onChange={(e) => change({ shared: e.target.checked })} />
+              <span>Use these servers for everybody at {found?.domain ?? "this domain"}<br /><span className="faint small">They become a server profile: the next address needs no settings.</span></span>
+            </label>
+          </div>
+        )}
         <div className="form-foot">
           <Button type="submit" look="primary" icon={ArrowRight} disabled={!form.receives && !form.sends}>Next: sign in</Button>
           <Button look="ghost" onClick={() => go("address")}>Back</Button>

@@ -1,6 +1,6 @@
 // What the wizard knows, as plain values: where it stands, what detection found, what was chosen.
 
-import type { Candidate, Detection, Incoming, MailboxInput, Outgoing, Preparation, ReportFolder, Role } from "../../../api/types";
+import type { Candidate, Detection, Incoming, MailboxInput, Outgoing, Preparation, ReportFolder, Role, ServerProfileInput } from "../../../api/types";
 import { emptyForm, inputOf, type SettingsForm, type Side } from "../settings-form";
 
 export const STEPS = ["address", "settings", "sign-in", "test", "folders"] as const;
@@ -21,11 +21,13 @@ export interface Wizard {
   found: Detection | null;
   /** Which of the candidates is in the form; -1: typed by hand. */
   chosen: number;
+  /** These servers are for everybody at the domain: they become a server profile. */
+  shared: boolean;
   /** By folder path, where it differs from what the test proposed. */
   choices: Record<string, Choice>;
 }
 
-export const emptyWizard = (): Wizard => ({ step: "address", form: emptyForm(), found: null, chosen: -1, choices: {} });
+export const emptyWizard = (): Wizard => ({ step: "address", form: emptyForm(), found: null, chosen: -1, shared: false, choices: {} });
 
 const sideOf = (from: Incoming | Outgoing, old: Side): Side => ({
   ...old, host: from.host, port: String(from.port), security: from.security, username: from.username, auth: from.auth,
@@ -89,6 +91,23 @@ export function planOf(folders: ReportFolder[], choices: Wizard["choices"], mega
   // What is over the first day's share waits for the next day.
   const seconds = limited ? (bytes / ceiling) * DAY : bytes / RATE;
   return { messages, bytes, unknown, seconds: bytes > 0 || messages === 0 ? Math.ceil(seconds) : null, limited };
+}
+
+/** The typed servers as a server profile for everybody at the address's domain. */
+export function profileOf({ form }: Wizard): ServerProfileInput {
+  const domain = form.address.split("@")[1]?.trim().toLowerCase() ?? "";
+  const { incoming, outgoing } = inputOf(form);
+  const server = (side: Incoming | Outgoing) => ({
+    host: side.host, port: side.port, security: side.security,
+    ...(side.certificate_sha256 ? { certificate_sha256: side.certificate_sha256 } : {}), ...(side.allow_plaintext ? { allow_plaintext: true } : {}),
+  });
+  return {
+    name: domain,
+    domains: [domain],
+    incoming: incoming ? { protocol: incoming.protocol, ...server(incoming) } : null,
+    outgoing: outgoing ? server(outgoing) : null,
+    auth: incoming?.auth ?? (outgoing?.auth === "oauth2" ? "oauth2" : "password"),
+  };
 }
 
 /** The body for POST /v1/mailboxes. */

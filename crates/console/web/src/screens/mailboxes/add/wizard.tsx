@@ -6,14 +6,14 @@ import { Check, ChevronLeft } from "lucide-react";
 import { useEffect, useState } from "react";
 import { api } from "../../../api/client";
 import { useConnectionTest } from "../../../api/connection-test";
-import type { Mailbox } from "../../../api/types";
+import type { Mailbox, ServerProfile } from "../../../api/types";
 import { toast } from "../../../ui/overlays";
 import { inputOf, type SettingsForm, withNames } from "../settings-form";
 import { AddressStep } from "./address";
 import { FoldersStep } from "./folders";
 import { SettingsStep } from "./settings";
 import { SignInStep } from "./sign-in";
-import { bodyOf, emptyWizard, forget, keep, resume, STEP_NAMES, STEPS, type Wizard, type WizardStep } from "./state";
+import { bodyOf, emptyWizard, forget, keep, profileOf, resume, STEP_NAMES, STEPS, type Wizard, type WizardStep } from "./state";
 import { ProofStep } from "./proof";
 
 export interface StepProps {
@@ -34,7 +34,14 @@ export function AddMailbox() {
   const report = test.run.report;
 
   const save = useMutation({
-    mutationFn: (enable: boolean) => api.post<Mailbox>("/v1/mailboxes", bodyOf(wizard, report?.folders ?? [], enable)),
+    mutationFn: async (enable: boolean) => {
+      if (wizard.shared) {
+        await api.post<ServerProfile>("/v1/server-profiles", profileOf(wizard));
+        // Done: should the mailbox itself be refused, a second try makes no second profile.
+        change({ shared: false });
+      }
+      return api.post<Mailbox>("/v1/mailboxes", bodyOf(wizard, report?.folders ?? [], enable));
+    },
     onSuccess: async (mailbox, enable) => {
       forget();
       void client.invalidateQueries({ queryKey: ["mailboxes"] });
