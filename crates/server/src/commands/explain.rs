@@ -24,7 +24,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let near: Vec<_> = problems::catalogue()
             .map(|entry| entry.id)
             .filter(|known| {
-                known.contains(id) || (id.len() > 3 && known.contains(&id[..id.len().min(4)]))
+                known.contains(id) || id.get(..4).is_some_and(|begins| known.contains(begins))
             })
             .take(5)
             .collect();

@@ -1,66 +1,29 @@
-//! Every problem that a connection can have is met over a real socket: a fault of a simulated server, and the name it gets.
+//! The table: what a server does, and the problem that this is.
 
-use crate::setting::{imap, report_with, request, smtp};
 use connect::TestRequest;
-use connect::problems::{catalogue, find};
-use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use mail_sim::{
-    At, DnsFault, DnsScript, DnsSim, Encryption, ImapFault, ImapScript, ImapSim, Point, Pop3Fault,
-    Pop3Script, Pop3Sim, Refusal, SmtpFault, SmtpScript, SmtpSim, TlsFault, profiles,
+    At, Encryption, ImapFault, ImapScript, Point, Pop3Fault, Pop3Script, Refusal, SmtpFault,
+    SmtpScript, TlsFault, profiles,
 };
-use model::mailbox::{Auth, Protocol, Security};
-use model::report::{Report, StepCode, StepStatus, Verdict};
-use std::collections::HashSet;
-use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use model::mailbox::{Auth, Security};
 
-/// What no test here can meet, and why.
-const NOT_HERE: &[(&str, &str)] = &[
-    ("message_too_large", "copying finds it: crates/sync"),
-    ("message_vanished", "copying finds it: crates/sync"),
-    ("server_lied", "copying finds it: crates/sync"),
-    ("uid_validity_unstable", "copying finds it: crates/sync"),
-    ("bounced", "a returned message tells it, not a connection"),
-    (
-        "plaintext_refused",
-        "a second line of defence: step 3 fails before",
-    ),
-    (
-        "google.testing_token",
-        "told when a token is renewed, not by a mail server",
-    ),
-    (
-        "ms.aadsts_redirect",
-        "told in the browser during the sign-in with Microsoft",
-    ),
-    (
-        "ms.aadsts_secret",
-        "told in the browser during the sign-in with Microsoft",
-    ),
-    (
-        "ms.wrong_identity",
-        "told after the sign-in with Microsoft, by comparing names",
-    ),
-];
-/// So many servers at once.
-const AT_ONCE: usize = 12;
-const MAIL: &[u8] = b"Subject: hi\r\n\r\nx\r\n";
+/// A message to read.
+pub const MAIL: &[u8] = b"Subject: hi\r\n\r\nx\r\n";
 
 /// A server with a fault, what is asked of it, and the problem that this is.
-struct Case {
-    problem: &'static str,
-    server: Server,
-    host: &'static str,
-    security: Security,
-    auth: Auth,
-    change: fn(&mut TestRequest),
+pub struct Case {
+    pub problem: &'static str,
+    pub server: Server,
+    pub host: &'static str,
+    pub security: Security,
+    pub auth: Auth,
+    pub change: fn(&mut TestRequest),
     /// The server's words, which the report has to keep.
-    says: Option<&'static str>,
+    pub says: Option<&'static str>,
 }
 
 #[derive(Clone)]
-enum Server {
+pub enum Server {
     Imap(ImapScript),
     Pop3(Pop3Script),
     Smtp(SmtpScript),
@@ -71,7 +34,7 @@ enum Server {
 }
 
 #[derive(Clone, Copy)]
-enum Nowhere {
+pub enum Nowhere {
     NoSuchName,
     NameServerFails,
     NotPermitted,
@@ -82,7 +45,7 @@ enum Nowhere {
 }
 
 impl Case {
-    fn of(problem: &'static str, server: Server) -> Self {
+    pub fn of(problem: &'static str, server: Server) -> Self {
         Self {
             problem,
             server,
@@ -112,7 +75,7 @@ impl Case {
         Self::of(problem, Server::Imap(script)).by(Security::Tls)
     }
 
-    fn by(mut self, security: Security) -> Self {
+    pub fn by(mut self, security: Security) -> Self {
         self.security = security;
         self
     }
@@ -128,7 +91,7 @@ impl Case {
     }
 }
 
-fn mailbox() -> ImapScript {
+pub fn mailbox() -> ImapScript {
     ImapScript::new().mail("INBOX", MAIL)
 }
 
@@ -145,7 +108,7 @@ fn answer(command: &'static str, text: &str) -> SmtpFault {
 }
 
 /// Steps 1 to 5: the way to the server, and the first words.
-fn on_the_way() -> Vec<Case> {
+pub fn on_the_way() -> Vec<Case> {
     let nowhere = |problem, what| Case::of(problem, Server::Nowhere(what));
     let starttls = |problem, script| Case::of(problem, Server::Imap(script)).by(Security::Starttls);
     let offers = || mailbox().encryption(Encryption::Starttls);
@@ -289,7 +252,7 @@ fn on_the_way() -> Vec<Case> {
 }
 
 /// Step 6, of servers that belong to nobody known.
-fn signing_in() -> Vec<Case> {
+pub fn signing_in() -> Vec<Case> {
     const NO_SCOPE: &str = r#"{"status":"insufficient_scope","scope":"mail"}"#;
     const EXPIRED: &str = r#"{"status":"401","schemes":"bearer"}"#;
     let token = |problem, json: &str| {
@@ -364,7 +327,7 @@ fn signing_in() -> Vec<Case> {
 }
 
 /// Steps 7 and 8.
-fn in_the_mailbox() -> Vec<Case> {
+pub fn in_the_mailbox() -> Vec<Case> {
     vec![
         Case::imap(
             "mailbox_not_accessible",
@@ -400,7 +363,7 @@ fn in_the_mailbox() -> Vec<Case> {
 }
 
 /// Steps 9 and 10.
-fn sending() -> Vec<Case> {
+pub fn sending() -> Vec<Case> {
     let without_sign_in = |test: &mut TestRequest| {
         if let Some(outgoing) = &mut test.outgoing {
             outgoing.auth = Auth::None;
@@ -458,7 +421,7 @@ fn sending() -> Vec<Case> {
 }
 
 /// What shows only after half a minute.
-fn waiting_in_vain() -> Vec<Case> {
+pub fn waiting_in_vain() -> Vec<Case> {
     vec![
         Case::of("test_not_arrived", Server::Both)
             .but(|test| test.test_recipient = Some(test.address.clone())),
@@ -466,7 +429,7 @@ fn waiting_in_vain() -> Vec<Case> {
 }
 
 /// What known providers say, under their own host names and with certificates for them.
-fn in_the_words_of_providers() -> Vec<Case> {
+pub fn in_the_words_of_providers() -> Vec<Case> {
     let mut cases = Vec::new();
     for profile in profiles() {
         for Refusal { means, at, says } in profile.refusals {
@@ -500,7 +463,7 @@ fn in_the_words_of_providers() -> Vec<Case> {
     cases
 }
 
-fn all() -> Vec<Case> {
+pub fn all() -> Vec<Case> {
     let mut cases = on_the_way();
     cases.extend(signing_in());
     cases.extend(in_the_mailbox());
@@ -508,259 +471,4 @@ fn all() -> Vec<Case> {
     cases.extend(waiting_in_vain());
     cases.extend(in_the_words_of_providers());
     cases
-}
-
-#[test]
-fn every_problem_of_a_connection_is_met_here_or_says_why_not() {
-    let met: HashSet<_> = all().iter().map(|case| case.problem).collect();
-    for entry in catalogue().filter(|entry| entry.step.is_some()) {
-        let excused = NOT_HERE.iter().any(|(id, _)| *id == entry.id);
-        assert!(
-            met.contains(entry.id) != excused,
-            "{}: met here: {}, excused: {excused}",
-            entry.id,
-            !excused
-        );
-    }
-    for id in met.iter().chain(NOT_HERE.iter().map(|(id, _)| id)) {
-        assert!(find(id).is_some_and(|entry| entry.id == *id), "{id}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_the_way_to_the_server() {
-    each_gets_its_name(on_the_way()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_signing_in() {
-    each_gets_its_name(signing_in()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inside_the_mailbox() {
-    each_gets_its_name(in_the_mailbox()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_sending() {
-    each_gets_its_name(sending()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_message_that_does_not_arrive() {
-    each_gets_its_name(waiting_in_vain()).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn providers_are_understood_in_their_own_words() {
-    each_gets_its_name(in_the_words_of_providers()).await;
-}
-
-/// Without a fault, the same servers work: oddities such as a wanted ID or folders below INBOX are no problems.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_servers_of_every_provider_work_when_nothing_is_wrong() {
-    let mut running = JoinSet::new();
-    for profile in profiles() {
-        let reads = mailbox().profile(profile).encryption(Encryption::Implicit);
-        let sends = SmtpScript::new()
-            .profile(profile)
-            .encryption(Encryption::Implicit);
-        let mut cases = vec![
-            (Server::Imap(reads), profile.imap_host),
-            (Server::Smtp(sends), profile.smtp_host),
-        ];
-        if profile.pop3.is_some() {
-            let fetches = Pop3Script::new().mail(MAIL).profile(profile);
-            let fetches = fetches.encryption(Encryption::Implicit);
-            cases.push((Server::Pop3(fetches), profile.pop3_host));
-        }
-        for (server, host) in cases {
-            let mut case = Case::of("", server).by(Security::Tls);
-            case.host = host;
-            running.spawn(async move { (host, meet(case).await) });
-        }
-    }
-    while let Some(done) = running.join_next().await {
-        let (host, report) = done.unwrap();
-        assert_eq!(report.verdict, Verdict::Works, "{host}: {report:#?}");
-        // Each has a folder for sent mail, by mark or by name.
-        let folders = report
-            .steps
-            .iter()
-            .find(|step| step.code == StepCode::Folders);
-        let found = folders.filter(|step| step.status != StepStatus::Skip);
-        assert!(
-            found.is_none_or(|step| step.did.contains("Sent") || step.did.contains("UIDL")),
-            "{host}: {found:#?}"
-        );
-    }
-}
-
-async fn each_gets_its_name(cases: Vec<Case>) {
-    let mut wrong = Vec::new();
-    let mut running = JoinSet::new();
-    for case in cases {
-        if running.len() >= AT_ONCE
-            && let Some(done) = running.join_next().await
-        {
-            wrong.extend::<Option<String>>(done.unwrap());
-        }
-        running.spawn(judge(case));
-    }
-    while let Some(done) = running.join_next().await {
-        wrong.extend::<Option<String>>(done.unwrap());
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Nothing, or what is wrong.
-async fn judge(case: Case) -> Option<String> {
-    let (problem, host, says) = (case.problem, case.host, case.says);
-    let report = meet(case).await;
-    let step = report.steps.iter().find(|step| step.problem_id.is_some());
-    let Some(step) = step else {
-        return Some(format!(
-            "{problem} at {host}: no problem was found: {report:#?}"
-        ));
-    };
-    let found = step.problem_id.as_deref().unwrap_or_default();
-    if found != problem {
-        return Some(format!(
-            "{problem} at {host}: taken for {found} in {:?}, {:?}, after {says:?}",
-            step.code, step.server_said
-        ));
-    }
-    // The raw words are kept, at least their end: codes are told apart from them.
-    if let (Some(says), Some(said)) = (says, &step.server_said) {
-        let end: String = says.chars().rev().take(12).collect();
-        let end: String = end.chars().rev().collect();
-        if !said.contains(&end) {
-            return Some(format!("{problem}: {says:?} became {said:?}"));
-        }
-    }
-    None
-}
-
-async fn meet(case: Case) -> Report {
-    let mut dns = None;
-    if case.host != "localhost" {
-        dns = Some(DnsSim::start(
-            DnsScript::new().address(case.host, "127.0.0.1"),
-        ));
-    }
-    let servers = dns.iter().map(DnsSim::address).collect();
-    match case.server.clone() {
-        Server::Imap(script) => {
-            let sim = ImapSim::start(script);
-            let test = reading(&case, sim.port(), Protocol::Imap);
-            run(sim.ca_pem(), servers, test).await
-        }
-        Server::Pop3(script) => {
-            let sim = Pop3Sim::start(script);
-            let test = reading(&case, sim.port(), Protocol::Pop3);
-            run(sim.ca_pem(), servers, test).await
-        }
-        Server::Smtp(script) => {
-            let sim = SmtpSim::start(script);
-            run(sim.ca_pem(), servers, writing(&case, sim.port())).await
-        }
-        Server::Both => {
-            let (reads, sends) = (
-                ImapSim::start(ImapScript::new()),
-                SmtpSim::start(SmtpScript::new()),
-            );
-            let mut test = reading(&case, reads.port(), Protocol::Imap);
-            test.outgoing = Some(smtp("ann", sends.port(), Security::None));
-            (case.change)(&mut test);
-            run(reads.ca_pem(), servers, test).await
-        }
-        Server::Nowhere(what) => nowhere(&case, what).await,
-    }
-}
-
-fn reading(case: &Case, port: u16, protocol: Protocol) -> TestRequest {
-    let mut incoming = imap("ann@example.com", port, case.security);
-    incoming.host = case.host.to_owned();
-    incoming.auth = case.auth;
-    incoming.protocol = protocol;
-    let mut test = request("ann@example.com", "secret", Some(incoming), None);
-    (case.change)(&mut test);
-    test
-}
-
-fn writing(case: &Case, port: u16) -> TestRequest {
-    let mut outgoing = smtp("ann@example.com", port, case.security);
-    outgoing.host = case.host.to_owned();
-    outgoing.auth = case.auth;
-    let mut test = request("ann@example.com", "secret", None, Some(outgoing));
-    test.test_recipient = Some("bob@example.org".to_owned());
-    (case.change)(&mut test);
-    test
-}
-
-async fn run(ca_pem: &str, name_servers: Vec<std::net::SocketAddr>, test: TestRequest) -> Report {
-    let net = net(Some(ca_pem), &["127.0.0.0/8", "::1"]);
-    report_with(net.using_dns(name_servers), test).await.0
-}
-
-fn net(ca_pem: Option<&str>, allow: &[&str]) -> Net {
-    let policy = Policy {
-        allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
-        ..Policy::public_only()
-    };
-    let tls = TlsSettings::new(ca_pem.map(str::as_bytes)).unwrap();
-    let timeouts = Timeouts {
-        connect: Duration::from_secs(1),
-        ..Timeouts::default()
-    };
-    Net::new(policy, tls, timeouts)
-}
-
-async fn nowhere(case: &Case, what: Nowhere) -> Report {
-    let test = |host: &'static str, port| {
-        let mut test = reading(case, port, Protocol::Imap);
-        if let Some(incoming) = &mut test.incoming {
-            incoming.host = host.to_owned();
-        }
-        test
-    };
-    let report = async |net, test| report_with(net, test).await.0;
-    match what {
-        Nowhere::NoSuchName => {
-            let dns = DnsSim::start(DnsScript::new());
-            let net = net(None, &["127.0.0.0/8"]).using_dns(vec![dns.address()]);
-            report(net, test("imap.nowhere.example", 993)).await
-        }
-        Nowhere::NameServerFails => {
-            let script = DnsScript::new().fault("imap.nowhere.example", DnsFault::ServFail);
-            let dns = DnsSim::start(script);
-            let net = net(None, &["127.0.0.0/8"]).using_dns(vec![dns.address()]);
-            report(net, test("imap.nowhere.example", 993)).await
-        }
-        Nowhere::NotPermitted => report(net(None, &[]), test("127.0.0.1", 993)).await,
-        Nowhere::ClosedPort => {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            drop(listener);
-            report(net(None, &["127.0.0.0/8"]), test("127.0.0.1", port)).await
-        }
-        Nowhere::Silent => {
-            // A queue that is full: whoever comes now gets no answer.
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-            let listener = socket.listen(1).unwrap();
-            let at = listener.local_addr().unwrap();
-            let mut waiting = JoinSet::new();
-            for _ in 0..8 {
-                waiting.spawn(TcpStream::connect(at));
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            report(net(None, &["127.0.0.0/8"]), test("127.0.0.1", at.port())).await
-        }
-        // No packet of TCP goes to a group of machines.
-        Nowhere::NoRoute => report(net(None, &["224.0.0.0/4"]), test("224.0.0.1", 993)).await,
-        // An address of a link without the name of the link.
-        Nowhere::NoWay => report(net(None, &["fe80::/10"]), test("fe80::1", 993)).await,
-    }
 }
