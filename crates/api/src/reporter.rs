@@ -63,6 +63,16 @@ pub(crate) async fn run(
     Ok(reports::insert(&state.store, report).await?)
 }
 
+/// A mailbox after its test.
+pub(crate) struct Proven {
+    /// With what was proven.
+    pub(crate) mailbox: Mailbox,
+    /// The report.
+    pub(crate) report: Report,
+    /// Whether the settings that were tested are still the mailbox's; if not, nothing was proven of it.
+    pub(crate) current: bool,
+}
+
 /// Tests a mailbox with its stored settings, and takes note of what that proves.
 pub(crate) async fn prove(
     state: &ApiState,
@@ -70,7 +80,7 @@ pub(crate) async fn prove(
     test_recipient: Option<String>,
     trigger: Trigger,
     on_step: mpsc::Sender<Step>,
-) -> Result<(Mailbox, Report)> {
+) -> Result<Proven> {
     let request = TestRequest {
         count: None,
         mailbox_id: Some(mailbox.id.clone()),
@@ -86,15 +96,29 @@ pub(crate) async fn prove(
     let report = run(state, request, on_step).await?;
     let (has_incoming, has_outgoing) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
     let (receiving, sending) = connect::proofs(&report, has_incoming, has_outgoing);
-    let found = mailbox.login_formats.found(receiving, sending);
-    mailboxes::set_names(&state.store, &mailbox.id, report.accepted.clone(), found).await?;
-    let mailbox = mailboxes::set_proofs(
+    let (proven, current) = mailboxes::set_proofs(
         &state.store,
         &mailbox.id,
+        mailbox.version,
         has_incoming.then_some(receiving),
         has_outgoing.then_some(sending),
         &report.id,
     )
     .await?;
-    Ok((mailbox, report))
+    if !current {
+        return Ok(Proven {
+            mailbox: proven,
+            report,
+            current,
+        });
+    }
+    let found = mailbox.login_formats.found(receiving, sending);
+    let names = report.accepted.clone();
+    let mailbox =
+        mailboxes::set_names(&state.store, &mailbox.id, mailbox.version, names, found).await?;
+    Ok(Proven {
+        mailbox,
+        report,
+        current,
+    })
 }

@@ -5,6 +5,8 @@ pub(crate) mod profile;
 
 pub use names::set_names;
 
+pub use crate::removal::remove;
+
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
@@ -156,7 +158,7 @@ pub async fn list(
                 None => "AND CAST($3 AS TEXT) IS NOT NULL".to_owned(),
             };
             let sql = format!(
-                "SELECT {COLUMNS} FROM mailboxes m WHERE m.id > $1 {only} ORDER BY m.id LIMIT $2"
+                "SELECT {COLUMNS} FROM mailboxes m WHERE m.id > $1 AND m.removed_at IS NULL {only} ORDER BY m.id LIMIT $2"
             );
             let ids = serde_json::to_string(&ids.unwrap_or_default())?;
             let args = [after.unwrap_or_default().into(), limit.into(), ids.into()];
@@ -173,7 +175,8 @@ pub async fn count_by_connection(store: &Store) -> Result<Vec<(String, i64)>> {
     store
         .db
         .read(|tx| {
-            let sql = "SELECT connection_state, count(*) FROM mailboxes GROUP BY connection_state";
+            let sql =
+                "SELECT connection_state, count(*) FROM mailboxes WHERE removed_at IS NULL GROUP BY connection_state";
             tx.rows(sql, &[])?
                 .iter()
                 .map(|row| Ok((row.get(0)?, row.get(1)?)))
@@ -212,7 +215,7 @@ pub async fn credentials(store: &Store, id: &str) -> Result<Credentials> {
         .read(move |tx| {
             let row = tx
                 .row(
-                    "SELECT incoming_secret, outgoing_secret FROM mailboxes WHERE id = $1",
+                    "SELECT incoming_secret, outgoing_secret FROM mailboxes WHERE id = $1 AND removed_at IS NULL",
                     &[(&id).into()],
                 )?
                 .ok_or(StoreError::NotFound("the mailbox"))?;
@@ -284,6 +287,12 @@ pub async fn change(
                     tx.exec(&sql, &[(&id).into(), sealed.into()])?;
                 }
             }
+            // A side that is gone leaves no secret behind, which another server could be given later.
+            tx.exec(
+                "UPDATE mailboxes SET incoming_secret = CASE WHEN incoming IS NULL THEN NULL ELSE incoming_secret END,
+                   outgoing_secret = CASE WHEN outgoing IS NULL THEN NULL ELSE outgoing_secret END WHERE id = $1",
+                &[(&id).into()],
+            )?;
             if fetch_since != old.fetch_since || monitored != old.monitored_folders {
                 // More mail may be wanted than is there: the folders are looked through again.
                 tx.exec(
@@ -364,32 +373,36 @@ fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
     crate::submissions::release_held(tx, id, now)
 }
 
-/// Takes note of a proof of the settings by a report.
+/// Takes note of what a test of the settings of version `tested` proved. Settings that were changed meanwhile are not proven
+/// by it: then only the report is kept, and the answer is false.
 ///
 /// # Errors
 /// No such mailbox.
 pub async fn set_proofs(
     store: &Store,
     id: &str,
+    tested: i64,
     receiving: Option<Proof>,
     sending: Option<Proof>,
     report_id: &str,
-) -> Result<Mailbox> {
+) -> Result<(Mailbox, bool)> {
     let (id, report_id) = (id.to_owned(), report_id.to_owned());
     store
         .db
         .write(move |tx| {
             let old = lock(tx, &id)?;
+            let current = old.version == tested;
+            let proof = |new: Option<Proof>, old: Proof| new.filter(|_| current).unwrap_or(old).as_str();
             tx.exec(
                 "UPDATE mailboxes SET receiving = $2, sending = $3, last_report_id = $4 WHERE id = $1",
                 &[
                     (&id).into(),
-                    receiving.unwrap_or(old.receiving).as_str().into(),
-                    sending.unwrap_or(old.sending).as_str().into(),
+                    proof(receiving, old.receiving).into(),
+                    proof(sending, old.sending).into(),
                     report_id.into(),
                 ],
             )?;
-            read(tx, &id)
+            Ok((read(tx, &id)?, current))
         })
         .await
 }
@@ -495,26 +508,6 @@ pub async fn proven_alive(store: &Store, alive: Vec<(String, Timestamp)>) -> Res
         .await
 }
 
-/// Removes a mailbox with all its mail.
-///
-/// # Errors
-/// No such mailbox.
-pub async fn remove(store: &Store, id: &str) -> Result<()> {
-    let (now, id) = (store.now(), id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            let old = lock(tx, &id)?;
-            crate::search::remove_mailbox(tx, &id)?;
-            tx.exec("DELETE FROM mailboxes WHERE id = $1", &[(&id).into()])?;
-            let data = json!({"address": old.address});
-            events::append(tx, &[NewEvent::live("mailbox.removed", &id, data)], now)?;
-            wake(tx, &id);
-            Ok(())
-        })
-        .await
-}
-
 fn wake(tx: &mut Tx<'_>, id: &str) {
     tx.wake(Topic::Mailbox(id.to_owned()));
     tx.wake(Topic::Roster);
@@ -531,7 +524,7 @@ pub(crate) fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
 }
 
 pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
-    let sql = format!("SELECT {COLUMNS} FROM mailboxes m WHERE m.id = $1");
+    let sql = format!("SELECT {COLUMNS} FROM mailboxes m WHERE m.id = $1 AND m.removed_at IS NULL");
     let row = tx.row(&sql, &[id.into()])?;
     row.as_ref()
         .map_or(Err(StoreError::NotFound("the mailbox")), from_row)

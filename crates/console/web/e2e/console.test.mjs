@@ -270,7 +270,7 @@ test("servers named once for a domain are found for its addresses", async () => 
     await page.goto(`${base}/settings/profiles`);
     await page.getByRole("button", { name: "Test Our own server" }).click();
     await page.locator("[data-verdict]").waitFor({ timeout: 50_000 });
-    await button("Close").click();
+    await page.getByText("Close", { exact: true }).click();
   }
   await page.getByRole("button", { name: "Remove Our own server" }).click();
   await button("Remove").click();

@@ -205,8 +205,9 @@ async fn keep(store: &Store, mailbox: &Mailbox, report: Report) -> Result<Report
     let (receives, sends) = (mailbox.incoming.is_some(), mailbox.outgoing.is_some());
     let (receiving, sending) = connect::proofs(&report, receives, sends);
     let found = mailbox.login_formats.found(receiving, sending);
-    store::mailboxes::set_names(store, &mailbox.id, report.accepted.clone(), found).await?;
+    let (id, tested) = (&mailbox.id, mailbox.version);
     let (receiving, sending) = (receives.then_some(receiving), sends.then_some(sending));
-    store::mailboxes::set_proofs(store, &mailbox.id, receiving, sending, &report.id).await?;
+    store::mailboxes::set_proofs(store, id, tested, receiving, sending, &report.id).await?;
+    store::mailboxes::set_names(store, id, tested, report.accepted.clone(), found).await?;
     Ok(report)
 }

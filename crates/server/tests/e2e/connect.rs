@@ -422,3 +422,46 @@ fn folders_and_their_uses_are_decided_before_the_mailbox_starts() {
     assert_eq!(roles.len(), 2, "{roles:?}");
     assert!(roles.contains(&("Erledigt", "archive")), "{roles:?}");
 }
+
+#[test]
+fn a_stored_password_never_goes_to_another_server() {
+    let user = user("stays home");
+    let postroom = postroom();
+    let thief = ImapSim::start(ImapScript::new().mail("INBOX", b"Subject: x\r\n\r\ny\r\n"));
+    // Never proven: the settings of a draft are no invitation either.
+    let (status, mailbox) = postroom.post("/v1/mailboxes", &settings(&user));
+    assert_eq!(status, 201, "{mailbox:#}");
+    let path = format!("/v1/mailboxes/{}", text(&mailbox, "id"));
+    let elsewhere = json!({
+        "host": "127.0.0.1", "port": thief.port(), "security": "none", "allow_plaintext": true, "username": user.address
+    });
+    let refused = |(status, problem): (u16, Value)| {
+        assert_eq!(status, 422, "{problem:#}");
+        assert_eq!(
+            problem["errors"][0]["pointer"], "/incoming/password",
+            "{problem:#}"
+        );
+    };
+    refused(postroom.patch(&path, &json!({"incoming": elsewhere})));
+    refused(postroom.patch(&path, &json!({"name": "x", "incoming": elsewhere})));
+    refused(postroom.post(
+        "/v1/connection-tests",
+        &json!({"mailbox_id": mailbox["id"], "incoming": elsewhere}),
+    ));
+    // A side that is taken away leaves no password for the next one.
+    let (status, changed) = postroom.patch(&path, &json!({"incoming": null}));
+    assert_eq!(status, 200, "{changed:#}");
+    let (status, changed) = postroom.patch(&path, &json!({"incoming": elsewhere}));
+    assert_eq!(status, 200, "{changed:#}");
+    postroom.post(&format!("{path}/test"), &json!({}));
+    assert_eq!(thief.logins(), 0);
+    // With a password given along, it is the caller's own choice.
+    let own = with(
+        json!({"incoming": elsewhere}),
+        json!({"incoming": {"password": "another"}}),
+    );
+    let (status, changed) = postroom.patch(&path, &own);
+    assert_eq!(status, 200, "{changed:#}");
+    postroom.post(&format!("{path}/test"), &json!({}));
+    assert_eq!(thief.logins(), 1);
+}

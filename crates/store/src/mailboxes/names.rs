@@ -9,13 +9,15 @@ use model::mailbox::{Logins, Mailbox};
 use model::report::AcceptedNames;
 use serde_json::json;
 
-/// Saves the names that servers accepted, and where names are still to be found.
+/// Saves the names that servers accepted in a test of the settings of version `tested`, and where names are still to be found.
+/// Settings that were changed meanwhile stay as they are.
 ///
 /// # Errors
 /// No such mailbox.
 pub async fn set_names(
     store: &Store,
     id: &str,
+    tested: i64,
     names: AcceptedNames,
     still_open: Logins,
 ) -> Result<Mailbox> {
@@ -31,7 +33,8 @@ pub async fn set_names(
             if let (Some(side), Some(name)) = (&mut outgoing, names.outgoing) {
                 side.username = name;
             }
-            if (&incoming, &outgoing, still_open) == (&old.incoming, &old.outgoing, old.login_formats) {
+            let nothing_new = (&incoming, &outgoing, still_open) == (&old.incoming, &old.outgoing, old.login_formats);
+            if nothing_new || old.version != tested {
                 return Ok(old);
             }
             let args = [

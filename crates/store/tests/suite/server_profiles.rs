@@ -146,6 +146,7 @@ async fn a_new_host_reaches_the_mailboxes_and_their_passwords_do_not_go_along() 
         mailboxes::set_proofs(
             &f.store,
             &mailbox.id,
+            mailbox.version,
             Some(Proof::Works),
             Some(Proof::Works),
             "rep_1",
@@ -221,14 +222,26 @@ async fn the_name_that_a_server_accepted_is_saved() {
             incoming: Some("ann".into()),
             outgoing: None,
         };
-        let saved = mailboxes::set_names(&f.store, &mailbox.id, names.clone(), Logins::default())
-            .await
-            .unwrap();
+        let saved = mailboxes::set_names(
+            &f.store,
+            &mailbox.id,
+            mailbox.version,
+            names.clone(),
+            Logins::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!(saved.incoming.unwrap().username, "ann");
         assert_eq!(saved.outgoing.unwrap().username, "ann@example.com");
-        let again = mailboxes::set_names(&f.store, &mailbox.id, names, Logins::default())
-            .await
-            .unwrap();
+        let again = mailboxes::set_names(
+            &f.store,
+            &mailbox.id,
+            saved.version,
+            names,
+            Logins::default(),
+        )
+        .await
+        .unwrap();
         assert_eq!(again.version, saved.version);
     })
     .await;

@@ -80,6 +80,7 @@ impl Breakdown {
         store::mailboxes::set_proofs(
             &context.store,
             &mailbox.id,
+            mailbox.version,
             Some(receiving).filter(|proof| *proof != Proof::Untested),
             None,
             &report.id,

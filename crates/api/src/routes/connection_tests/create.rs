@@ -109,7 +109,7 @@ pub(crate) async fn create_connection_test(
             let report = async move {
                 let trigger = Trigger::Button;
                 let proven = reporter::prove(&state, &mailbox, recipient, trigger, on_step).await;
-                let (_, report) = proven?;
+                let report = proven?.report;
                 let normalised = Vec::new();
                 Ok(TestReport { report, normalised })
             };
@@ -177,7 +177,7 @@ async fn checked(
             };
             let sides = Sides { profile, ..sides };
             let settings = sides.settle(&state.rules, &address, Some(mailbox), &mut checks);
-            input::keep_secrets_home(mailbox, &settings, &mut checks);
+            input::keep_secrets_home(mailbox, &stored, &settings, &mut checks);
             checks.end()?;
             let login = settings.logins_over(mailbox.login_formats);
             (settings, login)

@@ -38,10 +38,13 @@ pub(crate) async fn change_mailbox(
     caller.need(Scope::Manage)?;
     let old = super::visible(&state, &caller, &id).await?;
     let wanted = etag::wanted(&headers, old.version)?;
+    // Where the password may go was decided by the settings as they were read: others must not have come between.
+    let other_servers = value.incoming.is_some() || value.outgoing.is_some();
     let (change, normalised) = checked(&state, value, &old).await?;
     let new_secrets =
         change.credentials.incoming.is_some() || change.credentials.outgoing.is_some();
-    let mailbox = mailboxes::change(&state.store, &id, change, wanted)
+    let version = wanted.or(other_servers.then_some(old.version));
+    let mailbox = mailboxes::change(&state.store, &id, change, version)
         .await
         .map_err(|error| match error {
             store::StoreError::Conflict(_) if wanted.is_some() => etag::changed_meanwhile(),
@@ -88,7 +91,8 @@ async fn checked(
         Some(old),
         &mut checks,
     );
-    input::keep_secrets_home(old, &settings, &mut checks);
+    let stored = mailboxes::credentials(&state.store, &old.id).await?;
+    input::keep_secrets_home(old, &stored, &settings, &mut checks);
     if let (None, Some(id)) = (&value.server_profile_id, &old.server_profile_id) {
         let profile = store::server_profiles::get(&state.store, id).await?;
         profile::refuse_leaving(&settings, &profile, &mut checks);

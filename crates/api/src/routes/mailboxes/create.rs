@@ -166,8 +166,9 @@ async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool)
     if enable {
         // Whatever the test brings, what was typed is kept.
         let on_step = reporter::unheard();
-        (mailbox, _) = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
-        if super::good_enough(&mailbox) {
+        let proven = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
+        mailbox = proven.mailbox;
+        if proven.current && super::good_enough(&mailbox) {
             mailbox =
                 super::set_lifecycle(&state, &caller, &mailbox.id, Lifecycle::Enabled).await?;
         }

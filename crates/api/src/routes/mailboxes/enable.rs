@@ -34,10 +34,15 @@ pub(crate) async fn enable_mailbox(
     if params.test != Some(false) {
         reporter::admit(&state, &caller)?;
         let on_step = reporter::unheard();
-        let (proven, report) =
-            reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
-        if !super::good_enough(&proven) {
-            return Err(ApiError::test_failed(&report));
+        let proven = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
+        if !proven.current {
+            return Err(ApiError::conflict(
+                "the settings were changed while they were tested; nothing was switched on",
+            )
+            .remedy("Enable the mailbox again: its new settings are then tested."));
+        }
+        if !super::good_enough(&proven.mailbox) {
+            return Err(ApiError::test_failed(&proven.report));
         }
     }
     let mailbox = super::set_lifecycle(&state, &caller, &id, Lifecycle::Enabled).await?;

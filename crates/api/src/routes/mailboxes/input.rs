@@ -234,56 +234,55 @@ pub(crate) fn check_folders(checks: &mut Checks, folders: Option<&[String]>) {
     }
 }
 
-/// A secret that belongs to a host does not go to another one on the word of someone who may not
-/// know it: once it was proven, a new host needs it again.
-pub(crate) fn keep_secrets_home(old: &Mailbox, new: &Settings, checks: &mut Checks) {
-    use model::mailbox::Proof::{Works, WorksWithWarnings};
-    let text = "the host is another one: give the password again";
-    if let (Some(before), Some(Some(after))) = (&old.incoming, &new.incoming)
-        && matches!(old.receiving, Works | WorksWithWarnings)
-        && weaker(
-            (
-                &before.host,
-                before.security,
-                before.certificate_sha256.as_ref(),
-            ),
-            (
-                &after.host,
-                after.security,
-                after.certificate_sha256.as_ref(),
-            ),
-        )
-        && new.credentials.incoming.is_none()
-    {
-        checks.refuse("/incoming/password", text);
+/// A secret that belongs to a server does not go to another one on the word of someone who may not know it: a new host, a way
+/// without encryption and another trusted certificate need it again. `stored`: the secrets that the mailbox has.
+pub(crate) fn keep_secrets_home(
+    old: &Mailbox,
+    stored: &Credentials,
+    new: &Settings,
+    checks: &mut Checks,
+) {
+    fn road<'a>(host: &'a String, security: Security, pin: &'a Option<String>) -> Road<'a> {
+        (host, security, pin.as_ref())
     }
-    if let (Some(before), Some(Some(after))) = (&old.outgoing, &new.outgoing)
-        && matches!(old.sending, Works | WorksWithWarnings)
+    let before = old.incoming.as_ref();
+    let before = before.map(|side| road(&side.host, side.security, &side.certificate_sha256));
+    if let Some(Some(after)) = &new.incoming
+        && stored.incoming.is_some()
+        && new.credentials.incoming.is_none()
         && weaker(
-            (
-                &before.host,
-                before.security,
-                before.certificate_sha256.as_ref(),
-            ),
-            (
-                &after.host,
-                after.security,
-                after.certificate_sha256.as_ref(),
-            ),
+            before,
+            road(&after.host, after.security, &after.certificate_sha256),
         )
-        && after.auth != Auth::None
-        && new.credentials.outgoing.is_none()
     {
-        checks.refuse("/outgoing/password", text);
+        checks.refuse("/incoming/password", GIVE_AGAIN);
+    }
+    let before = old.outgoing.as_ref();
+    let before = before.map(|side| road(&side.host, side.security, &side.certificate_sha256));
+    if let Some(Some(after)) = &new.outgoing
+        && stored.outgoing.is_some()
+        && new.credentials.outgoing.is_none()
+        && after.auth != Auth::None
+        && weaker(
+            before,
+            road(&after.host, after.security, &after.certificate_sha256),
+        )
+    {
+        checks.refuse("/outgoing/password", GIVE_AGAIN);
     }
 }
 
+const GIVE_AGAIN: &str =
+    "the server, its encryption or its certificate is another one: give the password again";
+
 type Road<'a> = (&'a String, Security, Option<&'a String>);
 
-fn weaker(before: Road<'_>, after: Road<'_>) -> bool {
-    before.0 != after.0
-        || (before.1 != Security::None && after.1 == Security::None)
-        || (after.2.is_some() && before.2 != after.2)
+fn weaker(before: Option<Road<'_>>, after: Road<'_>) -> bool {
+    before.is_none_or(|before| {
+        !before.0.eq_ignore_ascii_case(after.0)
+            || (before.1 != Security::None && after.1 == Security::None)
+            || (after.2.is_some() && before.2 != after.2)
+    })
 }
 
 /// The sides of a new mailbox: at least one must be given.

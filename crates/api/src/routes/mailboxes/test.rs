@@ -25,7 +25,7 @@ pub(crate) async fn test_mailbox(
     let (on_step, steps) = reporter::steps();
     let report = async move {
         let proven = reporter::prove(&state, &mailbox, None, Trigger::Button, on_step).await;
-        proven.map(|(_, report)| report)
+        proven.map(|proven| proven.report)
     };
     stream::answer(&headers, axum::http::StatusCode::OK, steps, report).await
 }

@@ -35,7 +35,7 @@ export function SettingsFields({ form, onChange, problem, saved = false }: Props
             {(ids) => <input {...ids} className="input" placeholder="For people" value={form.name} onChange={(e) => set({ name: e.target.value })} />}
           </Field>
           <Field label={form.incoming.auth === "oauth2" && form.receives ? "Access token" : "Password, or app password"} className="c7"
-            hint={saved ? "Empty: the stored one stays. It is never shown." : undefined} error={problem?.at("/password")}>
+            hint={saved ? "Empty: the stored one stays. It is never shown." : undefined} error={problem?.at("/password") ?? problem?.at("/incoming/password")}>
             {(ids) => <Secret {...ids} domId="f-password" value={form.password} saved={saved} onChange={(password) => set({ password })} />}
           </Field>
           <Field label="Kind" className="c5" error={problem?.at("/kind")}>
