@@ -186,7 +186,7 @@ pub async fn start(
         sync::Timing::default(),
     );
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
-    supervisor.spawn("housekeeping", Housekeeping(store.clone()));
+    supervisor.spawn("housekeeping", Housekeeping::new(store.clone()));
     deliver::spawn(
         &supervisor,
         store,

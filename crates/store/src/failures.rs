@@ -2,6 +2,7 @@
 
 use crate::db::Row;
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx};
 use model::limits::FAILURE_ATTEMPTS;
@@ -155,7 +156,8 @@ pub async fn list(
         .db
         .read(move |tx| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM failures WHERE mailbox_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+                "SELECT {COLUMNS} FROM failures WHERE mailbox_id = $1 AND id > $2 AND {} ORDER BY id LIMIT $3",
+                not_removed("mailbox_id")
             );
             let rows = tx.rows(&sql, &[id.into(), after.unwrap_or_default().into(), limit.into()])?;
             rows.iter().map(from_row).collect()
@@ -176,7 +178,10 @@ pub async fn retry(store: &Store, mailbox_id: &str, id: &str) -> Result<Failure>
                 "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE id = $1 AND mailbox_id = $2",
                 &[(&id).into(), (&mailbox_id).into()],
             )?;
-            let sql = format!("SELECT {COLUMNS} FROM failures WHERE id = $1 AND mailbox_id = $2");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM failures WHERE id = $1 AND mailbox_id = $2 AND {}",
+                not_removed("mailbox_id")
+            );
             let row = tx.row(&sql, &[id.into(), (&mailbox_id).into()])?;
             tx.wake(Topic::Mailbox(mailbox_id));
             row.as_ref().map_or(Err(StoreError::NotFound("the failed message")), from_row)

@@ -7,6 +7,7 @@
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::leases::Lease;
+use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events, leases, mailboxes};
 use model::event::{NewEvent, Origin};
@@ -441,8 +442,10 @@ pub async fn list(store: &Store, mailbox_id: &str) -> Result<Vec<Folder>> {
     store
         .db
         .read(move |tx| {
-            let sql =
-                format!("SELECT {COLUMNS} FROM folders f WHERE f.mailbox_id = $1 ORDER BY f.path");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM folders f WHERE f.mailbox_id = $1 AND {} ORDER BY f.path",
+                not_removed("f.mailbox_id")
+            );
             tx.rows(&sql, &[id.into()])?.iter().map(from_row).collect()
         })
         .await
@@ -458,7 +461,10 @@ pub async fn get(store: &Store, id: &str) -> Result<Folder> {
 }
 
 pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Folder> {
-    let sql = format!("SELECT {COLUMNS} FROM folders f WHERE f.id = $1");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM folders f WHERE f.id = $1 AND {}",
+        not_removed("f.mailbox_id")
+    );
     let row = tx.row(&sql, &[id.into()])?;
     row.as_ref()
         .map_or(Err(StoreError::NotFound("the folder")), from_row)

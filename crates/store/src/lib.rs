@@ -5,6 +5,7 @@
 //! synchronous closures that run on the database's own threads (see [`db`]).
 
 pub mod access;
+pub mod ahead;
 pub mod audit;
 pub mod blobs;
 pub mod db;
@@ -21,6 +22,7 @@ pub mod mailboxes;
 pub mod messages;
 pub mod owed;
 pub mod pop3;
+pub mod removal;
 pub mod reports;
 pub mod seal;
 pub mod search;

@@ -7,6 +7,7 @@
 use crate::blobs;
 use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::search::{self, Term};
 use crate::{Store, Tx};
 use model::Timestamp;
@@ -175,7 +176,10 @@ impl Wanted {
             from: "messages m",
             order: ("m.received_at", "m.id"),
             // A message that was taken out of its last folder is about to turn up elsewhere or to go.
-            conditions: vec!["m.vanished_at IS NULL".to_owned()],
+            conditions: vec![
+                "m.vanished_at IS NULL".to_owned(),
+                not_removed("m.mailbox_id"),
+            ],
             args: Vec::new(),
         }
     }
@@ -435,7 +439,10 @@ pub async fn get(store: &Store, id: &str) -> Result<Message> {
 }
 
 pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Message> {
-    let inner = format!("SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.id = $1");
+    let inner = format!(
+        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.id = $1 AND {}",
+        not_removed("m.mailbox_id")
+    );
     let (mut found, _) = with_placements(tx, &inner, &[id.into()])?;
     found
         .pop()
@@ -473,12 +480,13 @@ pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
     store
         .db
         .read(move |tx| {
+            let sql = format!(
+                "SELECT m.mailbox_id, m.digest, b.segment, b.position, b.length
+                 FROM messages m JOIN blobs b ON b.digest = m.digest WHERE m.id = $1 AND {}",
+                not_removed("m.mailbox_id")
+            );
             let row = tx
-                .row(
-                    "SELECT m.mailbox_id, m.digest, b.segment, b.position, b.length
-                     FROM messages m JOIN blobs b ON b.digest = m.digest WHERE m.id = $1",
-                    &[id.into()],
-                )?
+                .row(&sql, &[id.into()])?
                 .ok_or(StoreError::NotFound("the message"))?;
             Ok(Raw {
                 mailbox_id: row.get(0)?,

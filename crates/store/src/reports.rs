@@ -1,6 +1,7 @@
 //! Connection reports: the last ones of each mailbox, and of settings that were never saved.
 
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::{Store, Tx};
 use model::limits::REPORTS_KEPT;
 use model::report::{Report, Trigger, Verdict};
@@ -77,7 +78,8 @@ pub async fn get(store: &Store, id: &str) -> Result<Report> {
     store
         .db
         .read(move |tx| {
-            let row = tx.row("SELECT body FROM reports WHERE id = $1", &[id.into()])?;
+            let sql = format!("SELECT body FROM reports WHERE id = $1 AND {}", seen());
+            let row = tx.row(&sql, &[id.into()])?;
             row.map_or(Err(StoreError::NotFound("the report")), |row| row.json(0))
         })
         .await
@@ -101,6 +103,11 @@ pub async fn list(
         .await
 }
 
+/// Of no mailbox, or of one that is there.
+fn seen() -> String {
+    format!("(mailbox_id IS NULL OR {})", not_removed("mailbox_id"))
+}
+
 fn read(
     tx: &mut Tx<'_>,
     mailbox_id: Option<String>,
@@ -108,7 +115,7 @@ fn read(
     before: Option<String>,
     limit: i64,
 ) -> Result<Vec<Report>> {
-    let mut sql = "SELECT body FROM reports WHERE true".to_owned();
+    let mut sql = format!("SELECT body FROM reports WHERE {}", seen());
     let mut args = vec![limit.into()];
     if let Some(id) = mailbox_id {
         args.push(id.into());

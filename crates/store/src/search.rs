@@ -60,17 +60,6 @@ pub(crate) fn remove(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// Removes the words of a mailbox's messages.
-pub(crate) fn remove_mailbox(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
-    if tx.dialect() == Dialect::Sqlite {
-        tx.exec(
-            "DELETE FROM message_search WHERE rowid IN (SELECT n FROM messages WHERE mailbox_id = $1)",
-            &[mailbox_id.into()],
-        )?;
-    }
-    Ok(())
-}
-
 /// Where a word is looked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Field {

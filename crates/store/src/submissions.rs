@@ -16,6 +16,7 @@ pub(crate) use evidence::{link_sent, release_held};
 use crate::blobs::{self, Stored};
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
 use model::event::NewEvent;
@@ -170,7 +171,8 @@ pub async fn list(
         .read(move |tx| {
             let texts = |n| tx.dialect().texts(n);
             let mut sql = format!(
-                "SELECT {COLUMNS} FROM submissions WHERE ($1 = '' OR id < $1) AND $3 <> '' AND $4 <> ''"
+                "SELECT {COLUMNS} FROM submissions WHERE ($1 = '' OR id < $1) AND $3 <> '' AND $4 <> '' AND {}",
+                not_removed("mailbox_id")
             );
             if filter.mailbox_ids.is_some() {
                 sql.push_str(&format!(" AND mailbox_id IN {}", texts(3)));
@@ -315,14 +317,18 @@ fn event(kind: &'static str, submission: &Submission) -> NewEvent {
 /// Reads a submission and holds its row until the transaction ends.
 fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM submissions WHERE id = $1{}",
+        "SELECT {COLUMNS} FROM submissions WHERE id = $1 AND {}{}",
+        not_removed("mailbox_id"),
         tx.dialect().for_update()
     );
     one(tx.row(&sql, &[id.into()])?.as_ref())
 }
 
 fn read(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
-    let sql = format!("SELECT {COLUMNS} FROM submissions WHERE id = $1");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM submissions WHERE id = $1 AND {}",
+        not_removed("mailbox_id")
+    );
     one(tx.row(&sql, &[id.into()])?.as_ref())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::db::Row;
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::{Store, Tx, messages};
 use model::Timestamp;
 use model::folder::Role;
@@ -77,7 +78,10 @@ fn page(
     after: Option<(Timestamp, String)>,
     limit: i64,
 ) -> Result<Vec<Found>> {
-    let mut sql = format!("SELECT {COLUMNS} FROM threads t WHERE t.messages > 0");
+    let mut sql = format!(
+        "SELECT {COLUMNS} FROM threads t WHERE t.messages > 0 AND {}",
+        not_removed("t.mailbox_id")
+    );
     let mut args = vec![limit.into()];
     if let Some(id) = filter.mailbox_id {
         args.push(id.into());
@@ -153,7 +157,10 @@ pub async fn get(store: &Store, id: &str) -> Result<(Thread, Vec<Message>)> {
     store
         .db
         .read(move |tx| {
-            let sql = format!("SELECT {COLUMNS} FROM threads t WHERE t.id = $1");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM threads t WHERE t.id = $1 AND {}",
+                not_removed("t.mailbox_id")
+            );
             let row = tx.row(&sql, &[(&id).into()])?;
             let thread = row
                 .as_ref()

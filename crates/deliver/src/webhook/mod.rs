@@ -21,6 +21,9 @@ use store::{Store, deliveries};
 /// How often settled deliveries that are too old are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
+/// The pause before the next piece, where there were any.
+const SWEEP_PAUSE: Duration = Duration::from_secs(1);
+
 /// Gives new events to the webhooks that want them.
 pub struct FanOut {
     store: Store,
@@ -67,7 +70,12 @@ impl Sweep {
 impl Task for Sweep {
     async fn run_once(&mut self, _: &CancellationToken) -> Result<Next, StepError> {
         let swept = deliveries::sweep(&self.store).await?;
-        Ok(if swept == 0 { Next::Idle } else { Next::Now })
+        // There may be more, and there is no hurry.
+        Ok(if swept == 0 {
+            Next::Idle
+        } else {
+            Next::After(SWEEP_PAUSE)
+        })
     }
 
     fn floor(&self) -> Duration {

@@ -95,7 +95,7 @@ impl Bucket {
     }
 
     /// Objects that are older than `older_than`: none of them is still being referred to for the first time.
-    pub(super) async fn list(&self, older_than: model::Timestamp) -> Result<Vec<String>> {
+    pub(super) async fn list(&self, older_than: model::Timestamp) -> Result<Vec<(String, u64)>> {
         let prefix = (!self.prefix.is_empty()).then(|| Path::from(self.prefix.as_str()));
         let mut listed = self.store.list(prefix.as_ref());
         let mut names = Vec::new();
@@ -105,7 +105,7 @@ impl Bucket {
                 && let Some(name) = object.location.filename()
                 && name.ends_with(".seg")
             {
-                names.push(name.to_owned());
+                names.push((name.to_owned(), object.size));
             }
         }
         Ok(names)

@@ -141,8 +141,8 @@ impl Folder {
         Ok(file)
     }
 
-    /// Full segments that were last written before `older_than`.
-    pub(super) fn closed(&self, older_than: model::Timestamp) -> Result<Vec<String>> {
+    /// Full segments that were last written before `older_than`, with their sizes.
+    pub(super) fn closed(&self, older_than: model::Timestamp) -> Result<Vec<(String, u64)>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
@@ -151,7 +151,7 @@ impl Folder {
             let written = about.modified()?.duration_since(std::time::UNIX_EPOCH);
             let written = written.map_or(0, |since| since.as_millis() as i64);
             if name.ends_with(".seg") && about.len() >= SEGMENT_BYTES && written < older_than.0 {
-                names.push(name);
+                names.push((name, about.len()));
             }
         }
         Ok(names)

@@ -5,6 +5,7 @@
 //! cost one sync. Bytes that no row came to refer to are swept later (see [`crate::sweep`]).
 
 mod bucket;
+pub(crate) mod compact;
 mod local;
 mod writer;
 
@@ -167,14 +168,14 @@ impl Blobs {
         }
     }
 
-    /// Names of segments that nobody has written to since `older_than`, and nobody will.
+    /// Segments, with their sizes, that nobody has written to since `older_than`, and nobody will.
     ///
     /// # Errors
     /// The folder or bucket cannot be listed.
     pub(crate) async fn closed_segments(
         &self,
         older_than: model::Timestamp,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<(String, u64)>> {
         match &self.backend {
             Backend::Local(folder) => folder.closed(older_than),
             Backend::Bucket(bucket) => bucket.list(older_than).await,

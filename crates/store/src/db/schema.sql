@@ -20,9 +20,12 @@ CREATE TABLE mailboxes (
   connection_state TEXT NOT NULL, proven_alive_at {int}, connection_since {int}, connection_until {int}, connection_problem TEXT,
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
-  fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL
+  fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
+  removed_at {int}
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
+-- Removed, and not yet taken away with all that they had.
+CREATE INDEX mailboxes_removed ON mailboxes (id) WHERE removed_at IS NOT NULL;
 CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_profile_id IS NOT NULL;
 
 -- Who works on a mailbox. `epoch` fences: a write of an older epoch is refused.
@@ -48,7 +51,10 @@ CREATE UNIQUE INDEX folders_by_name ON folders (mailbox_id, wire_name);
 CREATE TABLE blobs (
   digest TEXT PRIMARY KEY, segment TEXT NOT NULL, position {int} NOT NULL, length {int} NOT NULL, touched_at {int} NOT NULL
 ) {strict};
-CREATE INDEX blobs_by_segment ON blobs (segment);
+CREATE INDEX blobs_by_segment ON blobs (segment, length);
+CREATE INDEX blobs_by_age ON blobs (touched_at, digest);
+-- Segments that no blob lies in any more, and since when: somebody may still read from them.
+CREATE TABLE retired_segments (segment TEXT PRIMARY KEY, since {int} NOT NULL) {strict};
 
 CREATE TABLE messages (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
@@ -96,6 +102,7 @@ CREATE TABLE failures (
 ) {strict};
 CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
 CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
+CREATE INDEX failures_by_digest ON failures (digest) WHERE digest IS NOT NULL;
 
 -- POP3: which unique id became which message (`uid`), or was left out for its `dated`; `strikes`: broken connections.
 CREATE TABLE pop3_uids (
@@ -177,6 +184,7 @@ CREATE TABLE idempotency (
   key TEXT NOT NULL, owner TEXT NOT NULL, request_digest TEXT NOT NULL, status {int} NOT NULL, body TEXT NOT NULL,
   created_at {int} NOT NULL, PRIMARY KEY (owner, key)
 ) {strict};
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
 CREATE TABLE audit (
   n {serial}, at {int} NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL
 ) {strict};

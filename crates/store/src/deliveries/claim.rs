@@ -15,8 +15,13 @@ use serde_json::json;
 /// Life of a claim; longer than a post can last.
 pub const CLAIM_MILLIS: i64 = 60_000;
 
-/// What may be posted now.
-const DUE: &str = "d.next_attempt_at <= $1 AND (d.claimed_until IS NULL OR d.claimed_until <= $1)";
+/// What may be posted now. A claim that a clock ahead of ours has written is not believed.
+const DUE: &str = "d.next_attempt_at <= $1
+    AND (d.claimed_until IS NULL OR d.claimed_until <= $1 OR d.claimed_until > $1 + 120000)";
+const _: () = assert!(
+    2 * CLAIM_MILLIS == 120_000,
+    "DUE has twice the life of a claim"
+);
 
 /// A delivery with all that is needed to post it.
 #[derive(Clone, Debug)]
@@ -119,6 +124,7 @@ pub async fn claim_due(store: &Store, webhook_id: &str, limit: i64) -> Result<Ve
                 tx.dialect().for_update_skip_locked()
             );
             let rows = tx.rows(&sql, &[now.into(), (&webhook_id).into(), limit.into()])?;
+            let latest = now.plus_millis(WEBHOOK_TRY_MILLIS);
             let mut claimed = Vec::with_capacity(rows.len());
             for row in &rows {
                 let delivery = Claimed {
@@ -128,12 +134,17 @@ pub async fn claim_due(store: &Store, webhook_id: &str, limit: i64) -> Result<Ve
                     event_id: row.get(1)?,
                     body: row.get(2)?,
                     attempt: row.get::<i64>(3)? + 1,
-                    give_up_at: row.get(4)?,
+                    give_up_at: row.get::<Timestamp>(4)?.min(latest),
                 };
                 let until = now.plus_millis(CLAIM_MILLIS);
                 tx.exec(
-                    "UPDATE deliveries SET attempts = $2, claimed_until = $3 WHERE id = $1",
-                    &[(&delivery.id).into(), delivery.attempt.into(), until.into()],
+                    "UPDATE deliveries SET attempts = $2, claimed_until = $3, give_up_at = $4 WHERE id = $1",
+                    &[
+                        (&delivery.id).into(),
+                        delivery.attempt.into(),
+                        until.into(),
+                        delivery.give_up_at.into(),
+                    ],
                 )?;
                 claimed.push(delivery);
             }

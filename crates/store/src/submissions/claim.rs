@@ -8,10 +8,12 @@
 use super::{COLUMNS, UNCLEAR_MILLIS, event, from_row, lock, overall, read};
 use crate::db::Dialect;
 use crate::error::{Result, StoreError};
+use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events, leases, mailboxes, owed};
 use model::Timestamp;
 use model::event::NewEvent;
+use model::limits::SUBMISSION_TRY_MILLIS;
 use model::mailbox::{Mailbox, Protocol};
 use model::submission::{Recipient, SentCopyState, State, Submission};
 
@@ -82,7 +84,7 @@ pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Resu
                  WHERE {DUE} AND s.mailbox_id NOT IN {}
                    AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = s.mailbox_id AND m.lifecycle = 'enabled')
                    AND NOT EXISTS (SELECT 1 FROM couriers c JOIN nodes n ON n.node = c.node AND n.seen_at > $5
-                                   WHERE c.mailbox_id = s.mailbox_id AND c.until > $1 AND c.node <> $4)
+                                   WHERE c.mailbox_id = s.mailbox_id AND c.until > $1 AND c.until <= $6 AND c.node <> $4)
                  GROUP BY s.mailbox_id ORDER BY 2, 1 LIMIT $3",
                 tx.dialect().texts(2)
             );
@@ -92,6 +94,7 @@ pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Resu
                 limit.into(),
                 node.into(),
                 leases::alive_since(now).into(),
+                now.plus_millis(2 * MAILBOX_MILLIS).into(),
             ];
             tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
         })
@@ -113,7 +116,7 @@ pub async fn take_mailbox(store: &Store, mailbox_id: &str) -> Result<bool> {
             let taken = tx.exec(
                 "INSERT INTO couriers (mailbox_id, node, until) SELECT id, $2, $3 FROM mailboxes WHERE id = $1
                  ON CONFLICT (mailbox_id) DO UPDATE SET node = excluded.node, until = excluded.until
-                   WHERE couriers.until <= $4 OR couriers.node = excluded.node
+                   WHERE couriers.until <= $4 OR couriers.until > $6 OR couriers.node = excluded.node
                       OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = couriers.node AND n.seen_at > $5)",
                 &[
                     mailbox_id.into(),
@@ -121,6 +124,7 @@ pub async fn take_mailbox(store: &Store, mailbox_id: &str) -> Result<bool> {
                     now.plus_millis(MAILBOX_MILLIS).into(),
                     now.into(),
                     leases::alive_since(now).into(),
+                    now.plus_millis(2 * MAILBOX_MILLIS).into(),
                 ],
             )?;
             Ok(taken == 1)
@@ -201,12 +205,14 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
             tx.exec(
                 "UPDATE submissions SET attempts = attempts + 1, next_attempt_at = NULL, claimed_by = $2,
                    claimed_until = $3, state = 'sending',
-                   possible_duplicate = CASE WHEN state = 'unclear' THEN 1 ELSE possible_duplicate END
+                   possible_duplicate = CASE WHEN state = 'unclear' THEN 1 ELSE possible_duplicate END,
+                   give_up_at = CASE WHEN give_up_at > $4 THEN $4 ELSE give_up_at END
                  WHERE id = $1",
                 &[
                     (&id).into(),
                     (&node).into(),
                     now.plus_millis(CLAIM_MILLIS).into(),
+                    now.plus_millis(SUBMISSION_TRY_MILLIS).into(),
                 ],
             )?;
             prolong(tx, &mailbox_id, &node, now)?;
@@ -359,7 +365,8 @@ pub async fn is_open_with(store: &Store, mailbox_id: &str, problem_id: &str) -> 
 }
 
 /// Ends claims whose holder has not been heard of: their messages are `unclear`. A claim of another node
-/// ends with that node's last sign of life, not only with its own time. Returns how many.
+/// ends with that node's last sign of life, not only with its own time; one that a clock ahead of ours has
+/// written is not believed. Returns how many.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -368,9 +375,14 @@ pub async fn expire_claims(store: &Store) -> Result<usize> {
     store
         .db
         .write(move |tx| {
-            let ended = "claimed_until IS NOT NULL AND (claimed_until <= $1 OR claimed_by <> $2
+            let ended = "claimed_until IS NOT NULL AND (claimed_until <= $1 OR claimed_until > $4 OR claimed_by <> $2
                 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.node = claimed_by AND n.seen_at > $3))";
-            let args = [now.into(), node.into(), leases::alive_since(now).into()];
+            let args = [
+                now.into(),
+                node.into(),
+                leases::alive_since(now).into(),
+                now.plus_millis(2 * CLAIM_MILLIS).into(),
+            ];
             end_claims(tx, ended, &args, now)
         })
         .await
@@ -402,8 +414,10 @@ fn end_claims(
     now: Timestamp,
 ) -> Result<usize> {
     let skip = tx.dialect().for_update_skip_locked();
+    let there = not_removed("mailbox_id");
     let sql = format!(
-        "SELECT {COLUMNS} FROM submissions WHERE {which} ORDER BY claimed_until, id LIMIT {EXPIRED_AT_ONCE}{skip}"
+        "SELECT {COLUMNS} FROM submissions WHERE ({which}) AND {there}
+         ORDER BY claimed_until, id LIMIT {EXPIRED_AT_ONCE}{skip}"
     );
     let rows = tx.rows(&sql, args)?;
     let mut news = Vec::with_capacity(rows.len());

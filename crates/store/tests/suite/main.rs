@@ -4,12 +4,16 @@
 mod common;
 
 mod access;
+mod ahead;
 mod blobs;
 mod evidence;
 mod ingest;
 mod pop3;
+mod proofs;
 mod reading;
+mod removal;
 mod reports;
 mod server_profiles;
 mod submissions;
+mod sweep;
 mod webhooks;

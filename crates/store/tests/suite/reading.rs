@@ -35,13 +35,13 @@ fn by_reference(
     threaded
 }
 
-struct Filled {
-    mailbox_id: String,
+pub(crate) struct Filled {
+    pub(crate) mailbox_id: String,
     lease: Lease,
     folders: HashMap<String, String>,
 }
 
-async fn mailbox(fixture: &Fixture, address: &str) -> Filled {
+pub(crate) async fn mailbox(fixture: &Fixture, address: &str) -> Filled {
     let mailbox = fixture.mailbox(address).await;
     leases::renew(&fixture.store).await.unwrap();
     let taken = leases::acquire(&fixture.store, 10).await.unwrap();
@@ -80,7 +80,14 @@ async fn mailbox(fixture: &Fixture, address: &str) -> Filled {
     }
 }
 
-async fn put(store: &Store, filled: &Filled, folder: &str, uid: i64, text: &str, topic: &str) {
+pub(crate) async fn put(
+    store: &Store,
+    filled: &Filled,
+    folder: &str,
+    uid: i64,
+    text: &str,
+    topic: &str,
+) {
     let raw = format!("{text} {uid} {folder}");
     let message = NewMessage {
         uid,
