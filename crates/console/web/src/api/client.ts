@@ -1,7 +1,7 @@
 // How the console speaks to the API: the session cookie, the CSRF header, and problem+json as a
 // thrown `Problem`.
 
-import type { ProblemBody, Remedy } from "./types";
+import type { FieldError, ProblemBody, Remedy } from "./types";
 
 /** An error answer of the API (RFC 9457), or the lack of any answer (`status` 0). */
 export class Problem extends Error {
@@ -10,7 +10,7 @@ export class Problem extends Error {
   readonly detail: string | null;
   readonly code: string | null;
   readonly remedy: Remedy | null;
-  readonly errors: { pointer: string; detail: string }[];
+  readonly errors: FieldError[];
   readonly traceId: string | null;
 
   constructor(body: ProblemBody) {

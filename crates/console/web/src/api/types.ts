@@ -295,6 +295,8 @@ export interface Report {
   steps: Step[];
   /** User names that were accepted instead of those that are set. */
   accepted?: { incoming: string | null; outgoing: string | null };
+  /** What was typed in one way and understood in another. */
+  normalised?: { pointer: string; was: string; became: string; because: string }[];
   /** What is different since the last good report. */
   changed?: { side: "incoming" | "outgoing"; text: string }[];
   folders?: ReportFolder[];
@@ -399,13 +401,21 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
+/** What is wrong with one field, and the correction that a button can make. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+  remedy?: string | null;
+  action?: string | null;
+}
+
 export interface ProblemBody {
   type?: string;
   title: string;
   status: number;
   detail?: string;
   code?: string;
-  errors?: { pointer: string; detail: string }[];
+  errors?: FieldError[];
   remedy?: string | Remedy | null;
   trace_id?: string;
 }

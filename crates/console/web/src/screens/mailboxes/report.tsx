@@ -37,7 +37,7 @@ export function ReportView({ steps, report, running = false, startedAt = 0, prob
   return (
     <div className="report">
       <Verdict report={report} running={running} startedAt={startedAt} steps={steps} actions={actions} />
-      {problem && <div className="form-section"><Failed error={problem} /></div>}
+      {problem && <div className="form-section stack s"><Failed error={problem} /><Corrections problem={problem} canApply={canApply} onApply={onApply} /></div>}
       <ol className="steps" aria-label="Steps of the connection test">
         {STEP_ORDER.map((code, n) => {
           const step = known.get(code);
@@ -85,6 +85,9 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
         <div className="small quiet" title={fullTime(report.finished_at)}>
           {fullTime(report.finished_at)} · took {millis(Date.parse(report.finished_at) - Date.parse(report.started_at))}
         </div>
+        {report.normalised && report.normalised.length > 0 && (
+          <ul className="changed small">{report.normalised.map((each) => <li key={each.pointer}>Read “{each.was}” as {each.became}: {each.because}</li>)}</ul>
+        )}
         {report.changed && report.changed.length > 0 && (
           <details className="small" open={tone === "bad"}>
             <summary>Since the last good report: {plural(report.changed.length, "change")}</summary>
@@ -97,6 +100,24 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
           {report.verdict !== "works" && <CopyButton text={providerLetter(report)} label="Write to your provider" />}
         </div>
       </div>
+    </div>
+  );
+}
+
+/** Settings that were refused before the test began, each with the button that corrects it. */
+function Corrections({ problem, canApply, onApply }: { problem: Problem } & RemedyHandler) {
+  const offered = problem.errors.flatMap((error) => {
+    const remedy: Remedy = { text: error.remedy ?? error.detail, action: error.action ?? null, url: null };
+    const side: SideName = error.pointer.includes("outgoing") ? "outgoing" : "incoming";
+    const label = error.action ? canApply?.(remedy, side) : null;
+    return label ? [{ label, remedy, side }] : [];
+  });
+  if (offered.length === 0) return null;
+  return (
+    <div className="row wrap">
+      {offered.map(({ label, remedy, side }, n) => (
+        <Button key={`${side}-${label}`} size="small" look={n === 0 ? "primary" : undefined} onClick={() => onApply?.(remedy, side)}>{label}</Button>
+      ))}
     </div>
   );
 }
@@ -180,6 +201,8 @@ export function actionLabel(action: string | null): string | null {
     case "use":
     case "use_port":
       return `Use port ${rest[0]}${rest[1] ? ` with ${rest[1].toUpperCase()}` : ""} and test again`;
+    case "swap_hosts":
+      return "Swap the two servers and test again";
     case "use_security":
       return `Use ${rest[0]?.toUpperCase()} and test again`;
     case "use_host":

@@ -34,4 +34,12 @@ describe("the settings form", () => {
     expect(applyAction(emptyForm(), "trust_certificate:ab12", "incoming")?.form.incoming.certificate).toBe("ab12");
     expect(applyAction(emptyForm(), "something_new", "incoming")).toBeNull();
   });
+
+  it("corrects what was refused: swapped servers, and a port with the security that is usual there", () => {
+    const form = emptyForm();
+    const typed = { ...form, incoming: { ...form.incoming, host: "smtp.example.com", port: "143", security: "starttls" as const }, outgoing: { ...form.outgoing, host: "imap.example.com" } };
+    const swapped = applyAction(typed, "swap_hosts", "incoming")?.form;
+    expect([swapped?.incoming.host, swapped?.outgoing.host]).toEqual(["imap.example.com", "smtp.example.com"]);
+    expect(applyAction(typed, "use:993", "incoming")?.form.incoming).toMatchObject({ port: "993", security: "tls" });
+  });
 });

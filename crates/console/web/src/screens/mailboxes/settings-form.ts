@@ -182,13 +182,17 @@ export function applyAction(form: SettingsForm, action: string | null, at: SideN
   switch (verb) {
     case "use":
     case "use_port": {
-      const chosen = security(rest[1]);
+      const chosen = security(rest[1]) ?? KNOWN[Number(rest[0])]?.security[0];
       return rest[0] ? change({ port: rest[0], ...(chosen ? { security: chosen } : {}) }) : null;
     }
     case "use_security": {
       const chosen = security(rest[0]);
       return chosen ? { form: withSecurity(form, at, chosen) } : null;
     }
+    case "swap_hosts":
+      return {
+        form: { ...form, incoming: { ...form.incoming, host: form.outgoing.host }, outgoing: { ...form.outgoing, host: form.incoming.host } },
+      };
     case "use_host":
       return rest[0] ? change({ host: rest[0] }) : null;
     case "use_username":
