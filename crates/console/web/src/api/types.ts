@@ -296,7 +296,7 @@ export interface Report {
   /** User names that were accepted instead of those that are set. */
   accepted?: { incoming: string | null; outgoing: string | null };
   /** What was typed in one way and understood in another. */
-  normalised?: { pointer: string; was: string; became: string; because: string }[];
+  normalised?: { pointer: string; was: string | null; became: string | null; because: string }[];
   /** What is different since the last good report. */
   changed?: { side: "incoming" | "outgoing"; text: string }[];
   folders?: ReportFolder[];

@@ -86,7 +86,7 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
           {fullTime(report.finished_at)} · took {millis(Date.parse(report.finished_at) - Date.parse(report.started_at))}
         </div>
         {report.normalised && report.normalised.length > 0 && (
-          <ul className="changed small">{report.normalised.map((each) => <li key={each.pointer}>Read “{each.was}” as {each.became}: {each.because}</li>)}</ul>
+          <ul className="changed small">{report.normalised.map((each) => <li key={each.pointer}>{each.was && each.became ? `Read “${each.was}” as ${each.became}: ` : ""}{each.because}</li>)}</ul>
         )}
         {report.changed && report.changed.length > 0 && (
           <details className="small" open={tone === "bad"}>
