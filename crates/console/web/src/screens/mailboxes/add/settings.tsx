@@ -62,7 +62,7 @@ export function SettingsStep({ wizard, change, go }: StepProps) {
             <SideFields title="Send mail" name="outgoing" on={form.sends} onSwitch={(sends) => set({ ...form, sends })} form={form} onChange={set} problem={null} />
           </>
         )}
-        {byHand && candidate?.source !== "profile" && (
+        {byHand && !found?.provider && candidate?.source !== "profile" && (
           <div className="form-section">
             <label className="check">
               <input type="checkbox" checked={wizard.shared} onChange={(e) => change({ shared: e.target.checked })} />
@@ -77,7 +77,7 @@ export function SettingsStep({ wizard, change, go }: StepProps) {
       </form>
       <aside className="stack" aria-label="Preparation">
         {unusable && <Note tone="bad" title="No program can read this mailbox by IMAP or POP3">{unusable.text}</Note>}
-        {found && found.preparation.length > 0 ? <Preparations list={found.preparation} name={found.provider?.name} /> : <Ask />}
+        {found && found.preparation.length > 0 ? <Preparations list={found.preparation.filter((each) => each !== unusable)} name={found.provider?.name} /> : <Ask />}
         {found && <Searched found={found} />}
       </aside>
     </div>
@@ -91,7 +91,11 @@ function Found({ found, candidate, address }: { found: Detection | null; candida
     return (
       <div className="stack xs">
         <h2>{found?.provider ? `This is ${found.provider.name}` : "No settings were found"}</h2>
-        <p className="quiet">Nothing is known about {found?.domain ?? address.split("@")[1]}. Type the servers that your provider names; the test then says what is wrong, if anything is.</p>
+        <p className="quiet">
+          {found?.provider
+            ? "There are no servers to fill in. Does the mail arrive at another server, too? Then type that one."
+            : `Nothing is known about ${found?.domain ?? address.split("@")[1]}. Type the servers that your provider names; the test then says what is wrong, if anything is.`}
+        </p>
       </div>
     );
   }
@@ -102,7 +106,7 @@ function Found({ found, candidate, address }: { found: Detection | null; candida
         {found?.provider ? `We recognised ${found.provider.name}` : "Settings were found"}
         <Pill tone={sure.tone}>{sure.word}</Pill>
       </h2>
-      <p className="quiet">{candidate.because} <span className="faint">Source: {SOURCE[candidate.source]}.</span></p>
+      <p className="quiet">{candidate.because.replace(/\.?$/, ".")} <span className="faint">Source: {SOURCE[candidate.source]}.</span></p>
       {!candidate.trusted && <Note tone="warn">These names were not confirmed by {found?.domain} or its mail provider. Go on only if you know them: the password will be sent there.</Note>}
     </div>
   );
@@ -110,6 +114,7 @@ function Found({ found, candidate, address }: { found: Detection | null; candida
 
 /** What to do at the provider before the first sign-in, with the date on which somebody last looked. */
 export function Preparations({ list, name }: { list: Preparation[]; name?: string | undefined }) {
+  if (list.length === 0) return null;
   return (
     <section className="card" aria-label="Before you sign in">
       <header><h2>Before you sign in{name ? ` to ${name}` : ""}</h2></header>
