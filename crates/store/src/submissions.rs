@@ -204,7 +204,7 @@ pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
     store
         .db
         .write(move |tx| {
-            let mut old = lock(tx, &id)?;
+            let mut old = lock_both(tx, &id)?;
             match old.submission.state {
                 State::Queued | State::Deferred | State::Unclear => {}
                 State::Cancelled => return Ok(old.submission),
@@ -242,7 +242,7 @@ pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
     store
         .db
         .write(move |tx| {
-            let mut old = lock(tx, &id)?;
+            let mut old = lock_both(tx, &id)?;
             let again = match old.submission.state {
                 State::Queued | State::Deferred | State::Unclear => false,
                 State::Failed => true,
@@ -312,6 +312,14 @@ fn event(kind: &'static str, submission: &Submission) -> NewEvent {
         "next_attempt_at": s.next_attempt_at, "possible_duplicate": s.possible_duplicate, "problem_id": s.problem_id,
     });
     NewEvent::live(kind, &s.mailbox_id, data)
+}
+
+/// Like [`lock`], with the mailbox's row held first: the order of everyone who needs more than one
+/// submission of a mailbox, so that no two wait for each other.
+fn lock_both(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
+    let mailbox_id = read(tx, id)?.submission.mailbox_id;
+    crate::mailboxes::lock(tx, &mailbox_id)?;
+    lock(tx, id)
 }
 
 /// Reads a submission and holds its row until the transaction ends.

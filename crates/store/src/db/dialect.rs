@@ -66,11 +66,12 @@ impl Dialect {
         }
     }
 
-    /// Locks the rows of a SELECT until the transaction ends. SQLite has one writer: no lock needed.
+    /// Locks the rows of a SELECT until the transaction ends. SQLite has one writer: no lock needed. Keys never
+    /// change, so rows that only refer to a locked one need not wait for it.
     pub const fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE",
+            Self::Postgres => " FOR NO KEY UPDATE",
         }
     }
 
@@ -78,7 +79,7 @@ impl Dialect {
     pub const fn for_update_skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+            Self::Postgres => " FOR NO KEY UPDATE SKIP LOCKED",
         }
     }
 

@@ -19,12 +19,17 @@ use crate::error::{Result, StoreError};
 use crate::wake::{Topic, Wakes};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Reading threads of a SQLite store.
 const SQLITE_READERS: usize = 2;
 /// Connections of one node to PostgreSQL.
 const POSTGRES_CONNECTIONS: usize = 6;
+/// Times that a transaction is run before it is told that others stand in its way.
+const TRIES: u32 = 4;
+/// The pause before a transaction is run again; it grows with each try.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Closures that may wait for a thread; more callers wait before they send.
 const QUEUE: usize = 1024;
 
@@ -45,6 +50,8 @@ trait Connection {
     fn begin(&mut self) -> Result<()>;
     fn commit(&mut self) -> Result<()>;
     fn roll_back(&mut self);
+    /// Whether the transaction failed only because others ran beside it (SQLSTATE 40001, 40P01).
+    fn collided(&self) -> bool;
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64>;
     fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>>;
     fn batch(&mut self, sql: &str) -> Result<()>;
@@ -128,40 +135,30 @@ impl Db {
     }
 
     /// Runs one transaction. It commits when the closure returns `Ok`: then it is on disk, and the
-    /// topics that the closure named are woken.
+    /// topics that the closure named are woken. Where two transactions stand in each other's way (a deadlock),
+    /// the database ends one, and that one is run again from its beginning; that is why the closure is `Clone`.
     ///
     /// # Errors
     /// What the closure returns, or the commit's failure: then nothing was written.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
     {
         let wakes = self.wakes.clone();
         self.submit(&self.writers, move |connection| {
-            connection.begin()?;
-            let mut tx = Tx {
-                connection,
-                topics: Vec::new(),
-            };
-            let done = work(&mut tx).and_then(|value| {
-                let topics = tx.notify_other_nodes()?;
-                Ok((value, topics))
-            });
-            match done {
-                Ok((value, topics)) => {
-                    if let Err(error) = connection.commit() {
-                        connection.roll_back();
-                        return Err(error);
+            if connection.dialect() == Dialect::Postgres {
+                for n in 1..TRIES {
+                    match transact(connection, work.clone(), &wakes) {
+                        Err(error) if connection.collided() => {
+                            tracing::debug!(%error, "a transaction is run again");
+                            std::thread::sleep(PAUSE * n);
+                        }
+                        done => return done,
                     }
-                    wakes.send_all(&topics);
-                    Ok(value)
-                }
-                Err(error) => {
-                    connection.roll_back();
-                    Err(error)
                 }
             }
+            transact(connection, work, &wakes)
         })
         .await
     }
@@ -183,6 +180,37 @@ impl Db {
             .send(job)
             .map_err(|_| StoreError::Unavailable("the database is closed".into()))?;
         result.await.map_err(gone)?
+    }
+}
+
+/// One transaction, from its beginning to the wake-ups after its commit.
+fn transact<T>(
+    connection: &mut dyn Connection,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+    wakes: &Wakes,
+) -> Result<T> {
+    connection.begin()?;
+    let mut tx = Tx {
+        connection,
+        topics: Vec::new(),
+    };
+    let done = work(&mut tx).and_then(|value| {
+        let topics = tx.notify_other_nodes()?;
+        Ok((value, topics))
+    });
+    let done = match done {
+        Ok((value, topics)) => connection.commit().map(|()| (value, topics)),
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok((value, topics)) => {
+            wakes.send_all(&topics);
+            Ok(value)
+        }
+        Err(error) => {
+            connection.roll_back();
+            Err(error)
+        }
     }
 }
 

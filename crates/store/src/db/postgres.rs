@@ -76,6 +76,7 @@ pub(super) struct Postgres {
     client: postgres::Client,
     statements: HashMap<String, postgres::Statement>,
     in_transaction: bool,
+    collided: bool,
 }
 
 impl Postgres {
@@ -86,6 +87,7 @@ impl Postgres {
             client,
             statements: HashMap::new(),
             in_transaction: false,
+            collided: false,
         })
     }
 
@@ -102,9 +104,19 @@ impl Postgres {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(sql).map_err(to_error)?;
+        let prepared = self.client.prepare(sql);
+        let statement = prepared.map_err(|error| self.failed(error))?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+
+    fn failed(&mut self, error: postgres::Error) -> StoreError {
+        // serialization_failure, deadlock_detected
+        self.collided |= matches!(
+            error.code().map(postgres::error::SqlState::code),
+            Some("40001" | "40P01")
+        );
+        to_error(error)
     }
 }
 
@@ -115,13 +127,15 @@ impl Connection for Postgres {
 
     fn begin(&mut self) -> Result<()> {
         self.ensure()?;
+        self.collided = false;
         self.client.batch_execute("BEGIN").map_err(to_error)?;
         self.in_transaction = true;
         Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
-        self.client.batch_execute("COMMIT").map_err(to_error)?;
+        let committed = self.client.batch_execute("COMMIT");
+        committed.map_err(|error| self.failed(error))?;
         self.in_transaction = false;
         Ok(())
     }
@@ -134,21 +148,22 @@ impl Connection for Postgres {
         }
     }
 
+    fn collided(&self) -> bool {
+        self.collided
+    }
+
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64> {
         self.ensure()?;
         let statement = self.statement(sql)?;
-        self.client
-            .execute(&statement, &bind(args))
-            .map_err(to_error)
+        let done = self.client.execute(&statement, &bind(args));
+        done.map_err(|error| self.failed(error))
     }
 
     fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>> {
         self.ensure()?;
         let statement = self.statement(sql)?;
-        let rows = self
-            .client
-            .query(&statement, &bind(args))
-            .map_err(to_error)?;
+        let rows = self.client.query(&statement, &bind(args));
+        let rows = rows.map_err(|error| self.failed(error))?;
         rows.iter().map(read_row).collect()
     }
 

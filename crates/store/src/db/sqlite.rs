@@ -79,6 +79,11 @@ impl Connection for Sqlite {
         }
     }
 
+    fn collided(&self) -> bool {
+        // There is one writer.
+        false
+    }
+
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64> {
         let mut statement = self.0.prepare_cached(&positional(sql)).map_err(to_error)?;
         let touched = statement

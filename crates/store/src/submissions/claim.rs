@@ -300,7 +300,7 @@ pub async fn settle_due<F>(
     decide: F,
 ) -> Result<Vec<Submission>>
 where
-    F: Fn(&Claimed) -> Settlement + Send + 'static,
+    F: Fn(&Claimed) -> Settlement + Clone + Send + 'static,
 {
     let (now, mailbox_id) = (store.now(), mailbox_id.to_owned());
     store

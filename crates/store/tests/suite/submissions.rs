@@ -565,3 +565,83 @@ async fn one_node_at_a_time_has_a_mailboxs_connection() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_try_again_at_once_do_not_stand_in_each_others_way() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let mut ids = Vec::new();
+        for _ in 0..8 {
+            ids.push(queue(&f, &mailbox, &["bob@x.org"]).await.id);
+        }
+        for _ in 0..10 {
+            let hold = |claimed: &Claimed| Settlement {
+                held: true,
+                ..all(claimed, State::Deferred)
+            };
+            submissions::settle_due(&f.store, &mailbox.id, 100, hold)
+                .await
+                .unwrap();
+            let tries: Vec<_> = ids
+                .iter()
+                .cloned()
+                .map(|id| {
+                    let store = f.store.clone();
+                    tokio::spawn(async move { submissions::retry(&store, &id).await })
+                })
+                .collect();
+            for one in tries {
+                let queued = one.await.unwrap().unwrap();
+                assert_eq!(queued.state, State::Deferred);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_the_database_ends_in_a_deadlock_is_run_again() {
+    both(|f| async move {
+        f.store
+            .db
+            .write(|tx| {
+                tx.exec(
+                    "INSERT INTO settings (name, value) VALUES ('a', ''), ('b', '')",
+                    &[],
+                )
+            })
+            .await
+            .unwrap();
+        // Each takes its first row, waits until the other has its own, and then wants that one too.
+        let together = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let alone = f.store.db.dialect() == store::db::Dialect::Sqlite;
+        let tasks = [("a", "b"), ("b", "a")].map(|(first, second)| {
+            let (store, together) = (f.store.clone(), together.clone());
+            let met = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(alone));
+            tokio::spawn(async move {
+                let add = "UPDATE settings SET value = value || 'x' WHERE name = $1";
+                store
+                    .db
+                    .write(move |tx| {
+                        tx.exec(add, &[first.into()])?;
+                        if !met.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                            together.wait();
+                        }
+                        tx.exec(add, &[second.into()])
+                    })
+                    .await
+            })
+        });
+        for task in tasks {
+            assert_eq!(task.await.unwrap().unwrap(), 1);
+        }
+        let values = f.store.db.read(|tx| {
+            let rows = tx.rows("SELECT value FROM settings WHERE name IN ('a', 'b')", &[])?;
+            rows.iter()
+                .map(|row| row.get::<String>(0))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        assert_eq!(values.await.unwrap(), ["xx", "xx"]);
+    })
+    .await;
+}
