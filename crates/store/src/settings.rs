@@ -1,7 +1,7 @@
 //! Small things that belong to the whole installation.
 
 use crate::error::{Result, StoreError};
-use crate::seal::Seal;
+use crate::seal::{Seal, random};
 use crate::{Db, Store};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +38,23 @@ fn write(tx: &mut crate::Tx<'_>, name: &str, value: &str) -> Result<()> {
         &[name.into(), value.into()],
     )?;
     Ok(())
+}
+
+/// The name of this installation, made at its first use.
+pub(crate) async fn installation(db: &Db) -> Result<String> {
+    const NAME: &str = "installation_id";
+    let fresh = format!("ins_{}", crate::hex::hex(&random::<12>()));
+    db.write(move |tx| {
+        let sql =
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        tx.exec(sql, &[NAME.into(), fresh.into()])?;
+        tx.row("SELECT value FROM settings WHERE name = $1", &[NAME.into()])?
+            .map_or(
+                Err(StoreError::NotFound("the installation's name")),
+                |row| row.get(0),
+            )
+    })
+    .await
 }
 
 /// Proves at start that the key file is the one that the stored secrets were sealed with.

@@ -1,16 +1,20 @@
 //! Segments as objects of an S3-compatible bucket: one object for each batch, written once.
 
+use super::upload::{Upload, abort};
 use crate::error::{Result, StoreError};
 use crate::seal::random;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use std::sync::Arc;
 
-/// Parts of one upload that may be under way at once.
-const PARTS_IN_FLIGHT: usize = 2;
+/// The object that says whose mail lies under a prefix.
+const OWNER: &str = "installation";
+/// Where the notes of uploads under way are, and how their names end.
+const NOTES: &str = "uploads";
+const NOTE_ENDING: &str = ".upload";
 
 /// How to reach a bucket.
 #[derive(Clone, Debug)]
@@ -31,6 +35,7 @@ pub struct BucketConfig {
 
 pub(super) struct Bucket {
     store: Arc<AmazonS3>,
+    name: String,
     prefix: String,
 }
 
@@ -55,6 +60,7 @@ impl Bucket {
             .map_err(|error| StoreError::Setup(format!("the bucket cannot be used: {error}")))?;
         Ok(Self {
             store: Arc::new(store),
+            name: config.bucket.clone(),
             prefix: config.prefix.trim_matches('/').to_owned(),
         })
     }
@@ -67,16 +73,80 @@ impl Bucket {
         }
     }
 
+    fn note(&self, segment: &str) -> Path {
+        self.path(&format!("{NOTES}/{segment}{NOTE_ENDING}"))
+    }
+
+    /// Marks the prefix as this installation's at its first start. Two that share one would each take away
+    /// what the other stores, because no row of their own points at it.
+    pub(super) async fn claim(&self, installation: &str) -> Result<()> {
+        let mark = self.path(OWNER);
+        let mut owner = self.text(&mark).await?;
+        if owner.is_none() {
+            let payload = || PutPayload::from(installation.to_owned());
+            match self
+                .store
+                .put_opts(&mark, payload(), PutMode::Create.into())
+                .await
+            {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
+                // A service without conditional writes: who comes last is seen below.
+                Err(
+                    object_store::Error::NotImplemented { .. }
+                    | object_store::Error::NotSupported { .. },
+                ) => {
+                    self.store.put(&mark, payload()).await.map_err(to_error)?;
+                }
+                Err(error) => return Err(to_error(error)),
+            }
+            owner = self.text(&mark).await?;
+        }
+        match owner {
+            Some(owner) if owner != installation => Err(StoreError::Setup(format!(
+                "the bucket {} holds under \"{}\" the mail of another Postroom installation ({owner}; this one is \
+                 {installation}): name another prefix (s3://BUCKET/PREFIX), or, if this database has replaced the \
+                 other one, remove the object {mark}",
+                self.name, self.prefix
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A small object's text, if it is there.
+    async fn text(&self, path: &Path) -> Result<Option<String>> {
+        let found = match self.store.get(path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(to_error)?,
+        };
+        let text = found.bytes().await.map_err(to_error)?;
+        Ok(Some(String::from_utf8_lossy(&text).trim().to_owned()))
+    }
+
+    /// Aborts uploads that were begun before `older_than`: whoever began them is gone.
+    pub(super) async fn abort_uploads(&self, older_than: model::Timestamp) -> Result<()> {
+        let notes = self.path(NOTES);
+        let mut listed = self.store.list(Some(&notes));
+        while let Some(object) = listed.next().await {
+            let object = object.map_err(to_error)?;
+            let segment = object.location.filename();
+            let segment = segment.and_then(|name| name.strip_suffix(NOTE_ENDING));
+            let (Some(segment), true) = (
+                segment,
+                object.last_modified.timestamp_millis() < older_than.0,
+            ) else {
+                continue;
+            };
+            if let Some(id) = self.text(&object.location).await? {
+                abort(&self.store, &self.path(segment), &id, &object.location).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn take(&self) -> Result<Upload> {
         let name = format!("{}.seg", crate::hex::hex(&random::<12>()));
-        Ok(Upload {
-            store: self.store.clone(),
-            path: self.path(&name),
-            name,
-            position: 0,
-            first: None,
-            multipart: None,
-        })
+        let (path, note) = (self.path(&name), self.note(&name));
+        Ok(Upload::new(self.store.clone(), name, path, note))
     }
 
     pub(super) async fn read(&self, segment: &str, from: u64, to: u64) -> Result<Bytes> {
@@ -104,6 +174,8 @@ impl Bucket {
             if object.last_modified.timestamp_millis() < older_than.0
                 && let Some(name) = object.location.filename()
                 && name.ends_with(".seg")
+                // Not what lies deeper: a prefix may have others in it.
+                && object.location == self.path(name)
             {
                 names.push((name.to_owned(), object.size));
             }
@@ -112,74 +184,7 @@ impl Bucket {
     }
 }
 
-/// An object on its way. A small batch is one PUT; a large one goes in parts.
-pub(super) struct Upload {
-    store: Arc<AmazonS3>,
-    path: Path,
-    name: String,
-    position: u64,
-    first: Option<Bytes>,
-    multipart: Option<WriteMultipart>,
-}
-
-impl Upload {
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) const fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Takes a piece; the buffer comes back with its bytes.
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        self.position += bytes.len() as u64;
-        let copy = bytes.clone();
-        let piece = Bytes::from(bytes);
-        if self.multipart.is_none() && self.first.is_none() {
-            self.first = Some(piece);
-            return Ok(copy);
-        }
-        if self.multipart.is_none() {
-            let upload = self
-                .store
-                .put_multipart(&self.path)
-                .await
-                .map_err(to_error)?;
-            let mut multipart = WriteMultipart::new(upload);
-            if let Some(first) = self.first.take() {
-                multipart.put(first);
-            }
-            self.multipart = Some(multipart);
-        }
-        if let Some(multipart) = &mut self.multipart {
-            multipart
-                .wait_for_capacity(PARTS_IN_FLIGHT)
-                .await
-                .map_err(to_error)?;
-            multipart.put(piece);
-        }
-        Ok(copy)
-    }
-
-    pub(super) async fn complete(&mut self) -> Result<()> {
-        if let Some(multipart) = self.multipart.take() {
-            multipart.finish().await.map_err(to_error)?;
-        } else if let Some(only) = self.first.take() {
-            self.store
-                .put(&self.path, PutPayload::from_bytes(only))
-                .await
-                .map_err(to_error)?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn finish(mut self) -> Result<()> {
-        self.complete().await
-    }
-}
-
-fn to_error(error: object_store::Error) -> StoreError {
+pub(super) fn to_error(error: object_store::Error) -> StoreError {
     match error {
         object_store::Error::NotFound { path, .. } => {
             StoreError::Corrupt(format!("object {path} is missing from the bucket"))

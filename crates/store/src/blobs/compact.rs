@@ -16,6 +16,8 @@ const THIN: u64 = 2;
 /// A segment that is unused is kept this long: somebody may still read from it, and a back-up copies the rows
 /// first and the segments after them.
 const RETIRED_MILLIS: i64 = 24 * 3_600_000;
+/// No upload takes longer than this.
+const UPLOAD_MILLIS: i64 = 24 * 3_600_000;
 /// Segments that one step looks at.
 const SEGMENTS: usize = 100;
 /// Bytes that one step copies, and the last blob's rest.
@@ -38,6 +40,8 @@ pub(crate) struct Walk {
 impl Walk {
     pub(crate) async fn begin(store: &Store) -> Result<Self> {
         let old = store.now().plus_millis(-GRACE_MILLIS);
+        let gone = store.now().plus_millis(-UPLOAD_MILLIS);
+        store.blobs.abort_uploads(gone).await?;
         Ok(Self {
             rest: store.blobs.closed_segments(old).await?,
             thin: Vec::new(),

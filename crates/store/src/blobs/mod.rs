@@ -7,6 +7,7 @@
 mod bucket;
 pub(crate) mod compact;
 mod local;
+mod upload;
 mod writer;
 
 pub use bucket::BucketConfig;
@@ -65,14 +66,21 @@ impl Blobs {
         Ok(Self { backend })
     }
 
-    /// Takes over the segments that an earlier process left half full. Only for the one process that
-    /// serves this folder, before it begins: a command beside a running server never does so.
+    /// Takes over the segments that an earlier process left half full, or makes sure that the bucket's prefix is
+    /// this installation's. Only for a server, before it begins (the only one that serves the folder): a command
+    /// beside a running server never does so.
     ///
     /// # Errors
-    /// The folder or the database is out of reach, or a segment is shorter than the index says.
+    /// The folder, the bucket or the database is out of reach; a segment is shorter than the index says; the
+    /// bucket's prefix is another installation's.
     pub async fn take_over(&self, db: &Db) -> Result<()> {
-        let Backend::Local(folder) = &self.backend else {
-            return Ok(());
+        let folder = match &self.backend {
+            Backend::Local(folder) => folder,
+            Backend::Bucket(bucket) => {
+                return bucket
+                    .claim(&crate::settings::installation(db).await?)
+                    .await;
+            }
         };
         for (name, file) in folder.unfinished()? {
             let segment = name.clone();
@@ -165,6 +173,17 @@ impl Blobs {
         match &self.backend {
             Backend::Local(folder) => folder.remove(segment),
             Backend::Bucket(bucket) => bucket.remove(segment).await,
+        }
+    }
+
+    /// Ends what was begun before `older_than` and never came to its end.
+    ///
+    /// # Errors
+    /// The bucket is out of reach.
+    pub(crate) async fn abort_uploads(&self, older_than: model::Timestamp) -> Result<()> {
+        match &self.backend {
+            Backend::Local(_) => Ok(()),
+            Backend::Bucket(bucket) => bucket.abort_uploads(older_than).await,
         }
     }
 

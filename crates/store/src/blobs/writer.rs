@@ -1,6 +1,6 @@
 //! A batch: blobs appended to one segment, made durable together.
 
-use super::{Place, bucket, local};
+use super::{Place, local, upload};
 use crate::error::Result;
 use crate::hex::hex;
 use ring::digest::{Context, SHA256};
@@ -19,7 +19,7 @@ pub struct Stored {
 
 pub(super) enum Sink {
     Local(local::Segment),
-    Bucket(bucket::Upload),
+    Bucket(upload::Upload),
 }
 
 impl Sink {
