@@ -109,6 +109,8 @@ pub struct Attachment {
     pub meta: AttachmentMeta,
     /// Decoded content.
     pub bytes: Vec<u8>,
+    /// It ends only with the message. Where what was read is only a message's beginning, some of it may be missing.
+    pub reaches_end: bool,
 }
 
 /// Words of a message for the search index, not yet tokenised.
@@ -229,9 +231,17 @@ pub fn attachment(raw: &[u8], index: u32) -> Option<Attachment> {
         Some(Attachment {
             meta: attachments::meta(part, number),
             bytes: part.bytes(usize::MAX).into_owned(),
+            reaches_end: reaches_end(raw, part.body),
         })
     })
     .flatten()
+}
+
+/// Whether a part's body runs to the end of the message: no delimiter comes after it. (A line end before a
+/// delimiter is not the body's, so as much is allowed for.)
+fn reaches_end(raw: &[u8], body: &[u8]) -> bool {
+    let end = (body.as_ptr() as usize).saturating_sub(raw.as_ptr() as usize) + body.len();
+    end + 2 >= raw.len()
 }
 
 const CRASHED: &str = "the message could not be parsed; only its header was read";

@@ -172,6 +172,42 @@ async fn a_body_is_made_inert_and_its_files_are_inert_downloads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_huge_message_comes_whole_or_not_at_all() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let file = |name: &str, content: &str| {
+        format!(
+            "--b\r\nContent-Type: application/x\r\nContent-Disposition: attachment; filename={name}\r\n\r\n{content}\r\n"
+        )
+    };
+    let line = format!("{}\r\n", "x".repeat(998));
+    let raw = format!(
+        "From: a@x.test\r\nSubject: Huge\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}{}{}--b--\r\n",
+        file("small", "all of it"),
+        file("large", &line.repeat(70_000)),
+        file("last", "the end"),
+    );
+    fixture.fill(&a, "INBOX", &[(1, &raw)]).await;
+    let id = fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone();
+    let uri = format!("/v1/messages/{}", id.as_str().unwrap());
+    let message = fixture.get(&format!("{uri}?body=text")).await.expect(200);
+    let problem = message["parse_problem"].as_str().unwrap();
+    assert!(problem.contains("64 MiB"), "{problem}");
+    let files = message["attachments"].as_array().unwrap();
+    assert_eq!(files.len(), 2, "the third lies behind what is read");
+    let path = |n: usize| format!("{uri}/attachments/{}", files[n]["id"].as_str().unwrap());
+    assert_eq!(fixture.get(&path(0)).await.text(), "all of it");
+    for refused in [path(1), format!("{uri}/attachments/att_3")] {
+        let answer = fixture.get(&refused).await.problem(422);
+        assert_eq!(answer["code"], "attachment_out_of_reach", "{answer:#}");
+    }
+    let forward =
+        json!({"mailbox_id": a.id, "to": [{"address": "b@x.test"}], "forward_message_id": id});
+    let refused = fixture.post("/v1/submissions", &forward).await.problem(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/forward_message_id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_raw_message_comes_byte_for_byte_whole_or_in_part() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -129,6 +129,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "attachment_out_of_reach",
+        step: None,
+        title: "The attachment cannot be taken out of so large a message",
+        cause: "The message is larger than 64 MiB, and the attachment does not end within what Postroom decodes of it.",
+        remedy: "Fetch the whole message (`GET /v1/messages/ID/raw`, byte ranges are possible) and take it out there.",
+        action: "edit_request",
+        retry: Never,
+        likely_others: &["The message has no such attachment."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "unsupported_media_type",
         step: None,
         title: "The request has another content type",

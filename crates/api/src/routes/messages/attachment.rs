@@ -1,4 +1,4 @@
-use super::body::{attachment_index, with_bytes};
+use super::body::{attachment_index, is_huge, with_beginning};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::Ids;
@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use model::access::Scope;
+use model::limits::PARSE_BYTES;
 use store::messages;
 
 /// Promise S18: whatever it is, nothing in it runs.
@@ -31,11 +32,19 @@ pub(crate) async fn get_attachment(
     caller.must_see(&raw.mailbox_id, "the message")?;
     let missing = || ApiError::not_found("the attachment");
     let index = attachment_index(&attachment_id).ok_or_else(missing)?;
-    let found = with_bytes(&state, &raw, move |bytes| {
+    let found = with_beginning(&state, &raw, PARSE_BYTES, move |bytes| {
         mail_message::attachment(&bytes, index)
     })
     .await?;
-    let found = found.ok_or_else(missing)?;
+    // Never a piece of a file as if it were the file.
+    let found = found.filter(|found| !(is_huge(&raw) && found.reaches_end));
+    let found = found.ok_or_else(|| {
+        if is_huge(&raw) {
+            out_of_reach()
+        } else {
+            missing()
+        }
+    })?;
     let bytes = Bytes::from(found.bytes);
     let length = bytes.len() as u64;
     let (status, range) = match ranges::asked(&headers, length) {
@@ -74,6 +83,14 @@ pub(crate) async fn get_attachment(
         headers.insert(header::CONTENT_RANGE, value);
     }
     Ok(response)
+}
+
+fn out_of_reach() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "attachment_out_of_reach",
+        "the message has more than 64 MiB, and the attachment does not end within its first 64 MiB",
+    )
 }
 
 /// What the sender says it is, where that has the form of a type at all.

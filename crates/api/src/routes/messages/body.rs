@@ -8,6 +8,10 @@ use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
 use serde::Serialize;
 use store::messages::Raw;
 
+/// What is said of a huge message.
+const BEGINNING_ONLY: &str = "the message has more than 64 MiB, and only its beginning was read: \
+    attachments may be missing here, and the size of the last one may be wrong";
+
 /// What a reader wants to have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -52,6 +56,11 @@ pub(super) fn attachment_index(id: &str) -> Option<u32> {
     (attachment_id(index) == id).then_some(index)
 }
 
+/// Whether a message is so large that only its beginning is parsed.
+pub(crate) const fn is_huge(raw: &Raw) -> bool {
+    raw.place.length > PARSE_BYTES
+}
+
 /// Does something slow with the raw bytes of a message (of a huge one, the beginning), a few
 /// messages at a time.
 pub(crate) async fn with_bytes<T: Send + 'static>(
@@ -59,12 +68,22 @@ pub(crate) async fn with_bytes<T: Send + 'static>(
     raw: &Raw,
     work: impl FnOnce(Vec<u8>) -> T + Send + 'static,
 ) -> Result<T> {
-    let place = state.parses_at_once.clone().acquire_owned().await;
-    let limit = if raw.place.length > PARSE_BYTES {
+    let limit = if is_huge(raw) {
         PARSE_HEAD_BYTES
     } else {
         PARSE_BYTES
     };
+    with_beginning(state, raw, limit, work).await
+}
+
+/// Like [`with_bytes`], with up to `limit` bytes.
+pub(super) async fn with_beginning<T: Send + 'static>(
+    state: &ApiState,
+    raw: &Raw,
+    limit: u64,
+    work: impl FnOnce(Vec<u8>) -> T + Send + 'static,
+) -> Result<T> {
+    let place = state.parses_at_once.clone().acquire_owned().await;
     let bytes = state.store.blobs.read(&raw.place, limit).await?;
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
@@ -81,9 +100,14 @@ pub(super) async fn read(
     wanted: Wanted,
 ) -> Result<Body> {
     let message_id = message_id.to_owned();
+    let huge = is_huge(raw);
     with_bytes(state, raw, move |bytes| {
-        let read = mail_message::read(&bytes);
+        let mut read = mail_message::read(&bytes);
         drop(bytes);
+        if huge {
+            read.parse_problem
+                .get_or_insert_with(|| BEGINNING_ONLY.to_owned());
+        }
         shown(&message_id, read, wanted)
     })
     .await

@@ -10,7 +10,7 @@ mod raw;
 mod remove;
 mod schema;
 
-pub(crate) use body::with_bytes;
+pub(crate) use body::{is_huge, with_bytes};
 pub(crate) use schema::{Address, MessageShape};
 
 use crate::caller::Caller;

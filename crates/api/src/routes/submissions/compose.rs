@@ -160,6 +160,13 @@ async fn original(
         return Err(missing());
     }
     let wants_files = pointer == "/forward_message_id";
+    if wants_files && messages::is_huge(&raw) {
+        // It would go out without some of its files, and nobody would know.
+        return Err(ApiError::field(
+            pointer,
+            "is a message of more than 64 MiB, which cannot be forwarded",
+        ));
+    }
     messages::with_bytes(state, &raw, move |bytes| {
         let read = mail_message::read(&bytes);
         let parts = read.attachments.iter().filter(|_| wants_files);
