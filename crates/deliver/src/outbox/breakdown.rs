@@ -79,7 +79,15 @@ impl Breakdown {
         let report = reports::insert(store, report).await?;
         let (_, sending) = connect::proofs(&report, false, true);
         let sending = Some(sending).filter(|proof| *proof != Proof::Untested);
-        mailboxes::set_proofs(store, &mailbox.id, mailbox.version, None, sending, &report.id).await?;
+        mailboxes::set_proofs(
+            store,
+            &mailbox.id,
+            mailbox.version,
+            None,
+            sending,
+            &report.id,
+        )
+        .await?;
         Ok(report)
     }
 }

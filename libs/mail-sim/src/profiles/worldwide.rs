@@ -335,7 +335,11 @@ pub(super) const ALL: &[Profile] = &[
                 At::ImapSignIn,
                 "[AUTHENTICATIONFAILED] LOGIN Invalid credentials",
             ),
-            says("too_many_connections", At::ImapSignIn, "[LIMIT] LOGIN Rate limit hit."),
+            says(
+                "too_many_connections",
+                At::ImapSignIn,
+                "[LIMIT] LOGIN Rate limit hit.",
+            ),
         ],
     },
     Profile {
