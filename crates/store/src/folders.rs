@@ -322,7 +322,7 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             vanish_all(tx, &folder_id, now)?;
             tx.exec(
                 "UPDATE folders SET uid_validity = $2, high_uid = 1, low_uid = NULL, mod_seq = NULL,
-                   server_messages = NULL, messages = 0, unread = 0, total = 0, backfilled = 0,
+                   server_messages = NULL, messages = 0, unread = 0, total = 0, backfilled = 0, asked = asked + 1,
                    resets = resets + $3 WHERE id = $1",
                 &[(&folder_id).into(), uid_validity.into(), i64::from(before.is_some()).into()],
             )?;
@@ -354,8 +354,36 @@ pub struct Cursor {
     pub server_messages: Option<i64>,
     /// Messages there are to store.
     pub total: Option<i64>,
-    /// The past is filled.
-    pub backfilled: bool,
+    /// The past is filled, unless more of it was asked for meanwhile.
+    pub filled: Option<Asked>,
+}
+
+/// What was asked for when a filling began: it is compared when the filling ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The mailbox's version: it says since when mail is wanted, and of which folders.
+    pub mailbox_version: i64,
+    /// Counts how often the folder was to be looked through again.
+    pub folder: i64,
+}
+
+/// What is asked for now. `mailbox_version` is that of the settings that the caller works with.
+///
+/// # Errors
+/// The folder is gone, or the database is out of reach.
+pub async fn asked(store: &Store, folder_id: &str, mailbox_version: i64) -> Result<Asked> {
+    let id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx.row("SELECT asked FROM folders WHERE id = $1", &[id.into()])?;
+            let row = row.ok_or(StoreError::NotFound("the folder"))?;
+            Ok(Asked {
+                mailbox_version,
+                folder: row.get(0)?,
+            })
+        })
+        .await
 }
 
 /// Moves the cursors of a folder.
@@ -387,9 +415,19 @@ pub(crate) fn write_cursor(
     cursor: &Cursor,
 ) -> Result<Vec<NewEvent>> {
     let before = tx.row(
-        "SELECT backfilled, path FROM folders WHERE id = $1",
+        "SELECT f.backfilled, f.asked, m.version FROM folders f JOIN mailboxes m ON m.id = f.mailbox_id WHERE f.id = $1",
         &[folder_id.into()],
     )?;
+    let Some(before) = before else {
+        return Ok(Vec::new());
+    };
+    let now = Asked {
+        folder: before.get(1)?,
+        mailbox_version: before.get(2)?,
+    };
+    let filled = cursor.filled == Some(now);
+    // What was looked through under other settings says nothing about the past that is wanted now.
+    let outdated = cursor.filled.is_some() && !filled;
     tx.exec(
         "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
            mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
@@ -398,17 +436,14 @@ pub(crate) fn write_cursor(
         &[
             folder_id.into(),
             cursor.high_uid.into(),
-            cursor.low_uid.into(),
+            cursor.low_uid.filter(|_| !outdated).into(),
             cursor.mod_seq.into(),
             cursor.server_messages.into(),
-            cursor.total.into(),
-            i64::from(cursor.backfilled).into(),
+            cursor.total.filter(|_| !outdated).into(),
+            i64::from(filled).into(),
         ],
     )?;
-    let Some(before) = before else {
-        return Ok(Vec::new());
-    };
-    if !cursor.backfilled || before.get::<bool>(0)? {
+    if !filled || before.get::<bool>(0)? {
         return Ok(Vec::new());
     }
     let left = tx.row(
@@ -497,7 +532,7 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
             tx.exec(
                 "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
                    mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
-                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END,
+                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END, asked = asked + $7,
                    low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
                    server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END WHERE id = $1",
                 &[
@@ -527,7 +562,7 @@ pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
         .write(move |tx| {
             mailboxes::lock(tx, &id)?;
             tx.exec(
-                "UPDATE folders SET backfilled = 0, low_uid = NULL, mod_seq = NULL, server_messages = NULL
+                "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, mod_seq = NULL, server_messages = NULL
                  WHERE mailbox_id = $1",
                 &[(&id).into()],
             )?;

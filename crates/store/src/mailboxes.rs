@@ -296,7 +296,7 @@ pub async fn change(
             if fetch_since != old.fetch_since || monitored != old.monitored_folders {
                 // More mail may be wanted than is there: the folders are looked through again.
                 tx.exec(
-                    "UPDATE folders SET backfilled = 0, low_uid = NULL, server_messages = NULL WHERE mailbox_id = $1",
+                    "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, server_messages = NULL WHERE mailbox_id = $1",
                     &[(&id).into()],
                 )?;
             }

@@ -31,7 +31,19 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
         let paid = match pay_one(visit, change).await {
             Ok(paid) => paid,
             Err(SyncError::Imap(error)) if !error.is_fatal() => refused(&error),
-            Err(error) => return Err(error),
+            Err(error) => {
+                // It may be this very change that breaks the connection: it counts as tried, so that it cannot go on for ever.
+                // A connection may also break by itself, so the first time costs no pause.
+                let pause = if change.attempts == 0 {
+                    0
+                } else {
+                    pause(change)
+                };
+                let (store, lease) = (&visit.context.store, visit.lease);
+                let next = store.now().plus_millis(pause);
+                owed::failed(store, lease, change, "server_closed", Some(next)).await?;
+                return Err(error);
+            }
         };
         visit.news.collect(&mut visit.session);
         let (store, lease) = (&visit.context.store, visit.lease);
@@ -40,8 +52,7 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
             Paid::Void => owed::failed(store, lease, change, "message_vanished", None).await?,
             Paid::Refused(problem, text) => {
                 tracing::info!(change = change.id, text, "the server refused a change");
-                let pause = PAUSE_MILLIS << change.attempts.clamp(0, 10);
-                let next = store.now().plus_millis(pause);
+                let next = store.now().plus_millis(pause(change));
                 owed::failed(store, lease, change, problem, Some(next)).await?;
             }
         }
@@ -52,6 +63,11 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
         visit.news.elsewhere = true;
     }
     Ok(())
+}
+
+/// How long a change rests that did not go well, in milliseconds.
+fn pause(change: &Owed) -> i64 {
+    PAUSE_MILLIS << change.attempts.clamp(0, 10)
 }
 
 fn refused(error: &ImapError) -> Paid {

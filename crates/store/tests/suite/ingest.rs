@@ -14,7 +14,7 @@ use store::ingest::{
 };
 use store::leases::{self, Lease};
 use store::search::Words;
-use store::{Store, StoreError, owed};
+use store::{Store, StoreError, mailboxes, owed};
 
 /// Every message its own thread: threading itself is tested where it lives.
 fn alone(
@@ -217,6 +217,78 @@ fn gone(folder: &str, uid: i64) -> Changes {
     }
 }
 
+/// Says that the past of a folder is filled.
+async fn fill(store: &Store, a: &Box, folder: &str) {
+    let version = mailboxes::get(store, &a.lease.mailbox_id)
+        .await
+        .unwrap()
+        .version;
+    let filled = Cursor {
+        filled: Some(folders::asked(store, folder, version).await.unwrap()),
+        ..Cursor::default()
+    };
+    folders::move_cursor(store, &a.lease, folder, filled)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filling_that_began_under_other_settings_is_not_the_end() {
+    both(|fixture| async move {
+        let a = set_up(&fixture).await;
+        let store = &fixture.store;
+        let backfilled = async || {
+            let known = folders::known(store, &a.lease.mailbox_id).await.unwrap();
+            known
+                .into_iter()
+                .find(|folder| folder.id == a.inbox)
+                .unwrap()
+                .backfilled
+        };
+        let version = mailboxes::get(store, &a.lease.mailbox_id)
+            .await
+            .unwrap()
+            .version;
+        let began = folders::asked(store, &a.inbox, version).await.unwrap();
+        let end = Cursor {
+            filled: Some(began),
+            low_uid: Some(1),
+            ..Cursor::default()
+        };
+        // More of this folder is wanted; the whole mailbox is to be looked through again; mail since another day is wanted.
+        for n in 0..3 {
+            match n {
+                0 => {
+                    let change = folders::Change {
+                        since: Some(Some(Timestamp(1))),
+                        ..folders::Change::default()
+                    };
+                    folders::change(store, &a.inbox, change)
+                        .await
+                        .map(drop)
+                        .unwrap();
+                }
+                1 => folders::resync(store, &a.lease.mailbox_id).await.unwrap(),
+                _ => {
+                    let change = mailboxes::Change {
+                        fetch_since: Some(Some(Timestamp(1))),
+                        ..mailboxes::Change::default()
+                    };
+                    let changed = mailboxes::change(store, &a.lease.mailbox_id, change, None);
+                    changed.await.map(drop).unwrap();
+                }
+            }
+            folders::move_cursor(store, &a.lease, &a.inbox, end)
+                .await
+                .unwrap();
+            assert!(!backfilled().await, "{n}");
+        }
+        fill(store, &a, &a.inbox).await;
+        assert!(backfilled().await);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_vanished_and_turns_up_nowhere_is_removed_once() {
     both(|fixture| async move {
@@ -229,14 +301,8 @@ async fn what_vanished_and_turns_up_nowhere_is_removed_once() {
         ingest::ingest(store, &a.lease, batch(&a.inbox, all), alone)
             .await
             .unwrap();
-        let filled = Cursor {
-            backfilled: true,
-            ..Cursor::default()
-        };
         for folder in [&a.inbox, &a.archive] {
-            folders::move_cursor(store, &a.lease, folder, filled)
-                .await
-                .unwrap();
+            fill(store, &a, folder).await;
         }
         ingest::apply(store, &a.lease, gone(&a.inbox, 1))
             .await

@@ -137,7 +137,7 @@ impl Visit<'_> {
         Ok(uids.intersect(&found))
     }
 
-    /// A cheap proof that nothing slipped through: the server's count against ours. Where they
+    /// A cheap proof that nothing slipped through: the server's count against ours, or against its own from before. Where they
     /// differ, all UIDs are compared and the difference is mended.
     pub(super) async fn verify_count(&mut self, i: usize) -> Result<()> {
         self.news.collect(&mut self.session);
@@ -153,8 +153,13 @@ impl Visit<'_> {
         }
         let store = &self.context.store;
         let failed = folders::failed_uids(store, &folder.id, validity).await?;
-        let limited = since(&folder, self.mailbox).is_some();
-        if limited || exists == folder.messages + failed.len() as i64 {
+        // With a first day our count says nothing about the server's: then its count from when we were last in step does.
+        let limit = since(&folder, self.mailbox);
+        let in_step = match limit {
+            Some(_) => folder.server_messages == Some(exists),
+            None => exists == folder.messages + failed.len() as i64,
+        };
+        if in_step {
             if folder.server_messages != Some(exists) {
                 let cursor = Cursor {
                     server_messages: Some(exists),
@@ -168,10 +173,13 @@ impl Visit<'_> {
         let listed = self.session.uid_search("ALL").await?;
         let ours = look::ours(self.context, &folder).await?;
         let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);
-        let missing = listed
+        let mut missing = listed
             .difference(&ours)
             .difference(&look::to_set(&failed))
             .intersect(&below);
+        if let Some(since) = limit {
+            missing = self.only_since(missing, since).await?;
+        }
         let changes = Changes {
             folder_id: folder.id.clone(),
             uid_validity: validity,

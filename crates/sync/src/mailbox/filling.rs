@@ -39,6 +39,10 @@ impl Visit<'_> {
             self.closed.insert(self.known[i].id.clone());
             return Ok(true);
         }
+        // In this order: what is read of the folder is never older than the mark that the end is compared with.
+        let (id, version) = (self.known[i].id.clone(), self.mailbox.version);
+        let asked = folders::asked(&self.context.store, &id, version).await?;
+        self.reload(i).await?;
         let folder = self.known[i].clone();
         let Some(validity) = folder.uid_validity else {
             return Ok(true);
@@ -76,11 +80,10 @@ impl Visit<'_> {
             let cursor = Cursor {
                 low_uid: Some(wanted.first().unwrap_or(1) as i64),
                 total: Some(total),
-                backfilled: true,
+                filled: Some(asked),
                 ..Cursor::default()
             };
             folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
-            self.known[i].backfilled = true;
             self.reload(i).await?;
             self.verify_count(i).await?;
             // What vanished meanwhile was waiting for this: a round settles it.

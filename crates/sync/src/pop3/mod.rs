@@ -222,6 +222,13 @@ impl Polling<'_> {
     ) -> Result<bool> {
         let store = &self.context.store;
         let began = (Instant::now(), store.now());
+        // In this order: what is read of the folder is never older than the mark that the end is compared with.
+        let asked = store::folders::asked(store, &folder.id, self.mailbox.version).await?;
+        let folders = store::folders::known(store, &self.mailbox.id).await?;
+        let folder = folders
+            .iter()
+            .find(|now| now.id == folder.id)
+            .unwrap_or(folder);
         let (listed, stat) = self.list(session).await?;
         let known = store::pop3::known(store, &folder.id).await?;
         let reading = stat.filter(|stat| self.must_read(folder, stat, &known));
@@ -279,7 +286,7 @@ impl Polling<'_> {
         if !folder.backfilled && (stat.is_none() || reading.is_some()) {
             let done = Cursor {
                 low_uid: Some(1),
-                backfilled: true,
+                filled: Some(asked),
                 ..total(&todo)
             };
             self.move_cursor(folder, done).await?;

@@ -1,6 +1,7 @@
 //! Staying in step with what other clients do.
 
 use crate::follower::{Choice, Follower};
+use model::Timestamp;
 use testkit::{Generator, ImapProbe, TestUser, deliver, user};
 
 async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Send + 'static) {
@@ -149,5 +150,31 @@ async fn what_happened_while_we_were_away_is_filled_and_told() {
         .iter()
         .filter(|e| e.kind == "message.received" && e.origin.as_str() == "catch_up");
     assert_eq!(caught_up.count(), 7);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only() {
+    let user = user("holesince");
+    user.seed("INBOX", Generator::new(19).take(6));
+    let choice = Choice {
+        fetch_since: Some(Timestamp(0)),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    follower.stop().await;
+    // As if two messages had been taken for known that were not.
+    let sql = "UPDATE folders SET high_uid = high_uid + 2 WHERE path = 'INBOX'";
+    let skip = move |tx: &mut store::Tx<'_>| tx.exec(sql, &[]);
+    follower.store.db.write(skip).await.expect("the cursor");
+    act(&user, |user, _| {
+        for i in 0..2 {
+            deliver(user, format!("Subject: hole {i}\r\n\r\nx\r\n").as_bytes());
+        }
+    })
+    .await;
+    follower.go();
+    follower.in_step().await;
     follower.stop().await;
 }
