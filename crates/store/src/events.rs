@@ -60,6 +60,11 @@ pub async fn log(store: &Store, event: NewEvent) -> Result<()> {
     store.db.write(move |tx| append(tx, &[event], now)).await
 }
 
+/// Events that one look examines, wanted or not (or as many as it may return, if that is more).
+pub const EXAMINED: i64 = 10_000;
+/// Events that are read at once.
+const READ_AT_ONCE: i64 = 200;
+
 const COLUMNS: &str = "position, id, kind, mailbox_id, origin, occurred_at, data";
 
 /// Which events are wanted.
@@ -73,7 +78,8 @@ pub struct Filter {
     pub mailbox_ids: Option<Vec<String>>,
 }
 
-/// Events in order, at most `limit` of them, and the position up to which the log was looked at.
+/// Events in order, at most `limit` of them, and the position up to which the log was looked at. Where few events are
+/// wanted, a look ends after [`EXAMINED`] events, found or not: whoever gets a further position looks again from there.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -83,38 +89,48 @@ pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<(Vec<Even
 
 pub(crate) fn read(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<(Vec<Event>, i64)> {
     // Filters are applied here and not in SQL, so that the cursor moves over what was not wanted.
-    let page = limit.max(200);
+    let page = limit.clamp(READ_AT_ONCE, EXAMINED);
+    let mut left = limit.max(EXAMINED);
     let mut position = filter.after;
     let mut found = Vec::new();
-    loop {
+    while left > 0 {
+        let ask = page.min(left);
         let sql =
             format!("SELECT {COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-        let rows = tx.rows(&sql, &[position.into(), page.into()])?;
+        let rows = tx.rows(&sql, &[position.into(), ask.into()])?;
         let seen = rows.len() as i64;
         for row in &rows {
-            let event = from_row(row)?;
             position = row.get(0)?;
-            if filter.wants(&event) {
-                found.push(event);
-                if found.len() as i64 == limit {
-                    return Ok((found, position));
-                }
+            if !filter.wants_one(
+                &row.get::<String>(2)?,
+                row.get::<Option<String>>(3)?.as_deref(),
+            ) {
+                continue;
+            }
+            found.push(from_row(row)?);
+            if found.len() as i64 == limit {
+                return Ok((found, position));
             }
         }
-        if seen < page {
-            return Ok((found, position));
+        if seen < ask {
+            break;
         }
+        left -= seen;
     }
+    Ok((found, position))
 }
 
 impl Filter {
     /// Whether this event is wanted.
     pub fn wants(&self, event: &Event) -> bool {
-        matches_type(&self.types, &event.kind)
-            && self
-                .mailbox_ids
-                .as_ref()
-                .is_none_or(|ids| event.mailbox_id.as_ref().is_some_and(|id| ids.contains(id)))
+        self.wants_one(&event.kind, event.mailbox_id.as_deref())
+    }
+
+    fn wants_one(&self, kind: &str, mailbox_id: Option<&str>) -> bool {
+        matches_type(&self.types, kind)
+            && self.mailbox_ids.as_ref().is_none_or(|ids| {
+                mailbox_id.is_some_and(|mailbox| ids.iter().any(|id| id == mailbox))
+            })
     }
 }
 
@@ -137,6 +153,40 @@ pub async fn newest(store: &Store) -> Result<i64> {
         .read(|tx| {
             let row = tx.row("SELECT value FROM counters WHERE name = 'events'", &[])?;
             row.map_or(Ok(0), |row| row.get(0))
+        })
+        .await
+}
+
+/// How a position that somebody kept stands to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything behind it is there, or still to come.
+    Within,
+    /// Events behind it are kept no more: whoever went on from there would miss them.
+    Expired,
+    /// No event has come so far: it is not from this log.
+    Ahead,
+}
+
+/// How the position `after` stands to what the log keeps.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn standing(store: &Store, after: i64) -> Result<Standing> {
+    store
+        .db
+        .read(move |tx| {
+            // The counter first: what is appended between the two looks can only make the oldest appear, never go.
+            let row = tx.row("SELECT value FROM counters WHERE name = 'events'", &[])?;
+            let newest: i64 = row.map_or(Ok(0), |row| row.get(0))?;
+            let row = tx.row("SELECT min(position) FROM events", &[])?;
+            let oldest: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
+            Ok(match oldest {
+                _ if after > newest => Standing::Ahead,
+                Some(oldest) if after < oldest - 1 => Standing::Expired,
+                None if after < newest => Standing::Expired,
+                Some(_) | None => Standing::Within,
+            })
         })
         .await
 }

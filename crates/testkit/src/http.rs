@@ -201,7 +201,8 @@ impl SseReader {
             while let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.text.drain(..end + 2).collect();
                 let event = parse_event(&String::from_utf8_lossy(&block));
-                if event != SseEvent::default() {
+                // Without data it is no event: a comment, or only a new Last-Event-ID.
+                if !event.data.is_empty() {
                     return Some(event);
                 }
             }

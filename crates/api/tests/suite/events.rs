@@ -121,3 +121,75 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     });
     end.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_the_log_has_outlived_is_refused_and_so_is_one_from_the_future() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    for n in 1..=3 {
+        fixture.fill(&a, "INBOX", &[(n, &raw(n, "x"))]).await;
+    }
+    let newest = store::events::newest(&fixture.store).await.unwrap();
+    let gone = fixture
+        .store
+        .db
+        .write(move |tx| tx.exec("DELETE FROM events WHERE position < $1", &[newest.into()]));
+    gone.await.unwrap();
+    let stream = async |last: i64| {
+        let request = Request::get("/v1/events")
+            .header("authorization", format!("Bearer {}", fixture.token))
+            .header("accept", "text/event-stream")
+            .header("last-event-id", store::events::cursor(last));
+        let request = request.body(Body::empty()).unwrap();
+        let response = fixture.router.clone().oneshot(request).await.unwrap();
+        response.status().as_u16()
+    };
+    let page = async |after: i64| {
+        let cursor = store::events::cursor(after);
+        fixture.get(&format!("/v1/events?cursor={cursor}")).await
+    };
+    let expired = page(newest - 2).await.problem(410);
+    assert_eq!(expired["code"], "cursor_expired");
+    assert_eq!(stream(newest - 2).await, 410);
+    let ahead = page(newest + 1).await.problem(400);
+    assert_eq!(ahead["errors"][0]["pointer"], "/cursor");
+    assert_eq!(stream(newest + 1).await, 400);
+    let whole = page(newest - 1).await.expect(200);
+    assert_eq!(whole["data"].as_array().unwrap().len(), 1);
+    assert_eq!(stream(newest - 1).await, 200);
+    // What is kept can always be read.
+    fixture.get("/v1/events?from=start").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_finds_a_rare_event_behind_many_others() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let first = store::events::newest(&fixture.store).await.unwrap();
+    let examined = store::events::EXAMINED;
+    let many = fixture.store.db.write(move |tx| {
+        let sql = format!(
+            "INSERT INTO events (position, id, kind, mailbox_id, origin, occurred_at, data)
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2 * {examined})
+             SELECT n + $1, 'evt_' || n, 'message.changed', NULL, 'live', 0, '{{}}' FROM n"
+        );
+        tx.exec(&sql, &[first.into()])?;
+        let sql = "UPDATE counters SET value = $1 WHERE name = 'events'";
+        tx.exec(sql, &[(first + 2 * examined).into()])
+    });
+    many.await.unwrap();
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "rare"))]).await;
+    let uri = "/v1/events?types=message.received&from=start";
+    let page = fixture.get(uri).await.expect(200);
+    assert_eq!(page["data"], json!([]), "one look is bounded");
+    let request = Request::get(uri)
+        .header("authorization", format!("Bearer {}", fixture.token))
+        .header("accept", "text/event-stream");
+    let request = request.body(Body::empty()).unwrap();
+    let response = fixture.router.clone().oneshot(request).await.unwrap();
+    let mut stream = response.into_body().into_data_stream();
+    stream.next().await.unwrap().unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(10), stream.next());
+    let piece = next.await.unwrap().unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&piece).contains("\"subject\":\"rare\""));
+}

@@ -173,6 +173,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "cursor_expired",
+        step: None,
+        title: "The cursor is older than the event log",
+        cause: "Events behind the cursor were kept for 30 days and are gone: a reader that went on from it would miss them without knowing.",
+        remedy: "Read what you need anew (mailboxes, messages, submissions), then begin with the oldest event that is kept (`from=start`) or with the next (`from=now`).",
+        action: "start_over",
+        retry: Never,
+        likely_others: &["The program that keeps the cursor was switched off for a month."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "mailbox_not_enabled",
         step: None,
         title: "The mailbox is not enabled",

@@ -6,6 +6,7 @@ mod common;
 mod access;
 mod ahead;
 mod blobs;
+mod events;
 mod evidence;
 mod ingest;
 mod pop3;

@@ -16,7 +16,7 @@ use model::event::{Event, TYPES};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::time::Duration;
-use store::events::{self, Filter};
+use store::events::{self, Filter, Standing};
 use store::wake::{Listener, Topic};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
@@ -94,9 +94,12 @@ async fn filter(
 ) -> Result<Filter> {
     let last = headers.get(&LAST_EVENT_ID).filter(|_| streaming);
     let last = last.map(|value| value.to_str().unwrap_or("?").to_owned());
-    let after = match (last.or(params.cursor), params.from) {
-        (Some(cursor), _) => events::parse_cursor(&cursor)
-            .ok_or_else(|| ApiError::parameter("cursor", "is not a cursor of this list"))?,
+    let (name, kept) = match last {
+        Some(last) => ("Last-Event-ID", Some(last)),
+        None => ("cursor", params.cursor),
+    };
+    let after = match (kept, params.from) {
+        (Some(cursor), _) => position(state, name, &cursor).await?,
         (None, Some(From::Start)) => 0,
         (None, Some(From::Now)) => events::newest(&state.store).await?,
         (None, None) if streaming => events::newest(&state.store).await?,
@@ -114,6 +117,25 @@ async fn filter(
         types,
         mailbox_ids,
     })
+}
+
+/// The position of a cursor that the caller kept: one from where it can go on without missing anything.
+async fn position(state: &ApiState, name: &str, cursor: &str) -> Result<i64> {
+    let Some(position) = events::parse_cursor(cursor) else {
+        return Err(ApiError::parameter(name, "is not a cursor of this list"));
+    };
+    match events::standing(&state.store, position).await? {
+        Standing::Within => Ok(position),
+        Standing::Ahead => Err(ApiError::parameter(
+            name,
+            "is beyond the newest event: it is not from this log",
+        )),
+        Standing::Expired => Err(ApiError::new(
+            StatusCode::GONE,
+            "cursor_expired",
+            "events behind this cursor are kept no more; going on from it would miss them",
+        )),
+    }
 }
 
 fn types(list: Option<&str>) -> Result<Vec<String>> {
@@ -181,23 +203,37 @@ impl Following {
     /// The next piece to send; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.greeted, true) {
-            // Something at once, so that the caller knows that the line is up.
-            return Some(Bytes::from_static(b": postroom\nretry: 1000\n\n"));
+            // Something at once, so that the caller knows that the line is up, and where it would go on.
+            let cursor = events::cursor(self.filter.after);
+            return Some(Bytes::from(format!(
+                ": postroom\nretry: 1000\nid: {cursor}\n\n"
+            )));
         }
         loop {
+            if self.state.shutdown.is_cancelled() {
+                return None;
+            }
             if self.rights <= Instant::now() {
                 self.rights = Instant::now() + RIGHTS;
                 if !self.caller.still_there(&self.state).await {
                     return None;
                 }
             }
+            if self.heartbeat <= Instant::now() {
+                return Some(self.sign_of_life());
+            }
             let looked = events::list(&self.state.store, self.filter.clone(), BURST).await;
             match looked {
                 Ok((found, position)) => {
+                    let moved = position != self.filter.after;
                     self.filter.after = position;
                     if !found.is_empty() {
                         self.heartbeat = Instant::now() + HEARTBEAT;
                         return Some(written(&found));
+                    }
+                    if moved {
+                        // A look is bounded: what is wanted may stand right behind what was passed.
+                        continue;
                     }
                 }
                 // The stream stays: the next look may work again, and nothing is lost meanwhile.
@@ -208,12 +244,17 @@ impl Following {
                 () = self.listener.next() => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = shutdown.cancelled() => return None,
-                () = sleep_until(self.heartbeat) => {
-                    self.heartbeat = Instant::now() + HEARTBEAT;
-                    return Some(Bytes::from_static(b": still here\n\n"));
-                }
+                () = sleep_until(self.heartbeat) => {}
             }
         }
+    }
+
+    /// An `id` without data is no event, but moves the reader's Last-Event-ID: so that who waits for something rare does
+    /// not come back with a cursor that the log has outlived.
+    fn sign_of_life(&mut self) -> Bytes {
+        self.heartbeat = Instant::now() + HEARTBEAT;
+        let cursor = events::cursor(self.filter.after);
+        Bytes::from(format!(": still here\nid: {cursor}\n\n"))
     }
 }
 

@@ -99,6 +99,8 @@ async function follow(client: QueryClient, refresher: Refresher, say: (s: LiveSt
         void client.invalidateQueries({ queryKey: ["session"] });
         return;
       }
+      // The log has outlived the cursor, or is another one: begin with what comes next.
+      if (error instanceof Problem && (error.status === 410 || error.status === 400)) lastId = null;
     }
     interrupted = true;
     say("broken");
