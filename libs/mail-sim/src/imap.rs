@@ -30,6 +30,8 @@ pub enum Point {
     Select,
     /// In the place of a message's bytes in the answer to FETCH.
     Fetch,
+    /// Instead of the answer to STORE.
+    Store,
     /// After the client said IDLE.
     Idle,
 }

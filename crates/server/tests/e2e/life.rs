@@ -207,3 +207,21 @@ fn a_server_that_hangs_up_is_visited_ever_more_rarely() {
         since.elapsed()
     );
 }
+
+#[test]
+fn a_change_that_breaks_the_connection_does_not_keep_new_mail_out() {
+    let sim = ImapSim::start(
+        ImapScript::new()
+            .mail("INBOX", b"Subject: x\r\n\r\ny\r\n")
+            .fault(ImapFault::CloseAt(Point::Store)),
+    );
+    let postroom = postroom();
+    let mailbox = connect(&postroom, simulated(sim.port()));
+    let messages = format!("/v1/messages?mailbox_id={mailbox}");
+    let first = wait_count(&postroom, &messages, 1);
+    let path = format!("/v1/messages/{}", text(&first[0], "id"));
+    let (status, _) = postroom.patch(&path, &json!({"flags": {"flagged": true}}));
+    assert!(status < 300, "{status}");
+    sim.deliver("INBOX", b"Subject: new\r\n\r\ny\r\n");
+    wait_count(&postroom, &messages, 2);
+}

@@ -231,7 +231,12 @@ impl Session {
             }
             "FETCH" | "UID FETCH" => return self.fetch(command).await,
             "SEARCH" | "UID SEARCH" => self.search(command).await?,
-            "STORE" | "UID STORE" => self.store(command).await?,
+            "STORE" | "UID STORE" => {
+                if self.strike(Point::Store).await? == Next::End {
+                    return Ok(Next::End);
+                }
+                self.store(command).await?;
+            }
             "EXPUNGE" | "UID EXPUNGE" => self.expunge(command).await?,
             "APPEND" => self.append(command).await?,
             "CREATE" => {
