@@ -23,6 +23,9 @@ use crate::{ImapError, Limits, MailboxName, Unsolicited};
 const PATIENCE_AFTER_BYE: Duration = Duration::from_secs(2);
 /// More lines in a row that are no IMAP at all, and it is not IMAP.
 const MAX_RUBBISH: usize = 1000;
+/// A line of noise, which is not even text, counts as so many lines of rubbish: a server that sends random bytes and then
+/// falls silent is found out before our patience ends.
+const NOISE_WEIGHT: usize = 100;
 
 /// Names a command in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -430,6 +433,10 @@ impl Session {
                 }
                 Response::Rubbish => {
                     rubbish += 1;
+                    None
+                }
+                Response::Noise => {
+                    rubbish += NOISE_WEIGHT;
                     None
                 }
                 response => {

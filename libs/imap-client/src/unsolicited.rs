@@ -131,7 +131,7 @@ impl Facts {
                 };
                 item.map_or(Ok(()), |item| self.push(item, limit))
             }
-            Response::Continue(_) | Response::Rubbish => Ok(()),
+            Response::Continue(_) | Response::Rubbish | Response::Noise => Ok(()),
         }
     }
 

@@ -276,6 +276,18 @@ async fn an_endless_stream_of_nonsense_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_few_lines_of_noise_end_the_session_before_patience_does() {
+    // Then silence: without a look at what the line is made of, only the patience would end it.
+    let noise = "\u{1}\u{7f}zq\r\n".repeat(20);
+    let (mut session, _server) = session("", vec![turn("NOOP", noise), turn("never", "")]).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), session.noop()).await;
+    assert!(
+        matches!(ended, Ok(Err(ImapError::Protocol { .. }))),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_bye_explains_the_closed_connection() {
     let (mut session, _server) =
         session("", vec![turn("NOOP", "* BYE server shutting down\r\n")]).await;

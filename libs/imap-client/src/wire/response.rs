@@ -23,6 +23,8 @@ pub(crate) enum Response<'a> {
     },
     /// Nothing that IMAP knows.
     Rubbish,
+    /// Nothing that IMAP knows, and not even text: whoever sends this has lost the thread, or never spoke IMAP.
+    Noise,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +65,12 @@ impl<'a> Response<'a> {
             return Response::Continue(text.trim_ascii());
         }
         let Some((tag, after)) = word(line) else {
-            return Response::Rubbish;
+            return unknown(line);
         };
         if tag != b"*" {
             return match word(after).and_then(|(name, rest)| status(Some(tag), name, rest)) {
                 Some(response) => response,
-                None => Response::Rubbish,
+                None => unknown(line),
             };
         }
         // Old Exchange leaves the OK out: `* [COPYUID ..]`.
@@ -134,6 +136,19 @@ impl<'a> Response<'a> {
             Response::Status { code, .. } => *code,
             _ => None,
         }
+    }
+}
+
+/// A line that is no response. Its control characters tell text from noise; a TAB or a form feed may stand in text.
+fn unknown(line: &[u8]) -> Response<'_> {
+    let line = line.trim_ascii_end();
+    if line
+        .iter()
+        .any(|byte| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | 0x0c))
+    {
+        Response::Noise
+    } else {
+        Response::Rubbish
     }
 }
 
