@@ -266,7 +266,7 @@ fn a_misbehaving_server_costs_little_and_is_named_until_it_behaves() {
         .collect();
     for (name, _, id) in &sims {
         let path = format!("/v1/mailboxes/{id}");
-        let problem = postroom.poll(&path, SOON * 2, |_, value| {
+        let problem = postroom.poll(&path, SOON, |_, value| {
             value["connection"]["problem_id"]
                 .as_str()
                 .map(str::to_owned)
@@ -284,7 +284,7 @@ fn a_misbehaving_server_costs_little_and_is_named_until_it_behaves() {
         assert!(status < 300, "{name}: {answer:#}");
         let path = format!("/v1/messages?mailbox_id={id}");
         let failures = format!("/v1/mailboxes/{id}/failures");
-        wait_for(SOON * 2, &format!("all mail is there after {name}"), || {
+        wait_for(SOON, &format!("all mail is there after {name}"), || {
             for failure in all(&postroom, &failures) {
                 postroom.post(
                     &format!("{failures}/{}/retry", text(&failure, "id")),
