@@ -11,7 +11,8 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use std::future::Future;
 use std::sync::PoisonError;
-use store::idempotency::{self, Claim, Key};
+use store::StoreError;
+use store::idempotency::{self, Claim, Key, Stage};
 
 /// The header.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -24,7 +25,6 @@ const KEY_BYTES: usize = 255;
 pub(crate) struct Answer {
     status: StatusCode,
     body: Vec<u8>,
-    location: Option<String>,
     settled: bool,
 }
 
@@ -34,24 +34,13 @@ impl Answer {
         Ok(Self {
             status,
             body: serde_json::to_vec(value)?,
-            location: None,
             settled: false,
         })
     }
 
-    /// Where the new thing is.
-    pub(crate) fn at(mut self, location: String) -> Self {
-        self.location = Some(location);
-        self
-    }
-
-    /// The key was settled in the transaction that did the work.
-    pub(crate) const fn settled(mut self) -> Self {
-        self.settled = true;
-        self
-    }
-
-    fn into_response(self) -> Response {
+    /// `path`: of the list that the new thing is in.
+    fn into_response(self, path: &str) -> Response {
+        let location = location(path, self.status, &self.body);
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -59,11 +48,55 @@ impl Answer {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        if let Some(location) = self.location.and_then(|l| HeaderValue::from_str(&l).ok()) {
+        if let Some(location) = location {
             headers.insert(header::LOCATION, location);
         }
         response
     }
+}
+
+/// Where the new thing is, which every answer to its making says, the first as well as a repeated one.
+fn location(path: &str, status: StatusCode, body: &[u8]) -> Option<HeaderValue> {
+    #[derive(serde::Deserialize)]
+    struct New {
+        id: String,
+    }
+    let made = matches!(status, StatusCode::CREATED | StatusCode::ACCEPTED);
+    let new: New = made.then(|| serde_json::from_slice(body).ok())??;
+    HeaderValue::from_str(&format!("{path}/{}", new.id)).ok()
+}
+
+/// Makes something in one transaction with the answer to its key: no crash can come between the two, so that a repeated
+/// request never makes it twice (R13). `stage`: whether this answer is the last word.
+pub(crate) async fn make<T, F>(
+    state: &ApiState,
+    key: Option<Key>,
+    stage: Stage,
+    status: StatusCode,
+    work: F,
+) -> Result<(T, Answer)>
+where
+    T: Serialize + Send + 'static,
+    F: FnOnce(&mut store::Tx<'_>) -> Result<T, StoreError> + Clone + Send + 'static,
+{
+    let store = state.store.clone();
+    let settled = key.is_some() && stage == Stage::Done;
+    let write = move |tx: &mut store::Tx<'_>| {
+        let made = work(tx)?;
+        let body = serde_json::to_string(&made)?;
+        if let Some(key) = &key {
+            let body = Secret::new(body.as_str());
+            idempotency::settle_in(&store, tx, key, stage, status.as_u16(), &body)?;
+        }
+        Ok((made, body.into_bytes()))
+    };
+    let (made, body) = state.store.db.write(write).await?;
+    let answer = Answer {
+        status,
+        body,
+        settled,
+    };
+    Ok((made, answer))
 }
 
 /// Does the work of a POST: once for each key, and to its end even if the caller goes away.
@@ -80,12 +113,12 @@ where
 {
     let Some(key) = key_of(state, caller, headers, request)? else {
         let answer = in_background(work(None)).await?;
-        return Ok(answer.into_response());
+        return Ok(answer.into_response(request.0));
     };
     let running = Running::begin(state, &key);
     match idempotency::claim(&state.store, key.clone(), running.is_none()).await? {
         Claim::Yours => {}
-        Claim::Answered { status, body } => return Ok(replayed(status, &body)),
+        Claim::Answered { status, body } => return Ok(replayed(status, &body, request.0)),
         Claim::InProgress => {
             let detail = "a request with this idempotency key is at work";
             return Err(
@@ -115,7 +148,7 @@ where
                 Ok(answer)
             }
             Err(error) => {
-                // Nothing was done: the key may be used again, with a better request.
+                // If nothing was made, the key may be used again, with a better request.
                 if let Err(error) = idempotency::give_up(&state.store, key).await {
                     tracing::warn!(%error, "could not give an idempotency key back");
                 }
@@ -124,7 +157,7 @@ where
         }
     })
     .await?;
-    Ok(answer.into_response())
+    Ok(answer.into_response(request.0))
 }
 
 async fn in_background(
@@ -168,14 +201,13 @@ fn key_of(
     }))
 }
 
-fn replayed(status: u16, body: &Secret) -> Response {
+fn replayed(status: u16, body: &Secret, path: &str) -> Response {
     let answer = Answer {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
         body: body.expose().as_bytes().to_vec(),
-        location: None,
         settled: true,
     };
-    let mut response = answer.into_response();
+    let mut response = answer.into_response(path);
     response
         .headers_mut()
         .insert(REPLAYED, HeaderValue::from_static("true"));

@@ -214,7 +214,27 @@ pub async fn create_token(
     mailbox_ids: &[String],
     expires_at: Option<Timestamp>,
 ) -> Result<(Token, Secret)> {
-    let (now, secret) = (store.now(), fresh_secret(TOKEN_PREFIX));
+    let now = store.now();
+    let (name, scopes, mailbox_ids) = (name.to_owned(), scopes.to_vec(), mailbox_ids.to_vec());
+    store
+        .db
+        .write(move |tx| create_token_in(tx, &name, &scopes, &mailbox_ids, expires_at, now))
+        .await
+}
+
+/// Like [`create_token`], in the caller's own transaction (with an idempotency key).
+///
+/// # Errors
+/// As [`create_token`].
+pub fn create_token_in(
+    tx: &mut Tx<'_>,
+    name: &str,
+    scopes: &[Scope],
+    mailbox_ids: &[String],
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(Token, Secret)> {
+    let secret = fresh_secret(TOKEN_PREFIX);
     let token = Token {
         id: fresh_id("tok", now),
         name: name.to_owned(),
@@ -224,25 +244,20 @@ pub async fn create_token(
         last_used_at: None,
         created_at: now,
     };
-    store
-        .db
-        .write(move |tx| {
-            tx.exec(
-                "INSERT INTO tokens (id, name, digest, scopes, mailbox_ids, expires_at, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                &[
-                    Value::from(&token.id),
-                    (&token.name).into(),
-                    secret_digest(secret.expose()).into(),
-                    serde_json::to_string(&token.scopes)?.into(),
-                    serde_json::to_string(&token.mailbox_ids)?.into(),
-                    token.expires_at.into(),
-                    now.into(),
-                ],
-            )?;
-            Ok((token, secret))
-        })
-        .await
+    tx.exec(
+        "INSERT INTO tokens (id, name, digest, scopes, mailbox_ids, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            Value::from(&token.id),
+            (&token.name).into(),
+            secret_digest(secret.expose()).into(),
+            serde_json::to_string(&token.scopes)?.into(),
+            serde_json::to_string(&token.mailbox_ids)?.into(),
+            token.expires_at.into(),
+            now.into(),
+        ],
+    )?;
+    Ok((token, secret))
 }
 
 /// The token with this digest, unless it has ended.

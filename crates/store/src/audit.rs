@@ -1,8 +1,9 @@
 //! The audit log: one line for each security event, appended and never changed, without secrets.
 
-use crate::Store;
 use crate::db::Row;
 use crate::error::Result;
+use crate::{Store, Tx};
+use model::Timestamp;
 use model::access::AuditLine;
 
 /// Longest text of one field; what comes from outside is cut.
@@ -20,24 +21,37 @@ pub async fn append(
     detail: serde_json::Value,
 ) -> Result<()> {
     let now = store.now();
-    let cut = |text: &str| text.chars().take(FIELD_CHARS).collect::<String>();
-    let (actor, subject) = (cut(actor), cut(subject));
+    let (actor, subject) = (actor.to_owned(), subject.to_owned());
     store
         .db
-        .write(move |tx| {
-            tx.exec(
-                "INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)",
-                &[
-                    now.into(),
-                    actor.into(),
-                    action.into(),
-                    subject.into(),
-                    detail.to_string().into(),
-                ],
-            )?;
-            Ok(())
-        })
+        .write(move |tx| append_in(tx, &actor, action, &subject, &detail, now))
         .await
+}
+
+/// Like [`append`], in the transaction that does what the line tells.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_in(
+    tx: &mut Tx<'_>,
+    actor: &str,
+    action: &'static str,
+    subject: &str,
+    detail: &serde_json::Value,
+    now: Timestamp,
+) -> Result<()> {
+    let cut = |text: &str| text.chars().take(FIELD_CHARS).collect::<String>();
+    tx.exec(
+        "INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            now.into(),
+            cut(actor).into(),
+            action.into(),
+            cut(subject).into(),
+            detail.to_string().into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// Lines, newest first, older than the one with the id `before`.

@@ -1,8 +1,8 @@
 //! Idempotency keys: a POST that is repeated with the same key is done once and answered the same.
 //!
-//! A key is claimed before the work and settled after it. Where the work is one transaction, the
-//! answer is settled inside it ([`settle_in`]), so that no crash can come between the two. Answers
-//! are sealed, because some of them show a secret once.
+//! A key is claimed before the work and settled in the transaction that makes what was asked for ([`settle_in`]), so that no
+//! crash can come between the two. Where more work follows (a new mailbox is tested), that answer stands for the final one
+//! should the process not live to give it. Answers are sealed, because some of them show a secret once.
 
 use crate::db::Dialect;
 use crate::error::{Result, StoreError};
@@ -60,8 +60,8 @@ pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
                 &[now.plus_millis(-IDEMPOTENCY_MILLIS).into()],
             )?;
             let claimed = tx.exec(
-                "INSERT INTO idempotency (key, owner, request_digest, status, body, created_at)
-                 VALUES ($1, $2, $3, 0, $4, $5) ON CONFLICT (owner, key) DO NOTHING",
+                "INSERT INTO idempotency (key, owner, request_digest, process, status, body, created_at)
+                 VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT (owner, key) DO NOTHING",
                 &[
                     (&key.key).into(),
                     (&key.owner).into(),
@@ -74,7 +74,8 @@ pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
                 return Ok(Claim::Yours);
             }
             let sql = format!(
-                "SELECT request_digest, status, body, created_at FROM idempotency WHERE owner = $1 AND key = $2{}",
+                "SELECT request_digest, process, status, body, created_at FROM idempotency
+                 WHERE owner = $1 AND key = $2{}",
                 tx.dialect().for_update()
             );
             let row = tx.row(&sql, &[(&key.owner).into(), (&key.key).into()])?;
@@ -82,33 +83,47 @@ pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
             if row.get::<String>(0)? != key.request_digest {
                 return Ok(Claim::OtherRequest);
             }
-            let (status, body): (i64, String) = (row.get(1)?, row.get(2)?);
-            if status != 0 {
-                let sealed = STANDARD
-                    .decode(body)
-                    .map_err(|_| StoreError::Corrupt("an answer is not base64".into()))?;
-                let body = seal.open_sealed(&place(&key), &sealed)?;
-                return Ok(Claim::Answered { status: status as u16, body });
-            }
+            let (process, status, body): (String, i64, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
             // SQLite has one serving process: a claim of another one belongs to a process that is gone.
-            let ours = body == key.process;
+            let ours = process == key.process;
             let void = (ours && !running)
                 || (!ours
                     && (tx.dialect() == Dialect::Sqlite
-                        || now.0 - row.get::<Timestamp>(3)?.0 > CLAIM_MILLIS));
-            if !void {
+                        || now.0 - row.get::<Timestamp>(4)?.0 > CLAIM_MILLIS));
+            if !process.is_empty() && !void {
                 return Ok(Claim::InProgress);
             }
-            tx.exec(
-                "UPDATE idempotency SET body = $3, created_at = $4 WHERE owner = $1 AND key = $2",
-                &[(&key.owner).into(), (&key.key).into(), (&key.process).into(), now.into()],
-            )?;
-            Ok(Claim::Yours)
+            let made = status != 0;
+            if !process.is_empty() {
+                // Made, but not worked on to its end: what was answered then is the answer. Not made: it is ours to make.
+                let next = if made { "" } else { &key.process };
+                tx.exec(
+                    "UPDATE idempotency SET process = $3, created_at = $4 WHERE owner = $1 AND key = $2",
+                    &[(&key.owner).into(), (&key.key).into(), next.into(), now.into()],
+                )?;
+            }
+            if !made {
+                return Ok(Claim::Yours);
+            }
+            let sealed = STANDARD
+                .decode(body)
+                .map_err(|_| StoreError::Corrupt("an answer is not base64".into()))?;
+            let body = seal.open_sealed(&place(&key), &sealed)?;
+            Ok(Claim::Answered { status: status as u16, body })
         })
         .await
 }
 
-/// Settles a key with the answer.
+/// How far the work under a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What was asked for is made; more is done to it, and the answer may get better.
+    Made,
+    /// All is done, and this is the answer.
+    Done,
+}
+
+/// Settles a key with the final answer.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -116,7 +131,7 @@ pub async fn settle(store: &Store, key: Key, status: u16, body: Secret) -> Resul
     let other = store.clone();
     store
         .db
-        .write(move |tx| settle_in(&other, tx, &key, status, &body))
+        .write(move |tx| settle_in(&other, tx, &key, Stage::Done, status, &body))
         .await
 }
 
@@ -128,18 +143,25 @@ pub fn settle_in(
     store: &Store,
     tx: &mut Tx<'_>,
     key: &Key,
+    stage: Stage,
     status: u16,
     body: &Secret,
 ) -> Result<()> {
     let sealed = STANDARD.encode(store.seal.seal(&place(key), body)?);
+    let next = match stage {
+        Stage::Made => key.process.as_str(),
+        Stage::Done => "",
+    };
     let settled = tx.exec(
-        "UPDATE idempotency SET status = $4, body = $5 WHERE owner = $1 AND key = $2 AND status = 0 AND body = $3",
+        "UPDATE idempotency SET status = $4, body = $5, process = $6
+         WHERE owner = $1 AND key = $2 AND process = $3",
         &[
             (&key.owner).into(),
             (&key.key).into(),
             (&key.process).into(),
             i64::from(status).into(),
             sealed.into(),
+            next.into(),
         ],
     )?;
     match settled {
@@ -150,7 +172,7 @@ pub fn settle_in(
     }
 }
 
-/// Gives a claim back: nothing was done under it.
+/// Gives a claim back: nothing more is done under it. What was made keeps its answer; if nothing was, the key is free.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -158,9 +180,14 @@ pub async fn give_up(store: &Store, key: Key) -> Result<()> {
     store
         .db
         .write(move |tx| {
+            let args = [key.owner.into(), key.key.into(), key.process.into()];
             tx.exec(
-                "DELETE FROM idempotency WHERE owner = $1 AND key = $2 AND status = 0 AND body = $3",
-                &[key.owner.into(), key.key.into(), key.process.into()],
+                "DELETE FROM idempotency WHERE owner = $1 AND key = $2 AND status = 0 AND process = $3",
+                &args,
+            )?;
+            tx.exec(
+                "UPDATE idempotency SET process = '' WHERE owner = $1 AND key = $2 AND process = $3",
+                &args,
             )?;
             Ok(())
         })

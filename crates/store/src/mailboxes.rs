@@ -1,8 +1,10 @@
 //! Mailboxes: their settings, their sealed secrets, and the four facts about them.
 
+mod create;
 mod names;
 pub(crate) mod profile;
 
+pub use create::{NewMailbox, create, create_in};
 pub use names::set_names;
 
 pub use crate::removal::remove;
@@ -11,15 +13,13 @@ use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
+use model::Timestamp;
 use model::event::NewEvent;
-use model::folder::Role;
 use model::mailbox::{
     Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind, Lifecycle,
     Logins, Mailbox, Outgoing, Proof,
 };
-use model::{Timestamp, fresh_id};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving, m.sending,
     m.connection_state, m.proven_alive_at, m.connection_since, m.connection_until, m.connection_problem,
@@ -32,33 +32,6 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     m.server_profile_id, m.login_formats,
     CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),
     CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT)";
-
-/// What is needed to add a mailbox.
-#[derive(Clone, Debug)]
-pub struct NewMailbox {
-    /// The mail address.
-    pub address: String,
-    /// A name for people.
-    pub name: String,
-    /// Whose it is.
-    pub kind: Kind,
-    /// Receiving side.
-    pub incoming: Option<Incoming>,
-    /// Sending side.
-    pub outgoing: Option<Outgoing>,
-    /// The secrets, sealed on the way in.
-    pub credentials: Credentials,
-    /// Whether names to sign in with are still to be found.
-    pub login_formats: Logins,
-    /// The server profile that the servers come from.
-    pub server_profile_id: Option<String>,
-    /// Mail from this time on is fetched.
-    pub fetch_since: Option<Timestamp>,
-    /// Folders to store.
-    pub monitored_folders: Option<Vec<String>>,
-    /// What folders are for, by path, whatever the server says of them.
-    pub folder_roles: BTreeMap<String, Option<Role>>,
-}
 
 /// What may change about a mailbox; `None` leaves it.
 #[derive(Clone, Debug, Default)]
@@ -83,52 +56,6 @@ pub struct Change {
     pub fetch_since: Option<Option<Timestamp>>,
     /// New folders to store.
     pub monitored_folders: Option<Option<Vec<String>>>,
-}
-
-/// Adds a mailbox as a draft.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn create(store: &Store, new: NewMailbox) -> Result<Mailbox> {
-    let now = store.now();
-    let id = fresh_id("mbx", now);
-    let seal = store.seal.clone();
-    store
-        .db
-        .write(move |tx| {
-            let sealed = |side: &str, secret: &Option<model::Secret>| {
-                secret.as_ref().map(|s| seal.seal(&place(&id, side), s)).transpose()
-            };
-            let args = [
-                Value::from(&id),
-                (&new.address).into(),
-                (&new.name).into(),
-                new.kind.as_str().into(),
-                json_or_null(new.incoming.as_ref())?,
-                json_or_null(new.outgoing.as_ref())?,
-                sealed("incoming", &new.credentials.incoming)?.into(),
-                sealed("outgoing", &new.credentials.outgoing)?.into(),
-                new.fetch_since.into(),
-                json_or_null(new.monitored_folders.as_ref())?,
-                now.into(),
-                new.server_profile_id.into(),
-                serde_json::to_string(&new.login_formats)?.into(),
-                serde_json::to_string(&new.folder_roles)?.into(),
-            ];
-            tx.exec(
-                "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
-                   connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
-                   fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles)
-                 VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-                   $12, $13, $14)",
-                &args,
-            )?;
-            let mailbox = read(tx, &id)?;
-            let data = json!({"address": mailbox.address, "name": mailbox.name});
-            events::append(tx, &[NewEvent::live("mailbox.created", &id, data)], now)?;
-            Ok(mailbox)
-        })
-        .await
 }
 
 /// One mailbox.

@@ -4,11 +4,11 @@
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, mailboxes};
-use model::fresh_id;
 use model::mailbox::{Auth, LoginChoice};
 use model::server_profile::{
     IncomingServer, OutgoingServer, ProfileKind, ProfileLimits, ServerProfile,
 };
+use model::{Timestamp, fresh_id};
 
 /// Mailboxes that are named when a profile cannot be removed.
 const NAMED: i64 = 100;
@@ -88,41 +88,47 @@ pub enum Removal {
 /// Another profile has one of its domains, or there are too many profiles.
 pub async fn create(store: &Store, new: NewProfile) -> Result<ServerProfile> {
     let now = store.now();
+    store.db.write(move |tx| create_in(tx, &new, now)).await
+}
+
+/// Like [`create`], in the caller's own transaction (with an idempotency key).
+///
+/// # Errors
+/// As [`create`].
+pub fn create_in(tx: &mut Tx<'_>, new: &NewProfile, now: Timestamp) -> Result<ServerProfile> {
     let id = fresh_id("spr", now);
-    store
-        .db
-        .write(move |tx| {
-            let row = tx.row("SELECT count(*) FROM server_profiles", &[])?;
-            if row.map_or(Ok(0), |row| row.get::<i64>(0))? >= PROFILES {
-                let text = format!("there may be {PROFILES} server profiles at most");
-                return Err(StoreError::Conflict(text));
-            }
-            claim_domains(tx, &id, &new.domains)?;
-            if new.is_default {
-                tx.exec("UPDATE server_profiles SET is_default = 0, version = version + 1 WHERE is_default = 1", &[])?;
-            }
-            let args = [
-                Value::from(&id),
-                new.name.into(),
-                new.kind.as_str().into(),
-                mailboxes::json_or_null(new.incoming.as_ref())?,
-                mailboxes::json_or_null(new.outgoing.as_ref())?,
-                new.login_format.as_str().into(),
-                new.auth.as_str().into(),
-                serde_json::to_string(&new.domains)?.into(),
-                serde_json::to_string(&new.limits)?.into(),
-                new.is_default.into(),
-                now.into(),
-            ];
-            tx.exec(
-                "INSERT INTO server_profiles (id, name, kind, incoming, outgoing, login_format, auth, domains, limits,
-                   is_default, version, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11)",
-                &args,
-            )?;
-            read(tx, &id)
-        })
-        .await
+    let row = tx.row("SELECT count(*) FROM server_profiles", &[])?;
+    if row.map_or(Ok(0), |row| row.get::<i64>(0))? >= PROFILES {
+        let text = format!("there may be {PROFILES} server profiles at most");
+        return Err(StoreError::Conflict(text));
+    }
+    claim_domains(tx, &id, &new.domains)?;
+    if new.is_default {
+        tx.exec(
+            "UPDATE server_profiles SET is_default = 0, version = version + 1 WHERE is_default = 1",
+            &[],
+        )?;
+    }
+    let args = [
+        Value::from(&id),
+        (&new.name).into(),
+        new.kind.as_str().into(),
+        mailboxes::json_or_null(new.incoming.as_ref())?,
+        mailboxes::json_or_null(new.outgoing.as_ref())?,
+        new.login_format.as_str().into(),
+        new.auth.as_str().into(),
+        serde_json::to_string(&new.domains)?.into(),
+        serde_json::to_string(&new.limits)?.into(),
+        new.is_default.into(),
+        now.into(),
+    ];
+    tx.exec(
+        "INSERT INTO server_profiles (id, name, kind, incoming, outgoing, login_format, auth, domains, limits,
+           is_default, version, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11)",
+        &args,
+    )?;
+    read(tx, &id)
 }
 
 /// One profile.

@@ -50,30 +50,33 @@ pub struct Change {
 /// # Errors
 /// The database is out of reach.
 pub async fn create(store: &Store, new: NewWebhook) -> Result<(Webhook, Secret)> {
+    let inner = store.clone();
+    store.db.write(move |tx| create_in(&inner, tx, &new)).await
+}
+
+/// Like [`create`], in the caller's own transaction (with an idempotency key).
+///
+/// # Errors
+/// As [`create`].
+pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewWebhook) -> Result<(Webhook, Secret)> {
     let now = store.now();
-    let seal = store.seal.clone();
     let id = fresh_id("whk", now);
     let secret = fresh_secret();
-    store
-        .db
-        .write(move |tx| {
-            let args = [
-                Value::from(&id),
-                new.url.into(),
-                seal.seal(&place(&id), &secret)?.into(),
-                serde_json::to_string(&new.types)?.into(),
-                serde_json::to_string(&new.mailbox_ids)?.into(),
-                serde_json::to_string(&new.origins)?.into(),
-                now.into(),
-            ];
-            tx.exec(
-                "INSERT INTO webhooks (id, url, secret, types, mailbox_ids, origins, enabled, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",
-                &args,
-            )?;
-            Ok((read(tx, &id)?, secret))
-        })
-        .await
+    let args = [
+        Value::from(&id),
+        (&new.url).into(),
+        store.seal.seal(&place(&id), &secret)?.into(),
+        serde_json::to_string(&new.types)?.into(),
+        serde_json::to_string(&new.mailbox_ids)?.into(),
+        serde_json::to_string(&new.origins)?.into(),
+        now.into(),
+    ];
+    tx.exec(
+        "INSERT INTO webhooks (id, url, secret, types, mailbox_ids, origins, enabled, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",
+        &args,
+    )?;
+    Ok((read(tx, &id)?, secret))
 }
 
 /// One webhook.

@@ -98,13 +98,98 @@ async fn a_key_that_a_dead_process_left_unsettled_is_taken_over() {
         .await
         .expect(202);
     // As a crash between claim and settlement leaves it.
-    let undo = fixture
-        .store
-        .db
-        .write(|tx| tx.exec("UPDATE idempotency SET status = 0, body = 'prc_dead'", &[]));
+    let undo = fixture.store.db.write(|tx| {
+        tx.exec(
+            "UPDATE idempotency SET status = 0, process = 'prc_dead'",
+            &[],
+        )
+    });
     undo.await.unwrap();
     let second = post(&fixture, "/v1/submissions", "k", &body)
         .await
         .expect(202);
     assert_ne!(first["id"], second["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_and_its_answer_are_one_transaction() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    // As a crash just before the answer is kept: it cannot be written.
+    let cut = fixture.store.db.write(|tx| {
+        tx.batch(
+            "CREATE TRIGGER cut BEFORE UPDATE ON idempotency WHEN new.status <> 0
+             BEGIN SELECT RAISE(ABORT, 'cut'); END",
+        )
+    });
+    cut.await.unwrap();
+    let requests = [
+        ("/v1/tokens", json!({"name": "a", "scopes": ["read"]})),
+        ("/v1/webhooks", json!({"url": "https://example.com/h"})),
+        (
+            "/v1/server-profiles",
+            json!({"name": "Corp", "incoming": {"host": "imap.corp.example"}, "domains": ["corp.example"]}),
+        ),
+        (
+            "/v1/mailboxes",
+            json!({"address": "b@example.com", "incoming": {"host": "imap.example.com"}, "password": "p"}),
+        ),
+        (
+            "/v1/submissions",
+            json!({"mailbox_id": a.id, "to": [{"address": "x@example.com"}], "text": "t"}),
+        ),
+    ];
+    for (uri, body) in &requests {
+        let cut = post(&fixture, uri, uri, body).await;
+        assert!(!cut.status.is_success(), "{uri}: {}", cut.status);
+    }
+    for (uri, kept) in [
+        ("/v1/tokens", 1),
+        ("/v1/webhooks", 0),
+        ("/v1/server-profiles", 0),
+        ("/v1/mailboxes", 1),
+        ("/v1/submissions", 0),
+    ] {
+        let list = fixture.get(uri).await.expect(200);
+        assert_eq!(list["data"].as_array().unwrap().len(), kept, "{uri}");
+    }
+    let mend = fixture.store.db.write(|tx| tx.batch("DROP TRIGGER cut"));
+    mend.await.unwrap();
+    for (uri, body) in &requests {
+        let made = post(&fixture, uri, uri, body).await;
+        assert!(made.status.is_success(), "{uri}: {}", made.json());
+        let again = post(&fixture, uri, uri, body).await;
+        assert_eq!(again.json(), made.json(), "{uri}");
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        let place = format!("{uri}/{}", made.json()["id"].as_str().unwrap());
+        assert_eq!(made.header("location"), place);
+        assert_eq!(
+            again.header("location"),
+            place,
+            "a repeated answer says it too"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_while_it_tests_a_new_mailbox_leaves_the_mailbox_and_its_answer() {
+    let fixture = Fixture::new().await;
+    let body = json!({"address": "ann@example.com", "password": "p", "enable": true,
+        "incoming": {"host": "imap.example.com"}, "outgoing": {"host": "smtp.example.com"}});
+    let made = post(&fixture, "/v1/mailboxes", "k", &body)
+        .await
+        .expect(201);
+    assert_eq!(made["lifecycle"], "enabled");
+    // The final answer is the one that is repeated.
+    let again = post(&fixture, "/v1/mailboxes", "k", &body).await;
+    assert_eq!(again.expect(201), made);
+    let undo = fixture
+        .store
+        .db
+        .write(|tx| tx.exec("UPDATE idempotency SET process = 'prc_dead'", &[]));
+    undo.await.unwrap();
+    let again = post(&fixture, "/v1/mailboxes", "k", &body).await;
+    assert_eq!(again.expect(201)["id"], made["id"]);
+    let list = fixture.get("/v1/mailboxes").await.expect(200);
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }

@@ -180,9 +180,10 @@ CREATE TABLE tokens (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL, mailbox_ids TEXT NOT NULL,
   expires_at {int}, last_used_at {int}, created_at {int} NOT NULL
 ) {strict};
+-- `process`: who is at work under the key; empty: nobody. `status`: 0 until what was asked for is made.
 CREATE TABLE idempotency (
-  key TEXT NOT NULL, owner TEXT NOT NULL, request_digest TEXT NOT NULL, status {int} NOT NULL, body TEXT NOT NULL,
-  created_at {int} NOT NULL, PRIMARY KEY (owner, key)
+  key TEXT NOT NULL, owner TEXT NOT NULL, request_digest TEXT NOT NULL, process TEXT NOT NULL DEFAULT '', status {int} NOT NULL,
+  body TEXT NOT NULL, created_at {int} NOT NULL, PRIMARY KEY (owner, key)
 ) {strict};
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 CREATE TABLE audit (

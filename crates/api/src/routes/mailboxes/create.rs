@@ -19,6 +19,7 @@ use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use store::idempotency::{Key, Stage};
 use store::{audit, mailboxes};
 
 /// A new mailbox.
@@ -95,7 +96,7 @@ pub(crate) async fn create_mailbox(
         reporter::admit(&state, &caller)?;
     }
     let (inner, actor) = (state.clone(), caller.clone());
-    let work = |_| create(inner, actor, checked, enable);
+    let work = |key| create(inner, actor, checked, enable, key);
     idempotent::once(&state, &caller, &headers, ("/v1/mailboxes", &bytes), work).await
 }
 
@@ -137,7 +138,13 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     Ok(Checked { draft, rest })
 }
 
-async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool) -> Result<Answer> {
+async fn create(
+    state: ApiState,
+    caller: Caller,
+    checked: Checked,
+    enable: bool,
+    key: Option<Key>,
+) -> Result<Answer> {
     let Checked { draft, rest } = checked;
     let Complete {
         settings,
@@ -152,32 +159,32 @@ async fn create(state: ApiState, caller: Caller, checked: Checked, enable: bool)
         credentials: settings.credentials,
         ..rest
     };
-    let mut mailbox = mailboxes::create(&state.store, new).await?;
-    let source = detected.as_ref().map(|found| found.source);
-    let detail = json!({"address": mailbox.address, "detected": source});
-    audit::append(
-        &state.store,
-        caller.id(),
-        "mailbox.created",
-        &mailbox.id,
-        detail,
-    )
-    .await?;
-    if enable {
-        // Whatever the test brings, what was typed is kept.
-        let on_step = reporter::unheard();
-        let proven = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
-        mailbox = proven.mailbox;
-        if proven.current && super::good_enough(&mailbox) {
-            mailbox =
-                super::set_lifecycle(&state, &caller, &mailbox.id, Lifecycle::Enabled).await?;
-        }
-    }
-    let location = format!("/v1/mailboxes/{}", mailbox.id);
-    let created = CreatedMailbox {
-        mailbox,
-        detected,
-        normalised: settings.normalised,
+    let stage = if enable { Stage::Made } else { Stage::Done };
+    let (store, actor) = (state.store.clone(), caller.clone());
+    let work = move |tx: &mut store::Tx<'_>| {
+        let mailbox = mailboxes::create_in(&store, tx, &new)?;
+        let source = detected.as_ref().map(|found| found.source);
+        let detail = json!({"address": mailbox.address, "detected": source});
+        let action = "mailbox.created";
+        audit::append_in(tx, actor.id(), action, &mailbox.id, &detail, store.now())?;
+        Ok(CreatedMailbox {
+            mailbox,
+            detected,
+            normalised: settings.normalised,
+        })
     };
-    Ok(Answer::json(StatusCode::CREATED, &created)?.at(location))
+    let (mut created, answer) =
+        idempotent::make(&state, key, stage, StatusCode::CREATED, work).await?;
+    if !enable {
+        return Ok(answer);
+    }
+    // Whatever the test brings, what was typed is kept.
+    let on_step = reporter::unheard();
+    let proven = reporter::prove(&state, &created.mailbox, None, Trigger::Enable, on_step).await?;
+    created.mailbox = proven.mailbox;
+    if proven.current && super::good_enough(&created.mailbox) {
+        let id = created.mailbox.id.clone();
+        created.mailbox = super::set_lifecycle(&state, &caller, &id, Lifecycle::Enabled).await?;
+    }
+    Answer::json(StatusCode::CREATED, &created)
 }

@@ -13,6 +13,7 @@ use model::server_profile::{ProfileKind, ProfileLimits, ServerProfile};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::audit;
+use store::idempotency::{Key, Stage};
 use store::server_profiles::{self, NewProfile};
 
 /// A new server profile.
@@ -98,7 +99,7 @@ pub(crate) async fn create_server_profile(
         is_default: value.is_default,
     };
     let (inner, actor) = (state.clone(), caller.clone());
-    let work = |_| create(inner, actor, new, servers.normalised);
+    let work = |key| create(inner, actor, new, servers.normalised, key);
     idempotent::once(
         &state,
         &caller,
@@ -114,21 +115,19 @@ async fn create(
     caller: Caller,
     new: NewProfile,
     normalised: Vec<Normalised>,
+    key: Option<Key>,
 ) -> Result<Answer> {
-    let profile = server_profiles::create(&state.store, new).await?;
-    let detail = json!({"name": profile.name, "domains": profile.domains});
-    audit::append(
-        &state.store,
-        caller.id(),
-        "server_profile.created",
-        &profile.id,
-        detail,
-    )
-    .await?;
-    let location = format!("/v1/server-profiles/{}", profile.id);
-    let answer = ProfileAnswer {
-        profile,
-        normalised,
+    let now = state.store.now();
+    let work = move |tx: &mut store::Tx<'_>| {
+        let profile = server_profiles::create_in(tx, &new, now)?;
+        let detail = json!({"name": profile.name, "domains": profile.domains});
+        let action = "server_profile.created";
+        audit::append_in(tx, caller.id(), action, &profile.id, &detail, now)?;
+        Ok(ProfileAnswer {
+            profile,
+            normalised,
+        })
     };
-    Ok(Answer::json(StatusCode::CREATED, &answer)?.at(location))
+    let (_, answer) = idempotent::make(&state, key, Stage::Done, StatusCode::CREATED, work).await?;
+    Ok(answer)
 }

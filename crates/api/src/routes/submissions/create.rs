@@ -10,12 +10,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use mail_message::Composed;
-use model::Secret;
 use model::access::Scope;
 use model::limits::{SUBMISSION_BYTES, SUBMISSION_RECIPIENTS};
 use model::mailbox::{Lifecycle, Mailbox};
 use model::submission::Submission;
-use store::idempotency::{self, Key};
+use store::idempotency::{Key, Stage};
 use store::submissions;
 
 /// A message on its way into the outbox.
@@ -112,21 +111,9 @@ async fn create(
         send_at,
         answers_message_id: answers,
     };
-    let store = state.store.clone();
-    let now = store.now();
-    let settled = key.is_some();
-    let write = move |tx: &mut store::Tx<'_>| {
-        let submission = submissions::create_in(tx, &new, now)?;
-        let text = serde_json::to_string(&submission)?;
-        if let Some(key) = &key {
-            // One transaction: a repeated request can never queue the message twice (R13).
-            let status = StatusCode::ACCEPTED.as_u16();
-            idempotency::settle_in(&store, tx, key, status, &Secret::new(text))?;
-        }
-        Ok(submission)
-    };
-    let submission = state.store.db.write(write).await?;
-    let location = format!("/v1/submissions/{}", submission.id);
-    let answer = Answer::json(StatusCode::ACCEPTED, &submission)?.at(location);
-    Ok(if settled { answer.settled() } else { answer })
+    let now = state.store.now();
+    let queue = move |tx: &mut store::Tx<'_>| submissions::create_in(tx, &new, now);
+    let (_, answer) =
+        idempotent::make(&state, key, Stage::Done, StatusCode::ACCEPTED, queue).await?;
+    Ok(answer)
 }

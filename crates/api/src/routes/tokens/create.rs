@@ -11,6 +11,7 @@ use model::Timestamp;
 use model::access::{Scope, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::idempotency::{Key, Stage};
 use store::{access, audit};
 
 /// A new token.
@@ -63,25 +64,34 @@ pub(crate) async fn create_token(
     check_mailboxes(&state, &mut checks, &value.mailbox_ids).await?;
     checks.end()?;
     let (inner, actor) = (state.clone(), caller.clone());
-    let work = |_| create(inner, actor, value);
+    let work = |key| create(inner, actor, value, key);
     idempotent::once(&state, &caller, &headers, ("/v1/tokens", &bytes), work).await
 }
 
-async fn create(state: ApiState, caller: Caller, value: NewToken) -> Result<Answer> {
+async fn create(
+    state: ApiState,
+    caller: Caller,
+    value: NewToken,
+    key: Option<Key>,
+) -> Result<Answer> {
     let NewToken {
         name,
         scopes,
         mailbox_ids,
         expires_at,
     } = value;
-    let (info, secret) =
-        access::create_token(&state.store, &name, &scopes, &mailbox_ids, expires_at).await?;
-    let detail = json!({"name": info.name, "scopes": info.scopes, "mailbox_ids": info.mailbox_ids});
-    audit::append(&state.store, caller.id(), "token.created", &info.id, detail).await?;
-    let location = format!("/v1/tokens/{}", info.id);
-    let created = CreatedToken {
-        info,
-        token: secret.expose().to_owned(),
+    let now = state.store.now();
+    let work = move |tx: &mut store::Tx<'_>| {
+        let (info, secret) =
+            access::create_token_in(tx, &name, &scopes, &mailbox_ids, expires_at, now)?;
+        let detail =
+            json!({"name": info.name, "scopes": info.scopes, "mailbox_ids": info.mailbox_ids});
+        audit::append_in(tx, caller.id(), "token.created", &info.id, &detail, now)?;
+        Ok(CreatedToken {
+            info,
+            token: secret.expose().to_owned(),
+        })
     };
-    Ok(Answer::json(StatusCode::CREATED, &created)?.at(location))
+    let (_, answer) = idempotent::make(&state, key, Stage::Done, StatusCode::CREATED, work).await?;
+    Ok(answer)
 }

@@ -11,6 +11,7 @@ use model::event::Origin;
 use model::webhook::Webhook;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::idempotency::{Key, Stage};
 use store::{audit, webhooks};
 
 /// A new webhook.
@@ -56,31 +57,40 @@ pub(crate) async fn create_webhook(
     input::check_mailboxes(&state, &mut checks, &value.mailbox_ids).await?;
     checks.end()?;
     let (inner, actor) = (state.clone(), caller.clone());
-    let work = |_| create(inner, actor, value);
+    let work = |key| create(inner, actor, value, key);
     idempotent::once(&state, &caller, &headers, ("/v1/webhooks", &bytes), work).await
 }
 
-async fn create(state: ApiState, caller: Caller, value: NewWebhook) -> Result<Answer> {
+async fn create(
+    state: ApiState,
+    caller: Caller,
+    value: NewWebhook,
+    key: Option<Key>,
+) -> Result<Answer> {
     let new = webhooks::NewWebhook {
         url: value.url,
         types: value.types,
         mailbox_ids: value.mailbox_ids,
         origins: value.origins,
     };
-    let (webhook, secret) = webhooks::create(&state.store, new).await?;
-    let detail = json!({"url": webhook.url});
-    audit::append(
-        &state.store,
-        caller.id(),
-        "webhook.created",
-        &webhook.id,
-        detail,
-    )
-    .await?;
-    let location = format!("/v1/webhooks/{}", webhook.id);
-    let created = CreatedWebhook {
-        webhook,
-        secret: secret.expose().to_owned(),
+    let store = state.store.clone();
+    let work = move |tx: &mut store::Tx<'_>| {
+        let (webhook, secret) = webhooks::create_in(&store, tx, &new)?;
+        let detail = json!({"url": webhook.url});
+        let actor = caller.id();
+        audit::append_in(
+            tx,
+            actor,
+            "webhook.created",
+            &webhook.id,
+            &detail,
+            store.now(),
+        )?;
+        Ok(CreatedWebhook {
+            webhook,
+            secret: secret.expose().to_owned(),
+        })
     };
-    Ok(Answer::json(StatusCode::CREATED, &created)?.at(location))
+    let (_, answer) = idempotent::make(&state, key, Stage::Done, StatusCode::CREATED, work).await?;
+    Ok(answer)
 }
