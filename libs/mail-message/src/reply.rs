@@ -39,7 +39,7 @@ const FORWARD_PREFIXES: [&str; 14] = [
 /// What a draft of an answer starts from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReplyParts {
-    /// First recipients; empty for a forward or where the original came from oneself alone.
+    /// First recipients; empty for a forward, or where the original names nobody.
     pub to: Vec<Address>,
     /// Further recipients.
     pub cc: Vec<Address>,
@@ -56,7 +56,7 @@ pub struct ReplyParts {
 }
 
 /// Starts an answer to `original`, to all its recipients where `all`. `own` are one's own
-/// addresses: they never become recipients.
+/// addresses: they become recipients only where the original went from oneself to oneself.
 #[must_use]
 pub fn reply(original: &Message, own: &[String], all: bool) -> ReplyParts {
     let head = &original.head;
@@ -78,7 +78,7 @@ pub fn reply(original: &Message, own: &[String], all: bool) -> ReplyParts {
             .cloned()
             .collect()
     };
-    let to = take(first);
+    let mut to = take(first);
     let mut cc = Vec::new();
     if all {
         if !follow_up {
@@ -86,13 +86,19 @@ pub fn reply(original: &Message, own: &[String], all: bool) -> ReplyParts {
         }
         cc.extend(take(&head.cc));
     }
+    if to.is_empty() {
+        // "To" must not stay empty: where only copies are left, they are asked; else whoever wrote; and a note to oneself
+        // is answered to oneself.
+        to = std::mem::take(&mut cc);
+        for (list, even_own) in [(&head.from, false), (&head.cc, false), (&head.to, true)] {
+            if to.is_empty() {
+                let known = |a: &&Address| a.address.contains('@') && (even_own || !mine(a));
+                to = list.iter().filter(known).cloned().collect();
+            }
+        }
+    }
     ReplyParts {
-        // "To" must not stay empty where only copies were left.
-        to: if to.is_empty() {
-            std::mem::take(&mut cc)
-        } else {
-            to
-        },
+        to,
         cc,
         subject: subject("Re: ", head, &REPLY_PREFIXES),
         in_reply_to: head.internet_message_id.clone(),
@@ -313,7 +319,21 @@ mod tests {
             (vec!["ann@x.com"], vec!["bob@x.com"])
         );
         let alone = reply(&read(b"From: me@y.com\nTo: me@y.com\n\n"), &own, true);
-        assert_eq!((alone.to.len(), alone.cc.len()), (0, 0));
+        assert_eq!(
+            (addresses(&alone.to), alone.cc.len()),
+            (vec!["me@y.com"], 0)
+        );
+        let copies = reply(&read(b"From: me@y.com\nCc: bob@x.com\n\n"), &own, false);
+        assert_eq!(
+            (addresses(&copies.to), copies.cc.len()),
+            (vec!["bob@x.com"], 0)
+        );
+        let to_me = reply(
+            &read(b"From: ann@x.com\nReply-To: me@y.com\n\n"),
+            &own,
+            false,
+        );
+        assert_eq!(addresses(&to_me.to), ["ann@x.com"]);
     }
 
     #[test]
