@@ -10,8 +10,10 @@ use crate::error::Result;
 pub struct Words {
     /// From the subject.
     pub subject: String,
-    /// From names and addresses.
-    pub people: String,
+    /// From names and addresses of those who wrote it.
+    pub from: String,
+    /// From names and addresses of its recipients.
+    pub to: String,
     /// From the text.
     pub body: String,
 }
@@ -22,8 +24,14 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
         Dialect::Sqlite => {
             for (n, words) in words {
                 tx.exec(
-                    "INSERT INTO message_search (rowid, subject, people, body) VALUES ($1, $2, $3, $4)",
-                    &[(*n).into(), (&words.subject).into(), (&words.people).into(), (&words.body).into()],
+                    "INSERT INTO message_search (rowid, subject, senders, recipients, body) VALUES ($1, $2, $3, $4, $5)",
+                    &[
+                        (*n).into(),
+                        (&words.subject).into(),
+                        (&words.from).into(),
+                        (&words.to).into(),
+                        (&words.body).into(),
+                    ],
                 )?;
             }
         }
@@ -31,13 +39,24 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
             use crate::db::Column::{Int, Text};
             let records: Vec<_> = words
                 .iter()
-                .map(|(n, w)| serde_json::json!({"n": n, "subject": w.subject, "people": w.people, "body": w.body}))
+                .map(|(n, w)| {
+                    serde_json::json!({
+                        "n": n, "subject": w.subject, "senders": w.from, "recipients": w.to, "body": w.body})
+                })
                 .collect();
-            let columns = [Int("n"), Text("subject"), Text("people"), Text("body")];
+            let columns = [
+                Int("n"),
+                Text("subject"),
+                Text("senders"),
+                Text("recipients"),
+                Text("body"),
+            ];
             let sql = format!(
                 "INSERT INTO message_search (n, words)
                  SELECT n, setweight(to_tsvector('simple', subject), 'A')
-                        || setweight(to_tsvector('simple', people), 'B') || setweight(to_tsvector('simple', body), 'C')
+                        || setweight(to_tsvector('simple', senders), 'B')
+                        || setweight(to_tsvector('simple', recipients), 'C')
+                        || setweight(to_tsvector('simple', body), 'D')
                  FROM {} ON CONFLICT (n) DO NOTHING",
                 tx.dialect().records(1, &columns)
             );
@@ -68,8 +87,10 @@ pub enum Field {
     Any,
     /// In the subject.
     Subject,
-    /// In names and addresses.
-    People,
+    /// In names and addresses of those who wrote it.
+    From,
+    /// In names and addresses of its recipients.
+    To,
     /// In the text.
     Body,
 }
@@ -147,7 +168,8 @@ fn expression(dialect: Dialect, term: &Term) -> Option<String> {
             let column = match term.field {
                 Field::Any => "",
                 Field::Subject => "subject : ",
-                Field::People => "people : ",
+                Field::From => "senders : ",
+                Field::To => "recipients : ",
                 Field::Body => "body : ",
             };
             format!("{column}({inner})")
@@ -156,8 +178,9 @@ fn expression(dialect: Dialect, term: &Term) -> Option<String> {
             let weight = match term.field {
                 Field::Any => "",
                 Field::Subject => "A",
-                Field::People => "B",
-                Field::Body => "C",
+                Field::From => "B",
+                Field::To => "C",
+                Field::Body => "D",
             };
             let words: Vec<_> = tokens
                 .iter()

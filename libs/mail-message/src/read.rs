@@ -118,8 +118,10 @@ pub struct Attachment {
 pub struct SearchText {
     /// As in the head.
     pub subject: String,
-    /// Names and addresses of everybody in the header.
-    pub people: String,
+    /// Names and addresses of those who wrote it, and of where answers should go.
+    pub from: String,
+    /// Names and addresses of its recipients, those of copies too.
+    pub to: String,
     /// Start of the text, at most [`MAX_SEARCH`] characters.
     pub body: String,
 }
@@ -154,7 +156,8 @@ pub fn summarize(raw: &[u8]) -> Summary {
         let body = first_chars(body, MAX_SEARCH);
         let search = SearchText {
             subject: head.subject.clone().unwrap_or_default(),
-            people: people(&head),
+            from: people([&head.from, &head.reply_to]),
+            to: people([&head.to, &head.cc, &head.bcc]),
             body,
         };
         head.truncated |= tree.problem.is_some();
@@ -441,10 +444,9 @@ fn preview(text: &str) -> String {
     clean::line(&visible, MAX_PREVIEW)
 }
 
-fn people(head: &Head) -> String {
+fn people<const N: usize>(lists: [&Vec<Address>; N]) -> String {
     let mut out = String::new();
-    let all = [&head.from, &head.to, &head.cc, &head.bcc, &head.reply_to];
-    for person in all.into_iter().flatten().take(MAX_SEARCH_PEOPLE) {
+    for person in lists.into_iter().flatten().take(MAX_SEARCH_PEOPLE) {
         for word in [person.name.as_deref().unwrap_or_default(), &person.address] {
             if !word.is_empty() {
                 if !out.is_empty() {

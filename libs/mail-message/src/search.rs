@@ -127,8 +127,10 @@ pub enum Field {
     Any,
     /// `subject:`
     Subject,
-    /// Names and addresses of everybody.
-    People,
+    /// `from:`: names and addresses of those who wrote it.
+    From,
+    /// `to:` and `cc:`: names and addresses of its recipients.
+    To,
     /// The text.
     Body,
 }
@@ -251,7 +253,8 @@ fn operator(word: &Word, query: &mut Query) -> bool {
     match key.as_str() {
         "subject" => return push(word, Field::Subject, query),
         "body" => return push(word, Field::Body, query),
-        "from" | "to" | "cc" if word.negated => return push(word, Field::People, query),
+        "from" if word.negated => return push(word, Field::From, query),
+        "to" | "cc" if word.negated => return push(word, Field::To, query),
         "from" => return keep(value, &mut query.from),
         "to" | "cc" => return keep(value, &mut query.to),
         "has" if is(value, &["attachment", "attachments", "file", "files"]) => {
@@ -392,6 +395,13 @@ mod tests {
             (q.before.as_deref(), q.after.as_deref()),
             (Some("2026-01-31"), Some("2026-01-01"))
         );
+    }
+
+    #[test]
+    fn who_wrote_and_who_received_are_two_things() {
+        let q = parse_query("-from:ann -to:bob -cc:carl");
+        let fields: Vec<_> = q.terms.iter().map(|term| term.field).collect();
+        assert_eq!(fields, [Field::From, Field::To, Field::To]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ Content-Transfer-Encoding: quoted-printable\r\n\r\nHallo  Welt,\r\nsch=F6n.\r\n"
     assert_eq!(head(raw), m.head);
     let s = summarize(raw);
     assert_eq!(s.date_ms, Some(1_772_442_000_000));
-    assert!(s.search.people.contains("Jörg joerg@example.com"));
+    assert!(s.search.from.contains("Jörg joerg@example.com"));
     assert!(s.search.body.contains("schön"));
     let json = serde_json::to_value(&m).expect("serialises");
     assert_eq!(json["subject"], "Grüße");

@@ -416,7 +416,8 @@ impl Fixture {
                 head: serde_json::to_string(head).unwrap(),
                 words: store::search::Words {
                     subject: tokens(&summary.search.subject),
-                    people: tokens(&summary.search.people),
+                    from: tokens(&summary.search.from),
+                    to: tokens(&summary.search.to),
                     body: tokens(&summary.search.body),
                 },
                 refs: ThreadRefs {

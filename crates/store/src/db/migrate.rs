@@ -8,7 +8,7 @@ const STEPS: &[&str] = &[include_str!("schema.sql")];
 
 /// Full-text search is where the two differ most: see [`crate::search`].
 const SEARCH_SQLITE: &str = "CREATE VIRTUAL TABLE message_search USING fts5(
-    subject, people, body, content='', contentless_delete=1, detail=full,
+    subject, senders, recipients, body, content='', contentless_delete=1, detail=full,
     tokenize=\"unicode61 remove_diacritics 0\")";
 const SEARCH_POSTGRES: &str = "CREATE TABLE message_search (
     n BIGINT PRIMARY KEY REFERENCES messages (n) ON DELETE CASCADE, words TSVECTOR NOT NULL);

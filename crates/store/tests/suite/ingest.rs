@@ -89,7 +89,8 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
         head: format!("{{\"subject\":\"{text}\"}}"),
         words: Words {
             subject: text.into(),
-            people: "ann".into(),
+            from: "ann".into(),
+            to: String::new(),
             body: format!("{text} body"),
         },
         refs: ThreadRefs {

@@ -130,7 +130,8 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
         head: "{}".into(),
         words: Words {
             subject: text.into(),
-            people: String::new(),
+            from: String::new(),
+            to: String::new(),
             body: String::new(),
         },
         refs: ThreadRefs::default(),

@@ -102,7 +102,8 @@ pub(crate) async fn put(
         head: format!("{{\"subject\":\"{text}\"}}"),
         words: Words {
             subject: text.into(),
-            people: format!("bob sender{uid}"),
+            from: format!("bob sender{uid}"),
+            to: format!("ann recipient{uid}"),
             body: format!("body of {text}"),
         },
         refs: ThreadRefs {
@@ -413,12 +414,53 @@ async fn every_filter_finds_its_messages_newest_first() {
                 vec![],
             ),
             (
-                "among people",
+                "from somebody",
                 Filter {
                     terms: vec![Term {
-                        field: Field::People,
+                        field: Field::From,
                         ..term("sender4")
                     }],
+                    ..filter()
+                },
+                vec![all[1]],
+            ),
+            (
+                "to somebody",
+                Filter {
+                    terms: vec![Term {
+                        field: Field::To,
+                        ..term("recipient4")
+                    }],
+                    ..filter()
+                },
+                vec![all[1]],
+            ),
+            (
+                "to somebody who only wrote",
+                Filter {
+                    terms: vec![Term {
+                        field: Field::To,
+                        ..term("sender4")
+                    }],
+                    ..filter()
+                },
+                vec![],
+            ),
+            (
+                "from somebody who only received",
+                Filter {
+                    terms: vec![Term {
+                        field: Field::From,
+                        ..term("recipient4")
+                    }],
+                    ..filter()
+                },
+                vec![],
+            ),
+            (
+                "anybody in the header",
+                Filter {
+                    terms: vec![term("recipient4")],
                     ..filter()
                 },
                 vec![all[1]],

@@ -150,7 +150,8 @@ fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessag
         has_attachments: head.has_attachments,
         words: Words {
             subject: tokens(&search.subject),
-            people: tokens(&search.people),
+            from: tokens(&search.from),
+            to: tokens(&search.to),
             body: tokens(&search.body),
         },
         // A head is made of texts and lists: it always has a JSON form.

@@ -18,7 +18,8 @@ pub(super) fn narrow(filter: &mut Filter, text: &str) -> bool {
             field: match term.field {
                 search::Field::Any => Field::Any,
                 search::Field::Subject => Field::Subject,
-                search::Field::People => Field::People,
+                search::Field::From => Field::From,
+                search::Field::To => Field::To,
                 search::Field::Body => Field::Body,
             },
             tokens: term.text_tokens,
@@ -26,10 +27,12 @@ pub(super) fn narrow(filter: &mut Filter, text: &str) -> bool {
             negated: term.negated,
             prefix: term.prefix,
         }));
-    for person in query.from.iter().chain(&query.to) {
+    let from = query.from.into_iter().map(|person| (Field::From, person));
+    let to = query.to.into_iter().map(|person| (Field::To, person));
+    for (field, tokens) in from.chain(to) {
         filter.terms.push(Term {
-            field: Field::People,
-            tokens: person.clone(),
+            field,
+            tokens,
             phrase: true,
             negated: false,
             prefix: true,
