@@ -87,7 +87,7 @@ pub(crate) async fn prove(
         address: mailbox.address.clone(),
         incoming: mailbox.incoming.clone(),
         outgoing: mailbox.outgoing.clone(),
-        credentials: mailboxes::credentials(&state.store, &mailbox.id).await?,
+        credentials: mailboxes::credentials_of(&state.store, mailbox).await?,
         login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient,

@@ -16,8 +16,8 @@ use crate::{Store, Tx, events};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{
-    Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind, Lifecycle,
-    Logins, Mailbox, Outgoing, Proof,
+    Auth, Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind,
+    Lifecycle, Logins, Mailbox, Outgoing, Proof,
 };
 use serde_json::json;
 
@@ -135,6 +135,18 @@ pub async fn backfill_remaining(store: &Store) -> Result<i64> {
 /// # Errors
 /// No such mailbox, or the key file is not the one they were sealed with.
 pub async fn credentials(store: &Store, id: &str) -> Result<Credentials> {
+    opened(store, id, None).await
+}
+
+/// The secrets that belong to these settings of a mailbox: later ones may be for another server.
+///
+/// # Errors
+/// As [`credentials`]; `Conflict` when the mailbox was changed since it was read.
+pub async fn credentials_of(store: &Store, mailbox: &Mailbox) -> Result<Credentials> {
+    opened(store, &mailbox.id, Some(mailbox.version)).await
+}
+
+async fn opened(store: &Store, id: &str, version: Option<i64>) -> Result<Credentials> {
     let seal = store.seal.clone();
     let id = id.to_owned();
     store
@@ -142,10 +154,11 @@ pub async fn credentials(store: &Store, id: &str) -> Result<Credentials> {
         .read(move |tx| {
             let row = tx
                 .row(
-                    "SELECT incoming_secret, outgoing_secret FROM mailboxes WHERE id = $1 AND removed_at IS NULL",
+                    "SELECT incoming_secret, outgoing_secret, version FROM mailboxes WHERE id = $1 AND removed_at IS NULL",
                     &[(&id).into()],
                 )?
                 .ok_or(StoreError::NotFound("the mailbox"))?;
+            unchanged(row.get(2)?, version)?;
             let open = |index: usize, side: &str| -> Result<_> {
                 let sealed: Option<Vec<u8>> = row.get(index)?;
                 sealed
@@ -175,9 +188,7 @@ pub async fn change(
         .db
         .write(move |tx| {
             let old = lock(tx, &id)?;
-            if if_version.is_some_and(|version| version != old.version) {
-                return Err(StoreError::Conflict("the mailbox was changed meanwhile".into()));
-            }
+            unchanged(old.version, if_version)?;
             let incoming = change.incoming.unwrap_or(old.incoming.clone());
             let outgoing = change.outgoing.unwrap_or(old.outgoing.clone());
             let new_receiving = incoming != old.incoming || change.credentials.incoming.is_some();
@@ -214,12 +225,17 @@ pub async fn change(
                     tx.exec(&sql, &[(&id).into(), sealed.into()])?;
                 }
             }
-            // A side that is gone leaves no secret behind, which another server could be given later.
-            tx.exec(
-                "UPDATE mailboxes SET incoming_secret = CASE WHEN incoming IS NULL THEN NULL ELSE incoming_secret END,
-                   outgoing_secret = CASE WHEN outgoing IS NULL THEN NULL ELSE outgoing_secret END WHERE id = $1",
-                &[(&id).into()],
-            )?;
+            // A side that is gone, or signs in no more, leaves no secret behind, which another server could be given later.
+            let signs_in = [
+                ("incoming", incoming.as_ref().map(|side| side.auth)),
+                ("outgoing", outgoing.as_ref().map(|side| side.auth)),
+            ];
+            for (side, auth) in signs_in {
+                if matches!(auth, None | Some(Auth::None)) {
+                    let sql = format!("UPDATE mailboxes SET {side}_secret = NULL WHERE id = $1");
+                    tx.exec(&sql, &[(&id).into()])?;
+                }
+            }
             if fetch_since != old.fetch_since || monitored != old.monitored_folders {
                 // More mail may be wanted than is there: the folders are looked through again.
                 tx.exec(
@@ -228,6 +244,12 @@ pub async fn change(
                 )?;
             }
             release(tx, &id, now)?;
+            if new_receiving {
+                // What was live are the old settings: the new ones have still to prove themselves.
+                let sql = "UPDATE mailboxes SET connection_state = 'connecting', connection_since = $2
+                    WHERE id = $1 AND lifecycle = 'enabled' AND connection_state IN ('live', 'polling')";
+                tx.exec(sql, &[(&id).into(), now.into()])?;
+            }
             let data = json!({"version": old.version + 1});
             events::append(tx, &[NewEvent::live("mailbox.changed", &id, data)], now)?;
             wake(tx, &id);
@@ -433,6 +455,16 @@ pub async fn proven_alive(store: &Store, alive: Vec<(String, Timestamp)>) -> Res
             Ok(())
         })
         .await
+}
+
+/// Refuses what was decided by other settings than the present ones.
+fn unchanged(version: i64, expected: Option<i64>) -> Result<()> {
+    match expected {
+        Some(expected) if expected != version => Err(StoreError::Conflict(
+            "the mailbox was changed meanwhile".into(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn wake(tx: &mut Tx<'_>, id: &str) {

@@ -245,6 +245,50 @@ async fn a_stored_password_does_not_go_to_a_new_host_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_weaker_road_needs_the_password_again_and_no_other() {
+    let fixture = Fixture::new().await;
+    let mailbox = fixture.post("/v1/mailboxes", &ann()).await.expect(201);
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let pin = "ab".repeat(32);
+    let plain = json!({"port": 143, "security": "none", "allow_plaintext": true});
+    let weaker = [
+        json!({"host": "imap.example.org"}),
+        plain.clone(),
+        json!({"certificate_sha256": pin}),
+    ];
+    let tests = "/v1/connection-tests";
+    for side in &weaker {
+        let change = json!({ "incoming": side });
+        let refused = fixture.patch(&uri, &change).await.problem(422);
+        assert_eq!(refused["errors"][0]["pointer"], "/incoming/password");
+        let test = json!({"mailbox_id": mailbox["id"], "incoming": side});
+        fixture.post(tests, &test).await.problem(422);
+    }
+    let same =
+        json!({"incoming": {"host": "IMAP.example.com", "port": 143, "security": "starttls"}});
+    fixture.patch(&uri, &same).await.expect(200);
+    // The password given again opens the way; without encryption another port is another server.
+    let mut given = plain.clone();
+    given["password"] = json!("hunter2");
+    let plain = json!({ "incoming": given });
+    fixture.patch(&uri, &plain).await.expect(200);
+    let port = json!({"incoming": {"port": 144, "allow_plaintext": true}});
+    fixture.patch(&uri, &port).await.problem(422);
+    let pinned = json!({"incoming": {"port": 993, "security": "tls", "certificate_sha256": pin, "password": "hunter2"}});
+    fixture.patch(&uri, &pinned).await.expect(200);
+    let unpinned = json!({"incoming": {"certificate_sha256": null}});
+    fixture.patch(&uri, &unpinned).await.problem(422);
+    // No way round by a step without a sign-in, which needs no password: it leaves none behind.
+    let open = json!({"outgoing": {"host": "evil.example.com", "auth": "none"}});
+    fixture.patch(&uri, &open).await.expect(200);
+    let asks = json!({"outgoing": {"auth": "password"}});
+    fixture.patch(&uri, &asks).await.expect(200);
+    let stored = store::mailboxes::credentials(&fixture.store, mailbox["id"].as_str().unwrap());
+    let stored = stored.await.unwrap();
+    assert!(stored.outgoing.is_none() && stored.incoming.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_is_paused_resumed_disabled_and_removed() {
     let fixture = Fixture::new().await;
     let mailbox = fixture.post("/v1/mailboxes", &ann()).await.expect(201);

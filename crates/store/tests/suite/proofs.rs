@@ -1,7 +1,7 @@
 //! What a test proved, and of which settings.
 
 use crate::common::both;
-use model::mailbox::{Logins, Proof};
+use model::mailbox::{Auth, Connection, ConnectionState, Credentials, Logins, Proof};
 use model::report::AcceptedNames;
 use store::mailboxes::{self, Change};
 
@@ -54,6 +54,84 @@ async fn a_test_proves_only_the_settings_that_it_tested() {
         );
         let kept = kept.await.unwrap();
         assert_eq!(kept.incoming, changed.incoming);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_side_that_is_gone_or_signs_in_no_more_leaves_no_secret() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.test").await;
+        let change = async |change| {
+            let changed = mailboxes::change(&f.store, &mailbox.id, change, None).await;
+            let changed = changed.unwrap();
+            (
+                changed.version,
+                mailboxes::credentials(&f.store, &mailbox.id).await.unwrap(),
+            )
+        };
+        let secret = Some(model::Secret::new("secret"));
+        let with_secrets = Change {
+            credentials: Credentials {
+                incoming: secret.clone(),
+                outgoing: secret,
+            },
+            ..Change::default()
+        };
+        let (_, kept) = change(with_secrets).await;
+        assert!(kept.incoming.is_some() && kept.outgoing.is_some());
+        let mut outgoing = mailbox.outgoing.clone().unwrap();
+        outgoing.auth = Auth::None;
+        let without = Change {
+            incoming: Some(None),
+            outgoing: Some(Some(outgoing)),
+            ..Change::default()
+        };
+        let (version, kept) = change(without).await;
+        assert!(kept.incoming.is_none() && kept.outgoing.is_none());
+
+        // Secrets are handed out only for the settings that the reader knows.
+        let old = mailboxes::credentials_of(&f.store, &mailbox).await;
+        assert!(matches!(old, Err(store::StoreError::Conflict(_))));
+        let now = mailboxes::get(&f.store, &mailbox.id).await.unwrap();
+        assert_eq!(now.version, version);
+        mailboxes::credentials_of(&f.store, &now).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_live_under_other_settings_is_not_live_any_more() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.test").await;
+        let id = &mailbox.id;
+        let lease = store::leases::acquire(&f.store, 10).await.unwrap();
+        let lease = lease.into_iter().find(|lease| lease.mailbox_id == *id);
+        let lease = lease.unwrap();
+        let live = Connection {
+            state: ConnectionState::Live,
+            proven_alive_at: Some(f.store.now()),
+            since: None,
+            until: None,
+            problem_id: None,
+        };
+        mailboxes::set_connection(&f.store, &lease, live, None)
+            .await
+            .unwrap();
+        let renamed = Change {
+            name: Some("Ann".into()),
+            ..Change::default()
+        };
+        let same = mailboxes::change(&f.store, id, renamed, None).await;
+        assert_eq!(same.unwrap().connection.state, ConnectionState::Live);
+        let mut incoming = mailbox.incoming.clone().unwrap();
+        incoming.host = "other.example.com".into();
+        let moved = Change {
+            incoming: Some(Some(incoming)),
+            ..Change::default()
+        };
+        let moved = mailboxes::change(&f.store, id, moved, None).await;
+        assert_eq!(moved.unwrap().connection.state, ConnectionState::Connecting);
     })
     .await;
 }

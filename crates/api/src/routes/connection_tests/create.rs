@@ -120,7 +120,7 @@ pub(crate) async fn create_connection_test(
                 caller.need_all_mailboxes()?;
             }
             let stored = match &mailbox {
-                Some(mailbox) => store::mailboxes::credentials(&state.store, &mailbox.id).await?,
+                Some(mailbox) => store::mailboxes::credentials_of(&state.store, mailbox).await?,
                 None => Credentials::default(),
             };
             let who = (&state, &caller);

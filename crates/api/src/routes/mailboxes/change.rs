@@ -39,7 +39,8 @@ pub(crate) async fn change_mailbox(
     let old = super::visible(&state, &caller, &id).await?;
     let wanted = etag::wanted(&headers, old.version)?;
     // Where the password may go was decided by the settings as they were read: others must not have come between.
-    let other_servers = value.incoming.is_some() || value.outgoing.is_some();
+    let other_servers =
+        value.incoming.is_some() || value.outgoing.is_some() || value.server_profile_id.is_some();
     let (change, normalised) = checked(&state, value, &old).await?;
     let new_secrets =
         change.credentials.incoming.is_some() || change.credentials.outgoing.is_some();
@@ -91,7 +92,7 @@ async fn checked(
         Some(old),
         &mut checks,
     );
-    let stored = mailboxes::credentials(&state.store, &old.id).await?;
+    let stored = mailboxes::credentials_of(&state.store, old).await?;
     input::keep_secrets_home(old, &stored, &settings, &mut checks);
     if let (None, Some(id)) = (&value.server_profile_id, &old.server_profile_id) {
         let profile = store::server_profiles::get(&state.store, id).await?;

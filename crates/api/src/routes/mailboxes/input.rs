@@ -242,31 +242,18 @@ pub(crate) fn keep_secrets_home(
     new: &Settings,
     checks: &mut Checks,
 ) {
-    fn road<'a>(host: &'a String, security: Security, pin: &'a Option<String>) -> Road<'a> {
-        (host, security, pin.as_ref())
-    }
-    let before = old.incoming.as_ref();
-    let before = before.map(|side| road(&side.host, side.security, &side.certificate_sha256));
     if let Some(Some(after)) = &new.incoming
         && stored.incoming.is_some()
         && new.credentials.incoming.is_none()
-        && weaker(
-            before,
-            road(&after.host, after.security, &after.certificate_sha256),
-        )
+        && weaker(old.incoming.as_ref().map(road_in), road_in(after))
     {
         checks.refuse("/incoming/password", GIVE_AGAIN);
     }
-    let before = old.outgoing.as_ref();
-    let before = before.map(|side| road(&side.host, side.security, &side.certificate_sha256));
     if let Some(Some(after)) = &new.outgoing
         && stored.outgoing.is_some()
         && new.credentials.outgoing.is_none()
         && after.auth != Auth::None
-        && weaker(
-            before,
-            road(&after.host, after.security, &after.certificate_sha256),
-        )
+        && weaker(old.outgoing.as_ref().map(road_out), road_out(after))
     {
         checks.refuse("/outgoing/password", GIVE_AGAIN);
     }
@@ -275,13 +262,39 @@ pub(crate) fn keep_secrets_home(
 const GIVE_AGAIN: &str =
     "the server, its encryption or its certificate is another one: give the password again";
 
-type Road<'a> = (&'a String, Security, Option<&'a String>);
+/// What decides who hears a secret.
+struct Road<'a> {
+    host: &'a str,
+    port: u16,
+    security: Security,
+    pin: Option<&'a str>,
+}
 
+fn road_in(side: &Incoming) -> Road<'_> {
+    Road {
+        host: &side.host,
+        port: side.port,
+        security: side.security,
+        pin: side.certificate_sha256.as_deref(),
+    }
+}
+
+fn road_out(side: &Outgoing) -> Road<'_> {
+    Road {
+        host: &side.host,
+        port: side.port,
+        security: side.security,
+        pin: side.certificate_sha256.as_deref(),
+    }
+}
+
+/// Whether somebody else could be at the end of the new road. Without encryption nobody proves who is behind a port.
 fn weaker(before: Option<Road<'_>>, after: Road<'_>) -> bool {
     before.is_none_or(|before| {
-        !before.0.eq_ignore_ascii_case(after.0)
-            || (before.1 != Security::None && after.1 == Security::None)
-            || (after.2.is_some() && before.2 != after.2)
+        !before.host.eq_ignore_ascii_case(after.host)
+            || before.pin != after.pin
+            || (after.security == Security::None
+                && (before.security != Security::None || before.port != after.port))
     })
 }
 
