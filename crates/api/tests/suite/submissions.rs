@@ -197,3 +197,45 @@ async fn what_cannot_be_sent_is_refused_with_a_pointer() {
         .problem(409);
     assert_eq!(refused["code"], "mailbox_not_enabled");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_kept_for_later_may_be_null_and_nothing_else() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let file = |blob: serde_json::Value| json!([{"filename": "a.txt", "content_base64": "aGk=", "blob_id": blob}]);
+    let body = |signature: serde_json::Value, blob: serde_json::Value| {
+        json!({"mailbox_id": a.id, "to": [{"address": "x@example.com"}], "text": "t",
+            "signature": signature, "attachments": file(blob)})
+    };
+    let null = serde_json::Value::Null;
+    let uri = "/v1/submissions";
+    fixture
+        .post(uri, &body(null.clone(), null.clone()))
+        .await
+        .expect(202);
+    let refused = fixture
+        .post(uri, &body(json!("sig_1"), json!("blb_1")))
+        .await
+        .problem(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/signature");
+    assert_eq!(refused["errors"][1]["pointer"], "/attachments/0/blob_id");
+    let document = fixture.get("/openapi.json").await.expect(200);
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["NewSubmission"]["properties"]["signature"]["type"],
+        "null"
+    );
+    assert_eq!(schemas["File"]["properties"]["blob_id"]["type"], "null");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_to_oneself_is_answered_to_oneself() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let note = "From: a@example.com\r\nTo: a@example.com\r\nSubject: note\r\nMessage-ID: <n@example.com>\r\n\r\nx\r\n";
+    fixture.fill(&a, "INBOX", &[(1, note)]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let body = json!({"mailbox_id": a.id, "in_reply_to_message_id": list["data"][0]["id"], "text": "done"});
+    let sent = fixture.post("/v1/submissions", &body).await.expect(202);
+    assert_eq!(sent["recipients"][0]["address"], "a@example.com");
+}

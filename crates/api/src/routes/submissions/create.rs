@@ -37,6 +37,7 @@ pub(crate) async fn create_submission(
 ) -> Result<Response> {
     caller.need(Scope::Send)?;
     let Json { value, bytes } = json;
+    value.check_what_is_there()?;
     let mailbox = mailboxes::visible(&state, &caller, &value.mailbox_id).await?;
     can_send(&mailbox)?;
     let (inner, actor) = (state.clone(), caller.clone());

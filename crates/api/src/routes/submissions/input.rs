@@ -1,7 +1,10 @@
 //! A message to be sent, as it comes in.
 
+use crate::error::Result;
+use crate::input::Checks;
 use model::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A name with an address.
@@ -32,6 +35,17 @@ pub(super) struct File {
     /// Shown inside the HTML rather than listed.
     #[serde(default)]
     pub(super) inline: bool,
+    /// Null or left out: files come in `content_base64`.
+    #[serde(default)]
+    #[schema(schema_with = only_null)]
+    blob_id: Option<Value>,
+}
+
+/// A field whose name is taken, for something that there is not yet.
+fn only_null() -> utoipa::openapi::Object {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::Null)
+        .build()
 }
 
 /// To whom a raw message goes, whatever its header says.
@@ -91,6 +105,10 @@ pub(super) struct NewSubmission {
     /// Further header fields: `X-*`, `List-*` and a few more.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
+    /// Null or left out: a signature is part of the text.
+    #[serde(default)]
+    #[schema(schema_with = only_null)]
+    signature: Option<Value>,
     /// Not before this time.
     #[serde(default)]
     pub(super) send_at: Option<Timestamp>,
@@ -103,6 +121,24 @@ pub(super) struct NewSubmission {
 }
 
 impl NewSubmission {
+    /// Refuses what is not there yet, rather than sending a message without it.
+    pub(super) fn check_what_is_there(&self) -> Result<()> {
+        let mut checks = Checks::default();
+        if self.signature.is_some() {
+            checks.refuse(
+                "/signature",
+                "must be null: write the signature into the text",
+            );
+        }
+        for (i, file) in self.attachments.iter().enumerate() {
+            if file.blob_id.is_some() {
+                let pointer = format!("/attachments/{i}/blob_id");
+                checks.refuse(&pointer, "must be null: give the file in content_base64");
+            }
+        }
+        checks.end()
+    }
+
     /// The first field that cannot stand beside `raw_base64`.
     pub(super) fn beside_raw(&self) -> Option<&'static str> {
         let given = [
