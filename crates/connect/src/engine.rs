@@ -1,11 +1,11 @@
 //! The connection report: ten steps, each with its own limit and all within one, told as they end.
 //!
 //! Receiving goes through steps 1 to 8 and stops at the first that fails. Sending (step 9) has a road of its own and is tried
-//! whatever became of receiving. Step 10 only runs when a recipient was named. No step is ever tried twice, so a refused
-//! password is shown to each server once.
+//! whatever became of receiving. Step 10 only runs when a recipient was named. No step is ever tried twice. A password is shown to a
+//! server once for each user name that may be tried (one, unless it was asked to find the name); within TLS once more where
+//! CRAM-MD5 was refused, which many servers offer and cannot do.
 
 use crate::open::{Opening, Waits};
-use crate::providers::Table;
 use crate::recognise::{Failure, Peer};
 use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
 use crate::steps::{self, SignIn};
@@ -73,6 +73,13 @@ fn user_names(choice: LoginChoice, address: &str, set: &str, proven: Option<&str
         names.push(set.to_owned());
     }
     names
+}
+
+fn same_secret(credentials: &Credentials) -> bool {
+    match (&credentials.incoming, &credentials.outgoing) {
+        (Some(incoming), Some(outgoing)) => incoming.expose() == outgoing.expose(),
+        _ => false,
+    }
 }
 
 /// Reports that go on at once at one provider's host: bulk jobs must not look like an attack.
@@ -170,7 +177,7 @@ impl Engine {
             run.skip_until(StepCode::Read, without.receiving).await;
         }
         let proven = reading.as_ref().map(|opening| opening.peer.username);
-        let names = request
+        let mut names = request
             .outgoing
             .as_ref()
             .map(|outgoing| {
@@ -182,6 +189,10 @@ impl Engine {
                 )
             })
             .unwrap_or_default();
+        if same_secret(&request.credentials) && run.failed(StepCode::Login) {
+            // The password was refused already: one try for sending tells whether it is so there too; more could lock the account.
+            names.truncate(1);
+        }
         if let Some(outgoing) = &request.outgoing {
             self.send(&mut run, &request, outgoing, &names, &mut reading)
                 .await;
@@ -213,7 +224,7 @@ impl Engine {
                 .as_ref()
                 .filter(|_| request.count.is_some())
                 .and_then(|incoming| {
-                    let table = Table::built_in();
+                    let table = crate::recognise::table();
                     table
                         .by_mail_host(&incoming.host)?
                         .limits
@@ -420,6 +431,11 @@ impl Run {
         let good = step.status != StepStatus::Fail;
         self.finish(step).await;
         good
+    }
+
+    fn failed(&self, code: StepCode) -> bool {
+        let step = self.steps.iter().find(|step| step.code == code);
+        step.is_some_and(|step| step.status == StepStatus::Fail)
     }
 
     /// Adds a step that has ended.

@@ -3,7 +3,7 @@
 //! Only what lasts is compared: names of large providers lead to other addresses every minute, so addresses count as changed
 //! only when not one of them is left.
 
-use crate::report::{Change, Detail, DetailName, Report, Side, Step, StepCode};
+use crate::report::{Change, Detail, DetailName, Report, Side, Step, StepCode, StepStatus};
 
 /// Values of one change that are told; a server with a thousand folders may rename them all.
 const VALUES_TOLD: usize = 20;
@@ -37,11 +37,20 @@ fn side(old: &[Step], new: &[Step], side: Side) -> Vec<Change> {
         .filter(compared)
         .flat_map(|step| step.details.iter().map(move |detail| (step, detail)))
         .filter(|(_, detail)| COMPARED.contains(&detail.name))
+        .filter(|(step, _)| {
+            step.code != StepCode::Capabilities || (signed_in(old) && signed_in(new))
+        })
         .filter_map(|(step, detail)| {
             let before = value_of(old, step.code, detail.name)?;
             change(side, step.code, before, detail, step)
         })
         .collect()
+}
+
+/// Many servers tell all they can do only to those who are signed in: what is told before and after cannot be compared.
+fn signed_in(steps: &[Step]) -> bool {
+    let login = steps.iter().find(|step| step.code == StepCode::Login);
+    login.is_some_and(|step| matches!(step.status, StepStatus::Pass | StepStatus::Warn))
 }
 
 fn value_of(steps: &[Step], code: StepCode, name: DetailName) -> Option<&Detail> {
@@ -192,6 +201,24 @@ mod tests {
             ["The receiving server has another certificate, signed by CN=R11."]
         );
         assert!(texts(tls("aa"), tls("aa")).is_empty());
+    }
+
+    #[test]
+    fn abilities_told_before_and_after_a_sign_in_are_not_compared() {
+        let seen = |login: StepStatus, abilities: &[&str]| {
+            let ask = step(
+                StepCode::Capabilities,
+                &[(DetailName::Capabilities, abilities)],
+            );
+            let login = Step {
+                status: login,
+                ..step(StepCode::Login, &[])
+            };
+            report(vec![ask, login])
+        };
+        let good = seen(StepStatus::Pass, &["IDLE", "QUOTA"]);
+        assert!(changes(&good, &seen(StepStatus::Fail, &["IDLE"])).is_empty());
+        assert_eq!(changes(&good, &seen(StepStatus::Pass, &["IDLE"])).len(), 1);
     }
 
     #[test]

@@ -176,7 +176,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "cursor_expired",
         step: None,
         title: "The cursor is older than the event log",
-        cause: "Events behind the cursor were kept for 30 days and are gone: a reader that went on from it would miss them without knowing.",
+        cause: "Postroom kept the events behind the cursor for 30 days, and they are gone: a reader that went on from it would miss them without knowing.",
         remedy: "Read what you need anew (mailboxes, messages, submissions), then begin with the oldest event that is kept (`from=start`) or with the next (`from=now`).",
         action: "start_over",
         retry: Never,

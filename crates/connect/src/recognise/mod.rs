@@ -337,7 +337,8 @@ pub fn know(providers: Providers) {
     let _ = PROVIDERS.set(providers);
 }
 
-fn table() -> Arc<Table> {
+/// What is known of providers: the built-in table with the administrator's entries.
+pub(crate) fn table() -> Arc<Table> {
     PROVIDERS
         .get()
         .map_or_else(Table::built_in, Providers::current)

@@ -17,7 +17,7 @@ pub(crate) async fn run(opening: &mut Opening<'_>, address: &str) -> Result<Good
             failure,
             &opening.peer,
             address,
-            &Table::built_in(),
+            &crate::recognise::table(),
         ));
     }
     let ms = began.elapsed().as_millis();

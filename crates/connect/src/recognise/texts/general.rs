@@ -43,7 +43,8 @@ const SIGN_IN: &[Row] = &[
     always("app password", "app_password_required"),
     always("application password", "app_password_required"),
     always("authorized code", "app_password_required"),
-    always("authorization code", "app_password_required"),
+    // Some say so beside "wrong user name or password": one text for several causes.
+    always("authorization code", "sign_in_refused_unclear"),
     always("invalidsecondfactor", "app_password_required"),
     // OAuth 2 only.
     always("basic authentication is disabled", "oauth_required"),
@@ -59,7 +60,6 @@ const SIGN_IN: &[Row] = &[
     always("pop access is disabled", "imap_disabled"),
     always("enable imap", "imap_disabled"),
     always("not enabled for imap", "imap_disabled"),
-    always("imap use", "imap_disabled"),
     // A person has to do something in a browser.
     always(
         "log in via your web browser",

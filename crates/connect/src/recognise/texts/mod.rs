@@ -176,6 +176,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_name_or_password_is_not_taken_for_imap_being_off() {
+        for text in [
+            "invalid imap user or password",
+            "imap username or password incorrect",
+            "[authenticationfailed] authentication failed: imap user unknown",
+        ] {
+            assert_ne!(
+                meaning(None, Moment::SignIn, text),
+                Some("imap_disabled"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn words_are_found_in_their_order() {
         assert!(says(
             "class of service: too much traffic",
