@@ -48,6 +48,8 @@ pub struct StandIn {
     pub accepts: Arc<Mutex<Option<String>>>,
     /// The passwords that it was handed, incoming and outgoing.
     pub seen: Arc<Mutex<Vec<Passwords>>>,
+    /// Tests that have begun wait for a place here before they end.
+    pub gate: Arc<Mutex<Option<Arc<tokio::sync::Semaphore>>>>,
 }
 
 impl Reporter for StandIn {
@@ -70,7 +72,11 @@ impl Reporter for StandIn {
             incoming: accepts.filter(|_| found),
             outgoing: None,
         };
+        let gate = self.gate.lock().unwrap().clone();
         Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
             let mut steps = Vec::new();
             for code in StepCode::ALL {
                 let mut step = Step::running(*code);

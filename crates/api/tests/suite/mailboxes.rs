@@ -289,6 +289,43 @@ async fn every_weaker_road_needs_the_password_again_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn settings_that_change_while_others_are_tested_are_not_enabled_by_that_test() {
+    let fixture = Fixture::new().await;
+    let mut draft = ann();
+    draft["enable"] = json!(false);
+    let mailbox = fixture.post("/v1/mailboxes", &draft).await.expect(201);
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    *fixture.reporter.gate.lock().unwrap() = Some(gate.clone());
+    let nothing = json!({});
+    let enable_uri = format!("{uri}/enable");
+    let enable = fixture.post(&enable_uri, &nothing);
+    let meanwhile = async {
+        while fixture.reporter.seen.lock().unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let other = json!({"incoming": {"host": "other.example.com", "password": "other"}});
+        fixture.patch(&uri, &other).await.expect(200);
+        gate.add_permits(1);
+    };
+    let (refused, ()) = tokio::join!(enable, meanwhile);
+    let refused = refused.problem(409);
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("while they were tested"),
+        "{refused}"
+    );
+    let now = fixture.get(&uri).await.expect(200);
+    assert_eq!(
+        (&now["lifecycle"], &now["receiving"]),
+        (&json!("draft"), &json!("untested"))
+    );
+    assert!(now["last_report_id"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_is_paused_resumed_disabled_and_removed() {
     let fixture = Fixture::new().await;
     let mailbox = fixture.post("/v1/mailboxes", &ann()).await.expect(201);
