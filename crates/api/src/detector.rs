@@ -8,9 +8,7 @@ use crate::routes::mailboxes::input::Settings;
 use crate::state::ApiState;
 use connect::detect::{AddressError, DetectRequest, Detector, Profile};
 use futures_util::future::BoxFuture;
-use model::detection::{Candidate, Detection, LoginFormat, PreparationId};
-use model::mailbox::LoginChoice;
-use model::server_profile::ServerProfile;
+use model::detection::{Candidate, Detection, PreparationId};
 
 /// Finds settings for addresses.
 pub trait Detect: Send + Sync {
@@ -57,23 +55,8 @@ pub(crate) async fn run(
 /// Server profiles that detection may take.
 pub(crate) async fn profiles(state: &ApiState, address: &str) -> Result<Vec<Profile>> {
     let all = store::server_profiles::all(&state.store).await?;
-    let named = |profile: &ServerProfile| {
-        let names = profile.login_format.names(address.trim(), "");
-        names.into_iter().next().unwrap_or_default()
-    };
-    let profiles = all.into_iter().map(|profile| Profile {
-        login_format: match profile.login_format {
-            LoginChoice::LocalPart => LoginFormat::LocalPart,
-            LoginChoice::Custom => LoginFormat::Custom,
-            LoginChoice::Email | LoginChoice::Auto => LoginFormat::Email,
-        },
-        incoming: profile.incoming_as(&named(&profile)),
-        outgoing: profile.outgoing_as(&named(&profile)),
-        id: profile.id,
-        name: profile.name,
-        domains: profile.domains,
-    });
-    Ok(profiles.collect())
+    let of = |profile| Profile::of(profile, address);
+    Ok(all.into_iter().map(of).collect())
 }
 
 /// Fills in the sides of which nothing was said, and gives the candidate that they come from.

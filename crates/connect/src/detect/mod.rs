@@ -27,7 +27,8 @@ use mail_net::http::{FetchLimits, Fetcher};
 use mail_net::{Net, NetError};
 use model::Clock;
 use model::detection::{Candidate, Confidence, Detection, LoginFormat, Outcome, Searched, Source};
-use model::mailbox::{Incoming, Outgoing};
+use model::mailbox::{Incoming, LoginChoice, Outgoing};
+use model::server_profile::ServerProfile;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -99,6 +100,26 @@ pub struct Profile {
     pub incoming: Option<Incoming>,
     /// The sending side; the user's name is filled in.
     pub outgoing: Option<Outgoing>,
+}
+
+impl Profile {
+    /// A server profile with the names that it means for this address.
+    pub fn of(profile: ServerProfile, address: &str) -> Self {
+        let names = profile.login_format.names(address.trim(), "");
+        let name = names.into_iter().next().unwrap_or_default();
+        Self {
+            login_format: match profile.login_format {
+                LoginChoice::LocalPart => LoginFormat::LocalPart,
+                LoginChoice::Custom => LoginFormat::Custom,
+                LoginChoice::Email | LoginChoice::Auto => LoginFormat::Email,
+            },
+            incoming: profile.incoming_as(&name),
+            outgoing: profile.outgoing_as(&name),
+            id: profile.id,
+            name: profile.name,
+            domains: profile.domains,
+        }
+    }
 }
 
 /// Settings as a source has them.

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output, Tone};
 use crate::wire;
-use connect::detect::{AddressError, DetectRequest};
+use connect::detect::{AddressError, DetectRequest, Profile};
 use model::detection::{Candidate, Confidence, Detection, Outcome, PreparationId};
 use model::mailbox::Security;
 use serde_json::json;
@@ -27,10 +27,10 @@ pub struct Args {
 pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let config = context.config()?;
     let request = DetectRequest {
+        profiles: profiles(&config, &args.address).await?,
         address: args.address,
         directory: args.directory,
         all: args.all,
-        profiles: Vec::new(),
     };
     // Whoever starts the command with the flag has consented twice.
     let found = search(&config, request, args.directory || config.directory).await?;
@@ -47,6 +47,7 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
 pub async fn settings_for(config: &Config, address: &str) -> Result<Candidate, Failure> {
     let request = DetectRequest {
         address: address.to_owned(),
+        profiles: profiles(config, address).await?,
         ..DetectRequest::default()
     };
     let found = search(config, request, config.directory).await?;
@@ -76,6 +77,17 @@ pub async fn settings_for(config: &Config, address: &str) -> Result<Candidate, F
             }
         }
     })
+}
+
+/// The server profiles of this installation; none where there is no installation yet.
+async fn profiles(config: &Config, address: &str) -> Result<Vec<Profile>, Failure> {
+    if !config.store.key_file.exists() {
+        return Ok(Vec::new());
+    }
+    let store = wire::open_store_beside(config).await?;
+    let all = store::server_profiles::all(&store).await?;
+    let of = |profile| Profile::of(profile, address);
+    Ok(all.into_iter().map(of).collect())
 }
 
 async fn search(

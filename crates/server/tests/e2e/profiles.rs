@@ -105,8 +105,13 @@ fn profiles_are_made_and_used_on_the_command_line() {
         &smtp,
         "--smtp-security",
         "starttls",
+        "--domain",
+        "profiled.test",
         "--default",
     ]);
+    // The command that needs no server knows them, too.
+    let found = run(&["detect", "ben@profiled.test"]);
+    assert_eq!(found["candidates"][0]["server_profile_id"], added["id"]);
     assert_eq!(added["incoming"]["port"], s.imaps_port);
     assert_eq!(
         run(&["profile", "list"])["data"].as_array().map(Vec::len),
