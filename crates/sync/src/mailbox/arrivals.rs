@@ -18,6 +18,9 @@ use store::ingest::{self, Changes, NewMessage};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// In the place of the server's count: no folder has so many messages, so it is looked at again.
+const NOT_IN_STEP: i64 = -1;
+
 impl Visit<'_> {
     /// Fetches what is new in a folder, oldest first, and puts the upper cursor behind it.
     pub(super) async fn fetch_new(&mut self, i: usize, isolation: &mut Isolation) -> Result<()> {
@@ -180,6 +183,11 @@ impl Visit<'_> {
         if let Some(since) = limit {
             missing = self.only_since(missing, since).await?;
         }
+        // While there is a hole we are not in step, also after a restart.
+        let count = match missing.is_empty() {
+            true => listed.len() as i64,
+            false => NOT_IN_STEP,
+        };
         let changes = Changes {
             folder_id: folder.id.clone(),
             uid_validity: validity,
@@ -187,12 +195,12 @@ impl Visit<'_> {
             flags: Vec::new(),
             vanished: plan::vanished(&ours, &listed),
             cursor: Cursor {
-                server_messages: Some(listed.len() as i64),
+                server_messages: Some(count),
                 ..Cursor::default()
             },
         };
         ingest::apply(store, self.lease, changes).await?;
-        self.known[i].server_messages = Some(listed.len() as i64);
+        self.known[i].server_messages = Some(count);
         if !missing.is_empty() {
             tracing::info!(
                 folder = folder.path,

@@ -43,8 +43,10 @@ impl Visit<'_> {
         let (id, version) = (self.known[i].id.clone(), self.mailbox.version);
         let asked = folders::asked(&self.context.store, &id, version).await?;
         self.reload(i).await?;
+        // A hole in what was filled once is known here alone: it is one until this has come to its end.
+        self.known[i].backfilled = false;
         let folder = self.known[i].clone();
-        let Some(validity) = folder.uid_validity else {
+        let Some(validity) = folder.uid_validity.filter(|_| folder.mode != Mode::Off) else {
             return Ok(true);
         };
         let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);

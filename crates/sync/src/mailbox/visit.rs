@@ -55,6 +55,8 @@ pub(crate) struct Visit<'a> {
     pub(super) last_round: Option<Instant>,
     /// Something was achieved on this connection.
     pub(super) progress: bool,
+    /// The server offers IDLE, and refused it on this connection.
+    pub(super) idle_refused: bool,
     /// Whether we hear of every folder (NOTIFY).
     hearing: Hearing,
 }
@@ -113,6 +115,7 @@ impl<'a> Visit<'a> {
             caught_up: 0,
             last_round: None,
             progress: false,
+            idle_refused: false,
             hearing,
         })
     }
@@ -148,14 +151,7 @@ impl<'a> Visit<'a> {
                 return Ok(());
             }
             self.end_of_catching_up().await?;
-            let idle = self.session.supports("IDLE");
-            state
-                .alive(if idle {
-                    ConnectionState::Live
-                } else {
-                    ConnectionState::Polling
-                })
-                .await?;
+            state.alive(self.manner()).await?;
             if self.slice(isolation, cancel).await? {
                 if self.mailbox_changed().await? {
                     return Ok(());
@@ -166,24 +162,28 @@ impl<'a> Visit<'a> {
                 continue;
             }
             loop {
-                let woken = self.wait(idle, wake, cancel).await?;
+                let woken = self.wait(wake, cancel).await?;
                 // Only what lasts is worth coming back at once: some servers hang up on whoever waits.
                 self.progress |= began.elapsed() >= STEADY;
-                if cancel.is_cancelled() || (woken && self.mailbox_changed().await?) {
+                let look = woken || self.round_is_due();
+                if cancel.is_cancelled() || (look && self.mailbox_changed().await?) {
                     return Ok(());
                 }
-                state
-                    .alive(if idle {
-                        ConnectionState::Live
-                    } else {
-                        ConnectionState::Polling
-                    })
-                    .await?;
+                state.alive(self.manner()).await?;
                 let round = woken || self.act_on_news(isolation).await? || self.round_is_due();
                 if self.listen().await? || round {
                     break;
                 }
             }
+        }
+    }
+
+    /// Whether news comes by itself, or is asked for.
+    fn manner(&self) -> ConnectionState {
+        if self.can_idle() {
+            ConnectionState::Live
+        } else {
+            ConnectionState::Polling
         }
     }
 

@@ -15,7 +15,6 @@ impl Visit<'_> {
     /// Waits for news, a wake-up, or the time for a proof of life. Returns whether we were woken.
     pub(super) async fn wait(
         &mut self,
-        idle: bool,
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<bool> {
@@ -35,7 +34,7 @@ impl Visit<'_> {
             .position(|f| f.role == Some(Role::Inbox) && f.mode != Mode::Off);
         let watch = inbox.or_else(|| self.known.iter().position(|f| f.mode != Mode::Off));
         let mut watched = false;
-        if let Some(i) = watch.filter(|_| idle) {
+        if let Some(i) = watch.filter(|_| self.can_idle()) {
             if self.open.as_deref() == Some(&self.known[i].id) {
                 watched = true;
             } else if self.look(i).await?.is_some() {
@@ -46,32 +45,50 @@ impl Visit<'_> {
                 return Ok(false);
             }
         }
-        let mut woken = false;
-        let signal = async {
-            tokio::select! {
-                () = wake.next() => {}
-                () = cancel.cancelled() => {}
-            }
+        let woken = match watched {
+            true => self.idle(longest, wake, cancel).await?,
+            false => self.ask_later(longest, wake, cancel).await?,
         };
-        if watched {
-            match self.session.idle(longest, signal).await {
-                Ok(IdleEnd::Wake) => woken = true,
-                Ok(_) => {}
-                Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
-                    tracing::debug!(%error, "the server refuses to idle");
-                    tokio::time::sleep(longest).await;
-                }
-                Err(error) => return Err(error.into()),
+        self.news.collect(&mut self.session);
+        Ok(woken || next_owed.is_some_and(|due| due <= self.context.store.now()))
+    }
+
+    /// Whether the server tells by itself what comes. One that offers IDLE and then refuses it is asked, like one without it.
+    pub(super) fn can_idle(&self) -> bool {
+        !self.idle_refused && self.session.supports("IDLE")
+    }
+
+    /// Lets the server speak first. Returns whether we were woken.
+    async fn idle(
+        &mut self,
+        longest: Duration,
+        wake: &mut Listener,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        match self.session.idle(longest, signal(wake, cancel)).await {
+            Ok(end) => Ok(end == IdleEnd::Wake),
+            Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
+                tracing::info!(mailbox = self.mailbox.id, %error, "the server refuses to idle; it is asked from time to time");
+                self.idle_refused = true;
+                // The next wait is another one.
+                Ok(false)
             }
-        } else {
-            woken = tokio::time::timeout(longest, signal).await.is_ok();
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits, and then asks whether there is news. Returns whether we were woken.
+    async fn ask_later(
+        &mut self,
+        longest: Duration,
+        wake: &mut Listener,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        let waited = tokio::time::timeout(longest, signal(wake, cancel)).await;
+        if !cancel.is_cancelled() {
             self.session.noop().await?;
         }
-        if next_owed.is_some_and(|due| due <= self.context.store.now()) {
-            woken = true;
-        }
-        self.news.collect(&mut self.session);
-        Ok(woken)
+        Ok(waited.is_ok())
     }
 
     /// Acts on what the server said about the open folder. Returns whether a whole round is needed.
@@ -108,5 +125,13 @@ impl Visit<'_> {
             self.fetch_new(i, isolation).await?;
         }
         Ok(round)
+    }
+}
+
+/// A wake-up, or the end of the work.
+async fn signal(wake: &mut Listener, cancel: &CancellationToken) {
+    tokio::select! {
+        () = wake.next() => {}
+        () = cancel.cancelled() => {}
     }
 }

@@ -21,6 +21,7 @@ pub struct Follower {
     pub store: Store,
     pub mailbox: Mailbox,
     user: TestUser,
+    poll: Duration,
     cancel: CancellationToken,
     task: Option<JoinHandle<()>>,
     _dir: tempfile::TempDir,
@@ -33,6 +34,8 @@ pub struct Choice {
     pub security: Security,
     pub fetch_since: Option<Timestamp>,
     pub monitored: Option<Vec<String>>,
+    /// How often all folders are counted.
+    pub poll: Duration,
 }
 
 impl Default for Choice {
@@ -43,6 +46,7 @@ impl Default for Choice {
             security: Security::Tls,
             fetch_since: None,
             monitored: None,
+            poll: Duration::from_millis(500),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Follower {
             store,
             mailbox,
             user: user.clone(),
+            poll: choice.poll,
             cancel: CancellationToken::new(),
             task: None,
             _dir: dir,
@@ -122,7 +127,7 @@ impl Follower {
         let net = Net::new(policy, tls, Timeouts::default());
         let engine = Engine::new(net.clone(), Clock::system(), "test.local");
         let timing = Timing {
-            poll: Duration::from_millis(500),
+            poll: self.poll,
             ..Timing::default()
         };
         let context = Context::new(self.store.clone(), net, engine, timing);

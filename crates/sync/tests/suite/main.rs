@@ -6,3 +6,4 @@ mod follower;
 mod following;
 mod owed;
 mod pop3;
+mod waiting;
