@@ -91,6 +91,7 @@ pub(crate) async fn prove(
         login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient,
+        test_message_id: None,
         trigger,
     };
     let report = run(state, request, on_step).await?;

@@ -9,6 +9,7 @@ use crate::open::{Opening, Waits};
 use crate::recognise::{Failure, Peer};
 use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
 use crate::steps::{self, SignIn};
+use crate::test_message::{TestMessage, TestMessageId};
 use mail_net::Net;
 use mail_net::sasl::hide;
 use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
@@ -52,6 +53,9 @@ pub struct TestRequest {
     pub count: Option<Count>,
     /// Who gets a test message; none: no message is sent.
     pub test_recipient: Option<String>,
+    /// The Message-ID of that message. Whoever imports the mailbox that may get it makes one ([`TestMessageId::fresh`]), takes
+    /// note of it before the engine is asked, and leaves a message with it out; none: the engine makes one.
+    pub test_message_id: Option<TestMessageId>,
     /// Why the report is made.
     pub trigger: Trigger,
 }
@@ -381,12 +385,10 @@ impl Engine {
             (Some(recipient), true) => {
                 let peer = opening.peer;
                 let doing = steps::doing(StepCode::Send, &opening);
-                let message = steps::send::TestMessage::new(
-                    &request.address,
-                    recipient,
-                    &self.ehlo_name,
-                    self.clock.now(),
-                );
+                let now = self.clock.now();
+                let given = request.test_message_id.clone();
+                let id = given.unwrap_or_else(|| TestMessageId::fresh(&self.ehlo_name, now));
+                let message = TestMessage::new(&request.address, recipient, &id, now);
                 let sending = steps::send::run(&mut opening, reading.as_mut(), &message, until);
                 run.step(StepCode::Send, &doing, &peer, until, 1, sending)
                     .await;

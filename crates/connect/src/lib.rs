@@ -18,9 +18,11 @@ pub mod recognise;
 mod report;
 pub mod roles;
 mod steps;
+mod test_message;
 pub mod typed;
 
 pub use engine::{Count, Engine, TestRequest};
 pub use model::mailbox::Logins;
 pub use recognise::{Failure, Peer, Spoken};
 pub use report::{for_a_person, proofs};
+pub use test_message::TestMessageId;

@@ -5,10 +5,10 @@ use super::folders;
 use crate::open::{Conversation, ImapTalk, Opening};
 use crate::recognise::{self, Failure, Peer};
 use crate::report::{Good, remedy};
+use crate::test_message::TestMessage;
 use imap_client::{MailboxName, MetaItems, Mode, StoreMode, UidSet};
 use model::folder::Role;
 use model::report::{DetailName, StepCode};
-use model::{Timestamp, fresh_id};
 use smtp_client::{DataResult, Envelope};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -26,49 +26,6 @@ const LOOKS: [Duration; 4] = [
     Duration::from_millis(400),
     Duration::from_millis(800),
 ];
-
-/// The message that is sent.
-pub(crate) struct TestMessage {
-    from: String,
-    to: String,
-    /// With angle brackets.
-    message_id: String,
-    raw: String,
-}
-
-impl TestMessage {
-    pub(crate) fn new(from: &str, to: &str, host: &str, now: Timestamp) -> Self {
-        let id = fresh_id("test", now);
-        let message_id = format!("<{id}@{host}>");
-        let date = date(now);
-        let raw = format!(
-            "From: <{from}>\r\nTo: <{to}>\r\nSubject: Postroom connection test\r\nDate: {date}\r\nMessage-ID: {message_id}\r\n\
-             X-Postroom-Test: {id}\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n\
-             Content-Type: text/plain; charset=utf-8\r\n\r\n\
-             Postroom sent this message to test a mailbox and removes it when it finds it.\r\nIt can be deleted.\r\n"
-        );
-        Self {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            message_id,
-            raw,
-        }
-    }
-
-    /// Whether it goes to the mailbox that is read here, `+detail` left aside.
-    fn comes_back(&self) -> bool {
-        let plain = |address: &str| {
-            let lower = address.to_lowercase();
-            match lower.split_once('@') {
-                Some((local, domain)) => {
-                    format!("{}@{domain}", local.split('+').next().unwrap_or(local))
-                }
-                None => lower,
-            }
-        };
-        plain(&self.from) == plain(&self.to)
-    }
-}
 
 pub(crate) async fn run(
     opening: &mut Opening<'_>,
@@ -438,36 +395,9 @@ async fn remove_from(
     talk.session.uid_expunge(uids).await
 }
 
-/// The Date header (RFC 5322 section 3.3), in UTC.
-fn date(now: Timestamp) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    // 1970-01-01 was a Thursday.
-    let weekday =
-        DAYS[usize::try_from(now.seconds().div_euclid(86_400).rem_euclid(7)).unwrap_or_default()];
-    let text = now.to_string();
-    let part = |from: usize, to: usize| text.get(from..to).unwrap_or("00");
-    let month = part(5, 7).parse::<usize>().unwrap_or(1).clamp(1, 12);
-    format!(
-        "{weekday}, {} {} {} {} +0000",
-        part(8, 10),
-        MONTHS[month - 1],
-        part(0, 4),
-        part(11, 19)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_date_is_that_of_rfc_5322() {
-        let at = Timestamp::parse("2026-11-21T02:47:07Z").unwrap();
-        assert_eq!(date(at), "Sat, 21 Nov 2026 02:47:07 +0000");
-    }
 
     #[test]
     fn what_was_found_out_about_the_sender_is_told() {
@@ -487,19 +417,6 @@ mod tests {
         assert_eq!(
             (how_long(312), how_long(6_240)),
             ("312 ms".to_owned(), "6 s".to_owned())
-        );
-    }
-
-    #[test]
-    fn only_mail_to_the_same_mailbox_is_waited_for() {
-        let message =
-            |to: &str| TestMessage::new("Ann@example.com", to, "host.example", Timestamp(0));
-        assert!(message("ann+test@EXAMPLE.com").comes_back());
-        assert!(!message("bob@example.com").comes_back());
-        assert!(
-            message("ann@example.com")
-                .raw
-                .contains("X-Postroom-Test: test_")
         );
     }
 }

@@ -304,6 +304,25 @@ async fn a_test_message_meets_what_servers_do_to_messages() {
 }
 
 #[tokio::test]
+async fn a_test_message_has_the_message_id_that_was_given() {
+    let sim = SmtpSim::start(SmtpScript::new());
+    let id = connect::TestMessageId::fresh("mail.example", model::Timestamp(0));
+    let outgoing = smtp("ann", sim.port(), Security::None);
+    let mut test = request("ann@example.com", "secret", None, Some(outgoing));
+    test.test_recipient = Some("bob@example.org".to_owned());
+    test.test_message_id = Some(id.clone());
+    let (report, _) = report_with(net(sim.ca_pem().as_bytes()), test).await;
+    assert_eq!(report.verdict, Verdict::Works, "{report:#?}");
+    let mails = sim.mails();
+    let sent = String::from_utf8_lossy(&mails[0].data).into_owned();
+    assert!(sent.contains(&format!("Message-ID: <{id}>")), "{sent}");
+    assert!(
+        sent.contains(&format!("X-Postroom-Test: {}", id.local())),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
 async fn sending_without_a_sign_in_is_possible_where_it_is_set() {
     let sim = SmtpSim::start(SmtpScript::new().extensions(&["8BITMIME"]));
     let mut outgoing = smtp("", sim.port(), Security::None);

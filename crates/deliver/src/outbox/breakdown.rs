@@ -72,6 +72,7 @@ impl Breakdown {
             login: Logins::default(),
             monitored_folders: Vec::new(),
             test_recipient: None,
+            test_message_id: None,
             trigger: Trigger::Runtime,
         };
         let (unheard, _) = mpsc::channel(1);

@@ -97,6 +97,7 @@ fn of_settings(args: Args, rules: &Rules, quiet: bool) -> Result<TestRequest, Fa
         login: settled.login,
         monitored_folders: args.folder,
         test_recipient: args.send_to,
+        test_message_id: None,
         trigger: Trigger::Command,
         address: args.target,
     })
@@ -162,6 +163,7 @@ async fn of_mailbox(
         login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient: send_to,
+        test_message_id: None,
         trigger: Trigger::Command,
     })
 }

@@ -66,6 +66,7 @@ impl Breakdown {
             login: Logins::default(),
             monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
             test_recipient: None,
+            test_message_id: None,
             trigger: Trigger::Runtime,
         };
         let (unheard, _) = mpsc::channel(1);

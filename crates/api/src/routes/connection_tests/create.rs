@@ -201,6 +201,7 @@ async fn checked(
         login,
         monitored_folders: value.monitored_folders.or(old_folders).unwrap_or_default(),
         test_recipient: value.test_recipient,
+        test_message_id: None,
         trigger: Trigger::Wizard,
     };
     Ok((request, settings.normalised))
