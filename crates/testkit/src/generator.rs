@@ -194,7 +194,7 @@ impl Generator {
             _ => Some(format!(
                 "<{}.{:x}@generated.example.org>",
                 self.number,
-                self.random.next()
+                self.random.number()
             )),
         }
     }
@@ -263,7 +263,7 @@ impl Generator {
 
     /// Writes the rest of the header, the empty line and the body.
     fn body(&mut self, raw: &mut Vec<u8>) -> Option<&'static str> {
-        let boundary = format!("=_{:016x}", self.random.next());
+        let boundary = format!("=_{:016x}", self.random.number());
         match self.random.below(100) {
             0..40 => self.text_part(raw),
             40..70 => self.alternative(raw, &boundary),
@@ -454,7 +454,7 @@ impl Generator {
         let lines = (size as usize / BASE64_LINE).max(1);
         // The first line is the mail's own, so that no two attachments are the same.
         let unique: Vec<u8> = (0..7)
-            .flat_map(|_| self.random.next().to_le_bytes())
+            .flat_map(|_| self.random.number().to_le_bytes())
             .take(54)
             .collect();
         wrapped_base64(raw, &unique);
@@ -478,7 +478,7 @@ impl Iterator for Generator {
 fn random_lines(seed: u64) -> Vec<u8> {
     let mut random = Random(!seed);
     let bytes: Vec<u8> = (0..BLOCK_LINES * 57 / 8 + 1)
-        .flat_map(|_| random.next().to_le_bytes())
+        .flat_map(|_| random.number().to_le_bytes())
         .collect();
     let mut block = Vec::with_capacity(BLOCK_LINES * BASE64_LINE);
     wrapped_base64(&mut block, &bytes[..BLOCK_LINES * 57]);

@@ -2,10 +2,11 @@
 
 /// SplitMix64: small, fast, the same everywhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(pub u64);
+pub struct Random(pub u64);
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -13,21 +14,24 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
+    /// A number below `limit`; 0 where that is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit.max(1)
     }
 
-    pub(crate) fn index(&mut self, length: usize) -> usize {
+    /// A place in something of this length.
+    pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or(0)
     }
 
-    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+    /// `true` so many times of a hundred.
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// Near enough to a standard normal distribution: the sum of twelve uniform numbers.
     pub(crate) fn normal(&mut self) -> f64 {
-        let sum: u64 = (0..12).map(|_| self.next() >> 40).sum();
+        let sum: u64 = (0..12).map(|_| self.number() >> 40).sum();
         sum as f64 / f64::from(1_u32 << 24) - 6.0
     }
 }

@@ -271,20 +271,27 @@ fn relink_moved(
     log: &mut Vec<NewEvent>,
 ) -> Result<Vec<(String, NewMessage)>> {
     let vanished = tx.rows(
-        "SELECT id, digest, vanished_from FROM messages WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
+        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords FROM messages
+         WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
         &[mailbox_id.into()],
     )?;
-    let mut by_digest: HashMap<String, Vec<(String, Option<String>)>> = HashMap::new();
+    let mut by_digest: HashMap<String, Vec<(String, Option<String>, Flags)>> = HashMap::new();
     for row in vanished.iter().rev() {
-        by_digest
-            .entry(row.get(1)?)
-            .or_default()
-            .push((row.get(0)?, row.get(2)?));
+        let flags = Flags {
+            seen: row.get(3)?,
+            answered: row.get(4)?,
+            flagged: row.get(5)?,
+            draft: row.get(6)?,
+            keywords: row.json(7)?,
+        };
+        let known = (row.get(0)?, row.get(2)?, flags);
+        by_digest.entry(row.get(1)?).or_default().push(known);
     }
     let mut moved = Vec::new();
     let mut rest = Vec::with_capacity(batch.messages.len());
     for message in std::mem::take(&mut batch.messages) {
-        let Some((id, from)) = by_digest.get_mut(&message.stored.digest).and_then(Vec::pop) else {
+        let Some((id, from, before)) = by_digest.get_mut(&message.stored.digest).and_then(Vec::pop)
+        else {
             rest.push(message);
             continue;
         };
@@ -299,6 +306,17 @@ fn relink_moved(
                 "folder_path": place.path, "folder_role": place.role,
             });
             log.push(event("message.moved", mailbox_id, live(batch.origin), data));
+        }
+        if before != message.flags {
+            let data = json!({
+                "message_id": id, "folder_id": batch.folder_id, "flags": message.flags, "before": before,
+            });
+            log.push(event(
+                "message.changed",
+                mailbox_id,
+                live(batch.origin),
+                data,
+            ));
         }
         moved.push((id, message));
     }
@@ -497,7 +515,7 @@ fn received(
         "folder_path": place.path, "folder_role": place.role, "direction": message.direction,
         "automatic": message.automatic, "subject": message.subject, "from": message.sender,
         "internet_message_id": message.refs.message_id, "received_at": message.received_at,
-        "size": message.stored.place.length, "has_attachments": message.has_attachments,
+        "size": message.stored.place.length, "has_attachments": message.has_attachments, "flags": message.flags,
     });
     event(kind, mailbox_id, batch.origin, data)
 }

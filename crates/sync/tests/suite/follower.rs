@@ -215,10 +215,19 @@ impl Follower {
                         .map(|(path, c)| (path.clone(), c.len()))
                         .collect::<Vec<_>>()
                 };
+                let uids = |view: &Oracle| {
+                    view.iter()
+                        .map(|(path, c)| (path.clone(), c.keys().copied().collect::<Vec<_>>()))
+                        .filter(|one| one.1.len() < 50)
+                        .collect::<Vec<_>>()
+                };
                 panic!(
-                    "not in step: we have {:?}, the server has {:?}; mailbox {:?}",
+                    "not in step: we have {:?}, the server has {:?}; UIDs {:?} and {:?}; folders {:#?}; mailbox {:?}",
                     counts(&ours),
                     counts(&wanted),
+                    uids(&ours),
+                    uids(&wanted),
+                    store::folders::known(&self.store, &self.mailbox.id).await,
                     self.now().await
                 );
             }
