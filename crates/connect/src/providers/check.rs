@@ -35,7 +35,11 @@ pub(super) fn check(provider: &Provider, table: &Table) -> Result<(), Wrong> {
         ("mx_suffixes", &provider.mx_suffixes),
         ("other_hosts", &provider.other_hosts),
     ] {
-        if let Some(name) = names.iter().find(|name| !is_dns_name(name)) {
+        let bare = |name: &'_ String| match name.strip_prefix("*.") {
+            Some(end) if field == "domains" => is_dns_name(end),
+            _ => is_dns_name(name),
+        };
+        if let Some(name) = names.iter().find(|name| !bare(name)) {
             return wrong(
                 field,
                 format!("{name:?} is not a name as DNS knows it, such as example.com"),

@@ -85,9 +85,19 @@ impl Table {
         table
     }
 
-    /// The provider that has this domain, which is as DNS knows it.
+    /// The provider that has this domain, which is as DNS knows it: by its own name, else by `*.` and the longest end of it.
     pub fn by_domain(&self, ascii_domain: &str) -> Option<&Provider> {
-        self.at(*self.by_domain.get(&plain(ascii_domain))?)
+        let domain = plain(ascii_domain);
+        if let Some(index) = self.by_domain.get(&domain) {
+            return self.at(*index);
+        }
+        let mut rest = domain.as_str();
+        loop {
+            rest = rest.split_once('.')?.1;
+            if let Some(index) = self.by_domain.get(&format!("*.{rest}")) {
+                return self.at(*index);
+            }
+        }
     }
 
     /// The provider whose server this is that takes a domain's mail: the longest suffix that ends at a dot.
@@ -176,6 +186,14 @@ mod tests {
         let table = Table::built_in();
         assert_eq!(id(table.by_domain("GMail.com.")), "gmail");
         assert_eq!(id(table.by_domain("mail.gmail.com")), "");
+        for (domain, wanted) in [
+            ("acme.onmicrosoft.com", "microsoft-365"),
+            ("acme.mail.OnMicrosoft.com", "microsoft-365"),
+            ("evilonmicrosoft.com", ""),
+            ("onmicrosoft.com.example.org", ""),
+        ] {
+            assert_eq!(id(table.by_domain(domain)), wanted, "{domain}");
+        }
         for (mx, wanted) in [
             ("aspmx.l.google.com.", "google-workspace"),
             ("acme-com.mail.protection.outlook.com", "microsoft-365"),
