@@ -43,6 +43,23 @@ fn spellings(secret: &str) -> Vec<String> {
         _ => format!("%{byte:02X}"),
     };
     all.push(secret.bytes().map(percent).collect());
+    let quoted_printable = |byte: u8| match byte {
+        b'=' | 0..=b' ' | 127.. => format!("={byte:02X}"),
+        _ => char::from(byte).to_string(),
+    };
+    all.push(secret.bytes().map(quoted_printable).collect());
+    let named = |c: char| match c {
+        '"' => "&quot;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        _ => c.to_string(),
+    };
+    all.push(secret.chars().map(named).collect());
+    let numbered = |c: char| format!("&#{};", u32::from(c));
+    all.push(secret.chars().map(numbered).collect());
+    let plain_login = STANDARD.encode(format!("\0{USER}\0{secret}"));
+    all.push(STANDARD.encode(&plain_login));
+    all.push(plain_login.to_uppercase());
+    all.push(secret.to_uppercase());
     all.push(secret.to_owned());
     all.push(secret.replace('"', "\\\""));
     all
