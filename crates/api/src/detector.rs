@@ -2,13 +2,13 @@
 //! mean for a mailbox whose settings were left out.
 
 use crate::caller::Caller;
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, FieldError, Result};
 use crate::reporter;
 use crate::routes::mailboxes::input::Settings;
 use crate::state::ApiState;
 use connect::detect::{AddressError, DetectRequest, Detector, Profile};
 use futures_util::future::BoxFuture;
-use model::detection::{Candidate, Detection, PreparationId};
+use model::detection::{Candidate, Detection, PreparationId, Suggestion};
 
 /// Finds settings for addresses.
 pub trait Detect: Send + Sync {
@@ -21,6 +21,11 @@ pub trait Detect: Send + Sync {
     /// Searches.
     fn detect(&self, request: DetectRequest)
     -> BoxFuture<'static, Result<Detection, AddressError>>;
+
+    /// The address that was probably meant by one whose domain cannot exist.
+    fn suggestion(&self, _address: &str) -> Option<Suggestion> {
+        None
+    }
 }
 
 impl Detect for Detector {
@@ -35,6 +40,10 @@ impl Detect for Detector {
         let detector = self.clone();
         Box::pin(async move { Self::detect(&detector, &request).await })
     }
+
+    fn suggestion(&self, address: &str) -> Option<Suggestion> {
+        Self::suggestion(self, address)
+    }
 }
 
 /// Finds settings. What takes the network counts as a connection test of the caller's.
@@ -43,13 +52,28 @@ pub(crate) async fn run(
     caller: &Caller,
     request: DetectRequest,
 ) -> Result<Detection> {
-    let malformed = |error: AddressError| ApiError::field("/address", error.to_string());
+    let malformed = |error: AddressError| refused(state, &request.address, error);
     if let Some(known) = state.detector.at_once(&request).map_err(malformed)? {
         return Ok(known);
     }
     reporter::admit(state, caller)?;
     let _place = state.tests_at_once.acquire().await;
-    state.detector.detect(request).await.map_err(malformed)
+    let found = state.detector.detect(request.clone()).await;
+    found.map_err(malformed)
+}
+
+/// What is no address, with the one that was probably meant.
+fn refused(state: &ApiState, typed: &str, error: AddressError) -> ApiError {
+    let mut field = FieldError::new("/address", error.to_string());
+    if let Some(meant) = state.detector.suggestion(typed) {
+        field.remedy = Some(did_you_mean(&meant));
+        field.action = Some(format!("use_address:{}", meant.address));
+    }
+    ApiError::fields(vec![field])
+}
+
+fn did_you_mean(meant: &Suggestion) -> String {
+    format!("Did you mean {} ({})?", meant.address, meant.provider)
 }
 
 /// Server profiles that detection may take.
@@ -119,6 +143,13 @@ fn nothing_usable(found: &Detection) -> ApiError {
         return ApiError::field("/address", &no_imap.text);
     }
     let Some(doubtful) = found.best() else {
+        if let Some(meant) = &found.suggestion {
+            let detail = format!("no settings were found for {}", found.domain);
+            let mut field = FieldError::new("/address", detail);
+            field.remedy = Some(did_you_mean(meant));
+            field.action = Some(format!("use_address:{}", meant.address));
+            return ApiError::fields(vec![field]);
+        }
         let detail = format!("must be given: no settings were found for {}", found.domain);
         return ApiError::field("/incoming", detail).remedy(
             "Give the settings of `incoming`, of `outgoing`, or of both; the provider's help pages have them.",

@@ -1,6 +1,7 @@
 //! What is found out about an address before anyone has typed a server's name.
 
 use crate::mailbox::{Incoming, Outgoing};
+use crate::normalised::Normalised;
 use crate::text_enum::text_enum;
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +61,19 @@ text_enum! {
 /// What was found for an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Detection {
-    /// The address as it was given, without blanks around it.
+    /// The address, without what stood around it.
     pub address: String,
     /// Its domain as DNS knows it: small letters, IDNA.
     pub domain: String,
+    /// The domain as people write it; the same but for internationalised ones.
+    #[serde(default)]
+    pub unicode_domain: String,
+    /// What was put right in the address.
+    #[serde(default)]
+    pub normalised: Vec<Normalised>,
+    /// The address that was probably meant, where the domain is one slip away from a provider's and nothing sure was found.
+    #[serde(default)]
+    pub suggestion: Option<Suggestion>,
     /// The provider, if it is known.
     pub provider: Option<DetectedProvider>,
     /// Settings, best first; none: nothing was found.
@@ -83,6 +93,17 @@ impl Detection {
             .iter()
             .find(|candidate| candidate.incoming.is_some() || candidate.outgoing.is_some())
     }
+}
+
+/// An address that may have been meant; whoever shows it leaves the choice to the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Suggestion {
+    /// The address.
+    pub address: String,
+    /// Its domain.
+    pub domain: String,
+    /// The name of the provider that has the domain.
+    pub provider: String,
 }
 
 /// A provider in a few words; the rest is at `/v1/providers/{id}`.

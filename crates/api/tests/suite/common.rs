@@ -174,6 +174,9 @@ fn found(address: &Address, source: Source) -> Detection {
     Detection {
         address: address.whole.clone(),
         domain: address.domain.clone(),
+        unicode_domain: address.unicode_domain(),
+        normalised: Vec::new(),
+        suggestion: None,
         provider: None,
         candidates: vec![candidate],
         preparation: Vec::new(),

@@ -12,6 +12,7 @@ mod address;
 mod autoconfig;
 mod exchange;
 mod kin;
+mod misspelt;
 mod probe;
 mod rank;
 mod search;
@@ -19,14 +20,16 @@ mod srv;
 mod table;
 mod xml;
 
-pub use address::{Address, AddressError, ascii_host};
+pub use address::{Address, AddressError, ascii_host, tidy};
 pub use probe::ProbePorts;
 
 use crate::providers::Providers;
 use mail_net::http::{FetchLimits, Fetcher};
 use mail_net::{Net, NetError};
 use model::Clock;
-use model::detection::{Candidate, Confidence, Detection, LoginFormat, Outcome, Searched, Source};
+use model::detection::{
+    Candidate, Confidence, Detection, LoginFormat, Outcome, Searched, Source, Suggestion,
+};
 use model::mailbox::{Incoming, LoginChoice, Outgoing};
 use model::server_profile::ServerProfile;
 use std::sync::Arc;
@@ -105,7 +108,7 @@ pub struct Profile {
 impl Profile {
     /// A server profile with the names that it means for this address.
     pub fn of(profile: ServerProfile, address: &str) -> Self {
-        let names = profile.login_format.names(address.trim(), "");
+        let names = profile.login_format.names(&tidy(address).0, "");
         let name = names.into_iter().next().unwrap_or_default();
         Self {
             login_format: match profile.login_format {
@@ -220,6 +223,7 @@ impl Detector {
         if known.is_empty() {
             return Ok(None);
         }
+        let typed = &request.address;
         let searched = [Source::Profile, Source::ProviderTable].map(|source| {
             let mut found = known.iter().filter(|c| c.source == source).peekable();
             Searched {
@@ -235,7 +239,13 @@ impl Detector {
                     .map_or_else(|| nothing_here(source), |c| c.because.clone()),
             }
         });
-        Ok(Some(self.answer(address, known, searched.to_vec(), began)))
+        Ok(Some(self.answer(
+            typed,
+            address,
+            known,
+            searched.to_vec(),
+            began,
+        )))
     }
 
     /// Searches, and ends as soon as nothing better can come.
@@ -250,7 +260,12 @@ impl Detector {
         let began = Instant::now();
         let known = self.known(&address, request);
         let (candidates, searched) = search::run(&self.0, &address, request, known, began).await;
-        Ok(self.answer(address, candidates, searched, began))
+        Ok(self.answer(&request.address, address, candidates, searched, began))
+    }
+
+    /// The address that was probably meant by one whose domain cannot exist, such as `ann@gmail`.
+    pub fn suggestion(&self, typed: &str) -> Option<Suggestion> {
+        misspelt::suggestion(&self.0.providers.current(), typed)
     }
 
     /// Candidates that need no network.
@@ -270,6 +285,7 @@ impl Detector {
 
     fn answer(
         &self,
+        typed: &str,
         address: Address,
         mut candidates: Vec<Candidate>,
         searched: Vec<Searched>,
@@ -287,7 +303,15 @@ impl Detector {
             .map(|provider| table::steps(&table, provider))
             .unwrap_or_default();
         preparation.extend(rank::exchange_note(&candidates, &table));
+        let best = candidates
+            .iter()
+            .find(|candidate| rank::has_server(candidate));
+        let doubtful = provider.is_none() && misspelt::is_doubtful(best);
+        let meant = doubtful.then(|| misspelt::suggestion(&table, typed));
         Detection {
+            suggestion: meant.flatten(),
+            normalised: address.normalised("/address", typed).into_iter().collect(),
+            unicode_domain: address.unicode_domain(),
             domain: address.domain,
             address: address.whole,
             provider: provider.map(table::in_short),

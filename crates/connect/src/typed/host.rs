@@ -28,6 +28,8 @@ pub(super) struct Host {
     pub(super) security: Option<Security>,
     pub(super) encrypted: bool,
     pub(super) username: Option<String>,
+    /// As it was typed, in small letters: `pop3s`.
+    pub(super) scheme: String,
 }
 
 /// Why a text is no host name, what to do, and the action for it.
@@ -49,7 +51,11 @@ pub(super) fn read(typed: &str, address: &str) -> Result<Host, NoHost> {
         Some((scheme, rest)) => {
             let scheme = scheme.to_ascii_lowercase();
             let web = matches!(scheme.as_str(), "http" | "https");
-            (of_scheme(&scheme, web)?, rest, web)
+            let found = Host {
+                scheme: scheme.clone(),
+                ..of_scheme(&scheme, web)?
+            };
+            (found, rest, web)
         }
     };
     let with_scheme = rest.len() != text.len();
@@ -168,7 +174,7 @@ fn checked(name: &str) -> Result<String, NoHost> {
 }
 
 /// `user%40example.com`; what is no UTF-8 afterwards stays as it is.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
@@ -197,6 +203,8 @@ fn mail_address(text: &str, local: &str, domain: &str, address: &str) -> NoHost 
         local.to_ascii_lowercase().as_str(),
         "imap" | "pop" | "pop3" | "smtp" | "mail" | "mx"
     );
+    let here = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let other = |domain: &str| domain.contains('.') && !domain.eq_ignore_ascii_case(here);
     match checked(domain) {
         Ok(domain) if server && !text.eq_ignore_ascii_case(address) => {
             let host = format!("{}.{domain}", local.to_ascii_lowercase());
@@ -206,6 +214,12 @@ fn mail_address(text: &str, local: &str, domain: &str, address: &str) -> NoHost 
                 action: Some(format!("use_host:{host}")),
             }
         }
+        // `ann@mail.example.com`, as for ssh: the user name has a field of its own.
+        Ok(domain) if other(&domain) => NoHost {
+            detail,
+            remedy: Some(format!("If {domain} is the server, type that alone; the user name has a field of its own.")),
+            action: Some(format!("use_host:{domain}")),
+        },
         _ => NoHost {
             detail,
             remedy: Some(
@@ -335,6 +349,9 @@ mod tests {
         for (typed, action) in [
             ("ann@example.com", "detect"),
             ("bob@example.com", "detect"),
+            ("ann@mail.hoster.example", "use_host:mail.hoster.example"),
+            ("ann@Hoster.example", "use_host:hoster.example"),
+            ("ann@hoster", "detect"),
             ("imap@example.com", "use_host:imap.example.com"),
             ("SMTP@Example.com", "use_host:smtp.example.com"),
             ("https://mail.example.com/webmail", "detect"),

@@ -8,15 +8,18 @@ mod host;
 mod port;
 mod secret;
 mod side;
+mod words;
 
 use crate::providers::{AppPasswordKind, Providers, Server, SignIn};
 use host::Speaks;
+pub(crate) use host::percent_decoded;
 use mail_net::Policy;
 use model::Secret;
 use model::mailbox::{
     Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing, Protocol, Security,
 };
 use model::normalised::Normalised;
+pub use words::{InWords, PortWord, SecurityWord};
 
 /// One side of a mailbox as it was typed; nothing is left out on purpose but what the person left out.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,8 @@ pub struct Side {
     pub password: Option<Secret>,
     /// Lets the password go out without encryption.
     pub allow_plaintext: bool,
+    /// What was written in other words than ours.
+    pub words: InWords,
 }
 
 /// Both sides as they were typed. `None`: nothing was said; `Some(None)`: not wanted.
@@ -98,7 +103,7 @@ pub struct Refused {
     pub detail: String,
     /// What to do.
     pub remedy: Option<String>,
-    /// The correction, for a button: `use:465:tls`, `use_host:imap.example.com`, `swap_hosts`.
+    /// The correction, for a button or a command: `use:465:tls`, `use_host:imap.example.com`, `swap_hosts`.
     pub action: Option<String>,
 }
 
@@ -192,7 +197,7 @@ fn refuse_swapped(form: &Form, refused: &mut Vec<Refused>) {
     if sends(&incoming) && receives(&outgoing) && incoming.name != outgoing.name {
         refused.push(Refused {
             pointer: "/incoming/host".to_owned(),
-            detail: "is the server for sending, and the server for receiving stands in `outgoing`"
+            detail: "is the server for sending, and the other one is the server for receiving"
                 .to_owned(),
             remedy: Some(format!(
                 "Swap the two: receive from {}, send through {}.",
@@ -263,6 +268,20 @@ impl Rules {
         // Where one provider of several has it right, nothing is wrong.
         let first = found.next()??;
         found.all(|other| other.is_some()).then_some(first)
+    }
+
+    /// Where the provider whose server a host is has it listen. Where several share it, the first.
+    fn road_of(&self, host: &str, speaks: Speaks) -> Option<(u16, Security)> {
+        let table = self.providers.current();
+        table.all_by_mail_host(host).find_map(|provider| {
+            let mut servers: Box<dyn Iterator<Item = &Server>> = match speaks {
+                Speaks::Smtp => Box::new(provider.smtp.iter().chain(&provider.smtp_alternatives)),
+                Speaks::Imap => Box::new(provider.imap.iter().chain(&provider.imap_alternatives)),
+                Speaks::Pop3 => Box::new(provider.pop3.iter()),
+            };
+            let found = servers.find(|server| server.host.eq_ignore_ascii_case(host))?;
+            Some((found.port, found.security))
+        })
     }
 
     /// Whether the administrator permits this port for a host by name of the port, or of the host's network.

@@ -600,3 +600,28 @@ async fn with_all_every_source_is_asked_even_where_the_table_knows() {
     assert!(world.dns.queries().contains(&"MX gmail.com".to_owned()));
     assert_eq!(outcome(&found, Source::Probe).0, Outcome::Nothing);
 }
+
+#[tokio::test]
+async fn a_slip_of_a_finger_is_offered_to_be_corrected_and_never_taken() {
+    let world = World::new(DnsScript::new(), web());
+    let found = world.detect(ask("mailto:Ann@gmial.com")).await;
+    assert!(found.candidates.is_empty(), "{found:#?}");
+    assert_eq!(found.address, "Ann@gmial.com");
+    assert_eq!(found.normalised[0].pointer, "/address");
+    let meant = found.suggestion.unwrap();
+    assert_eq!(
+        (meant.address.as_str(), meant.provider.as_str()),
+        ("Ann@gmail.com", "Gmail")
+    );
+    // Where its owner names servers, it is a domain like others.
+    let dns = DnsScript::new()
+        .mx("gmial.com", 10, "mx.gmial.com")
+        .srv("_imaps._tcp.gmial.com", 0, 1, 993, "imap.gmial.com")
+        .srv("_submissions._tcp.gmial.com", 0, 1, 465, "smtp.gmial.com");
+    let found = World::new(dns, web()).detect(ask("ann@gmial.com")).await;
+    assert_eq!((found.best().is_some(), found.suggestion), (true, None));
+    assert_eq!(
+        world.detector().suggestion("ann@gmail").unwrap().address,
+        "ann@gmail.com"
+    );
+}
