@@ -215,3 +215,39 @@ async fn what_a_mailbox_lacks_is_one_list() {
         .expect(200);
     assert_eq!(paused["missing"][0]["text"], "paused by a person");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn securities_and_ports_may_be_in_the_words_of_other_programs() {
+    let fixture = Fixture::new().await;
+    let body = json!({
+        "address": "ann@example.com", "password": "secret", "enable": false,
+        "incoming": {"host": "imap.example.com", "port": "993", "security": "SSL/TLS"},
+        "outgoing": {"host": "smtp.example.com", "port": 587, "security": "STARTTLS"},
+    });
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(mailbox["incoming"]["security"], "tls");
+    assert_eq!(mailbox["incoming"]["port"], 993);
+    assert_eq!(mailbox["outgoing"]["security"], "starttls");
+    let notes = mailbox["normalised"].as_array().unwrap();
+    let told = |pointer: &str, was: &str| {
+        let found = |note: &Value| note["pointer"] == pointer && note["was"] == was;
+        assert!(notes.iter().any(found), "{pointer}: {notes:#?}");
+    };
+    told("/incoming/port", "\"993\"");
+    told("/incoming/security", "SSL/TLS");
+    told("/outgoing/security", "STARTTLS");
+    for (field, value) in [
+        ("port", json!("many")),
+        ("port", json!(70000)),
+        ("security", json!("maybe")),
+    ] {
+        let mut body = body.clone();
+        body["incoming"][field] = value;
+        let problem = fixture.post("/v1/mailboxes", &body).await.problem(422);
+        assert_eq!(
+            problem["errors"][0]["pointer"],
+            format!("/incoming/{field}"),
+            "{problem:#}"
+        );
+    }
+}

@@ -37,7 +37,7 @@ pub(super) fn judge(speaks: Speaks, port: u16, listed: bool) -> Result<(), NotTh
             &mut refused,
             speaks != Speaks::Smtp && owner == Speaks::Pop3,
         ) {
-            not.remedy = format!("Use {usual} with `tls`, or set `protocol` to `pop3`.");
+            not.remedy = format!("Use {usual} with `tls`, or choose POP3.");
         }
         return refused;
     }
@@ -60,7 +60,7 @@ pub(super) fn judge(speaks: Speaks, port: u16, listed: bool) -> Result<(), NotTh
 pub(super) fn between_servers() -> NotThisPort {
     NotThisPort {
         detail: "is for mail servers among each other; programs that sign in send on 587".to_owned(),
-        remedy: "Use 587 with `starttls`; if your server takes sign-ins on 25 all the same, give `security` too."
+        remedy: "Use 587 with `starttls`; if your server takes sign-ins on 25 all the same, say with which security."
             .to_owned(),
         action: "use:587:starttls".to_owned(),
     }
@@ -77,6 +77,15 @@ pub(super) fn agree(speaks: Speaks, port: u16, security: Security) -> Option<(Se
         _ => format!("port {port} begins in plain text and is then encrypted (`starttls`)"),
     };
     Some((usual, because))
+}
+
+/// What a security is, in words.
+pub(super) const fn meaning(security: Security) -> &'static str {
+    match security {
+        Security::Tls => "that is encryption from the first byte",
+        Security::Starttls => "that begins in plain text and is then encrypted",
+        Security::None => "that is no encryption",
+    }
 }
 
 /// The security that goes with a usual port of the protocol.

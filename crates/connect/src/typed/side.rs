@@ -45,10 +45,7 @@ pub(super) fn incoming(
         settled,
     );
     let protocol = protocol(&side, &found, before, settled);
-    let speaks = match protocol {
-        Protocol::Imap => Speaks::Imap,
-        Protocol::Pop3 => Speaks::Pop3,
-    };
+    let speaks = speaks_of(protocol);
     let old = before.map(|old| Old {
         host: &old.host,
         port: old.port,
@@ -181,9 +178,13 @@ fn protocol(
         (Some(protocol), Some(scheme)) if protocol != scheme => {
             settled.refused.push(Refused {
                 pointer: "/incoming/protocol".to_owned(),
-                detail: format!("is `{protocol}`, but the host was typed with {scheme}://"),
+                detail: format!(
+                    "is `{protocol}`, but the host was typed with {}://",
+                    found.scheme
+                ),
                 remedy: Some(format!(
-                    "Set `protocol` to `{scheme}`, or type the host name alone."
+                    "Choose {}, or type the host name alone.",
+                    port::name(speaks_of(scheme))
                 )),
                 action: Some(format!("choose_protocol:{scheme}")),
             });
@@ -196,7 +197,7 @@ fn protocol(
                     "/incoming/protocol".to_owned(),
                     None,
                     scheme.as_str(),
-                    "the host was typed with pop3://",
+                    format!("the host was typed with {}://", found.scheme),
                 );
             }
             scheme
@@ -220,6 +221,13 @@ fn protocol(
             }
             None => Protocol::Imap,
         },
+    }
+}
+
+const fn speaks_of(protocol: Protocol) -> Speaks {
+    match protocol {
+        Protocol::Imap => Speaks::Imap,
+        Protocol::Pop3 => Speaks::Pop3,
     }
 }
 
@@ -249,7 +257,11 @@ fn road(
         .map(|old| (old.port, old.security));
     let typed_port = port_of_both(&side, &found, pointer, settled);
     let typed_security = security_of_both(&side, &found, pointer, settled);
-    let (port, security) = filled_in(speaks, (typed_port, typed_security), kept);
+    let known = match (typed_port, typed_security, kept) {
+        (None, None, None) => rules.road_of(&found.name, speaks),
+        _ => None,
+    };
+    let (port, security) = filled_in(speaks, (typed_port, typed_security), kept.or(known));
     let security = if found.encrypted && security == Security::None {
         Security::Tls
     } else {
@@ -289,18 +301,22 @@ fn road(
         refused = true;
         settled.refused.push(not_permitted(pointer, port, rules));
     }
+    let word = side.words.security.clone();
     let security = match port::agree(speaks, port, security) {
         Some((agreed, because)) if !refused => {
             let pointer = format!("{pointer}/security");
-            settled.note(
-                pointer,
-                Some(security.to_string()),
-                agreed.as_str(),
-                because,
-            );
+            let was = word.unwrap_or_else(|| security.to_string());
+            settled.note(pointer, Some(was), agreed.as_str(), because);
             agreed
         }
-        _ => security,
+        _ => {
+            if let Some(word) = word.filter(|_| side.security == Some(security)) {
+                let because = port::meaning(security);
+                let pointer = format!("{pointer}/security");
+                settled.note(pointer, Some(word), security.as_str(), because);
+            }
+            security
+        }
     };
     let plain_before = old
         .as_ref()
@@ -345,7 +361,7 @@ fn refuse_other_scheme(found: &Host, speaks: Speaks, pointer: &str, settled: &mu
     if !settled.refused.iter().any(is_swap) {
         settled.refused.push(Refused {
             pointer,
-            detail: format!("{wrong}, by its scheme"),
+            detail: format!("{wrong}: it was typed with {}://", found.scheme),
             remedy: Some("Type the other server's name here.".to_owned()),
             action: Some("edit_host".to_owned()),
         });
@@ -376,7 +392,14 @@ fn port_of_both(side: &Side, found: &Host, pointer: &str, settled: &mut Settled)
             settled.note(format!("{pointer}/port"), None, behind.to_string(), because);
             Some(behind)
         }
-        (own, _) => own,
+        (own, _) => {
+            if let (Some(own), Some(word)) = (own, &side.words.port) {
+                let because = "a port is a number";
+                let word = Some(format!("\"{word}\""));
+                settled.note(format!("{pointer}/port"), word, own.to_string(), because);
+            }
+            own
+        }
     }
 }
 
@@ -455,8 +478,10 @@ fn plaintext(speaks: Speaks, pointer: &str, port: u16) -> Refused {
     };
     Refused {
         pointer: format!("{pointer}/security"),
-        detail: "without encryption anyone on the way reads the password: use `tls` or `starttls`, or say `allow_plaintext: true`".to_owned(),
-        remedy: Some(format!("Use port {port} with `{security}`.")),
+        detail: "without encryption anyone on the way reads the password".to_owned(),
+        remedy: Some(format!(
+            "Use port {port} with `{security}`; in a network of your own, `allow_plaintext: true` lets it go all the same."
+        )),
         action: Some(format!("use:{port}:{security}")),
     }
 }

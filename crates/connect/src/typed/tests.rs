@@ -573,3 +573,73 @@ fn what_is_known_of_a_provider_helps() {
         Some(Secret::new("abcd efgh ijkl mnop"))
     );
 }
+
+#[test]
+fn words_of_other_programs_are_understood_and_told() {
+    for (typed, port, becomes, because) in [
+        ("SSL/TLS", 993, Tls, "encryption from the first byte"),
+        ("SSL", 1993, Tls, "encryption from the first byte"),
+        ("StartTLS", 143, Starttls, "is then encrypted"),
+        ("SSL", 143, Starttls, "port 143 begins in plain text"),
+        ("STARTTLS", 993, Tls, "port 993 is encrypted"),
+    ] {
+        let word = typed.parse().ok();
+        let port_word = PortWord {
+            number: port,
+            typed: None,
+        };
+        let settled = receive(side("imap.example.com").in_words(Some(port_word), word));
+        assert_eq!(
+            good(&settled),
+            ("imap.example.com".to_owned(), port, becomes)
+        );
+        let [note] = settled.normalised.as_slice() else {
+            panic!("{typed}: {:?}", settled.normalised)
+        };
+        assert_eq!(note.was.as_deref(), Some(typed));
+        assert!(note.because.contains(because), "{typed}: {note:?}");
+    }
+    let automatic = "auto".parse().ok();
+    let settled = receive(side("imap.example.com").in_words(None, automatic));
+    assert_eq!(good(&settled).1, 993);
+    let digits = serde_json::from_str("\"993\"").ok();
+    let settled = receive(side("imap.example.com").in_words(digits, None));
+    assert_eq!(noted(&settled), ["/incoming/port"]);
+}
+
+#[test]
+fn a_scheme_is_told_as_it_was_typed() {
+    let settled = receive(side("pop3s://pop.example.com"));
+    let because = &settled
+        .normalised
+        .iter()
+        .find(|note| note.pointer == "/incoming/protocol");
+    assert!(
+        because.is_some_and(|note| note.because.ends_with("pop3s://")),
+        "{because:?}"
+    );
+    let settled = receive(Side {
+        protocol: Some(Protocol::Imap),
+        ..side("pop3s://pop.example.com")
+    });
+    assert!(
+        settled.refused[0].detail.contains("pop3s://"),
+        "{:?}",
+        settled.refused
+    );
+    // What the scheme says and what the port says differ: the port wins, and it is told.
+    let settled = receive(side("imaps://imap.example.com:143"));
+    assert_eq!(good(&settled).2, Starttls);
+    assert!(noted(&settled).contains(&"/incoming/security"));
+}
+
+#[test]
+fn a_providers_server_alone_brings_its_port() {
+    let settled = send(side("smtp.office365.com"));
+    assert_eq!(
+        good(&settled),
+        ("smtp.office365.com".to_owned(), 587, Starttls)
+    );
+    let settled = send(side("smtp.gmail.com"));
+    assert_eq!(good(&settled).1, 465);
+}

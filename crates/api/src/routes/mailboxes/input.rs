@@ -2,7 +2,7 @@
 
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, present};
-use connect::typed::{self, Before, Form, Rules, Side};
+use connect::typed::{self, Before, Form, PortWord, Rules, SecurityWord, Side};
 use model::mailbox::{
     Auth, Credentials, Incoming, LoginChoice, Mailbox, Outgoing, Protocol, Security,
 };
@@ -25,10 +25,12 @@ pub(crate) struct IncomingInput {
     host: Option<String>,
     /// Left out: the usual port for protocol and security.
     #[serde(default)]
-    port: Option<u16>,
+    #[schema(value_type = Option<u16>)]
+    port: Option<PortWord>,
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
-    security: Option<Security>,
+    #[schema(value_type = Option<Security>)]
+    security: Option<SecurityWord>,
     /// Left out: by `login_format`.
     #[serde(default)]
     username: Option<String>,
@@ -61,10 +63,12 @@ pub(crate) struct OutgoingInput {
     host: Option<String>,
     /// Left out: the usual port for the security.
     #[serde(default)]
-    port: Option<u16>,
+    #[schema(value_type = Option<u16>)]
+    port: Option<PortWord>,
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
-    security: Option<Security>,
+    #[schema(value_type = Option<Security>)]
+    security: Option<SecurityWord>,
     /// Left out: by `login_format`.
     #[serde(default)]
     username: Option<String>,
@@ -191,15 +195,15 @@ impl IncomingInput {
         Side {
             protocol: self.protocol,
             host: self.host,
-            port: self.port,
-            security: self.security,
             username: self.username,
             login_format: self.login_format,
             auth: self.auth,
             certificate_sha256: self.certificate_sha256,
             password: self.password,
             allow_plaintext: self.allow_plaintext,
+            ..Side::default()
         }
+        .in_words(self.port, self.security)
     }
 }
 
@@ -208,15 +212,15 @@ impl OutgoingInput {
         Side {
             protocol: None,
             host: self.host,
-            port: self.port,
-            security: self.security,
             username: self.username,
             login_format: self.login_format,
             auth: self.auth,
             certificate_sha256: self.certificate_sha256,
             password: self.password,
             allow_plaintext: self.allow_plaintext,
+            ..Side::default()
         }
+        .in_words(self.port, self.security)
     }
 }
 

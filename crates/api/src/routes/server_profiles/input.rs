@@ -2,7 +2,7 @@
 
 use crate::input::{Checks, present};
 use connect::detect::Address;
-use connect::typed::{Before, Form, Rules, Side, settle};
+use connect::typed::{Before, Form, PortWord, Rules, SecurityWord, Side, settle};
 use model::mailbox::{Auth, Protocol, Security};
 use model::normalised::Normalised;
 use model::server_profile::{IncomingServer, OutgoingServer, ProfileLimits, ServerProfile};
@@ -27,10 +27,12 @@ pub(super) struct IncomingServerInput {
     host: Option<String>,
     /// Left out: the usual port for protocol and security.
     #[serde(default)]
-    port: Option<u16>,
+    #[schema(value_type = Option<u16>)]
+    port: Option<PortWord>,
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
-    security: Option<Security>,
+    #[schema(value_type = Option<Security>)]
+    security: Option<SecurityWord>,
     /// The one certificate to trust: its SHA-256, in hex; null: trust the usual authorities.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -49,10 +51,12 @@ pub(super) struct OutgoingServerInput {
     host: Option<String>,
     /// Left out: the usual port for the security.
     #[serde(default)]
-    port: Option<u16>,
+    #[schema(value_type = Option<u16>)]
+    port: Option<PortWord>,
     /// Left out: what fits the port, else `tls`.
     #[serde(default)]
-    security: Option<Security>,
+    #[schema(value_type = Option<Security>)]
+    security: Option<SecurityWord>,
     /// The one certificate to trust: its SHA-256, in hex; null: trust the usual authorities.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -80,24 +84,26 @@ pub(super) fn servers(
     let form = Form {
         address: SOMEBODY.to_owned(),
         incoming: incoming.map(|server| {
-            server.map(|server| Side {
-                protocol: server.protocol,
-                host: server.host,
-                port: server.port,
-                security: server.security,
-                certificate_sha256: server.certificate_sha256,
-                allow_plaintext: server.allow_plaintext,
-                ..Side::default()
+            server.map(|server| {
+                Side {
+                    protocol: server.protocol,
+                    host: server.host,
+                    certificate_sha256: server.certificate_sha256,
+                    allow_plaintext: server.allow_plaintext,
+                    ..Side::default()
+                }
+                .in_words(server.port, server.security)
             })
         }),
         outgoing: outgoing.map(|server| {
-            server.map(|server| Side {
-                host: server.host,
-                port: server.port,
-                security: server.security,
-                certificate_sha256: server.certificate_sha256,
-                allow_plaintext: server.allow_plaintext,
-                ..Side::default()
+            server.map(|server| {
+                Side {
+                    host: server.host,
+                    certificate_sha256: server.certificate_sha256,
+                    allow_plaintext: server.allow_plaintext,
+                    ..Side::default()
+                }
+                .in_words(server.port, server.security)
             })
         }),
         password: None,
