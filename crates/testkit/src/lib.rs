@@ -1,14 +1,16 @@
 //! The project's harness of real servers, and what tests need around them.
 //!
-//! - [`servers`]: where Dovecot, Postfix, PostgreSQL and S3 of this run listen (the program `mail-servers` starts
+//! - [`servers`]: where Dovecot, Postfix, Cyrus, Courier, PostgreSQL and S3 of this run listen (the program `mail-servers` starts
 //!   them; nextest's setup script calls it).
 //! - [`user`]: a mailbox of the test's own; [`TestUser::seed`] fills it before the first sign-in, [`deliver`] by LMTP.
 //! - [`ImapProbe`]: a second, independent IMAP client, and with it the [`oracle`] that results are compared with.
-//! - [`Generator`]: deterministic mail. - [`Proxy`]: a connection that can be cut. - [`Postroom`]: the real binary.
+//! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut. - [`Postroom`]: the real binary.
+//! - [`script`]: a server that follows a script, at the other end of a pipe.
 //! - [`postgres_database`], [`bucket`]: a fresh database and a fresh bucket.
 //!
 //! What goes wrong in here panics with a sentence that says what to do: a test has no other use for it.
 
+mod brand;
 mod databases;
 mod encode;
 mod generator;
@@ -22,10 +24,12 @@ mod proxy;
 mod random;
 mod response;
 mod samples;
+pub mod script;
 mod servers;
 mod users;
 mod utf7;
 
+pub use brand::Brand;
 pub use databases::{S3Bucket, bucket, postgres_database};
 pub use generator::{Generator, Mail, Profile};
 pub use http::{Response, SseEvent, SseReader};
@@ -34,8 +38,9 @@ pub use lmtp::deliver;
 pub use postroom::{Launch, Postroom, wait_for};
 pub use probe::{Contents, ImapProbe, Oracle, Reply, Selected, oracle, sha256_hex};
 pub use proxy::{Fault, Proxy};
+pub use random::Random;
 pub use response::Item;
-pub use servers::{ENDPOINTS_FILE, ENVIRONMENT, Servers, servers};
+pub use servers::{ENDPOINTS_FILE, ENVIRONMENT, OtherServer, Servers, servers};
 pub use users::{
     TestUser, expired_oauth_token, oauth_token, receiving_user, sending_user, unique, user, user_at,
 };

@@ -7,7 +7,7 @@
 //! 3. [`Net::tls`] turns a plain stream into a verified one, or says exactly why it would not.
 //! 4. [`sasl`] has the mechanisms that IMAP, POP3 and SMTP share.
 //!
-//! [`Net::mx`], [`Net::srv`] and [`Net::txt`] read what else the name system knows, and [`http`] fetches and posts under
+//! [`line_wire`] reads and writes the lines of POP3 and SMTP. [`Net::mx`], [`Net::srv`] and [`Net::txt`] read what else the name system knows, and [`http`] fetches and posts under
 //! the same policy and trust. [`Transcript`] keeps the last lines of a conversation for people who ask "what did the server say?",
 //! without anything secret.
 
@@ -15,6 +15,7 @@ mod certificate;
 mod connect;
 mod error;
 pub mod http;
+pub mod line_wire;
 mod policy;
 mod probe;
 mod records;

@@ -8,8 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::sasl::{Secret, hide};
 
-/// A longer line is cut; literals and base64 would only bury what matters.
-const MAX_LINE: usize = 400;
+/// A longer line is cut, in bytes: literals and base64 would only bury what matters.
+const MAX_LINE: usize = 4 * 1024;
+/// All lines together, in bytes; beyond it the oldest are forgotten.
+const MAX_BYTES: usize = 32 * 1024;
 /// What stands in place of a secret.
 const HIDDEN: &str = "<hidden>";
 
@@ -68,10 +70,11 @@ impl Transcript {
             Direction::Event => format!("-- {}", clean(line)),
         };
         let mut lines = self.lock();
-        if lines.len() == self.0.capacity {
-            lines.pop_front();
-        }
         lines.push_back(shown);
+        let mut bytes: usize = lines.iter().map(String::len).sum();
+        while lines.len() > self.0.capacity || bytes > MAX_BYTES {
+            bytes -= lines.pop_front().map_or(bytes, |line| line.len());
+        }
     }
 
     /// Notes that something secret went this way.
@@ -82,6 +85,11 @@ impl Transcript {
     /// The lines, oldest first, each beginning with `C: `, `S: ` or `-- `.
     pub fn lines(&self) -> Vec<String> {
         self.lock().iter().cloned().collect()
+    }
+
+    /// The lines, and forgets them: what comes next belongs to something else. The secrets stay known.
+    pub fn take(&self) -> Vec<String> {
+        self.lock().drain(..).collect()
     }
 
     fn without_secrets(&self, line: &str) -> String {
@@ -129,13 +137,14 @@ fn without_credentials(line: &str) -> String {
 
 fn clean(line: &str) -> String {
     let line = line.trim_end_matches(['\r', '\n']);
-    let mut shown: String = line
-        .chars()
-        .take(MAX_LINE)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if shown.len() < line.len() && line.chars().nth(MAX_LINE).is_some() {
-        shown.push('…');
+    let mut shown = String::new();
+    for c in line.chars() {
+        let c = if c.is_control() { '\u{fffd}' } else { c };
+        if shown.len() + c.len_utf8() > MAX_LINE {
+            shown.push('…');
+            break;
+        }
+        shown.push(c);
     }
     shown
 }
@@ -184,6 +193,18 @@ mod tests {
         let lines = transcript.lines();
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0], "S: * OK\u{fffd}[31m hi");
-        assert!(lines[1].len() < 500);
+        assert_eq!(lines[1].len(), "-- …".len() + MAX_LINE);
+    }
+
+    #[test]
+    fn all_lines_together_are_bounded_and_can_be_taken() {
+        let transcript = Transcript::new(100);
+        for line in 0..100 {
+            transcript.note(Direction::Received, &format!("{line} {}", "é".repeat(9000)));
+        }
+        let lines = transcript.take();
+        assert!(lines.iter().map(String::len).sum::<usize>() <= MAX_BYTES);
+        assert!(lines.last().is_some_and(|line| line.starts_with("S: 99 ")));
+        assert!(transcript.lines().is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! The first line of an answer: `+OK` or `-ERR`, a response code, a text (RFC 1939 section 3, RFC 2449 section 8).
 
+use mail_net::line_wire::printable;
+
 use crate::error::Pop3Error;
 
 /// One answer of the server, without the listing or message that may follow it.
@@ -51,16 +53,6 @@ fn is_code(code: &str) -> bool {
         && code
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'_'))
-}
-
-/// Text for people from what a server sent: UTF-8 repaired, nothing that could steer a terminal or forge a log line.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
 }
 
 #[cfg(test)]

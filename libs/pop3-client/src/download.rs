@@ -134,7 +134,7 @@ impl Batch<'_> {
                 .collect();
             session
                 .wire
-                .write(&lines, None, session.limits.command, WHAT_RETR)
+                .write_lines(&lines, None, session.limits.command, WHAT_RETR)
                 .await?;
             self.asked.extend(numbers);
             session.outstanding = self.asked.len();

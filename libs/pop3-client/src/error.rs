@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use mail_net::NetError;
+use mail_net::line_wire::LineError;
 use mail_net::sasl::SaslError;
 use thiserror::Error;
 
@@ -107,4 +108,16 @@ pub enum Pop3Error {
     /// An earlier exchange on this session was cut short, so what comes next cannot be told apart.
     #[error("this connection cannot be used any more")]
     Unusable,
+}
+
+impl From<LineError> for Pop3Error {
+    fn from(error: LineError) -> Pop3Error {
+        match error {
+            LineError::Io { what, source } => Pop3Error::Io { what, source },
+            LineError::Closed { what } => Pop3Error::Closed { what },
+            LineError::TimedOut { what, after } => Pop3Error::TimedOut { what, after },
+            LineError::TooLong => Pop3Error::TooLong { what: "a line" },
+            LineError::Unusable => Pop3Error::Unusable,
+        }
+    }
 }

@@ -24,7 +24,6 @@ mod limits;
 mod maildrop;
 mod session;
 mod unstuff;
-mod wire;
 
 pub use answer::Answer;
 pub use auth::{LoginDone, SignInWay};

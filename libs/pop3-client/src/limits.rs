@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-/// The longest answer or listing line we take, in bytes without its line end. RFC 1939 section 3 allows 512.
-pub(crate) const LINE_BYTES: usize = 8 * 1024;
 /// The most capabilities of one CAPA answer.
 pub(crate) const CAPABILITY_LINES: usize = 256;
 /// The longest command line, in bytes with its line end (RFC 2449 section 4); a longer SASL response waits to be asked for.
 pub(crate) const COMMAND_BYTES: usize = 255;
-/// The most challenges of one SASL exchange. SCRAM, the longest we speak, has two.
-pub(crate) const AUTH_ROUNDS: usize = 8;
 /// The most RETR commands sent before their answers are read (RFC 2449 section 6.6). Together they are far smaller than a
 /// socket buffer, so writing them never waits for the server to read.
 pub(crate) const PIPELINED_COMMANDS: usize = 50;

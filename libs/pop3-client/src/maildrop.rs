@@ -1,6 +1,8 @@
 //! What is in the maildrop: STAT, LIST and UIDL.
 
-use crate::answer::{Answer, printable};
+use mail_net::line_wire::printable;
+
+use crate::answer::Answer;
 use crate::error::Pop3Error;
 use crate::session::Session;
 

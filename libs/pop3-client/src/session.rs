@@ -1,12 +1,15 @@
 //! One connection to a server: greeting, CAPA, STLS, and the small commands.
 
-use mail_net::{Direction, Fingerprint, Net, Stream, Transcript};
+use std::time::Duration;
 
-use crate::answer::{Answer, printable};
+use mail_net::line_wire::{LineError, LineWire, printable};
+use mail_net::{Direction, Fingerprint, Net, Stream, Transcript};
+use tokio::time::Instant;
+
+use crate::answer::Answer;
 use crate::capability::Capabilities;
 use crate::error::Pop3Error;
-use crate::limits::{CAPABILITY_LINES, Limits};
-use crate::wire::Wire;
+use crate::limits::{CAPABILITY_LINES, Limits, READ_BYTES};
 
 /// How much of a line that is no greeting is kept for people to see.
 const FOREIGN_LINE_CHARS: usize = 200;
@@ -20,7 +23,7 @@ pub struct Greeting {
 
 /// A conversation with one server.
 pub struct Session {
-    pub(crate) wire: Wire,
+    pub(crate) wire: LineWire,
     pub(crate) limits: Limits,
     pub(crate) capabilities: Capabilities,
     /// False while an exchange is going on. It stays false when one is cut short, by an error or because its future or its
@@ -44,26 +47,22 @@ impl Session {
         transcript: Option<Transcript>,
     ) -> Result<(Session, Greeting), Pop3Error> {
         let mut session = Session {
-            wire: Wire::new(stream, transcript),
+            wire: LineWire::new(stream, READ_BYTES, transcript),
             limits,
             capabilities: Capabilities::default(),
             ready: true,
             outstanding: 0,
             downloading: false,
         };
-        let line = match session
-            .wire
-            .read_line(limits.greeting, "the greeting")
-            .await
-        {
+        let line = match session.line(limits.greeting, "the greeting").await {
             Ok(line) => line,
             // A protocol without lines, or one whose first line never ends.
-            Err(
-                Pop3Error::TooLong { .. } | Pop3Error::Closed { .. } | Pop3Error::TimedOut { .. },
-            ) if is_foreign(session.wire.unread()) => {
+            Err(LineError::TooLong | LineError::Closed { .. } | LineError::TimedOut { .. })
+                if is_foreign(session.wire.unread()) =>
+            {
                 return Err(not_pop3(session.wire.unread()));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         session.wire.note_received(&line);
         match Answer::parse(&line) {
@@ -218,16 +217,26 @@ impl Session {
         what: &'static str,
     ) -> Result<Answer, Pop3Error> {
         self.wire
-            .write(&format!("{line}\r\n"), None, self.limits.command, what)
+            .write_lines(&format!("{line}\r\n"), None, self.limits.command, what)
             .await?;
         self.answer(what).await
     }
 
     /// Reads the first line of an answer.
     pub(crate) async fn answer(&mut self, what: &'static str) -> Result<Answer, Pop3Error> {
-        let line = self.wire.read_line(self.limits.command, what).await?;
+        let line = self.line(self.limits.command, what).await?;
         self.wire.note_received(&line);
         Answer::parse(&line)
+    }
+
+    /// Reads one line. A bare LF ends it too; not so inside a message, see `unstuff.rs`.
+    pub(crate) async fn line(
+        &mut self,
+        within: Duration,
+        what: &'static str,
+    ) -> Result<Vec<u8>, LineError> {
+        let deadline = Instant::now() + within;
+        self.wire.read_line(deadline, within, what).await
     }
 
     /// Reads one line of a listing, its dot undoubled; `None` at the end.
@@ -235,7 +244,7 @@ impl Session {
         &mut self,
         what: &'static str,
     ) -> Result<Option<Vec<u8>>, Pop3Error> {
-        let mut line = self.wire.read_line(self.limits.read, what).await?;
+        let mut line = self.line(self.limits.read, what).await?;
         if line == b"." {
             return Ok(None);
         }

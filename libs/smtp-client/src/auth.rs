@@ -1,26 +1,20 @@
 //! Signing in (RFC 4954), with at most one attempt that a server could count as a failure.
 //!
-//! The best mechanism goes first. Only the answer 504, "I do not know that mechanism", leads to the next one; every other
+//! The best mechanism goes first. Only an answer about the mechanism, such as 504, leads to the next one; every other
 //! refusal ends it, because trying the same wrong password three ways is what locks accounts.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use mail_net::Stream;
-use mail_net::sasl::{self, Credentials, Exchange, Mechanism, SaslError};
+use mail_net::sasl::lines::{CANCEL, GivenUp, LineExchange};
+use mail_net::sasl::{self, Credentials, Exchange, Mechanism, Tries};
 use zeroize::Zeroizing;
 
 use crate::error::SmtpError;
-use crate::limits::{AUTH_LINE_BYTES, AUTH_ROUNDS};
+use crate::limits::AUTH_LINE_BYTES;
 use crate::reply::Reply;
 use crate::session::Session;
 
 const WHAT: &str = "the reply to AUTH";
-/// What ends an exchange that we do not want to finish (RFC 4954 section 4).
-const CANCEL: &str = "*";
 /// "Unrecognised authentication type": the one refusal that no server counts.
 const UNKNOWN_MECHANISM: u16 = 504;
-/// "Authentication credentials invalid".
-const BAD_CREDENTIALS: u16 = 535;
 
 /// A successful sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,17 +38,36 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, SmtpError> {
+        self.login_within(credentials, host, port, &Tries::unlimited())
+            .await
+    }
+
+    /// [`login`](Session::login) while `tries` last. The caller looks first whether any is left.
+    ///
+    /// # Errors
+    /// As [`login`](Session::login).
+    pub async fn login_within(
+        &mut self,
+        credentials: &Credentials,
+        host: &str,
+        port: u16,
+        tries: &Tries,
+    ) -> Result<LoginDone, SmtpError> {
         self.wire.keep_out(&credentials.secret);
         let offered = self.capabilities.auth.clone();
         let mut refused = None;
         for mechanism in sasl::choose(&offered, credentials) {
             let mut nonce = [0; 18];
             getrandom::fill(&mut nonce).map_err(|error| SmtpError::Random(error.to_string()))?;
-            let mut exchange = Exchange::new(mechanism, credentials, host, port, nonce);
+            let exchange = Exchange::new(mechanism, credentials, host, port, nonce);
+            if !tries.take() {
+                break;
+            }
             self.begin()?;
-            let reply = self.authenticate(&mut exchange).await?;
+            let (exchange, reply) = self.authenticate(exchange).await?;
             if reply.is_positive() {
                 exchange.finished()?;
+                tries.give_back();
                 self.end();
                 return Ok(LoginDone { mechanism });
             }
@@ -62,14 +75,15 @@ impl Session {
             if reply.code == UNKNOWN_MECHANISM {
                 continue;
             }
-            let alone = mechanism.may_fail_alone() && reply.code == BAD_CREDENTIALS;
+            let mechanism_at_fault =
+                !reply.is_temporary() && sasl::speaks_of_mechanism(&reply.text);
             let failed = SmtpError::AuthFailed {
                 code: reply.code,
                 enhanced: reply.enhanced,
                 text: reply.text,
                 oauth_error: exchange.server_error().map(str::to_owned),
             };
-            if !alone || !self.stream().is_some_and(Stream::is_tls) {
+            if !mechanism_at_fault {
                 return Err(failed);
             }
             refused = Some(failed);
@@ -78,77 +92,52 @@ impl Session {
     }
 
     /// Runs one exchange to the server's yes or no.
-    async fn authenticate(&mut self, exchange: &mut Exchange) -> Result<Reply, SmtpError> {
-        let mechanism = exchange.mechanism().as_str();
-        let initial = exchange.initial().map(Zeroizing::new);
-        let mut line = Zeroizing::new(format!("AUTH {mechanism}"));
-        if let Some(initial) = &initial {
-            let encoded = encode(initial);
-            // An empty initial response is written "="; a too long one waits for the server to ask.
-            if line.len() + encoded.len() + 3 <= AUTH_LINE_BYTES {
-                line = Zeroizing::new(format!(
-                    "{} {}",
-                    *line,
-                    if encoded.is_empty() { "=" } else { &encoded }
-                ));
-            }
-        }
-        self.say(&line, &format!("AUTH {mechanism} <hidden>"))
-            .await?;
-        for round in 0..AUTH_ROUNDS {
+    async fn authenticate(
+        &mut self,
+        exchange: Exchange,
+    ) -> Result<(LineExchange, Reply), SmtpError> {
+        let (mut exchange, line) = LineExchange::begin(exchange, AUTH_LINE_BYTES);
+        let shown = format!("AUTH {} <hidden>", exchange.mechanism());
+        self.say(&line, &shown).await?;
+        loop {
             let reply = self.reply(WHAT).await?;
             if reply.code != 334 {
                 return if reply.is_positive() || reply.is_refusal() {
-                    Ok(reply)
+                    Ok((exchange, reply))
                 } else {
                     Err(nonsense(&reply))
                 };
             }
-            let Ok(challenge) = STANDARD.decode(reply.text.trim()) else {
-                self.cancel().await?;
-                return Err(nonsense(&reply));
-            };
-            // An empty first challenge asks for the initial response: it was held back, or the server overlooked it.
-            let answer = match &initial {
-                Some(initial) if round == 0 && challenge.is_empty() => Ok(initial.to_vec()),
-                _ => exchange.respond(&challenge),
-            };
-            match answer {
+            match exchange.answer(reply.text.as_bytes()) {
                 Ok(answer) => {
-                    self.say(&encode(&Zeroizing::new(answer)), "<hidden>")
-                        .await?
+                    let shown = if answer.is_empty() { "" } else { "<hidden>" };
+                    self.say(&answer, shown).await?;
                 }
-                // The server has said no within the mechanism; an empty line lets it say so in SMTP too.
-                Err(SaslError::Refused { .. }) => self.say("", "").await?,
-                Err(error) => {
-                    self.cancel().await?;
-                    return Err(error.into());
+                Err(given_up) => {
+                    self.say(CANCEL, CANCEL).await?;
+                    // A yes to a cancelled sign-in would leave us where nobody wanted to be.
+                    if !self.reply(WHAT).await?.is_positive() {
+                        self.end();
+                    }
+                    return Err(match given_up {
+                        GivenUp::Sasl(error) => error.into(),
+                        GivenUp::NotBase64 => nonsense(&reply),
+                        GivenUp::TooManyChallenges => SmtpError::Nonsense {
+                            line: given_up.to_string(),
+                        },
+                    });
                 }
             }
         }
-        Err(SmtpError::Nonsense {
-            line: format!("more than {AUTH_ROUNDS} challenges in one sign-in"),
-        })
     }
 
     async fn say(&mut self, line: &str, shown: &str) -> Result<(), SmtpError> {
         let line = Zeroizing::new(format!("{line}\r\n"));
         self.wire
-            .write_secret(&line, shown, self.limits.command, WHAT)
-            .await
-    }
-
-    /// Ends the exchange in good order; the session can go on.
-    async fn cancel(&mut self) -> Result<(), SmtpError> {
-        self.say(CANCEL, CANCEL).await?;
-        self.reply(WHAT).await?;
-        self.end();
+            .write_lines(&line, Some(shown), self.limits.command, WHAT)
+            .await?;
         Ok(())
     }
-}
-
-fn encode(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD.encode(bytes))
 }
 
 fn nonsense(reply: &Reply) -> SmtpError {

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use mail_net::NetError;
+use mail_net::line_wire::LineError;
 use mail_net::sasl::SaslError;
 use thiserror::Error;
 
@@ -148,6 +149,18 @@ impl SmtpError {
         match self {
             SmtpError::Refused { reply, .. } | SmtpError::ServiceClosing { reply } => Some(reply),
             _ => None,
+        }
+    }
+}
+
+impl From<LineError> for SmtpError {
+    fn from(error: LineError) -> SmtpError {
+        match error {
+            LineError::Io { what, source } => SmtpError::Io { what, source },
+            LineError::Closed { what } => SmtpError::Closed { what },
+            LineError::TimedOut { what, after } => SmtpError::TimedOut { what, after },
+            LineError::TooLong => SmtpError::ReplyTooLong,
+            LineError::Unusable => SmtpError::Unusable,
         }
     }
 }

@@ -23,7 +23,6 @@ mod limits;
 mod reply;
 mod session;
 mod transaction;
-mod wire;
 
 pub use auth::LoginDone;
 pub use capability::{Capabilities, SizeLimit};

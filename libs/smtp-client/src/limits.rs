@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest reply line we take, in bytes without its line end. RFC 5321 4.5.3.1.5 allows 512; servers that put a policy
-/// text with several links on one line go beyond it.
-pub(crate) const REPLY_LINE_BYTES: usize = 8 * 1024;
+/// How much is read from the socket at once.
+pub(crate) const READ_BYTES: usize = 4 * 1024;
 /// The most lines of one reply. The longest EHLO answers in use have some 30.
 pub(crate) const REPLY_LINES: usize = 256;
 /// The most bytes of one reply, all lines together.
@@ -14,8 +13,6 @@ pub(crate) const REPLY_BYTES: usize = 64 * 1024;
 pub(crate) const PIPELINED_COMMANDS: usize = 100;
 /// The longest command line with an initial SASL response (RFC 4954 section 4).
 pub(crate) const AUTH_LINE_BYTES: usize = 12_288;
-/// The most challenges of one SASL exchange. SCRAM, the longest we speak, has two.
-pub(crate) const AUTH_ROUNDS: usize = 8;
 /// How much of the body is read from its source, and written, at once.
 pub(crate) const BODY_BLOCK_BYTES: usize = 64 * 1024;
 /// How long a reply that the server may have sent before it hung up is looked for.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mail_net::line_wire::printable;
+
 use crate::error::SmtpError;
 use crate::limits::{REPLY_BYTES, REPLY_LINES};
 
@@ -142,16 +144,6 @@ fn is_enhanced(word: &str) -> bool {
         })
     };
     class && number(parts.next()) && number(parts.next()) && parts.next().is_none()
-}
-
-/// Text for people from what a server sent: UTF-8 repaired, nothing that could steer a terminal or forge a log line.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
 }
 
 #[cfg(test)]

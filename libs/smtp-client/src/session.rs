@@ -1,13 +1,15 @@
 //! One connection to a server: greeting, EHLO, STARTTLS, and the small commands.
 
+use std::time::Duration;
+
+use mail_net::line_wire::{LineError, LineWire, printable};
 use mail_net::{Fingerprint, Net, Stream, Transcript};
 use tokio::time::Instant;
 
 use crate::capability::Capabilities;
 use crate::error::SmtpError;
-use crate::limits::Limits;
-use crate::reply::{Reply, ReplyBuilder, printable};
-use crate::wire::Wire;
+use crate::limits::{Limits, READ_BYTES};
+use crate::reply::{Reply, ReplyBuilder};
 
 /// How much of a line that is no greeting is kept for people to see.
 const FOREIGN_LINE_CHARS: usize = 200;
@@ -23,7 +25,7 @@ pub struct Greeting {
 
 /// A conversation with one server.
 pub struct Session {
-    pub(crate) wire: Wire,
+    pub(crate) wire: LineWire,
     pub(crate) limits: Limits,
     pub(crate) capabilities: Capabilities,
     client_name: Option<String>,
@@ -46,7 +48,7 @@ impl Session {
         transcript: Option<Transcript>,
     ) -> Result<(Session, Greeting), SmtpError> {
         let mut session = Session {
-            wire: Wire::new(stream, transcript),
+            wire: LineWire::new(stream, READ_BYTES, transcript),
             limits,
             capabilities: Capabilities::default(),
             client_name: None,
@@ -168,12 +170,12 @@ impl Session {
         if self.ready
             && self
                 .wire
-                .write_commands("QUIT\r\n", within, "QUIT to be sent")
+                .write_lines("QUIT\r\n", None, within, "QUIT to be sent")
                 .await
                 .is_ok()
         {
             // Whatever the server says now, we are done.
-            let _ = self.wire.read_reply(within, "the reply to QUIT").await;
+            let _ = self.read_reply(within, "the reply to QUIT").await;
         }
         self.wire.close(within).await;
     }
@@ -187,7 +189,7 @@ impl Session {
     async fn command(&mut self, line: &str, what: &'static str) -> Result<Reply, SmtpError> {
         self.begin()?;
         self.wire
-            .write_commands(&format!("{line}\r\n"), self.limits.command, what)
+            .write_lines(&format!("{line}\r\n"), None, self.limits.command, what)
             .await?;
         let reply = self.reply(what).await?;
         self.end();
@@ -196,11 +198,28 @@ impl Session {
 
     /// Reads the reply to a command; 421 is an error wherever it comes.
     pub(crate) async fn reply(&mut self, what: &'static str) -> Result<Reply, SmtpError> {
-        let reply = self.wire.read_reply(self.limits.command, what).await?;
+        let reply = self.read_reply(self.limits.command, what).await?;
         if reply.code == 421 {
             Err(SmtpError::ServiceClosing { reply })
         } else {
             Ok(reply)
+        }
+    }
+
+    /// Reads one whole reply, whatever it says.
+    pub(crate) async fn read_reply(
+        &mut self,
+        within: Duration,
+        what: &'static str,
+    ) -> Result<Reply, SmtpError> {
+        let deadline = Instant::now() + within;
+        let mut builder = ReplyBuilder::default();
+        loop {
+            let line = self.wire.read_line(deadline, within, what).await?;
+            self.wire.note_received(&line);
+            if let Some(reply) = builder.push(&line)? {
+                return Ok(reply);
+            }
         }
     }
 
@@ -228,13 +247,14 @@ impl Session {
             let line = match self.wire.read_line(deadline, within, WHAT).await {
                 Ok(line) => line,
                 // A protocol without lines, or one whose first line never ends.
-                Err(
-                    SmtpError::ReplyTooLong | SmtpError::Closed { .. } | SmtpError::TimedOut { .. },
-                ) if first && is_foreign(self.wire.unfinished_line()) => {
-                    return Err(not_smtp(self.wire.unfinished_line()));
+                Err(LineError::TooLong | LineError::Closed { .. } | LineError::TimedOut { .. })
+                    if first && is_foreign(self.wire.unread()) =>
+                {
+                    return Err(not_smtp(self.wire.unread()));
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
+            self.wire.note_received(&line);
             match builder.push(&line) {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) => first = false,

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use mail_net::Direction;
+use mail_net::line_wire::WriteFailed;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
@@ -18,7 +19,6 @@ use crate::error::SmtpError;
 use crate::limits::{BODY_BLOCK_BYTES, LAST_WORDS, PIPELINED_COMMANDS};
 use crate::reply::Reply;
 use crate::session::Session;
-use crate::wire::WriteFailed;
 
 const WHAT_BODY: &str = "the message to be taken";
 const WHAT_END: &str = "the reply to the message";
@@ -181,7 +181,7 @@ impl Session {
             let lines: String = group.iter().map(Command::line).collect();
             let what = group.first().map_or("a reply", Command::what);
             self.wire
-                .write_commands(&lines, self.limits.command, what)
+                .write_lines(&lines, None, self.limits.command, what)
                 .await?;
             for command in group {
                 self.take_reply(command, &mut opening).await?;
@@ -212,7 +212,6 @@ impl Session {
     ) -> Result<(), SmtpError> {
         if let Command::Data = command {
             let reply = self
-                .wire
                 .read_reply(self.limits.data_start, command.what())
                 .await?;
             opening.data = Some(match reply.code {
@@ -288,7 +287,7 @@ impl Session {
             stuffer.push(&block[..count], &mut wire_form);
             if wire_form.len() >= BODY_BLOCK_BYTES {
                 if let Err(failed) = self.wire.write(&wire_form, within, WHAT_BODY).await {
-                    return self.broken_before_the_dot(failed.error).await;
+                    return self.broken_before_the_dot(failed.error.into()).await;
                 }
                 wire_form.clear();
             }
@@ -301,15 +300,17 @@ impl Session {
             // `taken` never says less than what a server can act on: TLS may have put more of the last record on its way,
             // but a record that is not complete cannot be read.
             Err(WriteFailed { taken, error }) if taken <= dot => {
-                self.broken_before_the_dot(error).await
+                self.broken_before_the_dot(error.into()).await
             }
-            Err(WriteFailed { error, .. }) => Ok(self.verdict(LAST_WORDS, Some(error)).await),
+            Err(WriteFailed { error, .. }) => {
+                Ok(self.verdict(LAST_WORDS, Some(error.into())).await)
+            }
         }
     }
 
     /// The message was not finished, so it is not sent. Perhaps the server said why before it stopped to listen.
     async fn broken_before_the_dot(&mut self, error: SmtpError) -> Result<DataResult, SmtpError> {
-        match self.wire.read_reply(LAST_WORDS, WHAT_END).await {
+        match self.read_reply(LAST_WORDS, WHAT_END).await {
             Ok(reply) if reply.is_refusal() => Ok(DataResult::Refused(reply)),
             _ => Err(error),
         }
@@ -318,7 +319,7 @@ impl Session {
     /// Reads the reply to the final dot; without one nobody knows.
     async fn verdict(&mut self, within: Duration, write_error: Option<SmtpError>) -> DataResult {
         let connected = write_error.is_none();
-        match self.wire.read_reply(within, WHAT_END).await {
+        match self.read_reply(within, WHAT_END).await {
             Ok(reply) if reply.is_positive() || reply.is_refusal() => {
                 self.open_transaction = false;
                 if connected && reply.code != 421 {

@@ -1,14 +1,18 @@
 //! SASL (RFC 4422): one exchange for IMAP, POP3 and SMTP, which differ only in how they carry the base64.
 //!
-//! [`choose`] orders what a server offers, [`Exchange`] speaks one mechanism. Neither knows about base64 or lines.
+//! [`choose`] orders what a server offers, [`Exchange`] speaks one mechanism. Neither knows about base64 or lines;
+//! [`lines`] does, for POP3 and SMTP.
 
 mod bearer;
 mod cram;
 mod hide;
+pub mod lines;
 mod prep;
 mod scram;
+mod tries;
 
 pub use hide::hide;
+pub use tries::{Tries, speaks_of_mechanism};
 
 use std::fmt;
 
@@ -112,12 +116,6 @@ impl Mechanism {
         Mechanism::ALL
             .into_iter()
             .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name.trim()))
-    }
-
-    /// Whether a refusal may be the mechanism's own fault: CRAM-MD5 needs the password itself on the server, and many servers
-    /// offer it that keep only a digest. Within TLS the next mechanism is then worth one more try, and gives nothing away.
-    pub fn may_fail_alone(self) -> bool {
-        matches!(self, Mechanism::CramMd5)
     }
 
     /// Whether it carries a token (else a password).

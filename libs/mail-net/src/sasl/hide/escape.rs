@@ -7,6 +7,11 @@ const ENTITY: usize = 10;
 /// as the same in either case. A byte can often be read in two ways (a percent sign is one, or begins an escape): all are
 /// tried, and the longest spelling that fits is the one that is found first.
 pub(super) fn spelled(text: &str, wanted: &[u8]) -> Option<usize> {
+    // Most texts are over here.
+    let (first, begins) = (*text.as_bytes().first()?, *wanted.first()?);
+    if !first.eq_ignore_ascii_case(&begins) && !b"%=+_&\\".contains(&first) {
+        return None;
+    }
     // Each entry: where the text is to be read on, and how much of `wanted` has been read.
     let mut open = vec![(0, 0)];
     let mut steps = 0;
