@@ -1,6 +1,8 @@
 //! The connection report on a terminal: ten lines that fill in, the verdict, and one remedy.
 
+use crate::commands::Line;
 use crate::output::{self, Output, Tone};
+use connect::TestRequest;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::report::{Report, Step, StepCode, StepStatus, Verdict};
 use std::time::Duration;
@@ -127,6 +129,40 @@ fn deciding(report: &Report) -> Option<&Step> {
     } else {
         inner.unwrap_or(step)
     })
+}
+
+/// The servers that were tested.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    incoming: Option<String>,
+    outgoing: Option<String>,
+}
+
+impl Hosts {
+    /// Those of a request.
+    pub fn of(request: &TestRequest) -> Self {
+        Self {
+            incoming: request.incoming.as_ref().map(|side| side.host.clone()),
+            outgoing: request.outgoing.as_ref().map(|side| side.host.clone()),
+        }
+    }
+}
+
+/// The command line that does what the report's remedy says, where one can.
+pub fn correction(report: &Report, mut line: Line, hosts: &Hosts) -> Option<Line> {
+    let failed = |steps: &[Step]| steps.iter().any(|step| step.status == StepStatus::Fail);
+    let step = deciding(report).filter(|_| failed(&report.steps))?;
+    let action = step.remedy.as_ref()?.action.as_deref()?;
+    let sending = report.steps.iter().any(|outer| {
+        outer.code == StepCode::Smtp
+            && (std::ptr::eq(outer, step)
+                || outer.steps.iter().any(|inner| std::ptr::eq(inner, step)))
+    });
+    let (pointer, host) = match sending {
+        true => ("/outgoing", hosts.outgoing.as_deref()),
+        false => ("/incoming", hosts.incoming.as_deref()),
+    };
+    line.apply(pointer, action, host).then_some(line)
 }
 
 const fn sign(status: StepStatus) -> (&'static str, Tone) {

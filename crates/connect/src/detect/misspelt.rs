@@ -10,7 +10,7 @@ use model::detection::{Candidate, Confidence, Suggestion};
 const SHORTEST: usize = 5;
 
 /// The address at the provider that was probably meant.
-pub(super) fn suggestion(table: &Table, typed: &str) -> Option<Suggestion> {
+pub fn suggestion(table: &Table, typed: &str) -> Option<Suggestion> {
     let (address, _) = tidy(typed);
     let (local, domain) = address.rsplit_once('@')?;
     let domain = domain.to_ascii_lowercase();

@@ -21,6 +21,7 @@ mod table;
 mod xml;
 
 pub use address::{Address, AddressError, ascii_host, tidy};
+pub use misspelt::suggestion;
 pub use probe::ProbePorts;
 
 use crate::providers::Providers;

@@ -179,7 +179,7 @@ fn protocol(
             settled.refused.push(Refused {
                 pointer: "/incoming/protocol".to_owned(),
                 detail: format!(
-                    "is `{protocol}`, but the host was typed with {}://",
+                    "asks for `{protocol}`, but the host was typed with {}://",
                     found.scheme
                 ),
                 remedy: Some(format!(

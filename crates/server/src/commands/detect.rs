@@ -1,12 +1,17 @@
 //! `postroom detect ADDRESS`: settings and where they came from; needs no running server and no password.
 
 use super::Context;
+use super::correct::{self, Line};
+use super::provider::refuse_broken_file;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output, Tone};
 use crate::wire;
 use connect::detect::{AddressError, DetectRequest, Profile};
-use model::detection::{Candidate, Confidence, Detection, Outcome, PreparationId};
+use connect::providers::Table;
+use model::detection::{
+    Candidate, Confidence, Detection, Outcome, Preparation, PreparationId, Source, Suggestion,
+};
 use model::mailbox::Security;
 use serde_json::json;
 
@@ -34,6 +39,9 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     };
     // Whoever starts the command with the flag has consented twice.
     let found = search(&config, request, args.directory || config.directory).await?;
+    if !context.output.json {
+        correct::tell(&json!({ "normalised": found.normalised }), &Line::typed());
+    }
     context
         .output
         .value(&json!(found), |output, _| render(output, &found))?;
@@ -44,7 +52,10 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// Nothing was found, or nothing that a password may go to before a person has looked at it.
-pub async fn settings_for(config: &Config, address: &str) -> Result<Candidate, Failure> {
+pub async fn settings_for(
+    config: &Config,
+    address: &str,
+) -> Result<(Detection, Candidate), Failure> {
     let request = DetectRequest {
         address: address.to_owned(),
         profiles: profiles(config, address).await?,
@@ -52,11 +63,11 @@ pub async fn settings_for(config: &Config, address: &str) -> Result<Candidate, F
     };
     let found = search(config, request, config.directory).await?;
     let usable = |c: &&Candidate| c.trusted && (c.incoming.is_some() || c.outgoing.is_some());
-    if let Some(candidate) = found.candidates.iter().find(usable) {
-        return Ok(candidate.clone());
+    if let Some(candidate) = found.candidates.iter().find(usable).cloned() {
+        return Ok((found, candidate));
     }
     let domain = output::line(&found.domain);
-    let named = "name its servers, such as --imap-host HOST --smtp-host HOST";
+    let line = Line::typed();
     Err(match found.best() {
         Some(doubtful) => Failure::new(
             Exit::NotFound,
@@ -64,19 +75,106 @@ pub async fn settings_for(config: &Config, address: &str) -> Result<Candidate, F
         )
         .because(output::line(&doubtful.because))
         .remedy(format!(
-            "`postroom detect` shows them; if they are right, {named}"
+            "if these servers are right: {}",
+            naming(line, doubtful)
         )),
         None => {
             let failure = Failure::new(
                 exit_of(&found),
                 format!("no settings were found for {domain}"),
             );
-            match found.preparation.first() {
-                Some(item) => failure.because(output::line(&item.text)),
-                None => failure.remedy(named),
+            let why = why_nothing(&found).map(output::line);
+            let failure = match (found.preparation.first(), why) {
+                (Some(item), _) => return Err(failure.because(output::line(&item.text))),
+                (None, Some(why)) => failure.because(why),
+                (None, None) => failure,
+            };
+            match &found.suggestion {
+                Some(meant) => failure.remedy(did_you_mean(meant, line)),
+                None => failure.remedy(correct::naming_hosts(&line)),
             }
         }
     })
+}
+
+/// The address that was probably meant, by the built-in table.
+pub fn suggestion(typed: &str) -> Option<Suggestion> {
+    connect::detect::suggestion(&Table::built_in(), typed)
+}
+
+fn did_you_mean(meant: &Suggestion, mut line: Line) -> String {
+    line.apply("/address", &format!("use_address:{}", meant.address), None);
+    format!(
+        "did you mean {} ({})? {line}",
+        meant.address, meant.provider
+    )
+}
+
+/// The line with these servers named.
+fn naming(mut line: Line, candidate: &Candidate) -> Line {
+    if let Some(side) = &candidate.incoming {
+        let word = side.protocol.as_str();
+        line = with_server(line, word, &side.host, side.port, side.security);
+    }
+    if let Some(side) = &candidate.outgoing {
+        line = with_server(line, "smtp", &side.host, side.port, side.security);
+    }
+    line
+}
+
+fn with_server(line: Line, word: &str, host: &str, port: u16, security: Security) -> Line {
+    line.with(&format!("--{word}-host"), host)
+        .with(&format!("--{word}-port"), &port.to_string())
+        .with(&format!("--{word}-security"), security.as_str())
+}
+
+/// What has to be done before the first sign-in, a line for each.
+pub fn preparation(found: &Detection) -> Vec<String> {
+    let line = |item: &Preparation| {
+        let must = if item.required { "First" } else { "Note" };
+        let url = item
+            .url
+            .as_ref()
+            .map_or(String::new(), |url| format!(" {url}"));
+        format!(
+            "  {must}: {}{}",
+            output::line(&item.text),
+            output::line(&url)
+        )
+    };
+    found.preparation.iter().map(line).collect()
+}
+
+/// A password would be refused, so that it is not even asked for.
+pub fn token_needed(found: &Detection, line: &Line) -> Failure {
+    let name = found
+        .provider
+        .as_ref()
+        .map_or("the provider", |provider| &provider.name);
+    let why = found
+        .preparation
+        .iter()
+        .find(|item| item.id == PreparationId::OauthOnly);
+    let what = format!("nobody has signed in: {name} wants an OAuth 2.0 access token");
+    let remedy = format!(
+        "with a token in a file: {} --token-auth",
+        line.clone().or_with("--password-file", "FILE")
+    );
+    let document = json!({
+        "title": what, "code": "oauth_required", "detail": why.map(|item| &item.text),
+        "remedy": { "text": remedy }, "preparation": found.preparation,
+    });
+    Failure {
+        document: Some(document),
+        ..Failure::new(Exit::ProviderSetting, output::line(&what)).remedy(remedy)
+    }
+}
+
+/// What the domain's mail servers tell about why nothing was found.
+fn why_nothing(found: &Detection) -> Option<&str> {
+    let mx = found.searched.iter().find(|s| s.source == Source::Mx);
+    mx.filter(|s| s.outcome != Outcome::Skipped)
+        .map(|s| s.detail.as_str())
 }
 
 /// The server profiles of this installation; none where there is no installation yet.
@@ -96,15 +194,18 @@ async fn search(
     directory: bool,
 ) -> Result<Detection, Failure> {
     let (net, providers) = (wire::network(config)?, wire::providers(config));
+    refuse_broken_file(&providers)?;
     let detector = wire::detector(config, net, providers, directory)?;
     detector
         .detect(&request)
         .await
         .map_err(|error: AddressError| {
-            Failure::usage(format!(
-                "the address {} {error}",
-                output::line(&request.address)
-            ))
+            let typed = output::line(&request.address);
+            let failure = Failure::usage(format!("the address {typed} {error}"));
+            match detector.suggestion(&request.address) {
+                Some(meant) => failure.remedy(did_you_mean(&meant, Line::typed())),
+                None => failure,
+            }
         })
 }
 
@@ -125,7 +226,7 @@ fn exit_of(found: &Detection) -> Exit {
     let network = found
         .searched
         .iter()
-        .filter(|s| s.source == model::detection::Source::Mx)
+        .filter(|s| s.source == Source::Mx)
         .any(|s| s.outcome == Outcome::Failed);
     if network && !asked(Outcome::Found) {
         Exit::Network
@@ -136,6 +237,14 @@ fn exit_of(found: &Detection) -> Exit {
 
 fn render(output: &Output, found: &Detection) -> String {
     let mut lines = Vec::new();
+    let domain = match found.unicode_domain == found.domain || found.unicode_domain.is_empty() {
+        true => output::line(&found.domain),
+        false => format!(
+            "{} ({})",
+            output::line(&found.unicode_domain),
+            output::line(&found.domain)
+        ),
+    };
     if let Some(provider) = &found.provider {
         lines.push(format!(
             "{} is {}.",
@@ -146,24 +255,9 @@ fn render(output: &Output, found: &Detection) -> String {
     let mut candidates = found.candidates.iter();
     match candidates.next() {
         Some(best) => lines.extend(of_candidate(output, best)),
-        None => lines.push(format!(
-            "No settings were found for {}.",
-            output::line(&found.domain)
-        )),
+        None => lines.push(format!("No settings were found for {domain}.")),
     }
-    for item in &found.preparation {
-        let must = if item.required { "First" } else { "Note" };
-        let url = item
-            .url
-            .as_ref()
-            .map(|url| format!(" {url}"))
-            .unwrap_or_default();
-        lines.push(format!(
-            "  {must}: {}{}",
-            output::line(&item.text),
-            output::line(&url)
-        ));
-    }
+    lines.extend(preparation(found));
     for other in candidates {
         lines.push("Or:".to_owned());
         lines.extend(of_candidate(output, other));
@@ -183,7 +277,40 @@ fn render(output: &Output, found: &Detection) -> String {
             output::line(&searched.detail)
         ));
     }
+    lines.push(format!("Next: {}", next(found)));
     lines.join("\n")
+}
+
+/// What to do now, with the line to copy.
+fn next(found: &Detection) -> String {
+    let test = Line::of(&["postroom", "test", &found.address]);
+    let blocked = found
+        .preparation
+        .iter()
+        .find(|item| item.id == PreparationId::NoImap);
+    if let Some(meant) = &found.suggestion {
+        return did_you_mean(meant, Line::of(&["postroom", "detect", &found.address]));
+    }
+    match found.best() {
+        Some(best) if !best.trusted => format!(
+            "look at the names; if they are right, {}",
+            naming(test, best)
+        ),
+        Some(_)
+            if found
+                .preparation
+                .iter()
+                .any(|item| item.id == PreparationId::OauthOnly) =>
+        {
+            let test = test.with("--password-file", "FILE");
+            format!("with an access token in a file, {test} --token-auth")
+        }
+        Some(_) => format!("prove them with {test}"),
+        None if blocked.is_some() => {
+            "connect the mailbox that its mail is forwarded to.".to_owned()
+        }
+        None => correct::naming_hosts(&test),
+    }
 }
 
 fn of_candidate(output: &Output, candidate: &Candidate) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! `postroom mailbox ...`: connect mailboxes and look after them.
 
-use super::settings::{self, Settings};
+use super::correct::{self, Line};
+use super::settings::Settings;
 use super::{Context, confirm, profile};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
@@ -236,8 +237,10 @@ async fn add(context: &Context, client: &Client, args: Add) -> Result<Exit, Fail
     let by_profile = args.profile.is_some();
     args.settings
         .fill(&mut body, &args.address, (by_profile, by_profile), true)?;
-    let mailbox = client.post("/v1/mailboxes", &body).await?;
-    settings::tell(&mailbox);
+    let line = Line::typed();
+    let created = client.post("/v1/mailboxes", &body).await;
+    let mailbox = created.map_err(|failure| correct::in_words(failure, &line))?;
+    correct::tell(&mailbox, &line);
     let id = output::at(&mailbox, "/id").to_owned();
     if args.enable {
         return enable(context, client, &id, true).await;
@@ -272,8 +275,10 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
     }
     let exists = (old["incoming"].is_object(), old["outgoing"].is_object());
     args.settings.fill(&mut body, &address, exists, password)?;
-    let mailbox = client.patch(&path(&id), &body).await?;
-    settings::tell(&mailbox);
+    let line = Line::typed();
+    let changed = client.patch(&path(&id), &body).await;
+    let mailbox = changed.map_err(|failure| correct::in_words(failure, &line))?;
+    correct::tell(&mailbox, &line);
     context.output.value(&mailbox, show)?;
     Ok(Exit::Good)
 }

@@ -3,6 +3,7 @@
 
 mod completions;
 mod config;
+mod correct;
 mod detect;
 mod event;
 mod explain;
@@ -19,6 +20,8 @@ mod sync;
 mod test;
 mod token;
 mod webhook;
+
+pub use correct::Line;
 
 use crate::client::Client;
 use crate::config::{Config, Flags};

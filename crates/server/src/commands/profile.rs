@@ -1,12 +1,13 @@
 //! `postroom profile ...`: settings that many mailboxes share.
 
-use super::settings::tell;
+use super::correct::{self, Line};
 use super::{Context, confirm};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
 use crate::output::{self, Output};
 use crate::steps::{self, LiveSteps};
-use model::mailbox::{Auth, LoginChoice, Security};
+use connect::typed::SecurityWord;
+use model::mailbox::{Auth, LoginChoice};
 use model::report::Report;
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ pub struct Settings {
     incoming_port: Option<u16>,
     /// tls, starttls or none [default: by the port]
     #[arg(long, value_name = "SECURITY")]
-    incoming_security: Option<Security>,
+    incoming_security: Option<SecurityWord>,
     /// Host of the sending server
     #[arg(long, value_name = "HOST")]
     smtp_host: Option<String>,
@@ -82,7 +83,7 @@ pub struct Settings {
     smtp_port: Option<u16>,
     /// tls, starttls or none [default: by the port]
     #[arg(long, value_name = "SECURITY")]
-    smtp_security: Option<Security>,
+    smtp_security: Option<SecurityWord>,
     /// Let passwords go out without encryption where the security is none
     #[arg(long)]
     allow_plaintext: bool,
@@ -115,15 +116,20 @@ impl Settings {
             (None, None) => (None, None),
         };
         let plain = self.allow_plaintext.then_some(true);
+        let security = |word: &Option<SecurityWord>| {
+            let word = word.as_ref()?;
+            let ours = word.meant.map(|meant| meant.as_str().to_owned());
+            word.typed.clone().or(ours)
+        };
         let sides = [
             (
                 "incoming",
                 json!({"protocol": protocol, "host": host, "port": self.incoming_port,
-                "security": self.incoming_security, "allow_plaintext": plain}),
+                "security": security(&self.incoming_security), "allow_plaintext": plain}),
             ),
             (
                 "outgoing",
-                json!({"host": self.smtp_host, "port": self.smtp_port, "security": self.smtp_security,
+                json!({"host": self.smtp_host, "port": self.smtp_port, "security": security(&self.smtp_security),
                 "allow_plaintext": plain}),
             ),
         ];
@@ -171,8 +177,10 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Add { name, settings } => {
             let mut body = json!({ "name": name });
             settings.fill(&mut body);
-            let profile = client.post("/v1/server-profiles", &body).await?;
-            tell(&profile);
+            let line = Line::typed();
+            let added = client.post("/v1/server-profiles", &body).await;
+            let profile = added.map_err(|failure| correct::in_words(failure, &line))?;
+            correct::tell(&profile, &line);
             context.output.value(&profile, show)?;
         }
         Command::Edit {
@@ -187,8 +195,10 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
                 body["name"] = json!(name);
             }
             settings.fill(&mut body);
-            let profile = client.patch(&path(&id), &body).await?;
-            tell(&profile);
+            let line = Line::typed();
+            let changed = client.patch(&path(&id), &body).await;
+            let profile = changed.map_err(|failure| correct::in_words(failure, &line))?;
+            correct::tell(&profile, &line);
             context.output.value(&profile, show)?;
         }
         Command::Remove { which, yes } => {

@@ -1,14 +1,18 @@
 //! The flags that describe a mailbox's two sides, as `mailbox add`, `mailbox edit` and `test` take them. What they mean is
 //! decided in one place, [`connect::typed`]: by the server, or here for `test`.
 
+use super::correct::{self, Line};
 use super::secrets::{self, PasswordSource};
 use crate::exit::Failure;
 use crate::output;
-use connect::typed::{Before, Form, Rules, Settled, Side, settle};
+use connect::typed::{Before, Form, PortWord, Rules, SecurityWord, Settled, Side, settle};
 use model::Secret;
-use model::mailbox::{Auth, Incoming, LoginChoice, Outgoing, Protocol, Security};
+use model::mailbox::{Auth, LoginChoice, Protocol};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+
+/// What the secret is called where nothing else is known.
+pub const PASSWORD: &str = "Password";
 
 /// The flags.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -22,7 +26,7 @@ pub struct Settings {
     imap_port: Option<u16>,
     /// tls, starttls or none [default: by the port]
     #[arg(long, value_name = "SECURITY", requires = "imap_host")]
-    imap_security: Option<Security>,
+    imap_security: Option<SecurityWord>,
     /// Host of the POP3 server
     #[arg(long, value_name = "HOST")]
     pop3_host: Option<String>,
@@ -31,7 +35,7 @@ pub struct Settings {
     pop3_port: Option<u16>,
     /// tls, starttls or none [default: by the port]
     #[arg(long, value_name = "SECURITY", requires = "pop3_host")]
-    pop3_security: Option<Security>,
+    pop3_security: Option<SecurityWord>,
     /// Host of the sending server
     #[arg(long, value_name = "HOST")]
     smtp_host: Option<String>,
@@ -40,7 +44,7 @@ pub struct Settings {
     smtp_port: Option<u16>,
     /// tls, starttls or none [default: by the port]
     #[arg(long, value_name = "SECURITY", requires = "smtp_host")]
-    smtp_security: Option<Security>,
+    smtp_security: Option<SecurityWord>,
     /// The name to sign in with [default: the address]
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
@@ -91,32 +95,32 @@ impl Settings {
                 Some(Protocol::Imap),
                 Some(host.clone()),
                 self.imap_port,
-                self.imap_security,
+                &self.imap_security,
             ),
             (None, Some(host)) => (
                 Some(Protocol::Pop3),
                 Some(host.clone()),
                 self.pop3_port,
-                self.pop3_security,
+                &self.pop3_security,
             ),
-            (None, None) => (None, None, None, None),
+            (None, None) => (None, None, None, &None),
         };
         let changes = self.username.is_some()
             || self.login_format.is_some()
             || self.token_auth
             || self.incoming_certificate.is_some();
-        (host.is_some() || (exists && changes)).then(|| Side {
+        let side = (host.is_some() || (exists && changes)).then(|| Side {
             protocol,
             host,
-            port,
-            security,
             username: self.username.clone(),
             login_format: self.login_format,
             auth: self.token_auth.then_some(Auth::Oauth2),
             certificate_sha256: self.incoming_certificate.clone().map(Some),
             password: None,
             allow_plaintext: self.allow_plaintext,
-        })
+            ..Side::default()
+        });
+        side.map(|side| side.in_words(word(port), security.clone()))
     }
 
     /// The sending side, as above.
@@ -125,11 +129,9 @@ impl Settings {
             || self.login_format.is_some()
             || self.token_auth
             || self.outgoing_certificate.is_some();
-        (self.smtp_host.is_some() || (exists && changes)).then(|| Side {
+        let side = (self.smtp_host.is_some() || (exists && changes)).then(|| Side {
             protocol: None,
             host: self.smtp_host.clone(),
-            port: self.smtp_port,
-            security: self.smtp_security,
             username: self.smtp_username.clone().or_else(|| self.username.clone()),
             login_format: self.login_format,
             auth: match (self.smtp_no_sign_in, self.token_auth) {
@@ -140,71 +142,85 @@ impl Settings {
             certificate_sha256: self.outgoing_certificate.clone().map(Some),
             password: None,
             allow_plaintext: self.allow_plaintext,
-        })
+            ..Side::default()
+        });
+        side.map(|side| side.in_words(word(self.smtp_port), self.smtp_security.clone()))
     }
 
-    /// Both sides as they are meant, with their secrets, for a test in this process; what was put right is told.
+    /// Both sides as they are meant, with their secrets, for a test in this process; what was put right is told. `found`:
+    /// the sides of which only some things may have been said. The password is asked for when all else is good.
     ///
     /// # Errors
-    /// A password cannot be had, or something cannot be meant.
-    pub fn settled(&self, address: &str, rules: &Rules, quiet: bool) -> Result<Settled, Failure> {
-        let password = match self.needs_password() {
-            true => Some(self.password(address)?),
-            false => None,
+    /// Something cannot be meant, or a password cannot be had.
+    pub fn settled(
+        &self,
+        address: &str,
+        found: Before<'_>,
+        rules: &Rules,
+        prompt: &str,
+        quiet: bool,
+    ) -> Result<Settled, Failure> {
+        let line = Line::typed();
+        let mut form = Form {
+            address: address.to_owned(),
+            incoming: match self.send_only {
+                true => Some(None),
+                false => self.incoming(found.incoming.is_some()).map(Some),
+            },
+            outgoing: match self.receive_only {
+                true => Some(None),
+                false => self.outgoing(found.outgoing.is_some()).map(Some),
+            },
+            password: None,
         };
-        let mut outgoing = self.outgoing(false);
-        if let Some(side) = &mut outgoing {
+        let checked = settle(form.clone(), found, rules);
+        if !checked.refused.is_empty() {
+            return Err(correct::refused(&checked.refused, &line));
+        }
+        if self.needs_password() {
+            form.password = Some(self.password(address, prompt)?);
+        }
+        if let Some(Some(side)) = &mut form.outgoing {
             side.password = self.smtp_password()?;
         }
-        let form = Form {
-            address: address.to_owned(),
-            incoming: self.incoming(false).map(Some),
-            outgoing: outgoing.map(Some),
-            password,
-        };
-        let mut settled = settle(form, Before::default(), rules);
+        let mut settled = settle(form, found, rules);
         if !settled.refused.is_empty() {
-            return Err(refused(&settled));
+            return Err(correct::refused(&settled.refused, &line));
         }
         if self.smtp_no_sign_in {
             settled.credentials.outgoing = None;
         }
         if !quiet {
-            tell(&json!({ "normalised": settled.normalised }));
+            correct::tell(&json!({ "normalised": settled.normalised }), &line);
         }
         Ok(settled)
     }
 
-    /// Where the names of settings that were found come from.
-    pub fn login_format(&self) -> LoginChoice {
-        self.login_format.unwrap_or_default()
+    /// Whether the secret is an access token.
+    pub const fn is_token(&self) -> bool {
+        self.token_auth
     }
 
-    /// Both sides as they were found, with what the flags say beside a server.
-    pub fn over(
-        &self,
-        incoming: Option<Incoming>,
-        outgoing: Option<Outgoing>,
-    ) -> (Option<Incoming>, Option<Outgoing>) {
-        let incoming = incoming.filter(|_| !self.send_only).map(|mut side| {
-            if let Some(name) = &self.username {
-                side.username.clone_from(name);
-            }
-            if self.token_auth {
-                side.auth = Auth::Oauth2;
-            }
-            side
-        });
-        let outgoing = outgoing.filter(|_| !self.receive_only).map(|mut side| {
-            if let Some(name) = self.smtp_username.as_ref().or(self.username.as_ref()) {
-                side.username.clone_from(name);
-            }
-            if self.token_auth {
-                side.auth = Auth::Oauth2;
-            }
-            side
-        });
-        (incoming, outgoing)
+    /// Whether there is to be no sending.
+    pub const fn receives_only(&self) -> bool {
+        self.receive_only
+    }
+
+    /// Whether the receiving server is one of POP3.
+    pub const fn names_pop3(&self) -> bool {
+        self.pop3_host.is_some()
+    }
+
+    /// Whether anything is said that only matters where a server is named, or found.
+    pub const fn says_anything(&self) -> bool {
+        self.username.is_some()
+            || self.login_format.is_some()
+            || self.token_auth
+            || self.incoming_certificate.is_some()
+            || self.outgoing_certificate.is_some()
+            || self.receive_only
+            || self.send_only
+            || self.password.is_named()
     }
 
     /// Whether a new password is meant by the flags alone.
@@ -216,14 +232,14 @@ impl Settings {
     ///
     /// # Errors
     /// It cannot be had.
-    pub fn password(&self, address: &str) -> Result<Secret, Failure> {
+    pub fn password(&self, address: &str, what: &str) -> Result<Secret, Failure> {
         let what = if self.token_auth {
             "Access token"
         } else {
-            "Password"
+            what
         };
         self.password
-            .read(&format!("{what} of {}", crate::output::line(address)))
+            .read(&format!("{what} of {}", output::line(address)))
     }
 
     /// Another password for sending.
@@ -268,16 +284,25 @@ impl Settings {
             body["outgoing"]["password"] = json!(secret.expose());
         }
         if with_password && self.needs_password() {
-            body["password"] = json!(self.password(address)?.expose());
+            body["password"] = json!(self.password(address, PASSWORD)?.expose());
         }
         Ok(())
     }
 }
 
+fn word(port: Option<u16>) -> Option<PortWord> {
+    port.map(|number| PortWord {
+        number,
+        typed: None,
+    })
+}
+
 /// What was typed and nothing else: what is left out is for the server to know.
 fn as_typed(side: &Side) -> Value {
+    let ours = side.security.map(|security| security.as_str().to_owned());
+    let security = side.words.security.clone().or(ours);
     let fields = json!({
-        "protocol": side.protocol, "host": side.host, "port": side.port, "security": side.security,
+        "protocol": side.protocol, "host": side.host, "port": side.port, "security": security,
         "username": side.username, "login_format": side.login_format, "auth": side.auth,
         "certificate_sha256": side.certificate_sha256,
         "allow_plaintext": side.allow_plaintext.then_some(true),
@@ -287,44 +312,6 @@ fn as_typed(side: &Side) -> Value {
     };
     fields.retain(|_, value| !value.is_null());
     Value::Object(fields)
-}
-
-/// Says on standard error what was put right.
-pub fn tell(answer: &Value) {
-    for note in answer["normalised"].as_array().into_iter().flatten() {
-        let text = |name: &str| note[name].as_str();
-        let because = text("because").unwrap_or_default();
-        let pointer = text("pointer")
-            .unwrap_or_default()
-            .trim_start_matches('/')
-            .replace('/', " ");
-        let change = match (text("was"), text("became")) {
-            (Some(was), Some(became)) => format!("{was} became {became}"),
-            (None, Some(became)) => format!("set to {became}"),
-            (_, None) => "put right".to_owned(),
-        };
-        output::note(&output::line(&format!(
-            "{pointer}: {change}, because {because}."
-        )));
-    }
-}
-
-fn refused(settled: &Settled) -> Failure {
-    let lines = settled.refused.iter().map(|refused| {
-        let place = refused.pointer.trim_start_matches('/').replace('/', " ");
-        format!("{place}: {}", refused.detail)
-    });
-    let lines: Vec<_> = lines.collect();
-    let failure =
-        Failure::usage("the settings cannot be meant like this").because(lines.join("; "));
-    match settled
-        .refused
-        .iter()
-        .find_map(|refused| refused.remedy.clone())
-    {
-        Some(remedy) => failure.remedy(remedy),
-        None => failure,
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,19 @@
 //! `postroom test ADDRESS|MAILBOX`: the connection report, in this process; needs no running server.
 
-use super::settings::Settings;
+use super::correct::{self, Line};
+use super::provider::refuse_broken_file;
+use super::settings::{self, Settings};
 use super::{Context, detect};
+use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
 use crate::output;
 use crate::steps::{self, LiveSteps};
 use crate::wire;
 use connect::TestRequest;
-use connect::typed::Rules;
-use model::mailbox::{Logins, Mailbox};
+use connect::detect::{Address, AddressError, tidy};
+use connect::typed::{Before, Rules, Settled};
+use model::detection::{Candidate, PreparationId};
+use model::mailbox::{Auth, Incoming, Mailbox, Outgoing, Protocol};
 use model::report::{Report, Trigger};
 use serde_json::json;
 use store::Store;
@@ -36,6 +41,8 @@ pub struct Args {
 /// Runs the ten steps and prints the report.
 pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let config = context.config()?;
+    refuse_broken_file(&wire::providers(&config))?;
+    let args = checked(args, context.output.json)?;
     let engine = wire::engine(&config, wire::network(&config)?);
     let named = args.settings.has_servers();
     let stored = if named {
@@ -48,20 +55,99 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         }
     };
+    let mut line = Line::typed();
     let request = match &stored {
-        Some((store, mailbox)) => of_mailbox(store, mailbox, args.send_to).await?,
+        Some((store, mailbox)) => {
+            line = Line::of(&["postroom", "mailbox", "edit", &args.target]);
+            of_mailbox(store, mailbox, args).await?
+        }
         None if named => of_settings(args, &wire::rules(&config), context.output.json)?,
         None => of_detection(context, &config, args).await?,
     };
+    let hosts = steps::Hosts::of(&request);
     let mut report = follow(&engine, request, context.output.json).await?;
     if let Some((store, mailbox)) = &stored {
         report = keep(store, mailbox, report).await?;
     }
     let exit = exit::of_report(&report);
     context.output.value(&json!(report), |out, _| {
-        steps::render(out, &report, !output::shows_progress())
+        let text = steps::render(out, &report, !output::shows_progress());
+        match steps::correction(&report, line, &hosts) {
+            Some(corrected) => format!("{text}\n  As a command: {corrected}"),
+            None => text,
+        }
     })?;
     Ok(exit)
+}
+
+/// What can be said before anything starts: addresses without what stood around them, and what cannot be meant.
+fn checked(args: Args, quiet: bool) -> Result<Args, Failure> {
+    let line = Line::typed();
+    let tell = |pointer: &str, typed: &str, meant: &str, because: Option<&str>| {
+        if let Some(because) = because.filter(|_| !quiet) {
+            let note =
+                json!({ "pointer": pointer, "was": typed, "became": meant, "because": because });
+            correct::tell(&json!({ "normalised": [note] }), &line);
+        }
+    };
+    let (target, because) = tidy(&args.target);
+    if !target.contains('@') && !target.starts_with("mbx_") {
+        return Err(Failure::usage(format!(
+            "{} is neither a mail address nor the id of a mailbox (mbx_...)",
+            output::line(&target)
+        )));
+    }
+    tell("/address", &args.target, &target, because);
+    let mut send_to = None;
+    if let Some(typed) = &args.send_to {
+        let (recipient, because) = recipient(typed, &line)?;
+        tell("/test_recipient", typed, &recipient, because);
+        if args.settings.receives_only() {
+            return Err(Failure::usage(
+                "--send-to needs a sending server, and --receive-only leaves it out",
+            )
+            .remedy("leave one of the two out"));
+        }
+        send_to = Some(recipient);
+    }
+    if args.settings.names_pop3() && !args.folder.is_empty() {
+        return Err(Failure::usage("--folder cannot be used with --pop3-host")
+            .because("POP3 has the inbox alone, and no folders")
+            .remedy("leave --folder out, or name the IMAP server with --imap-host"));
+    }
+    Ok(Args {
+        target,
+        send_to,
+        ..args
+    })
+}
+
+/// Whom the test message goes to. A name without a dot is a machine of one's own, unless it is a provider's.
+fn recipient(typed: &str, line: &Line) -> Result<(String, Option<&'static str>), Failure> {
+    let (bare, because) = tidy(typed);
+    let Err(error) = Address::read(typed) else {
+        return Ok((bare, because));
+    };
+    let meant = detect::suggestion(typed);
+    let domain = bare.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let local = match error {
+        AddressError::BadDomain => meant.is_none() && domain.chars().all(plain),
+        AddressError::IpAddress => domain.starts_with('['),
+        _ => false,
+    };
+    if local {
+        return Ok((bare, because));
+    }
+    let failure = Failure::usage(format!("--send-to: {} {error}", output::line(typed)));
+    Err(match meant {
+        Some(meant) => failure.remedy(format!(
+            "did you mean {}? {}",
+            meant.address,
+            line.clone().with("--send-to", &meant.address)
+        )),
+        None => failure,
+    })
 }
 
 /// Runs the report while its lines fill in.
@@ -87,12 +173,28 @@ async fn follow(
 }
 
 fn of_settings(args: Args, rules: &Rules, quiet: bool) -> Result<TestRequest, Failure> {
-    let settled = args.settings.settled(&args.target, rules, quiet)?;
-    Ok(TestRequest {
+    let settled = args.settings.settled(
+        &args.target,
+        Before::default(),
+        rules,
+        settings::PASSWORD,
+        quiet,
+    )?;
+    Ok(request(args, None, None, settled))
+}
+
+/// What the flags say, else what was found.
+fn request(
+    args: Args,
+    incoming: Option<Incoming>,
+    outgoing: Option<Outgoing>,
+    settled: Settled,
+) -> TestRequest {
+    TestRequest {
         count: None,
         mailbox_id: None,
-        incoming: settled.incoming.flatten(),
-        outgoing: settled.outgoing.flatten(),
+        incoming: settled.incoming.unwrap_or(incoming),
+        outgoing: settled.outgoing.unwrap_or(outgoing),
         credentials: settled.credentials,
         login: settled.login,
         monitored_folders: args.folder,
@@ -100,59 +202,77 @@ fn of_settings(args: Args, rules: &Rules, quiet: bool) -> Result<TestRequest, Fa
         test_message_id: None,
         trigger: Trigger::Command,
         address: args.target,
-    })
+    }
 }
 
 async fn of_detection(
     context: &Context,
-    config: &crate::config::Config,
+    config: &Config,
     args: Args,
 ) -> Result<TestRequest, Failure> {
-    let found = detect::settings_for(config, &args.target).await?;
-    if !context.output.json {
+    let quiet = context.output.json;
+    let (found, candidate) = detect::settings_for(config, &args.target).await?;
+    if !quiet {
         output::note(&format!(
             "Settings found: {} (source: {})",
-            output::line(&found.because),
-            found.source
+            output::line(&candidate.because),
+            candidate.source
         ));
-    }
-    let (incoming, outgoing) = args.settings.over(found.incoming, found.outgoing);
-    let choice = args.settings.login_format();
-    let rules = wire::rules(config);
-    let mut request = of_settings(args, &rules, context.output.json)?;
-    // Which provider takes the password shows only now.
-    let hosts = [
-        incoming.as_ref().map(|side| &side.host),
-        outgoing.as_ref().map(|side| &side.host),
-    ];
-    let secrets = [
-        &mut request.credentials.incoming,
-        &mut request.credentials.outgoing,
-    ];
-    for (host, secret) in hosts.into_iter().zip(secrets) {
-        let tidied = host
-            .zip(secret.as_ref())
-            .and_then(|(host, typed)| rules.tidy_secret(host, typed));
-        if let Some((tidied, _)) = tidied {
-            *secret = Some(tidied);
+        for line in detect::preparation(&found) {
+            output::note(&line);
         }
     }
-    Ok(TestRequest {
-        incoming,
-        outgoing,
-        login: Logins {
-            incoming: choice,
-            outgoing: choice,
-        },
-        ..request
-    })
+    let oauth = |auth: Option<Auth>| auth == Some(Auth::Oauth2);
+    let needs_token = oauth(candidate.incoming.as_ref().map(|side| side.auth))
+        || oauth(candidate.outgoing.as_ref().map(|side| side.auth));
+    if needs_token && !args.settings.is_token() {
+        return Err(detect::token_needed(&found, &Line::typed()));
+    }
+    let prompt = if found
+        .preparation
+        .iter()
+        .any(|item| item.required && item.id == PreparationId::AppPassword)
+    {
+        "App password"
+    } else {
+        settings::PASSWORD
+    };
+    let before = Before {
+        incoming: candidate.incoming.as_ref(),
+        outgoing: candidate.outgoing.as_ref(),
+    };
+    let pop3 = candidate
+        .incoming
+        .as_ref()
+        .is_some_and(|side| side.protocol == Protocol::Pop3);
+    if pop3 && !args.folder.is_empty() && !quiet {
+        output::note("--folder is not used: POP3 has the inbox alone, and no folders.");
+    }
+    let rules = wire::rules(config);
+    let settled = args
+        .settings
+        .settled(&args.target, before, &rules, prompt, quiet)?;
+    let Candidate {
+        incoming, outgoing, ..
+    } = candidate;
+    Ok(request(args, incoming, outgoing, settled))
 }
 
-async fn of_mailbox(
-    store: &Store,
-    mailbox: &Mailbox,
-    send_to: Option<String>,
-) -> Result<TestRequest, Failure> {
+async fn of_mailbox(store: &Store, mailbox: &Mailbox, args: Args) -> Result<TestRequest, Failure> {
+    if args.settings.says_anything() {
+        return Err(Failure::usage(format!(
+            "{} is connected, and its stored settings are what is tested",
+            output::line(&args.target)
+        ))
+        .because("options beside --send-to and --folder are for servers that are named here")
+        .remedy("change them with `postroom mailbox edit`, or name the servers with --imap-host and --smtp-host"));
+    }
+    if args.send_to.is_some() && mailbox.outgoing.is_none() {
+        return Err(Failure::usage(
+            "--send-to needs a sending server, and this mailbox has none",
+        ));
+    }
+    let stored = mailbox.monitored_folders.clone().unwrap_or_default();
     Ok(TestRequest {
         count: None,
         mailbox_id: Some(mailbox.id.clone()),
@@ -161,21 +281,25 @@ async fn of_mailbox(
         outgoing: mailbox.outgoing.clone(),
         credentials: store::mailboxes::credentials(store, &mailbox.id).await?,
         login: mailbox.login_formats,
-        monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
-        test_recipient: send_to,
+        monitored_folders: if args.folder.is_empty() {
+            stored
+        } else {
+            args.folder
+        },
+        test_recipient: args.send_to,
         test_message_id: None,
         trigger: Trigger::Command,
     })
 }
 
 /// A connected mailbox, by its id or address, straight from the store.
-async fn find(config: &crate::config::Config, target: &str) -> Result<(Store, Mailbox), Failure> {
+async fn find(config: &Config, target: &str) -> Result<(Store, Mailbox), Failure> {
     let unknown = || {
         Failure::new(
             Exit::NotFound,
-            format!("{target} is not a connected mailbox"),
+            format!("{} is not a connected mailbox", output::line(target)),
         )
-        .remedy("name its servers, such as --imap-host HOST --smtp-host HOST")
+        .remedy("`postroom mailbox list` lists them")
     };
     if !config.store.key_file.exists() {
         return Err(unknown());
