@@ -2,18 +2,20 @@
 //!
 //! Receiving goes through steps 1 to 8 and stops at the first that fails. Sending (step 9) has a road of its own and is tried
 //! whatever became of receiving. Step 10 only runs when a recipient was named. No step is ever tried twice. A password is shown to a
-//! server once for each user name that may be tried (one, unless it was asked to find the name); within TLS once more where
-//! CRAM-MD5 was refused, which many servers offer and cannot do.
+//! server once for each user name that may be tried (one, unless it was asked to find the name), and once more where the answer
+//! was about the mechanism; three refusals of one secret, of both sides together, end it.
 
 use crate::open::{Opening, Waits};
 use crate::recognise::{Failure, Peer};
 use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
 use crate::steps::{self, SignIn};
 use crate::test_message::{TestMessage, TestMessageId};
-use mail_net::Net;
-use mail_net::sasl::hide;
+use mail_net::sasl::{Tries, hide};
+use mail_net::{Net, Transcript};
 use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
-use model::report::{AcceptedNames, Report, ReportFolder, Step, StepCode, StepStatus, Trigger};
+use model::report::{
+    AcceptedNames, DetailName, Report, ReportFolder, Step, StepCode, StepStatus, Trigger,
+};
 use model::{Clock, Secret, Timestamp, fresh_id};
 use std::collections::HashMap;
 use std::future::Future;
@@ -31,6 +33,8 @@ const KEPT_FOR_SENDING: Duration = Duration::from_secs(15);
 const LISTENER: Duration = Duration::from_secs(1);
 /// How long a goodbye may take; nothing depends on it.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Lines of the conversation that are kept of each step.
+const TALK_LINES: usize = 100;
 
 /// What to test.
 #[derive(Clone, Debug)]
@@ -159,8 +163,19 @@ impl Engine {
                 .flatten()
                 .cloned()
                 .collect(),
+            known: [
+                request.incoming.as_ref().map(|side| &side.username),
+                request.outgoing.as_ref().map(|side| &side.username),
+                Some(&request.address),
+            ]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
+            talk: Transcript::new(TALK_LINES),
             listener: Some(on_step),
         };
+        let tries = Tries::new(steps::login::REFUSALS);
 
         let names = request
             .incoming
@@ -176,7 +191,9 @@ impl Engine {
             .unwrap_or_default();
         let mut reading = None;
         if let Some(incoming) = &request.incoming {
-            reading = self.receive(&mut run, &request, incoming, &names).await;
+            reading = self
+                .receive(&mut run, &request, incoming, &names, &tries)
+                .await;
         } else {
             run.skip_until(StepCode::Read, without.receiving).await;
         }
@@ -193,13 +210,23 @@ impl Engine {
                 )
             })
             .unwrap_or_default();
-        if same_secret(&request.credentials) && run.failed(StepCode::Login) {
+        let same_secret = same_secret(&request.credentials);
+        if same_secret && run.failed(StepCode::Login) {
             // The password was refused already: one try for sending tells whether it is so there too; more could lock the account.
             names.truncate(1);
         }
+        let tries = if same_secret {
+            tries
+        } else {
+            Tries::new(steps::login::REFUSALS)
+        };
         if let Some(outgoing) = &request.outgoing {
-            self.send(&mut run, &request, outgoing, &names, &mut reading)
-                .await;
+            let side = SendingSide {
+                outgoing,
+                names: &names,
+                tries: &tries,
+            };
+            self.send(&mut run, &request, side, &mut reading).await;
         } else {
             run.skip_until(StepCode::Send, without.sending).await;
         }
@@ -249,6 +276,7 @@ impl Engine {
         request: &'a TestRequest,
         incoming: &'a Incoming,
         names: &'a [String],
+        tries: &Tries,
     ) -> Option<Opening<'a>> {
         let mut opening = Opening::new(
             &self.net,
@@ -256,7 +284,8 @@ impl Engine {
             incoming.certificate_sha256.as_deref(),
             "",
             Waits::Short,
-        );
+        )
+        .observed(&run.talk, tries);
         let kept = if request.outgoing.is_some() {
             KEPT_FOR_SENDING
         } else {
@@ -287,40 +316,26 @@ impl Engine {
             // The name to sign in with may be another one after step 6.
             let peer = opening.peer;
             let doing = steps::doing(code, &opening);
+            let task = Task {
+                code,
+                doing: &doing,
+                peer: &peer,
+                until,
+                tries: names.len(),
+            };
             let good = match code {
                 StepCode::Folders => {
-                    run.step(
-                        code,
-                        &doing,
-                        &peer,
-                        until,
-                        names.len(),
-                        steps::folders::run(&mut opening, &mut folders),
-                    )
-                    .await
+                    let work = steps::folders::run(&mut opening, &mut folders);
+                    run.step(task, work).await
                 }
                 StepCode::Read => {
                     let wanted = &request.monitored_folders;
-                    run.step(
-                        code,
-                        &doing,
-                        &peer,
-                        until,
-                        names.len(),
-                        steps::read::run(&mut opening, &folders, wanted),
-                    )
-                    .await
+                    let work = steps::read::run(&mut opening, &folders, wanted);
+                    run.step(task, work).await
                 }
                 _ => {
-                    run.step(
-                        code,
-                        &doing,
-                        &peer,
-                        until,
-                        names.len(),
-                        steps::network(code, &mut opening, sign_in, &self.clock),
-                    )
-                    .await
+                    let work = steps::network(code, &mut opening, sign_in, &self.clock);
+                    run.step(task, work).await
                 }
             };
             if !good {
@@ -351,17 +366,22 @@ impl Engine {
         &'a self,
         run: &mut Run,
         request: &'a TestRequest,
-        outgoing: &'a Outgoing,
-        names: &'a [String],
+        side: SendingSide<'a>,
         reading: &mut Option<Opening<'a>>,
     ) {
+        let SendingSide {
+            outgoing,
+            names,
+            tries,
+        } = side;
         let mut opening = Opening::new(
             &self.net,
             Peer::outgoing(outgoing, self.clock.now()),
             outgoing.certificate_sha256.as_deref(),
             &self.ehlo_name,
             Waits::Short,
-        );
+        )
+        .observed(&run.talk, tries);
         let until = run.began + OVERALL;
         let sign_in = SignIn {
             secret: request.credentials.outgoing.as_ref(),
@@ -390,14 +410,41 @@ impl Engine {
                 let id = given.unwrap_or_else(|| TestMessageId::fresh(&self.ehlo_name, now));
                 let message = TestMessage::new(&request.address, recipient, &id, now);
                 let sending = steps::send::run(&mut opening, reading.as_mut(), &message, until);
-                run.step(StepCode::Send, &doing, &peer, until, 1, sending)
-                    .await;
+                let task = Task {
+                    code: StepCode::Send,
+                    doing: &doing,
+                    peer: &peer,
+                    until,
+                    tries: 1,
+                };
+                run.step(task, sending).await;
             }
         }
         if let Some(conversation) = opening.conversation {
             let _ = timeout(GOODBYE, conversation.end()).await;
         }
     }
+}
+
+/// The sending side of a request.
+#[derive(Clone, Copy)]
+struct SendingSide<'a> {
+    outgoing: &'a Outgoing,
+    names: &'a [String],
+    tries: &'a Tries,
+}
+
+/// A step to take.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'t, 'p> {
+    pub(crate) code: StepCode,
+    /// One line.
+    pub(crate) doing: &'t str,
+    pub(crate) peer: &'t Peer<'p>,
+    /// The report's end.
+    pub(crate) until: Instant,
+    /// How often it may sign in.
+    pub(crate) tries: usize,
 }
 
 /// One report in the making.
@@ -409,6 +456,10 @@ pub(crate) struct Run {
     folders: Vec<ReportFolder>,
     /// What the servers were told and no step shows, should one of them repeat it.
     secrets: Vec<Secret>,
+    /// What we may name whatever it looks like: where a password is part of the address, hiding it there would give it away.
+    known: Vec<String>,
+    /// What is said in the present step.
+    talk: Transcript,
     /// None once nobody listens any more, or too slowly.
     listener: Option<Sender<Step>>,
 }
@@ -417,19 +468,15 @@ impl Run {
     /// Takes one step within its limit and the report's, and tells of it. True when the next step can follow.
     async fn step(
         &mut self,
-        code: StepCode,
-        doing: &str,
-        peer: &Peer<'_>,
-        until: Instant,
-        tries: usize,
+        task: Task<'_, '_>,
         work: impl Future<Output = Result<Good, Failure>>,
     ) -> bool {
         self.tell(&Step {
-            did: doing.to_owned(),
-            ..Step::running(code)
+            did: task.doing.to_owned(),
+            ..Step::running(task.code)
         })
         .await;
-        let step = timed(code, doing, peer, until, tries, work).await;
+        let step = self.with_talk(timed(task, work).await);
         let good = step.status != StepStatus::Fail;
         self.finish(step).await;
         good
@@ -440,9 +487,14 @@ impl Run {
         step.is_some_and(|step| step.status == StepStatus::Fail)
     }
 
+    /// The step with what was said in it.
+    pub(crate) fn with_talk(&self, step: Step) -> Step {
+        let transcript = self.talk.take();
+        self.without_secrets(Step { transcript, ..step })
+    }
+
     /// Adds a step that has ended.
     pub(crate) async fn finish(&mut self, step: Step) {
-        let step = self.without_secrets(step);
         self.tell(&step).await;
         self.steps.push(step);
     }
@@ -460,7 +512,11 @@ impl Run {
                     good.details.push(detail.clone());
                 }
             }
-            self.steps[place] = ended(code, "", Ok(good), self.steps[place].ms);
+            let step = Step {
+                transcript: known.transcript.clone(),
+                ..ended(code, "", Ok(good), known.ms)
+            };
+            self.steps[place] = self.without_secrets(step);
             let step = self.steps[place].clone();
             self.tell(&step).await;
         }
@@ -480,15 +536,27 @@ impl Run {
         }
     }
 
-    /// Before the sign-in no server knows a secret, and `Opening::sign_in` hides what is said to that.
+    /// What comes from a server may repeat a secret: its words, the names of folders, what it can do. So may a sentence of ours
+    /// that quotes it.
     fn without_secrets(&self, mut step: Step) -> Step {
-        let later = matches!(
-            step.code,
-            StepCode::Folders | StepCode::Read | StepCode::Send
-        );
-        if let Some(said) = step.server_said.as_mut().filter(|_| later) {
-            for secret in &self.secrets {
-                *said = hide(said, secret.expose());
+        for secret in &self.secrets {
+            let secret = secret.expose();
+            let names_it = |text: &String| hide(text, secret) != *text;
+            let ours_too = !self.known.iter().any(names_it);
+            let hidden = |text: &mut String| *text = hide(text, secret);
+            step.server_said.iter_mut().for_each(hidden);
+            step.transcript.iter_mut().for_each(hidden);
+            let details = step.details.iter_mut();
+            let details = details.filter(|detail| ours_too || detail.name != DetailName::UserName);
+            details.for_each(|detail| detail.values.iter_mut().for_each(hidden));
+            if ours_too {
+                hidden(&mut step.did);
+                step.means.iter_mut().for_each(hidden);
+                let remedies = step.remedy.iter_mut().chain(&mut step.others);
+                remedies.for_each(|remedy| {
+                    hidden(&mut remedy.text);
+                    remedy.action.iter_mut().for_each(hidden);
+                });
             }
         }
         step
@@ -509,13 +577,16 @@ impl Run {
 
 /// One step within its own limit and the report's.
 pub(crate) async fn timed(
-    code: StepCode,
-    doing: &str,
-    peer: &Peer<'_>,
-    until: Instant,
-    tries: usize,
+    task: Task<'_, '_>,
     work: impl Future<Output = Result<Good, Failure>>,
 ) -> Step {
+    let Task {
+        code,
+        doing,
+        peer,
+        until,
+        tries,
+    } = task;
     let began = Instant::now();
     let limit = steps::limit(code, tries).min(until.saturating_duration_since(began));
     let outcome = match timeout(limit, work).await {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// The mechanisms that can be read.
-pub(crate) const KNOWN: &[&str] = &["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"];
+pub(crate) const KNOWN: &[&str] = &["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"];
 /// A signature of thirty-two zero bytes.
 pub(crate) const FORGED_PROOF: &str = "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -22,6 +22,8 @@ pub(crate) fn challenges(mechanism: &str) -> &'static [&'static str] {
     match mechanism {
         // "Username:" and "Password:"
         "LOGIN" => &["VXNlcm5hbWU6", "UGFzc3dvcmQ6"],
+        // "<1@x>". No answer is right: many servers offer what they keep no passwords for.
+        "CRAM-MD5" => &["PDFAeD4="],
         _ => &[""],
     }
 }

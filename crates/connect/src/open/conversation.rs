@@ -2,8 +2,8 @@
 
 use super::Waits;
 use crate::recognise::{self, Failure, Peer, Spoken};
-use mail_net::sasl::{self, Credentials, Secret};
-use mail_net::{Fingerprint, Net, Stream, TlsInfo};
+use mail_net::sasl::{self, Credentials, Secret, Tries};
+use mail_net::{Fingerprint, Net, Stream, TlsInfo, Transcript};
 use pop3_client::SignInWay;
 use std::time::Duration;
 
@@ -42,10 +42,11 @@ impl Conversation {
         stream: Stream,
         peer: &Peer<'_>,
         waits: Waits,
+        talk: Option<Transcript>,
     ) -> Result<(Self, String), Failure> {
         match peer.spoken {
             Spoken::Imap => {
-                let started = imap_client::Session::start(stream, imap_limits(waits), None).await;
+                let started = imap_client::Session::start(stream, imap_limits(waits), talk).await;
                 let (session, greeting) = started.map_err(|error| recognise::imap(&error, peer))?;
                 if greeting.kind == imap_client::GreetingKind::Bye {
                     return Err(recognise::imap_greeting_refused(&greeting.text, peer));
@@ -58,12 +59,12 @@ impl Conversation {
                 Ok((Self::Imap(Box::new(talk)), greeting.text))
             }
             Spoken::Pop3 => {
-                let started = pop3_client::Session::start(stream, pop3_limits(waits), None).await;
+                let started = pop3_client::Session::start(stream, pop3_limits(waits), talk).await;
                 let (session, greeting) = started.map_err(|error| recognise::pop3(&error, peer))?;
                 Ok((Self::Pop3(Box::new(session)), greeting.text))
             }
             Spoken::Smtp => {
-                let started = smtp_client::Session::start(stream, smtp_limits(waits), None).await;
+                let started = smtp_client::Session::start(stream, smtp_limits(waits), talk).await;
                 let (session, greeting) = started.map_err(|error| recognise::smtp(&error, peer))?;
                 Ok((Self::Smtp(Box::new(session)), greeting.reply.to_string()))
             }
@@ -135,6 +136,15 @@ impl Conversation {
         }
     }
 
+    /// Whether encryption is on offer, as far as the server was asked.
+    pub(super) fn offers_starttls(&self) -> bool {
+        match self {
+            Self::Imap(talk) => talk.capabilities.has("STARTTLS"),
+            Self::Pop3(session) => session.capabilities().stls,
+            Self::Smtp(session) => session.capabilities().starttls,
+        }
+    }
+
     /// Why no sign-in is possible, known before any secret is shown.
     pub(super) fn no_way_to_sign_in(
         &self,
@@ -168,15 +178,18 @@ impl Conversation {
         }
     }
 
-    /// Signs in once. Gives the way it was done.
+    /// Signs in once, while `tries` last. Gives the way it was done.
     pub(super) async fn sign_in(
         &mut self,
         credentials: &Credentials,
         peer: &Peer<'_>,
+        tries: &Tries,
     ) -> Result<String, Failure> {
         match self {
             Self::Imap(talk) => {
-                let done = talk.session.login(credentials, peer.host, peer.port).await;
+                let session = &mut talk.session;
+                let done = session.login_within(credentials, peer.host, peer.port, tries);
+                let done = done.await;
                 let done = done.map_err(|error| recognise::imap(&error, peer))?;
                 let found = talk
                     .session
@@ -191,7 +204,8 @@ impl Conversation {
                 }
             }
             Self::Pop3(session) => {
-                let done = session.login(credentials, peer.host, peer.port).await;
+                let done = session.login_within(credentials, peer.host, peer.port, tries);
+                let done = done.await;
                 let done = done.map_err(|error| recognise::pop3(&error, peer))?;
                 session
                     .capa()
@@ -203,7 +217,8 @@ impl Conversation {
                 })
             }
             Self::Smtp(session) => {
-                let done = session.login(credentials, peer.host, peer.port).await;
+                let done = session.login_within(credentials, peer.host, peer.port, tries);
+                let done = done.await;
                 let done = done.map_err(|error| recognise::smtp(&error, peer))?;
                 Ok(done.mechanism.as_str().to_owned())
             }

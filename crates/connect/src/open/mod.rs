@@ -10,8 +10,8 @@ mod conversation;
 pub(crate) use conversation::{Conversation, ImapTalk};
 
 use crate::recognise::{self, Failure, Peer};
-use mail_net::sasl;
-use mail_net::{Fingerprint, Net, Resolved, Stream, TlsInfo};
+use mail_net::sasl::{self, Tries};
+use mail_net::{Direction, Fingerprint, Net, Resolved, Stream, TlsInfo, Transcript};
 use model::mailbox::{Auth, Incoming, Outgoing, Security};
 use model::report::StepCode;
 use model::{Clock, Secret};
@@ -136,6 +136,10 @@ pub(crate) struct Opening<'a> {
     pub(crate) greeting: Option<String>,
     /// How long it took, also where STARTTLS heard it before its step came.
     pub(crate) greeting_took: Duration,
+    /// How often the secret may still be refused.
+    pub(crate) tries: Tries,
+    /// What is said, for a report.
+    talk: Option<Transcript>,
 }
 
 impl<'a> Opening<'a> {
@@ -157,6 +161,23 @@ impl<'a> Opening<'a> {
             conversation: None,
             greeting: None,
             greeting_took: Duration::ZERO,
+            tries: Tries::unlimited(),
+            talk: None,
+        }
+    }
+
+    /// The same for a report: what is said is noted, and refusals are counted.
+    pub(crate) fn observed(self, talk: &Transcript, tries: &Tries) -> Self {
+        Self {
+            talk: Some(talk.clone()),
+            tries: tries.clone(),
+            ..self
+        }
+    }
+
+    fn happened(&self, what: &str) {
+        if let Some(talk) = &self.talk {
+            talk.note(Direction::Event, what);
         }
     }
 
@@ -181,7 +202,14 @@ impl<'a> Opening<'a> {
 
     /// Step 2: to one of those addresses.
     pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
-        self.stream = Some(self.another_connection(self.peer.port).await?);
+        let Peer { host, port, .. } = self.peer;
+        let stream = self.another_connection(port).await?;
+        let at = stream.peer_addr().map(|at| at.ip().to_string());
+        self.happened(&format!(
+            "connected to {host} ({}), port {port}",
+            at.unwrap_or_default()
+        ));
+        self.stream = Some(stream);
         Ok(())
     }
 
@@ -262,29 +290,63 @@ impl<'a> Opening<'a> {
         let stream = self.stream.take().ok_or_else(|| self.lost_its_way())?;
         match self.net.tls(stream, self.peer.host, pin.as_ref()).await {
             Ok(stream) => {
+                self.happened("TLS established");
                 self.stream = Some(stream);
                 Ok(())
             }
             Err(error) => {
                 let failure = recognise::net(&error, &self.peer).at(StepCode::Tls);
                 Err(match failure.id() {
-                    "tls_not_spoken" => self.what_plain_text_says().await.unwrap_or(failure),
+                    "tls_not_spoken" => self.with_what_plain_text_says(failure).await,
                     _ => failure,
                 })
             }
         }
     }
 
-    /// The port speaks plain text: perhaps even another protocol, then STARTTLS would not help.
-    async fn what_plain_text_says(&self) -> Option<Failure> {
-        let look = async {
-            let stream = self.another_connection(self.peer.port).await.ok()?;
-            let refusal = Conversation::start(stream, &self.peer, self.waits)
-                .await
-                .err()?;
-            (refusal.id() == "wrong_protocol").then(|| refusal.at(StepCode::Tls))
+    /// The port speaks plain text: perhaps even another protocol; and STARTTLS is the way out only where it is on offer.
+    async fn with_what_plain_text_says(&self, mut failure: Failure) -> Failure {
+        let look = timeout(LOOK, self.plain_text(self.peer.port)).await;
+        let (text, action) = match look {
+            Ok(Ok(true)) => return failure,
+            Ok(Err(other)) if other.id() == "wrong_protocol" => return other.at(StepCode::Tls),
+            Ok(Ok(false)) if self.peer.port != self.peer.spoken.ports()[0].0 => {
+                let (port, _) = self.peer.spoken.ports()[0];
+                let text = format!(
+                    "Use port {port} with TLS: port {} offers no encryption (no STARTTLS).",
+                    self.peer.port
+                );
+                (text, format!("use:{port}:tls"))
+            }
+            Ok(Ok(false)) => (
+                format!(
+                    "Ask the provider which port is encrypted: port {} offers no encryption (no STARTTLS).",
+                    self.peer.port
+                ),
+                "contact_provider".to_owned(),
+            ),
+            _ => (
+                "Check the port and its security.".to_owned(),
+                "edit_port".to_owned(),
+            ),
         };
-        timeout(LOOK, look).await.ok().flatten()
+        failure.problem.remedy.text = text;
+        failure.problem.remedy.action = Some(action);
+        failure
+    }
+
+    /// Whether a port, asked in plain text, offers to begin TLS (STARTTLS). Nothing else is said there.
+    async fn plain_text(&self, port: u16) -> Result<bool, Failure> {
+        let stream = self.another_connection(port).await?;
+        let started = Conversation::start(stream, &self.peer, self.waits, None);
+        let (mut conversation, _) = started.await?;
+        conversation.ask(&self.peer, self.ehlo_name).await?;
+        Ok(conversation.offers_starttls())
+    }
+
+    /// Whether a port of the same server offers STARTTLS, found out within this time.
+    pub(crate) async fn offers_starttls(&self, port: u16, limit: Duration) -> bool {
+        matches!(timeout(limit, self.plain_text(port)).await, Ok(Ok(true)))
     }
 
     /// Step 4: the server's first line. Nothing to do where STARTTLS has heard it already.
@@ -296,7 +358,7 @@ impl<'a> Opening<'a> {
         let plain = !stream.is_tls();
         let began = tokio::time::Instant::now();
         let started = {
-            let start = Conversation::start(stream, &self.peer, self.waits);
+            let start = Conversation::start(stream, &self.peer, self.waits, self.talk.clone());
             tokio::pin!(start);
             tokio::select! {
                 started = &mut start => started,
@@ -371,7 +433,9 @@ impl<'a> Opening<'a> {
         let Some(conversation) = &mut self.conversation else {
             return Err(self.lost_its_way());
         };
-        let done = conversation.sign_in(&credentials, &self.peer).await;
+        let done = conversation
+            .sign_in(&credentials, &self.peer, &self.tries)
+            .await;
         done.map_err(|failure| match failure.id() {
             // What breaks while signing in is no refusal, but it belongs to this step.
             "timed_out" | "server_closed" | "server_nonsense" => failure.at(StepCode::Login),

@@ -1,4 +1,5 @@
-//! Step 6: signing in, once; or, where it was asked to find the user name, once with each of at most three names.
+//! Step 6: signing in, once; or, where it was asked to find the user name, once with each of at most three names. A report
+//! ends at its third refusal, whatever was refused: see [`REFUSALS`].
 
 use crate::open::Opening;
 use crate::recognise::Failure;
@@ -15,6 +16,13 @@ const STOP: &[&str] = &[
     "verif", "abuse",
 ];
 
+/// So many sign-ins with one secret may be refused in a report, both sides and all mechanisms together. Servers were seen that
+/// lock an account after five.
+pub(crate) const REFUSALS: usize = 3;
+/// Why a sign-in for sending is left out.
+pub(crate) const USED_UP: &str =
+    "not tried: the same password was refused three times, and more could lock the account";
+
 /// `names` are tried in order, each over a connection of its own.
 pub(crate) async fn run<'a>(
     opening: &mut Opening<'a>,
@@ -25,7 +33,12 @@ pub(crate) async fn run<'a>(
         return Ok(Good::did(format!("{} wants no sign-in", opening.peer.host)));
     }
     let mut refused: Option<Failure> = None;
+    let mut untried: &[String] = &[];
     for (tries, name) in names.iter().enumerate() {
+        if tries > 0 && opening.tries.left() == 0 {
+            untried = &names[tries..];
+            break;
+        }
         if tries > 0 {
             opening.start_again().await?;
         }
@@ -34,14 +47,25 @@ pub(crate) async fn run<'a>(
             Ok(way) => return Ok(words(opening.peer.host, name, &way, &names[..tries])),
             // The first name is the likeliest: its refusal is the one that is told.
             Err(failure) if may_go_on(&failure) => refused = refused.or(Some(failure)),
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(with_end(failure, opening)),
         }
     }
     if let Some(first) = names.first() {
         opening.peer.username = first;
     }
     let failure = refused.unwrap_or_else(|| opening.peer.failure("credentials_missing", &[], None));
-    Err(with_names(failure, names))
+    let refused = &names[..names.len() - untried.len()];
+    Err(with_end(with_names(failure, refused), opening))
+}
+
+/// Says that the report stopped trying, where it did.
+fn with_end(mut failure: Failure, opening: &Opening<'_>) -> Failure {
+    if opening.tries.left() == 0 {
+        failure.problem.means.push_str(
+            " Postroom stopped after three refused sign-ins: more could lock the account.",
+        );
+    }
+    failure
 }
 
 /// Whether a refusal may be followed by another try. Anything that sounds like a lock ends it.

@@ -1,7 +1,7 @@
 //! Step 9: the same network steps and the sign-in for sending, told as steps inside the step.
 
-use super::{NETWORK, SignIn, capabilities, doing, network};
-use crate::engine::{Run, timed};
+use super::{NETWORK, SignIn, capabilities, doing, login, network};
+use crate::engine::{Run, Task, timed};
 use crate::open::Opening;
 use crate::report::{Good, ended, skipped};
 use model::Clock;
@@ -27,14 +27,24 @@ pub(crate) async fn run<'a>(
     };
     run.tell(&whole).await;
     for code in NETWORK {
-        let step = if code == StepCode::Login && !opening.wants_sign_in() {
+        let signs_in = code == StepCode::Login;
+        let used_up = signs_in && opening.wants_sign_in() && opening.tries.left() == 0;
+        let step = if signs_in && !opening.wants_sign_in() {
             skipped(code, "no sign-in is set for sending")
+        } else if used_up {
+            skipped(code, login::USED_UP)
         } else {
-            let doing = doing(code, opening);
-            let work = network(code, opening, sign_in, clock);
-            timed(code, &doing, &peer, until, sign_in.names.len(), work).await
+            let task = Task {
+                code,
+                doing: &doing(code, opening),
+                peer: &peer,
+                until,
+                tries: sign_in.names.len(),
+            };
+            let step = timed(task, network(code, opening, sign_in, clock)).await;
+            run.with_talk(step)
         };
-        let failed = step.status == StepStatus::Fail;
+        let failed = step.status == StepStatus::Fail || used_up;
         whole.steps.push(step);
         if failed {
             break;
@@ -44,7 +54,7 @@ pub(crate) async fn run<'a>(
     let inner = std::mem::take(&mut whole.steps);
     let ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     whole = summed_up(opening, inner, reads_as, ms);
-    let good = whole.status != StepStatus::Fail;
+    let good = matches!(whole.status, StepStatus::Pass | StepStatus::Warn);
     run.finish(whole).await;
     good
 }
@@ -61,7 +71,15 @@ fn summed_up(opening: &Opening<'_>, inner: Vec<Step>, reads_as: Option<&str>, ms
             code: StepCode::Smtp,
             ms,
             steps: inner,
+            transcript: Vec::new(),
             ..failed
+        };
+    }
+    if inner.iter().any(|step| step.did == login::USED_UP) {
+        return Step {
+            ms,
+            steps: inner,
+            ..skipped(StepCode::Smtp, login::USED_UP)
         };
     }
     let host = opening.peer.host;

@@ -90,14 +90,16 @@ fn advice(failure: Failure, peer: &Peer<'_>, mail: Option<(u16, Security)>, web:
     }
 }
 
-/// The first of these ports that answers, the wanted one left out.
+/// The first of these ports that answers and offers its security, the wanted one left out.
 async fn open_port(opening: &Opening<'_>, ports: &[(u16, Security)]) -> Option<(u16, Security)> {
     let others = ports.iter().filter(|(port, _)| *port != opening.peer.port);
     let looks = others.map(async |(port, security)| {
-        opening
-            .port_answers(*port, OTHERS)
-            .await
-            .then_some((*port, *security))
+        // That a port is open says nothing about encryption there.
+        let good = match security {
+            Security::Starttls => opening.offers_starttls(*port, OTHERS).await,
+            Security::Tls | Security::None => opening.port_answers(*port, OTHERS).await,
+        };
+        good.then_some((*port, *security))
     });
     join_all(looks).await.into_iter().flatten().next()
 }
@@ -116,6 +118,7 @@ mod tests {
     use crate::open::Waits;
     use crate::recognise::Spoken;
     use mail_net::{Net, Policy, Timeouts, TlsSettings};
+    use mail_sim::{Encryption, ImapScript, ImapSim};
     use model::Timestamp;
     use model::mailbox::Auth;
     use tokio::net::TcpListener;
@@ -158,11 +161,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_open_port_beside_the_closed_one_is_found() {
-        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let open = open
-            .local_addr()
-            .map(|address| (address.port(), open))
-            .unwrap();
+        let sim = |encryption| ImapSim::start(ImapScript::new().encryption(encryption));
+        let (open, bare) = (sim(Encryption::Starttls), sim(Encryption::None));
         let closed = {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             listener.local_addr().unwrap().port()
@@ -178,11 +178,16 @@ mod tests {
         };
         let mut opening = Opening::new(&net, peer, None, "", Waits::Short);
         opening.resolve().await.unwrap();
-        let ports = [(closed, Security::Tls), (open.0, Security::Starttls)];
+        let ports = [
+            (closed, Security::Tls),
+            (bare.port(), Security::Starttls),
+            (open.port(), Security::Starttls),
+        ];
         assert_eq!(
             open_port(&opening, &ports).await,
-            Some((open.0, Security::Starttls))
+            Some((open.port(), Security::Starttls))
         );
+        assert_eq!(open_port(&opening, &ports[..2]).await, None);
         assert_eq!(open_port(&opening, &ports[..1]).await, None);
     }
 }

@@ -3,7 +3,7 @@
 use crate::scripted::{Scripted, small_imap};
 use crate::setting::{first_failure, imap, net, report_with, request, smtp, step};
 use connect::{Logins, TestRequest};
-use mail_sim::{ImapScript, ImapSim};
+use mail_sim::{Encryption, ImapScript, ImapSim, SmtpScript, SmtpSim};
 use model::mailbox::{LoginChoice, Protocol, Security};
 use model::report::{DetailName, Report, StepCode, StepStatus, Verdict};
 
@@ -74,6 +74,83 @@ async fn each_name_is_tried_once_and_never_more_than_three() {
     );
     assert_eq!(server.heard("LOGIN").len(), 3);
     assert!(report.accepted.is_empty());
+}
+
+/// Both sides with the same password, which is wrong, and every name to be tried.
+async fn both_sides(imap_offers: &str, smtp_offers: &str) -> (Report, ImapSim, SmtpSim) {
+    let script = ImapScript::new().capabilities(imap_offers);
+    let reading = ImapSim::start(script.encryption(Encryption::Implicit));
+    let script = SmtpScript::new().extensions(&[smtp_offers]);
+    let sending = SmtpSim::start(script.encryption(Encryption::Implicit));
+    let mut test = request(
+        "ann@example.com",
+        "wrong password",
+        Some(imap("m123456", reading.port(), Security::Tls)),
+        Some(smtp("m123456", sending.port(), Security::Tls)),
+    );
+    test.login = Logins {
+        incoming: LoginChoice::Auto,
+        outgoing: LoginChoice::Auto,
+    };
+    let ca = format!("{}{}", reading.ca_pem(), sending.ca_pem());
+    let (report, _) = report_with(net(ca.as_bytes()), test).await;
+    (report, reading, sending)
+}
+
+#[tokio::test]
+async fn one_password_is_refused_three_times_in_a_report_and_no_more() {
+    for (imap_offers, smtp_offers) in [
+        (
+            "IMAP4rev1 SASL-IR AUTH=CRAM-MD5 AUTH=PLAIN AUTH=LOGIN",
+            "AUTH CRAM-MD5 PLAIN LOGIN",
+        ),
+        ("IMAP4rev1 AUTH=PLAIN", "AUTH PLAIN"),
+        ("IMAP4rev1", "AUTH LOGIN"),
+    ] {
+        let (report, reading, sending) = both_sides(imap_offers, smtp_offers).await;
+        assert_eq!(
+            (reading.logins(), sending.logins()),
+            (3, 0),
+            "{imap_offers}"
+        );
+        assert_eq!(first_failure(&report).1, "password_refused", "{report:#?}");
+        let means = step(&report, StepCode::Login)
+            .means
+            .clone()
+            .unwrap_or_default();
+        assert!(
+            means.ends_with(
+                "Postroom stopped after three refused sign-ins: more could lock the account."
+            ),
+            "{means}"
+        );
+        let smtp = step(&report, StepCode::Smtp);
+        assert_eq!(smtp.status, StepStatus::Skip, "{smtp:#?}");
+        assert!(smtp.did.contains("refused three times"), "{}", smtp.did);
+        assert_eq!(report.verdict, Verdict::Fails);
+    }
+}
+
+#[tokio::test]
+async fn a_mechanism_that_the_server_cannot_do_is_not_a_refused_password_and_counts_all_the_same() {
+    // The server offers three mechanisms that it does not know.
+    let offers = "IMAP4rev1 AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-1 AUTH=PLAIN";
+    let (report, reading, sending) = both_sides(offers, "AUTH PLAIN").await;
+    let log = reading.log();
+    let tried = log.iter().filter(|line| line.contains("AUTHENTICATE"));
+    assert_eq!(tried.count(), 3, "{log:#?}");
+    assert_eq!((reading.logins(), sending.logins()), (1, 0), "{report:#?}");
+}
+
+#[tokio::test]
+async fn cram_md5_that_is_refused_is_not_followed_by_the_password_itself() {
+    let script = ImapScript::new().capabilities("IMAP4rev1 AUTH=CRAM-MD5 AUTH=PLAIN");
+    let sim = ImapSim::start(script.encryption(Encryption::Implicit));
+    let incoming = imap("ann", sim.port(), Security::Tls);
+    let test = request("ann@example.com", "secret", Some(incoming), None);
+    let (report, _) = report_with(net(sim.ca_pem().as_bytes()), test).await;
+    assert_eq!(first_failure(&report).1, "password_refused", "{report:#?}");
+    assert_eq!(sim.logins(), 1);
 }
 
 #[tokio::test]

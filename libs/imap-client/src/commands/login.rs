@@ -1,11 +1,11 @@
 //! Logging in: SASL where the server offers something fitting, the LOGIN command where it does not.
 //!
 //! At most one attempt is made that a server could count as a wrong password. Only an answer that says the
-//! *mechanism* was the problem leads to the next one.
+//! *mechanism* was the problem leads to the next one, within the caller's [`Tries`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use mail_net::sasl::{self, Credentials, Exchange, Mechanism, Secret};
+use mail_net::sasl::{self, Credentials, Exchange, Mechanism, Secret, Tries};
 
 use crate::session::{Completed, Step, ignore};
 use crate::wire::response::StatusKind;
@@ -64,6 +64,21 @@ impl Session {
         host: &str,
         port: u16,
     ) -> Result<LoginDone, ImapError> {
+        self.login_within(credentials, host, port, &Tries::unlimited())
+            .await
+    }
+
+    /// [`login`](Session::login) while `tries` last. The caller looks first whether any is left.
+    ///
+    /// # Errors
+    /// As [`login`](Session::login).
+    pub async fn login_within(
+        &mut self,
+        credentials: &Credentials,
+        host: &str,
+        port: u16,
+        tries: &Tries,
+    ) -> Result<LoginDone, ImapError> {
         if let Some(transcript) = &self.transcript {
             transcript.keep_out(&credentials.secret);
         }
@@ -77,14 +92,24 @@ impl Session {
             getrandom::fill(&mut nonce)
                 .map_err(|_| ImapError::protocol("the system gives no random numbers"))?;
             let exchange = Exchange::new(mechanism, credentials, host, port, nonce);
+            if !tries.take() {
+                return Err(refused.unwrap_or(ImapError::NoMechanism { offered }));
+            }
             match self.authenticate(exchange, initial_response).await? {
-                Attempt::Done(done) => return Ok(done),
+                Attempt::Done(done) => {
+                    tries.give_back();
+                    return Ok(done);
+                }
                 Attempt::NotThisOne(error) => refused = Some(error),
             }
         }
         match &credentials.secret {
-            Secret::Password(password) if !login_disabled => {
-                self.login_command(&credentials.username, password).await
+            Secret::Password(password) if !login_disabled && tries.take() => {
+                let done = self.login_command(&credentials.username, password).await;
+                if done.is_ok() {
+                    tries.give_back();
+                }
+                done
             }
             _ => Err(match refused {
                 Some(error) => error,
@@ -176,13 +201,7 @@ impl Session {
                 Err(error) => Err(ImapError::protocol(error.to_string())),
             };
         }
-        let mechanism_at_fault = blames_mechanism(&ended)
-            || (mechanism.may_fail_alone()
-                && self.is_tls()
-                && matches!(
-                    ended.code_name().as_deref(),
-                    None | Some("AUTHENTICATIONFAILED")
-                ));
+        let mechanism_at_fault = blames_mechanism(&ended);
         let error = refusal(exchange, ended.code_name(), ended.text);
         if mechanism_at_fault && exchange.server_error().is_none() {
             Ok(Attempt::NotThisOne(error))
