@@ -111,6 +111,7 @@ pub(crate) fn ended(code: StepCode, doing: &str, outcome: Result<Good, Failure>,
             step.status = StepStatus::Fail;
             step.did = doing.to_owned();
             step.others = failure.others;
+            step.details = failure.details;
             let problem = *failure.problem;
             step.server_said = problem.server_said;
             step.means = Some(problem.means);
@@ -341,6 +342,7 @@ fn in_sentence(clause: &str) -> String {
         "Too ",
         "It ",
         "Encryption ",
+        "Everything, ",
         "Everything ",
         "Many ",
         "Stored ",

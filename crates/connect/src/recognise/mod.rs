@@ -13,8 +13,8 @@ mod texts;
 
 pub use imap::imap;
 pub(crate) use imap::{greeting_refused as imap_greeting_refused, no_mechanism};
-pub(crate) use net::day;
 pub use net::net;
+pub(crate) use net::{certificate_details, day};
 pub use pop3::pop3;
 pub use smtp::{smtp, smtp_data, smtp_recipient};
 
@@ -22,7 +22,7 @@ use crate::problems::{self, Facts};
 use crate::providers::{Providers, Table};
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol, Security};
 use model::problem::{Problem, Remedy, Retry};
-use model::report::StepCode;
+use model::report::{Detail, StepCode};
 use model::{Secret, Timestamp};
 use std::sync::{Arc, OnceLock};
 use texts::Moment;
@@ -40,6 +40,8 @@ pub struct Failure {
     pub step: StepCode,
     /// Other causes, the likeliest first.
     pub others: Vec<Remedy>,
+    /// What was found, for those who look closer: the certificate that was refused.
+    pub details: Vec<Detail>,
 }
 
 impl Failure {
@@ -50,6 +52,7 @@ impl Failure {
             problem: Box::new(entry.occurred(facts, server_said.and_then(presentable))),
             step: entry.step.unwrap_or(StepCode::Capabilities),
             others: entry.others(facts),
+            details: Vec::new(),
         }
     }
 

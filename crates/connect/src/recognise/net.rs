@@ -1,13 +1,16 @@
 //! Failures of name look-up, TCP and TLS.
 
-use super::{Failure, Peer};
+use super::{Failure, Peer, presentable};
 use mail_net::{CertificateInfo, NetError, TlsFailure, TlsFailureKind};
 use model::Timestamp;
-use model::report::StepCode;
+use model::problem::Remedy;
+use model::report::{Detail, DetailName, StepCode};
 use std::io::ErrorKind;
 
 /// Names of a certificate that are shown.
 const NAMES_SHOWN: usize = 3;
+/// Names of a certificate that are kept as a detail.
+const DETAILS_SHOWN: usize = 300;
 
 /// What a failure of the road to the server means.
 pub fn net(error: &NetError, peer: &Peer<'_>) -> Failure {
@@ -74,11 +77,42 @@ fn tls(failure: &TlsFailure, peer: &Peer<'_>) -> Failure {
         ("until", until.as_str()),
     ];
     let mut found = peer.failure(id, &facts, details);
+    found.details = certificate_details(certificate);
     if id == "certificate_name_mismatch" && concrete.is_none() {
         // A wildcard is no host: only a person knows which host is behind it.
         found.problem.remedy.action = Some("edit_host".to_owned());
     }
+    let pin = format!("trust_certificate:{}", certificate.sha256);
+    if found.problem.remedy.action.as_ref() != Some(&pin) {
+        found.others.push(Remedy {
+            text: format!(
+                "If you know this server and its certificate cannot be put right, an administrator can trust exactly this one: SHA-256 {}.",
+                certificate.sha256
+            ),
+            action: Some(pin),
+            url: None,
+        });
+    }
     found
+}
+
+/// Whose certificate it is, for whom, from when until when, and its fingerprint.
+pub(crate) fn certificate_details(certificate: &CertificateInfo) -> Vec<Detail> {
+    let detail = |name, values: Vec<String>| {
+        let values = values.iter().filter_map(|value| presentable(value));
+        let values: Vec<String> = values.take(DETAILS_SHOWN).collect();
+        (!values.is_empty()).then_some(Detail { name, values })
+    };
+    let validity = vec![day(certificate.not_before), day(certificate.not_after)];
+    [
+        detail(DetailName::Certificate, vec![certificate.sha256.clone()]),
+        detail(DetailName::Issuer, vec![certificate.issuer.clone()]),
+        detail(DetailName::Names, certificate.names.clone()),
+        detail(DetailName::Validity, validity),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The first names of the certificate, in words.
@@ -174,6 +208,35 @@ mod tests {
         );
         let wildcard = refused(TlsFailureKind::NameMismatch, &["*.hoster.example"]);
         assert_eq!(wildcard.problem.remedy.action.as_deref(), Some("edit_host"));
+    }
+
+    #[test]
+    fn a_refused_certificate_is_described_and_can_be_pinned_whatever_is_wrong_with_it() {
+        for kind in [
+            TlsFailureKind::Expired,
+            TlsFailureKind::NotYetValid,
+            TlsFailureKind::NameMismatch,
+            TlsFailureKind::Untrusted,
+            TlsFailureKind::SelfSigned,
+            TlsFailureKind::PinMismatch,
+        ] {
+            let failure = refused(kind, &["mail.hoster.example"]);
+            let actions = failure.others.iter().chain([&failure.problem.remedy]);
+            let pins =
+                actions.filter(|remedy| remedy.action.as_deref() == Some("trust_certificate:ab12"));
+            assert_eq!(pins.count(), 1, "{kind:?}: {failure:?}");
+            let named = |name| failure.details.iter().find(|detail| detail.name == name);
+            assert_eq!(
+                named(DetailName::Names).unwrap().values,
+                ["mail.hoster.example"]
+            );
+            assert_eq!(
+                named(DetailName::Validity).unwrap().values,
+                ["1970-01-01", "2021-01-01"]
+            );
+            assert_eq!(named(DetailName::Issuer).unwrap().values, ["CN=Test"]);
+            assert_eq!(named(DetailName::Certificate).unwrap().values, ["ab12"]);
+        }
     }
 
     #[test]

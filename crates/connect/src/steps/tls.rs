@@ -2,7 +2,7 @@
 
 use super::count;
 use crate::open::Opening;
-use crate::recognise::{Failure, day};
+use crate::recognise::{Failure, certificate_details, day};
 use crate::report::{Good, remedy};
 use mail_net::TlsInfo;
 use model::Timestamp;
@@ -103,19 +103,11 @@ fn words(info: &TlsInfo, pinned: bool, now: Timestamp) -> Good {
 
 fn details(good: Good, info: &TlsInfo) -> Good {
     let certificate = &info.certificate;
-    good.with(DetailName::TlsVersion, [info.version.as_str()])
-        .with(DetailName::Cipher, [info.cipher.as_str()])
-        .with(DetailName::Certificate, [certificate.sha256.as_str()])
-        .with(DetailName::Issuer, [certificate.issuer.as_str()])
-        .with(
-            DetailName::Names,
-            certificate.names.iter().map(String::as_str),
-        )
-        .with(
-            DetailName::Validity,
-            [day(certificate.not_before), day(certificate.not_after)],
-        )
-        .with(DetailName::ChainLength, [info.chain_length.to_string()])
+    let mut good = good
+        .with(DetailName::TlsVersion, [info.version.as_str()])
+        .with(DetailName::Cipher, [info.cipher.as_str()]);
+    good.details.extend(certificate_details(certificate));
+    good.with(DetailName::ChainLength, [info.chain_length.to_string()])
 }
 
 #[cfg(test)]
