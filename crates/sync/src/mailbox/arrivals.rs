@@ -67,6 +67,10 @@ impl Visit<'_> {
             folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
             self.known[i].high_uid = last as i64 + 1;
         }
+        // Not at opening already: a folder that is being filled is opened long before its new mail is looked at.
+        if let Some(next) = self.open_next {
+            self.seen_next.insert(folder.id, next);
+        }
         self.verify_count(i).await
     }
 
@@ -74,7 +78,7 @@ impl Visit<'_> {
     /// UIDNEXT alone is a hint that some servers leave behind.
     fn opening_showed_nothing_new(&self, folder: &Known) -> bool {
         folder.backfilled
-            && self.seen_next.get(&folder.id) == Some(&folder.high_uid)
+            && self.open_next == Some(folder.high_uid)
             && self.exists == Some(folder.messages)
     }
 
@@ -183,8 +187,11 @@ impl Visit<'_> {
         if let Some(since) = limit {
             missing = self.only_since(missing, since).await?;
         }
-        // While there is a hole we are not in step, also after a restart.
-        let count = match missing.is_empty() {
+        let unseen = listed
+            .last()
+            .is_some_and(|last| last >= folder.high_uid.max(1) as u64);
+        // While there is a hole, or new mail that was not fetched, we are not in step, also after a restart.
+        let count = match missing.is_empty() && !unseen {
             true => listed.len() as i64,
             false => NOT_IN_STEP,
         };

@@ -141,6 +141,7 @@ impl Visit<'_> {
     pub(crate) async fn look(&mut self, i: usize) -> Result<Option<Open>> {
         self.open = None;
         self.exists = None;
+        self.open_next = None;
         let looked = look::look(
             &mut self.session,
             self.context,
@@ -155,9 +156,7 @@ impl Visit<'_> {
             Ok(open) => {
                 self.open = Some(self.known[i].id.clone());
                 self.exists = Some(open.exists);
-                if let Some(next) = open.uid_next {
-                    self.seen_next.insert(self.known[i].id.clone(), next);
-                }
+                self.open_next = open.uid_next;
                 Ok(Some(open))
             }
             // A folder that cannot be opened does not stop the others.

@@ -44,7 +44,9 @@ pub(crate) struct Visit<'a> {
     pub(crate) open: Option<String>,
     /// How many messages it has, if we can tell.
     pub(super) exists: Option<i64>,
-    /// UIDNEXT of folders when they were last in step: newer than our cursor where the newest
+    /// UIDNEXT, as the server said it when the folder was opened.
+    pub(super) open_next: Option<i64>,
+    /// UIDNEXT of folders when all below it was fetched: newer than our cursor where the newest
     /// messages were removed. A hint that only saves a look.
     pub(super) seen_next: HashMap<String, i64>,
     /// Folders that could not be opened in this round.
@@ -109,6 +111,7 @@ impl<'a> Visit<'a> {
             news: News::default(),
             open: None,
             exists: None,
+            open_next: None,
             seen_next: HashMap::new(),
             closed: HashSet::new(),
             origin: Origin::CatchUp,
