@@ -1,17 +1,19 @@
-//! Delivery by LMTP (RFC 2033): the way in which real mail arrives.
+//! Delivery by LMTP (RFC 2033): the way in which real mail arrives. Courier gets it into the Maildir.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
-use crate::{TestUser, servers};
+use crate::{Brand, TestUser, maildir};
 
 /// Delivers a message into the user's INBOX; returns when the server has stored it.
 ///
 /// # Panics
 /// When the server refuses it; the text is the server's.
 pub fn deliver(user: &TestUser, raw: &[u8]) {
-    let stream =
-        TcpStream::connect(("127.0.0.1", servers().lmtp_port)).expect("the LMTP server listens");
+    let Some(port) = Brand::of(user).lmtp_port() else {
+        return maildir::deliver_into(user, raw);
+    };
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the LMTP server listens");
     stream.set_nodelay(true).expect("a socket takes options");
     let mut writer = stream.try_clone().expect("a socket can be shared");
     let mut reader = BufReader::new(stream);

@@ -6,17 +6,24 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::{Mail, TestUser, servers, utf7_encode};
+use crate::{Brand, ImapProbe, Mail, TestUser, servers, unique, utf7_encode};
 
 impl TestUser {
     /// Writes mail into a folder (`INBOX`, `Archive`, `Work/2024`), made where missing, in the order of the iterator:
     /// Dovecot gives UIDs in that order. Returns how many messages were written. Meant for before the first sign-in;
-    /// later it works too, as another program's delivery.
+    /// later it works too, as another program's delivery. Where the server's store is its own secret (Cyrus), they are
+    /// appended by IMAP.
     pub fn seed(&self, folder: &str, mails: impl IntoIterator<Item = Mail>) -> usize {
+        if Brand::of(self) == Brand::Cyrus {
+            return ImapProbe::login(self).append_all(folder, mails);
+        }
         let dir = self.folder_dir(folder);
         let mut count = fs::read_dir(dir.join("cur")).map_or(0, Iterator::count);
         let before = count;
-        for mail in mails {
+        for mut mail in mails {
+            if Brand::of(self) == Brand::Courier {
+                mail.raw = with_bare_lf(&mail.raw);
+            }
             write_mail(&dir, count, &mail)
                 .unwrap_or_else(|e| panic!("cannot write mail into {}: {e}", dir.display()));
             count += 1;
@@ -30,11 +37,19 @@ impl TestUser {
             .address
             .split_once('@')
             .expect("a test user's address has a domain");
-        servers().mail_root.join(domain).join(local).join("Maildir")
+        let home = match Brand::of(self) {
+            Brand::Dovecot => servers().mail_root.join(domain).join(local),
+            Brand::Courier => {
+                let courier = Brand::Courier.other().expect("Courier is another server");
+                courier.mail_root.join(&self.address)
+            }
+            Brand::Cyrus => panic!("Cyrus has no Maildir"),
+        };
+        home.join("Maildir")
     }
 
     /// The folder's directory (Maildir++), made where missing.
-    fn folder_dir(&self, folder: &str) -> PathBuf {
+    pub(crate) fn folder_dir(&self, folder: &str) -> PathBuf {
         assert!(
             !folder.contains('.'),
             "Maildir++ has no folder names with dots: {folder}"
@@ -42,6 +57,10 @@ impl TestUser {
         let root = self.maildir();
         let dir = match folder {
             "INBOX" => root.clone(),
+            // Courier 5 writes names as they are.
+            _ if Brand::of(self) == Brand::Courier => {
+                root.join(format!(".{}", folder.replace('/', ".")))
+            }
             _ => root.join(format!(".{}", utf7_encode(folder).replace('/', "."))),
         };
         for name in ["cur", "new", "tmp"] {
@@ -71,6 +90,24 @@ fn make_dir(dir: &Path) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(e) => panic!("cannot make {}: {e}", dir.display()),
     }
+}
+
+/// Courier keeps lines as Unix has them, and would send `CR CR LF` for a stored `CR LF`.
+fn with_bare_lf(raw: &[u8]) -> Vec<u8> {
+    let ends = |i: usize| raw[i] == b'\r' && raw.get(i + 1) == Some(&b'\n');
+    let kept = raw.iter().enumerate().filter(|(i, _)| !ends(*i));
+    kept.map(|(_, byte)| *byte).collect()
+}
+
+/// Delivers into a Maildir as a delivery agent does: written beside, then moved among the new.
+pub(crate) fn deliver_into(user: &TestUser, raw: &[u8]) {
+    let dir = user.folder_dir("INBOX");
+    let name = format!("{}.testkit", unique("delivery"));
+    let beside = dir.join("tmp").join(&name);
+    fs::write(&beside, with_bare_lf(raw))
+        .and_then(|()| own(&beside))
+        .and_then(|()| fs::rename(&beside, dir.join("new").join(&name)))
+        .unwrap_or_else(|e| panic!("cannot deliver into {}: {e}", dir.display()));
 }
 
 fn write_mail(dir: &Path, number: usize, mail: &Mail) -> std::io::Result<()> {

@@ -6,8 +6,9 @@ use std::io::{BufReader, ErrorKind, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::encode::rfc5322_date;
 use crate::response::{self, Item};
-use crate::{TestUser, servers, utf7_decode, utf7_encode};
+use crate::{Brand, Mail, TestUser, utf7_decode, utf7_encode};
 
 /// How long the server may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +43,8 @@ pub struct ImapProbe {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     tags: u32,
+    /// What the server can do, in capitals, once it was asked.
+    abilities: Option<Vec<String>>,
 }
 
 /// The answer to one command.
@@ -82,14 +85,15 @@ impl ImapProbe {
             reader,
             writer,
             tags: 0,
+            abilities: None,
         };
         probe.read().expect("the server greets");
         probe
     }
 
-    /// Connects to the test server and signs in.
+    /// Connects to the user's server and signs in.
     pub fn login(user: &TestUser) -> Self {
-        let mut probe = Self::connect(servers().imap_port);
+        let mut probe = Self::connect(Brand::of(user).imap_port());
         probe.ok(&format!(
             "LOGIN {} {}",
             quote(&user.address),
@@ -114,21 +118,43 @@ impl ImapProbe {
         reply
     }
 
+    /// Does the server offer this? It is asked once, after the sign-in.
+    pub fn can(&mut self, ability: &str) -> bool {
+        if self.abilities.is_none() {
+            let reply = self.ok("CAPABILITY");
+            let told = reply.untagged.iter().filter(|i| is(i, 0, "CAPABILITY"));
+            let words = told.flatten().map(|item| item.as_str().to_uppercase());
+            self.abilities = Some(words.collect());
+        }
+        self.abilities.iter().flatten().any(|had| had == ability)
+    }
+
+    fn how_to_open(&mut self) -> &'static str {
+        if self.can("CONDSTORE") {
+            " (CONDSTORE)"
+        } else {
+            ""
+        }
+    }
+
     /// Opens a folder for reading and writing.
     pub fn select(&mut self, folder: &str) -> Selected {
-        let reply = self.ok(&format!("SELECT {} (CONDSTORE)", name(folder)));
+        let how = self.how_to_open();
+        let reply = self.ok(&format!("SELECT {}{how}", name(folder)));
         selected(&reply)
     }
 
     /// Opens a folder for reading only.
     pub fn examine(&mut self, folder: &str) -> Selected {
-        let reply = self.ok(&format!("EXAMINE {} (CONDSTORE)", name(folder)));
+        let how = self.how_to_open();
+        let reply = self.ok(&format!("EXAMINE {}{how}", name(folder)));
         selected(&reply)
     }
 
     /// Appends a message and returns its UID. `flags` as in `\Seen $label`; `date` as in `"01-Feb-2024 10:00:00 +0000"`
     /// without the quotes, or empty.
     pub fn append(&mut self, folder: &str, flags: &str, date: &str, raw: &[u8]) -> u32 {
+        let at_once = self.can("LITERAL+");
         self.tags += 1;
         let tag = format!("p{}", self.tags);
         let date = if date.is_empty() {
@@ -136,14 +162,18 @@ impl ImapProbe {
         } else {
             format!("\"{date}\" ")
         };
+        let plus = if at_once { "+" } else { "" };
         self.send(
             format!(
-                "{tag} APPEND {} ({flags}) {date}{{{}+}}\r\n",
+                "{tag} APPEND {} ({flags}) {date}{{{}{plus}}}\r\n",
                 name(folder),
                 raw.len()
             )
             .as_bytes(),
         );
+        if !at_once {
+            while self.read().expect("the server accepts APPEND").0 != "+" {}
+        }
         self.send(raw);
         self.send(b"\r\n");
         let reply = self.finish(&tag);
@@ -157,14 +187,48 @@ impl ImapProbe {
             .expect("the server has UIDPLUS")
     }
 
+    /// Makes a folder where it is missing and appends mail in one command (MULTIAPPEND, RFC 3502). Returns how many.
+    pub(crate) fn append_all(
+        &mut self,
+        folder: &str,
+        mails: impl IntoIterator<Item = Mail>,
+    ) -> usize {
+        if !self.folders().iter().any(|had| had == folder) {
+            self.create(folder);
+        }
+        self.tags += 1;
+        let tag = format!("p{}", self.tags);
+        let mut command = format!("{tag} APPEND {}", name(folder)).into_bytes();
+        let mut count = 0;
+        for mail in mails {
+            let (flags, date) = (mail.flags.join(" "), imap_date(mail.internal_date));
+            let head = format!(" ({flags}) \"{date}\" {{{}+}}\r\n", mail.raw.len());
+            command.extend_from_slice(head.as_bytes());
+            command.extend_from_slice(&mail.raw);
+            count += 1;
+        }
+        command.extend_from_slice(b"\r\n");
+        if count > 0 {
+            self.send(&command);
+            let reply = self.finish(&tag);
+            assert_eq!(reply.status, "OK", "APPEND to {folder}: {reply:?}");
+        }
+        count
+    }
+
     /// Changes flags in the selected folder: `store("1:3", "+FLAGS", "\\Seen")`.
     pub fn store(&mut self, uids: &str, how: &str, flags: &str) {
         self.ok(&format!("UID STORE {uids} {how}.SILENT ({flags})"));
     }
 
-    /// Moves messages of the selected folder.
+    /// Moves messages of the selected folder; without MOVE as every client has to: copy, mark, remove.
     pub fn move_to(&mut self, uids: &str, folder: &str) {
-        self.ok(&format!("UID MOVE {uids} {}", name(folder)));
+        if self.can("MOVE") {
+            self.ok(&format!("UID MOVE {uids} {}", name(folder)));
+        } else {
+            self.copy_to(uids, folder);
+            self.remove(uids);
+        }
     }
 
     /// Copies messages of the selected folder.
@@ -234,7 +298,12 @@ impl ImapProbe {
     /// Flags and hashes of every message of a folder.
     pub fn contents(&mut self, folder: &str) -> Contents {
         let mut contents = Contents::new();
-        if self.examine(folder).exists == 0 {
+        let mut opened = self.examine(folder);
+        if opened.uid_next == 0 {
+            // Courier tells no UIDNEXT, and gives no UIDs that last to whoever only reads.
+            opened = self.select(folder);
+        }
+        if opened.exists == 0 {
             return contents;
         }
         let reply = self.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])");
@@ -400,6 +469,16 @@ fn field<'a>(items: &'a [Item], name: &str) -> Option<&'a Item> {
         .chunks_exact(2)
         .find(|pair| pair[0].as_str().eq_ignore_ascii_case(name))
         .map(|pair| &pair[1])
+}
+
+/// `01-Feb-2024 10:00:00 +0000` of Unix seconds.
+fn imap_date(seconds: i64) -> String {
+    let date = rfc5322_date(seconds, 0);
+    let words: Vec<&str> = date.split(' ').collect();
+    format!(
+        "{:0>2}-{}-{} {} {}",
+        words[1], words[2], words[3], words[4], words[5]
+    )
 }
 
 fn name(folder: &str) -> String {

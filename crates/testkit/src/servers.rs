@@ -1,6 +1,6 @@
 //! The real servers that a test run shares, as the supervisor wrote them down.
 //!
-//! `mail-servers` (this crate's program) starts Dovecot, Postfix, PostgreSQL and an S3 server once per
+//! `mail-servers` (this crate's program) starts Dovecot, Postfix, Cyrus, Courier, PostgreSQL and an S3 server once per
 //! run and writes this structure as JSON; nextest hands the file's name to every test.
 
 use std::path::PathBuf;
@@ -57,12 +57,42 @@ pub struct Servers {
     /// Submission in plain text, sign-in without TLS.
     pub submission_plain_port: u16,
 
+    /// Cyrus, whose users are at `cyrus.test`. None where it is not unpacked.
+    pub cyrus: Option<OtherServer>,
+    /// Courier, whose users are at `courier.test`. None where it is not unpacked.
+    pub courier: Option<OtherServer>,
+
     /// PostgreSQL, user `postgres`, no password. May still be starting: ask [`crate::postgres_database`].
     pub postgres_port: u16,
     /// S3 over HTTP. May still be starting: ask [`crate::bucket`]. None where moto is not installed.
     pub s3_port: Option<u16>,
     /// The key that access tokens are signed with (HS256).
     pub token_key: String,
+}
+
+/// A mail server beside Dovecot. Every address of its domain exists; the password is `secret-<local part>`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OtherServer {
+    /// IMAP in plain text, with STARTTLS.
+    pub imap_port: u16,
+    /// IMAP with implicit TLS.
+    pub imaps_port: u16,
+    /// POP3 in plain text, with STLS.
+    pub pop3_port: u16,
+    /// POP3 with implicit TLS.
+    pub pop3s_port: u16,
+    /// LMTP; none where mail is delivered into the Maildir.
+    pub lmtp_port: Option<u16>,
+    /// The users' mail.
+    pub mail_root: PathBuf,
+    /// The folder of its programs.
+    pub programs: PathBuf,
+    /// What LD_LIBRARY_PATH must be for them.
+    pub library_path: String,
+    /// The user that works on the mail.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
 }
 
 impl Servers {

@@ -32,7 +32,7 @@ pub fn user(test_name: &str) -> TestUser {
     user_at("example.test", test_name)
 }
 
-/// A fresh mailbox at `example.test` or `other.test`.
+/// A fresh mailbox at `example.test` or `other.test`, or at another server's domain ([`crate::Brand`]).
 pub fn user_at(domain: &str, test_name: &str) -> TestUser {
     let local = local_part(test_name);
     TestUser {

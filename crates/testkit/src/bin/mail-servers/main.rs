@@ -10,12 +10,16 @@
 //! them where a test asks for them.
 
 mod certificates;
+mod courier;
+mod cyrus;
 mod dovecot;
 mod forward;
 mod machine;
 mod postfix;
 mod postgres;
 mod s3;
+mod sign_in;
+mod unpacked;
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -26,6 +30,7 @@ use std::time::{Duration, Instant};
 use machine::{Machine, Result};
 use testkit::{ENDPOINTS_FILE, Servers};
 use tokio::signal::unix::{SignalKind, signal};
+use unpacked::Unpacked;
 
 /// How long `start` waits for the mail servers to answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -177,6 +182,19 @@ fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> R
     children.push(dovecot);
     let (postfix, submission) = postfix::start(machine, &certificates, &mail)?;
     children.push(postfix);
+    // Each where it is unpacked; a test that wants one says so when it is missing.
+    let mut cyrus = None;
+    if let Some(unpacked) = Unpacked::find(machine, "cyrus")? {
+        let (server, listens) = cyrus::start(machine, &certificates, &unpacked)?;
+        children.push(server);
+        cyrus = Some(listens);
+    }
+    let mut courier = None;
+    if let Some(unpacked) = Unpacked::find(machine, "courier")? {
+        let (server, listens) = courier::start(machine, &certificates, &unpacked)?;
+        children.push(server);
+        courier = Some(listens);
+    }
 
     for port in [
         mail.imap,
@@ -186,6 +204,16 @@ fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> R
         submission.plain,
     ] {
         wait_for_port(port, children)?;
+    }
+    for other in [&cyrus, &courier].into_iter().flatten() {
+        for port in [
+            other.imap_port,
+            other.imaps_port,
+            other.pop3_port,
+            other.pop3s_port,
+        ] {
+            wait_for_port(port, children)?;
+        }
     }
 
     // The slow starters last: they take two processors for two seconds, and few tests need them at once.
@@ -218,6 +246,8 @@ fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> R
         submission_port: submission.starttls,
         submissions_port: submission.tls,
         submission_plain_port: submission.plain,
+        cyrus,
+        courier,
         postgres_port,
         s3_port,
         token_key: mail.token_key,

@@ -1,0 +1,180 @@
+//! Which mail server a test user lives on. The domain of the address says it, so that every helper of the kit finds
+//! the right server by itself.
+
+use std::time::Duration;
+
+use crate::servers::OtherServer;
+use crate::users::user_at;
+use crate::{TestUser, servers};
+
+/// The maker of a mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brand {
+    /// Dovecot, with all extensions.
+    Dovecot,
+    /// Cyrus: QRESYNC and OBJECTID, no NOTIFY.
+    Cyrus,
+    /// Courier: UIDPLUS and IDLE, and hardly more; everything below `INBOX.`.
+    Courier,
+}
+
+impl Brand {
+    /// The server of a user.
+    pub fn of(user: &TestUser) -> Self {
+        let domain = user.address.rsplit('@').next().unwrap_or_default();
+        [Self::Cyrus, Self::Courier]
+            .into_iter()
+            .find(|brand| brand.domain() == domain)
+            .unwrap_or(Self::Dovecot)
+    }
+
+    /// The domain of its users.
+    pub fn domain(self) -> &'static str {
+        match self {
+            Self::Dovecot => "example.test",
+            Self::Cyrus => "cyrus.test",
+            Self::Courier => "courier.test",
+        }
+    }
+
+    /// A fresh mailbox on this server.
+    pub fn user(self, test_name: &str) -> TestUser {
+        user_at(self.domain(), test_name)
+    }
+
+    /// A folder's name as this server has it: `Work/2024`, or `INBOX.Work.2024`.
+    pub fn path(self, folder: &str) -> String {
+        match self {
+            Self::Courier if folder != "INBOX" => format!("INBOX.{}", folder.replace('/', ".")),
+            _ => folder.to_owned(),
+        }
+    }
+
+    /// IMAP in plain text, with STARTTLS.
+    pub fn imap_port(self) -> u16 {
+        self.other()
+            .map_or_else(|| servers().imap_port, |s| s.imap_port)
+    }
+
+    /// IMAP with TLS.
+    pub fn imaps_port(self) -> u16 {
+        self.other()
+            .map_or_else(|| servers().imaps_port, |s| s.imaps_port)
+    }
+
+    /// POP3 in plain text, with STLS.
+    pub fn pop3_port(self) -> u16 {
+        self.other()
+            .map_or_else(|| servers().pop3_port, |s| s.pop3_port)
+    }
+
+    /// POP3 with TLS.
+    pub fn pop3s_port(self) -> u16 {
+        self.other()
+            .map_or_else(|| servers().pop3s_port, |s| s.pop3s_port)
+    }
+
+    /// LMTP; none where mail is delivered into the Maildir.
+    pub(crate) fn lmtp_port(self) -> Option<u16> {
+        self.other()
+            .map_or_else(|| Some(servers().lmtp_port), |s| s.lmtp_port)
+    }
+
+    /// The server, where it is not Dovecot.
+    ///
+    /// # Panics
+    /// When it is not there; the text says how to get it.
+    pub(crate) fn other(self) -> Option<&'static OtherServer> {
+        let other = match self {
+            Self::Dovecot => return None,
+            Self::Cyrus => servers().cyrus.as_ref(),
+            Self::Courier => servers().courier.as_ref(),
+        };
+        Some(other.unwrap_or_else(|| {
+            panic!("{self:?} is not unpacked under target/: run scripts/install-test-deps and start the servers again")
+        }))
+    }
+}
+
+impl TestUser {
+    /// The server forgets a folder's UIDs, behind every client's back: they are given out anew under another
+    /// UIDVALIDITY, as after a repair.
+    pub fn forget_uids(&self, folder: &str) {
+        let remove = |dir: &std::path::Path, names: &[&str]| {
+            for name in names {
+                match std::fs::remove_file(dir.join(name)) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        panic!("cannot remove {name} of {}: {e}", dir.display())
+                    }
+                    _ => {}
+                }
+            }
+        };
+        match Brand::of(self) {
+            Brand::Dovecot => {
+                let lists = ["dovecot-uidlist", "dovecot-uidvalidity"];
+                let indexes = ["dovecot.index", "dovecot.index.log", "dovecot.index.cache"];
+                remove(&self.folder_dir(folder), &lists);
+                remove(&self.folder_dir(folder), &indexes);
+            }
+            Brand::Courier => {
+                // The list's time, in seconds, is the new UIDVALIDITY: it has to be another one.
+                let dir = self.folder_dir(folder);
+                let list = dir.join("courierimapuiddb");
+                let text = std::fs::read_to_string(&list).expect("the folder was opened before");
+                let (head, _) = text.split_once('\n').expect("the list has a head");
+                let mut words: Vec<String> = head.split(' ').map(str::to_owned).collect();
+                let validity: u32 = words[1].parse().expect("a number");
+                words[1] = (validity + 77).to_string();
+                words[2] = "1".to_owned();
+                std::fs::write(&list, format!("{}\n", words.join(" "))).expect("the list is ours");
+            }
+            Brand::Cyrus => {
+                let name = format!("user/{}/{folder}", self.local_part());
+                let dir = self.cyrus("mbpath", &[&name]);
+                // The new UIDVALIDITY is the time in seconds: it has to be another second.
+                std::thread::sleep(Duration::from_millis(1100));
+                remove(
+                    std::path::Path::new(dir.trim()),
+                    &["cyrus.index", "cyrus.cache"],
+                );
+                self.cyrus("reconstruct", &[&name]);
+            }
+        }
+    }
+
+    /// Runs one of Cyrus's administration tools and returns what it printed.
+    fn cyrus(&self, tool: &str, arguments: &[&str]) -> String {
+        let cyrus = Brand::Cyrus.other().expect("Cyrus is another server");
+        let config = servers().dir.join("cyrus/imapd.conf");
+        let mut command = std::process::Command::new("setpriv");
+        command
+            .args([
+                "--reuid",
+                &cyrus.uid.to_string(),
+                "--regid",
+                &cyrus.gid.to_string(),
+            ])
+            .args(["--clear-groups", "env"])
+            .arg(format!("LD_LIBRARY_PATH={}", cyrus.library_path))
+            .arg(cyrus.programs.join(tool))
+            .arg("-C")
+            .arg(config)
+            .args(arguments);
+        let output = command
+            .output()
+            .unwrap_or_else(|e| panic!("{tool} does not start: {e}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{tool} {}: {errors}",
+            arguments.join(" ")
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What stands before the `@`.
+    pub(crate) fn local_part(&self) -> &str {
+        self.address.split('@').next().unwrap_or_default()
+    }
+}
