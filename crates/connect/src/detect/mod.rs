@@ -5,11 +5,14 @@
 //! autoconfig files over https, Autodiscover (only to recognise Exchange), the public directory (only where it was asked
 //! for), and last the usual names. As soon as nothing better can come, it ends.
 //!
+//! What was found is kept for minutes ([`cache`]), and a bounded number of searches goes on at once.
+//!
 //! No password is ever sent from here. A candidate that a forged answer could have brought is not `trusted`: whoever uses
 //! it shows its hosts to a person first (RFC 6186 section 6).
 
 mod address;
 mod autoconfig;
+mod cache;
 mod exchange;
 mod kin;
 mod misspelt;
@@ -25,6 +28,7 @@ pub use misspelt::suggestion;
 pub use probe::ProbePorts;
 
 use crate::providers::Providers;
+use cache::Cache;
 use mail_net::http::{FetchLimits, Fetcher};
 use mail_net::{Net, NetError};
 use model::Clock;
@@ -35,10 +39,13 @@ use model::mailbox::{Incoming, LoginChoice, Outgoing};
 use model::server_profile::ServerProfile;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 /// The whole search.
 pub const LIMIT: Duration = Duration::from_secs(8);
+/// Searches at once; others wait, and their time runs.
+const SEARCHES: usize = 16;
 /// One document, over all redirects.
 const FETCH_TIME: Duration = Duration::from_secs(4);
 /// Thunderbird's directory of providers. It learns the domain of whoever is asked about, hence the two consents.
@@ -182,6 +189,8 @@ struct Inner {
     providers: Providers,
     clock: Clock,
     options: Options,
+    cache: Cache,
+    searches: Semaphore,
 }
 
 impl Detector {
@@ -206,6 +215,8 @@ impl Detector {
             providers,
             clock,
             options,
+            cache: Cache::default(),
+            searches: Semaphore::new(SEARCHES),
         })))
     }
 
@@ -259,9 +270,45 @@ impl Detector {
         }
         let address = Address::read(&request.address)?;
         let began = Instant::now();
-        let known = self.known(&address, request);
-        let (candidates, searched) = search::run(&self.0, &address, request, known, began).await;
+        let (candidates, searched) = self.search(&address, request, began).await;
         Ok(self.answer(&request.address, address, candidates, searched, began))
+    }
+
+    /// What is kept of this domain, else what the network says; waiting for a place is part of the limit.
+    async fn search(
+        &self,
+        address: &Address,
+        request: &DetectRequest,
+        began: Instant,
+    ) -> (Vec<Candidate>, Vec<Searched>) {
+        let inner = &self.0;
+        let table = inner.providers.current();
+        let directory = request.directory && inner.options.directory;
+        if !request.all
+            && let Some(kept) = inner.cache.get(address, directory, &table, began)
+        {
+            return kept;
+        }
+        let place = timeout_at(began + inner.options.limit, inner.searches.acquire()).await;
+        let Ok(place) = place else {
+            return (Vec::new(), search::no_place());
+        };
+        // Whoever was before us may have asked about this domain.
+        if !request.all
+            && let Some(kept) = inner.cache.get(address, directory, &table, Instant::now())
+        {
+            return kept;
+        }
+        let known = self.known(address, request);
+        let known_is_empty = known.is_empty();
+        let (candidates, searched) = search::run(inner, address, request, known, began).await;
+        drop(place);
+        if known_is_empty {
+            let found = (candidates.as_slice(), searched.as_slice());
+            let now = Instant::now();
+            inner.cache.put(address, directory, &table, found, now);
+        }
+        (candidates, searched)
     }
 
     /// The address that was probably meant by one whose domain cannot exist, such as `ann@gmail`.

@@ -89,6 +89,17 @@ pub(super) async fn run(
     state.end(began, late)
 }
 
+/// The answer of a search that never began.
+pub(super) fn no_place() -> Vec<Searched> {
+    let why = |source: &Source| Searched {
+        source: *source,
+        outcome: Outcome::Failed,
+        ms: 0,
+        detail: "too many searches went on at the same time".to_owned(),
+    };
+    Source::ALL.iter().map(why).collect()
+}
+
 /// What has come in so far.
 struct State {
     candidates: Vec<Candidate>,

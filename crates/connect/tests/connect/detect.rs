@@ -625,3 +625,66 @@ async fn a_slip_of_a_finger_is_offered_to_be_corrected_and_never_taken() {
         "ann@gmail.com"
     );
 }
+
+#[tokio::test]
+async fn a_domain_is_searched_once_for_all_its_addresses() {
+    let dns = zone()
+        .srv("_imaps._tcp.firm.example", 0, 1, 993, "imap.firm.example")
+        .srv(
+            "_submissions._tcp.firm.example",
+            0,
+            1,
+            465,
+            "smtp.firm.example",
+        );
+    let world = World::new(dns, web());
+    let detector = world.detector();
+    detector.detect(&ask(ANN)).await.unwrap();
+    let asked = world.dns.queries().len();
+    assert!(asked > 0);
+    let bob = detector.detect(&ask("Bob@Firm.example")).await.unwrap();
+    let incoming = bob.best().unwrap().incoming.clone().unwrap();
+    assert_eq!(
+        (incoming.host.as_str(), incoming.username.as_str()),
+        ("imap.firm.example", "Bob@Firm.example")
+    );
+    assert_eq!(world.dns.queries().len(), asked);
+    // Whoever wants every source asked gets that.
+    let all = DetectRequest {
+        all: true,
+        ..ask(ANN)
+    };
+    detector.detect(&all).await.unwrap();
+    assert!(world.dns.queries().len() > asked);
+}
+
+#[tokio::test]
+async fn a_hundred_searches_at_once_end_within_the_limit() {
+    let world = World::new(DnsScript::new().fault("example", DnsFault::Silence), web());
+    let mut net = world.options.clone();
+    net.limit = Duration::from_secs(2);
+    let detector = Detector::new(
+        world.net.clone(),
+        Providers::new(None),
+        Clock::system(),
+        net,
+    )
+    .unwrap();
+    let began = Instant::now();
+    let requests: Vec<_> = (0..100)
+        .map(|n| ask(&format!("ann@firm{n}.example")))
+        .collect();
+    let searches = requests.iter().map(|request| detector.detect(request));
+    let found = futures_util::future::join_all(searches).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    let refused = found.iter().filter(|found| {
+        let found = found.as_ref().unwrap();
+        assert_eq!(found.searched.len(), Source::ALL.len());
+        outcome(found, Source::Mx).1.contains("too many searches")
+    });
+    assert!(refused.count() > 0);
+}
