@@ -251,3 +251,57 @@ async fn securities_and_ports_may_be_in_the_words_of_other_programs() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_test_message_goes_to_is_read_before_anything_is_tested() {
+    let fixture = Fixture::new().await;
+    let saved = json!({"address": "ann@example.com", "enable": false, "password": "hunter2",
+        "incoming": {"host": "imap.example.com", "port": 993, "security": "tls"}, "outgoing": null});
+    let mailbox = fixture.post("/v1/mailboxes", &saved).await.expect(201);
+    let tested = || fixture.reporter.seen.lock().unwrap().len();
+    let before = tested();
+    for recipient in [
+        "",
+        "ann",
+        "@example.com",
+        "ann@",
+        "ann@@example.com",
+        "ann@exam ple.com",
+        "ann@example.com\r\nBcc: bob@example.com",
+        "ann@example.com, bob@example.com",
+        "ann@-.example",
+    ] {
+        let mut unsaved = saved.clone();
+        unsaved["test_recipient"] = json!(recipient);
+        let of_mailbox = json!({"mailbox_id": mailbox["id"], "test_recipient": recipient});
+        for body in [unsaved, of_mailbox] {
+            let problem = fixture
+                .post("/v1/connection-tests", &body)
+                .await
+                .problem(422);
+            assert_eq!(
+                problem["errors"][0]["pointer"], "/test_recipient",
+                "{problem}"
+            );
+        }
+    }
+    assert_eq!(tested(), before);
+    for recipient in [
+        "ann@example.com",
+        "Ann <ann@example.com>",
+        "ann@localhost",
+        "ann@[192.0.2.1]",
+    ] {
+        let body = json!({"mailbox_id": mailbox["id"], "test_recipient": recipient});
+        let report = fixture
+            .post("/v1/connection-tests", &body)
+            .await
+            .expect(201);
+        let put_right = usize::from(recipient.contains('<'));
+        assert_eq!(
+            report["normalised"].as_array().map(Vec::len),
+            Some(put_right),
+            "{report}"
+        );
+    }
+}

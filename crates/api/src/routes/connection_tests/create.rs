@@ -11,12 +11,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use connect::TestRequest;
+use connect::detect::{Address, AddressError};
 use model::access::Scope;
 use model::mailbox::{Credentials, Kind, Mailbox};
 use model::normalised::Normalised;
 use model::report::{Report, Trigger};
 use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// What to test: a mailbox, with other settings or its own; or settings that were never saved. The
 /// whole body of `POST /v1/mailboxes` is taken too.
@@ -83,12 +85,19 @@ pub(crate) async fn create_connection_test(
     caller: Caller,
     State(state): State<ApiState>,
     headers: HeaderMap,
-    Json { value, .. }: Json<TestInput>,
+    Json { mut value, .. }: Json<TestInput>,
 ) -> Result<Response> {
     caller.need(Scope::Manage)?;
+    let mut put_right = Vec::new();
     let mut checks = Checks::default();
-    if let Some(recipient) = &value.test_recipient {
-        checks.address("/test_recipient", recipient);
+    if let Some(typed) = value.test_recipient.take() {
+        match recipient(&typed) {
+            Ok((read, because)) => {
+                put_right.extend(because);
+                value.test_recipient = Some(read);
+            }
+            Err(error) => checks.refuse("/test_recipient", &error.to_string()),
+        }
     }
     let recipient = value.test_recipient.clone();
     let mailbox = match &value.mailbox_id {
@@ -110,8 +119,10 @@ pub(crate) async fn create_connection_test(
                 let trigger = Trigger::Button;
                 let proven = reporter::prove(&state, &mailbox, recipient, trigger, on_step).await;
                 let report = proven?.report;
-                let normalised = Vec::new();
-                Ok(TestReport { report, normalised })
+                Ok(TestReport {
+                    report,
+                    normalised: put_right,
+                })
             };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
         }
@@ -124,8 +135,9 @@ pub(crate) async fn create_connection_test(
                 None => Credentials::default(),
             };
             let who = (&state, &caller);
-            let (request, normalised) =
+            let (request, mut normalised) =
                 checked(who, value, mailbox.as_ref(), stored, checks).await?;
+            normalised.extend(put_right);
             reporter::admit(&state, &caller)?;
             let report = async move {
                 let report = reporter::run(&state, request, on_step).await?;
@@ -133,6 +145,36 @@ pub(crate) async fn create_connection_test(
             };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
         }
+    }
+}
+
+/// Whom the test message goes to, without what stood around it. A machine of one's own needs no dot in its name.
+fn recipient(typed: &str) -> std::result::Result<(String, Option<Normalised>), AddressError> {
+    match Address::read(typed) {
+        Ok(address) => {
+            let put_right = address.normalised("/test_recipient", typed);
+            Ok((address.whole, put_right))
+        }
+        Err(AddressError::BadDomain | AddressError::IpAddress) if is_local(typed) => {
+            Ok((typed.to_owned(), None))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Such as `ann@localhost`, `ann@mail-1` and `ann@[192.0.2.1]`.
+fn is_local(typed: &str) -> bool {
+    let domain = typed.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let in_brackets = domain
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match in_brackets {
+        Some(address) => address
+            .trim_start_matches("IPv6:")
+            .parse::<IpAddr>()
+            .is_ok(),
+        None => !domain.is_empty() && domain.chars().all(label),
     }
 }
 
