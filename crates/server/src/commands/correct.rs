@@ -189,6 +189,10 @@ impl Line {
         match verb {
             "use" => {
                 let (port, security) = rest.split_once(':').unwrap_or((rest, ""));
+                // A port behind the host name would be a second one.
+                if let Some(bare) = self.get(options.host).and_then(without_port) {
+                    self.set(options.host, &bare);
+                }
                 self.set(options.port, port);
                 if !security.is_empty() {
                     self.set(options.security, security);
@@ -261,6 +265,15 @@ impl fmt::Display for Line {
         }
         Ok(())
     }
+}
+
+/// `imap.example.com` of `imap.example.com:110`; nothing where there is no port. An IPv6 address has its brackets.
+fn without_port(host: &str) -> Option<String> {
+    let (bare, port) = host.trim().trim_end_matches('/').rsplit_once(':')?;
+    let name = bare.split_once("://").map_or(bare, |(_, name)| name);
+    let whole = !name.is_empty() && (!name.contains(':') || name.ends_with(']'));
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    (whole && digits).then(|| bare.to_owned())
 }
 
 /// A word as a shell reads it back.
@@ -443,6 +456,20 @@ mod tests {
             found.to_string(),
             "postroom test a@b.c --imap-host mail.b.c --imap-port 143 --imap-security starttls"
         );
+    }
+
+    #[test]
+    fn a_port_behind_a_host_goes_when_another_comes() {
+        for (host, bare) in [
+            ("imap.example.com:110", Some("imap.example.com")),
+            ("imaps://h:143/", Some("imaps://h")),
+            ("[::1]:993", Some("[::1]")),
+            ("::1", None),
+            ("imaps://h", None),
+            ("h", None),
+        ] {
+            assert_eq!(without_port(host).as_deref(), bare, "{host}");
+        }
     }
 
     #[test]

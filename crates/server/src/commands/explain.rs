@@ -6,6 +6,13 @@ use crate::output;
 use connect::problems;
 use serde_json::json;
 
+/// Ids that are offered in the place of an unknown one.
+const OFFERED: usize = 5;
+/// What is looked at of an unknown id.
+const LONGEST: usize = 60;
+/// A word in common counts as so many slips less.
+const WORD: usize = 6;
+
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,18 +28,24 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     // Errors of the API name a problem by its page.
     let id = id.rsplit('/').next().unwrap_or(id);
     let Some(entry) = problems::find(id) else {
-        let near: Vec<_> = problems::catalogue()
-            .map(|entry| entry.id)
-            .filter(|known| {
-                known.contains(id) || id.get(..4).is_some_and(|begins| known.contains(begins))
-            })
-            .take(5)
-            .collect();
-        let failure = Failure::new(Exit::NotFound, format!("there is no problem {id}"));
+        let near = nearest(
+            id,
+            problems::catalogue().flat_map(|entry| {
+                std::iter::once(entry.id).chain(entry.also_known_as.iter().copied())
+            }),
+        );
+        let failure = Failure::new(
+            Exit::NotFound,
+            format!("there is no problem {}", output::line(id)),
+        );
         return Err(if near.is_empty() {
             failure.remedy("`postroom explain` lists them all")
         } else {
-            failure.remedy(format!("did you mean {}?", near.join(", ")))
+            failure.remedy(format!(
+                "did you mean {}? postroom explain {}",
+                near.join(", "),
+                near[0]
+            ))
         });
     };
     let occurred = entry.occurred(&[], None);
@@ -71,6 +84,61 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
+/// The ids that are nearest to what was typed: by their words, then by their letters.
+fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let typed: String = typed
+        .to_lowercase()
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c == '-' || c == ' ' { '_' } else { c })
+        .collect();
+    let words = |text: &str| -> Vec<String> {
+        text.split(['_', '.'])
+            .filter(|word| word.len() > 2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let wanted = words(&typed);
+    let mut near: Vec<(usize, &str)> = known
+        .filter_map(|id| {
+            let slips = distance(&typed, id);
+            let shared = words(id)
+                .iter()
+                .filter(|word| wanted.contains(word))
+                .count();
+            let close = slips <= 2 + typed.chars().count() / 5;
+            let contains = typed.len() > 3 && id.contains(&typed);
+            (close || contains || shared > 0).then(|| {
+                let rank = if contains {
+                    0
+                } else {
+                    slips.saturating_sub(shared * WORD)
+                };
+                (rank, id)
+            })
+        })
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().take(OFFERED).map(|(_, id)| id).collect()
+}
+
+/// Characters to insert, take away or change (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
 fn list(context: &Context) -> Result<Exit, Failure> {
     let all: Vec<_> = problems::catalogue()
         .map(|entry| json!({ "id": entry.id, "title": entry.title, "step": entry.step }))
@@ -97,5 +165,29 @@ const fn when(retry: model::problem::Retry) -> &'static str {
         Retry::AfterChange => "only after somebody changed something.",
         Retry::PauseUntil => "Postroom does so at the time that the server named.",
         Retry::Never => "makes no sense with the same input.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_id_gets_the_nearest_ones() {
+        let ids = || problems::catalogue().map(|entry| entry.id);
+        for (typed, first) in [
+            ("pasword_refused", "password_refused"),
+            ("refused-password", "password_refused"),
+            ("PASSWORD REFUSED", "password_refused"),
+            ("certificate_expird", "certificate_expired"),
+            ("imap_disable", "imap_disabled"),
+            ("tls_handshake", "tls_failed"),
+        ] {
+            let near = nearest(typed, ids());
+            assert!(near.contains(&first), "{typed}: {near:?}");
+            assert!(near.len() <= OFFERED);
+        }
+        assert_eq!(nearest("qqqqqqqqqqqqqqqq", ids()), Vec::<&str>::new());
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -100,7 +100,7 @@ fn checked(args: Args, quiet: bool) -> Result<Args, Failure> {
     tell("/address", &args.target, &target, because);
     let mut send_to = None;
     if let Some(typed) = &args.send_to {
-        let (recipient, because) = recipient(typed, &line)?;
+        let (recipient, because) = recipient(typed, &target, &line)?;
         tell("/test_recipient", typed, &recipient, because);
         if args.settings.receives_only() {
             return Err(Failure::usage(
@@ -123,7 +123,11 @@ fn checked(args: Args, quiet: bool) -> Result<Args, Failure> {
 }
 
 /// Whom the test message goes to. A name without a dot is a machine of one's own, unless it is a provider's.
-fn recipient(typed: &str, line: &Line) -> Result<(String, Option<&'static str>), Failure> {
+fn recipient(
+    typed: &str,
+    own: &str,
+    line: &Line,
+) -> Result<(String, Option<&'static str>), Failure> {
     let (bare, because) = tidy(typed);
     let Err(error) = Address::read(typed) else {
         return Ok((bare, because));
@@ -146,6 +150,12 @@ fn recipient(typed: &str, line: &Line) -> Result<(String, Option<&'static str>),
             meant.address,
             line.clone().with("--send-to", &meant.address)
         )),
+        None if error == AddressError::NotAnAddress && own.contains('@') => {
+            failure.remedy(format!(
+                "to send it to the mailbox itself: {}",
+                line.clone().with("--send-to", own)
+            ))
+        }
         None => failure,
     })
 }
