@@ -44,7 +44,8 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     const saved = input.mailbox_id && db.mailboxes.find((m) => m.id === input.mailbox_id);
     const { incoming, outgoing } = saved || input;
     const host = incoming?.host ?? outgoing?.host ?? "";
-    if (saved ? saved.connection.state === "held" : input.password === "wrong") return seed.badLogin(host);
+    if (saved ? saved.connection.state === "held" : false) return seed.badLogin(host);
+    if (!saved && Object.hasOwn(seed.FAULTS, input.password ?? "") && !incoming?.certificate_sha256) return seed.FAULTS[input.password](host);
     if (incoming?.port === 143 && incoming.security === "tls") return seed.badTls(host);
     return seed.goodSteps(host, outgoing?.host ?? "");
   };
@@ -104,6 +105,8 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       emit("mailbox.changed", {}, id);
       return m;
     }],
+    ["GET", "/v1/problems/:id", ({ id }) => seed.catalogue[id] ?? gone()],
+    ["GET", "/v1/connection-tests", ({ query }) => page([...reports.values()].filter((r) => r.mailbox_id === query.get("mailbox_id")).sort((a, b) => b.finished_at.localeCompare(a.finished_at)), query)],
     ["GET", "/v1/connection-tests/:id", ({ id }) => reports.get(id) ?? gone()],
     ["GET", "/v1/messages", ({ query }) => {
       const q = query.get("q");

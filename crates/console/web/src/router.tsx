@@ -137,7 +137,7 @@ const addMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes
 const mailboxPage = createRoute({
   getParentRoute: () => inside,
   path: "/mailboxes/$id",
-  validateSearch: (s: Record<string, unknown>): { new?: boolean } => ({ new: flag(s.new) }),
+  validateSearch: (s: Record<string, unknown>): { new?: boolean; report?: string } => ({ new: flag(s.new), report: text(s.report) }),
   component: MailboxPage,
 });
 const editMailbox = createRoute({ getParentRoute: () => inside, path: "/mailboxes/$id/settings", component: EditMailbox });

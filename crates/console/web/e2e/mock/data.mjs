@@ -149,7 +149,7 @@ const skip = (steps, from) => steps.map((s) => (s.n > from ? { ...s, status: "sk
 
 export const badLogin = (host) => skip(goodSteps(host), 6).map((s) => s.n === 6 ? {
   ...s, status: "fail", ms: 1_204, did: "Tried to sign in with PLAIN, once more to be sure, and stopped.", server_said: "NO [AUTHENTICATIONFAILED] Authentication failed.",
-  means: "The server refused the user name or the password.", remedy: { text: "Enter the password again.", action: "enter_password", url: null }, problem_id: "password_refused", retry: "after_change",
+  means: "The server refused the user name or the password.", transcript: ["-- connected to " + host + " port 993", "S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=LOGIN] Dovecot ready.", "C: a1 AUTHENTICATE PLAIN <hidden>", "S: a1 NO [AUTHENTICATIONFAILED] Authentication failed."], remedy: { text: "Enter the password again.", action: "enter_password", url: null }, problem_id: "password_refused", retry: "after_change",
   others: [
     { text: "The provider wants an app password: make one in its security settings.", action: null, url: "https://provider.example/app-passwords" },
     { text: "The server knows the mailbox by a shorter name.", action: "use_username:books", url: null },
@@ -159,6 +159,39 @@ export const badTls = (host) => skip(goodSteps(host), 3).map((s) => s.n === 3 ? 
   ...s, status: "fail", ms: 22, did: "Began TLS on port 143.", server_said: "* OK Dovecot ready.", means: "The server answered in plain text: this port begins unencrypted.",
   remedy: { text: "Port 143 changes to encryption after its greeting.", action: "use:143:starttls", url: null }, problem_id: "tls_not_spoken", retry: "after_change",
   others: [{ text: "Port 993 is open and speaks TLS from the first byte.", action: "use:993:tls", url: null }] } : s);
+export const badCertificate = (host) => skip(goodSteps(host), 3).map((s) => s.n === 3 ? {
+  ...s, status: "fail", ms: 31, did: "Began TLS on port 993.", means: "The certificate of the server is signed by itself, so nobody vouches for it.",
+  details: [
+    { name: "certificate", values: ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"] }, { name: "issuer", values: [`CN=${host}`] },
+    { name: "names", values: [host, "mail.kestrel-freight.example"] }, { name: "validity", values: ["2026-01-04 to 2027-01-04"] },
+  ],
+  remedy: { text: "If you know this server, trust exactly this certificate.", action: "trust_certificate:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", url: null }, problem_id: "certificate_self_signed", retry: "after_change",
+  others: [{ text: "Somebody on the way answers in the server's place: compare the fingerprint with the administrator's.", action: null, url: null }] } : s);
+const stopped = (n, part) => (host) => skip(goodSteps(host), n).map((s) => (s.n === n ? { ...s, status: "fail", ...part } : s));
+export const badNetwork = stopped(1, {
+  did: "Looked up the name: 10.20.4.7.", details: [{ name: "addresses", values: ["10.20.4.7"] }], means: "Postroom's administrator permits public addresses and mail ports only.",
+  remedy: { text: "If this server is trusted, the administrator adds its network to `network.allow` in Postroom's configuration.", action: "allow_network", url: null }, problem_id: "address_blocked", retry: "after_change",
+});
+export const badWait = stopped(6, {
+  did: "Tried to sign in.", server_said: "NO [LIMIT] Too many simultaneous connections, try again in 600 seconds.", means: "The provider lets a mailbox have 15 connections at once, and all are in use.",
+  remedy: { text: "Close other mail programs, or wait.", action: "wait", url: null }, problem_id: "too_many_connections", retry: "pause_until",
+});
+export const badApp = stopped(6, {
+  did: "Signed in as the whole address, once.", server_said: "NO [ALERT] Application-specific password required", means: "Harbour Mail wants an app password instead of the usual one.",
+  remedy: { text: "Make an app password and enter it here.", action: "enter_password", url: "https://help.harbour-tools.example/app-passwords" }, problem_id: "app_password_required", retry: "after_change",
+});
+export const badAdministrator = stopped(6, {
+  did: "Signed in.", server_said: "NO [ALERT] IMAP access is disabled for your domain", means: "The company's administrator has switched IMAP off.",
+  remedy: { text: "Ask the administrator to allow IMAP for you.", action: "contact_administrator", url: "https://help.harbour-tools.example/imap" }, problem_id: "imap_disabled", retry: "after_change",
+});
+/** What the mock answers to these passwords. */
+export const FAULTS = { wrong: badLogin, certificate: badCertificate, network: badNetwork, wait: badWait, app: badApp, administrator: badAdministrator };
+
+export const catalogue = {
+  password_refused: { id: "password_refused", step: "login", title: "The server refused the user name or the password", cause: "The server refused the user name or the password.", remedy: "Enter the password again.", retry: "after_change", action: "enter_password", url: null, others: [] },
+  too_many_connections: { id: "too_many_connections", step: "login", title: "Too many connections", cause: "The provider counts more connections of this mailbox than it allows.", remedy: "Close other mail programs, or wait.", retry: "backoff", action: "wait", url: null, others: [] },
+};
+
 export const warnSteps = () => goodSteps().map((s) => s.n === 5 ? { ...s, status: "warn", did: "Push no, fast resync no, move yes, folder marks yes.", means: "The server has no push: Postroom looks every 2 minutes." } : s);
 
 const reportFolders = [
@@ -200,7 +233,10 @@ export function reportOf(id, steps, mailbox_id = null, trigger = "button") {
   return { id, mailbox_id, trigger, started_at: at(2 * HOUR + 1_900), finished_at: at(2 * HOUR), verdict, summary, steps, folders: failed ? [] : reportFolders, megabytes_per_day: null };
 }
 export const reports = new Map([
-  ["rep_good", reportOf("rep_good", goodSteps())], ["rep_warn", reportOf("rep_warn", warnSteps())], ["rep_bad", reportOf("rep_bad", badLogin("imap.kestrel-freight.example"))],
+  ["rep_good", reportOf("rep_good", goodSteps())],
+  ...[["rep_book_1", badLogin, "runtime", 3], ["rep_book_2", goodSteps, "enable", 30], ["rep_book_3", badWait, "button", 31], ["rep_book_4", goodSteps, "wizard", 40]].map(([id, make, trigger, days]) => [
+    id, { ...reportOf(id, make("imap.kestrel-freight.example"), "mbx_books", trigger), started_at: at(days * DAY + 2_000), finished_at: at(days * DAY) },
+  ]), ["rep_warn", reportOf("rep_warn", warnSteps())], ["rep_bad", { ...reportOf("rep_bad", badLogin("imap.kestrel-freight.example"), "mbx_books", "runtime"), changed: [{ side: "incoming", text: "the certificate is another one: it was signed by Harbour CA 1, now by Harbour CA 2" }] }],
 ]);
 
 const recipient = (address, state, code = null, enhanced_code = null, text = null) => ({ address, state, code, enhanced_code, text });

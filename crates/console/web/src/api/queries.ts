@@ -4,7 +4,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, path, Problem } from "./client";
 import type {
-  Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
+  CatalogueEntry, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -81,6 +81,23 @@ export const report = (id: string | null) =>
   queryOptions({
     queryKey: ["reports", id],
     queryFn: ({ signal }) => api.get<Report>(`/v1/connection-tests/${id}`, signal),
+    enabled: id !== null,
+    staleTime: Infinity,
+  });
+
+/** The last reports of a mailbox, newest first; `last` makes a new list when there is a new report. */
+export const reports = (mailboxId: string, last: string | null) =>
+  queryOptions({
+    queryKey: ["reports", "of", mailboxId, last],
+    queryFn: ({ signal }) => api.get<Page<Report>>(path("/v1/connection-tests", { mailbox_id: mailboxId, limit: 50 }), signal),
+    placeholderData: keepPreviousData,
+  });
+
+/** An entry of the catalogue of problems. */
+export const problem = (id: string | null) =>
+  queryOptions({
+    queryKey: ["problems", id],
+    queryFn: ({ signal }) => api.get<CatalogueEntry>(`/v1/problems/${id}`, signal),
     enabled: id !== null,
     staleTime: Infinity,
   });

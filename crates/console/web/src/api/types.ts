@@ -114,6 +114,8 @@ export interface Detection {
   provider: { id: string; name: string; kind: string; status: string } | null;
   candidates: Candidate[];
   preparation: Preparation[];
+  /** The address that was probably meant. */
+  suggestion?: { address: string; provider: string } | null;
   searched: { source: DetectionSource; outcome: "found" | "nothing" | "failed" | "skipped"; ms: number; detail: string }[];
   ms: number;
 }
@@ -268,6 +270,8 @@ export interface Step {
   others: Remedy[];
   details?: { name: string; values: string[] }[];
   steps?: Step[];
+  /** The end of the conversation in this step, without secrets: `C: ` Postroom, `S: ` the server, `-- ` what happened. */
+  transcript?: string[];
 }
 
 /** A folder as a connection test saw it. */
@@ -302,6 +306,19 @@ export interface Report {
   folders?: ReportFolder[];
   /** What the provider allows to be fetched in a day. */
   megabytes_per_day?: number | null;
+}
+
+/** A problem in general, from the catalogue. */
+export interface CatalogueEntry {
+  id: string;
+  step: StepCode | null;
+  title: string;
+  cause: string;
+  remedy: string;
+  action: string | null;
+  url: string | null;
+  retry: NonNullable<Step["retry"]>;
+  others: string[];
 }
 
 export type SubmissionState = "queued" | "sending" | "accepted" | "deferred" | "unclear" | "failed" | "cancelled";

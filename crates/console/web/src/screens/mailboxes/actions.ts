@@ -20,7 +20,7 @@ export function verbsFor({ lifecycle, connection }: Mailbox): Verb[] {
     case "awaiting_approval":
       return ["approve"];
     case "enabled":
-      return [...(["held", "waiting"].includes(connection.state) ? (["try-again"] as const) : []), "pause", "resync", "disable"];
+      return [...(["held", "waiting", "limited"].includes(connection.state) ? (["try-again"] as const) : []), "pause", "resync", "disable"];
     case "paused":
       return ["resume", "disable"];
   }

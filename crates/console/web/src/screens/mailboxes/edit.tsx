@@ -3,14 +3,14 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ChevronLeft, PlugZap } from "lucide-react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api, Problem } from "../../api/client";
 import { useConnectionTest } from "../../api/connection-test";
 import { mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
 import type { Mailbox } from "../../api/types";
 import { Button, Failed, Waiting } from "../../ui/basics";
 import { SettingsFields } from "./form";
-import { TrustDialog, useRemedies } from "./remedies";
+import { takeCarried, TrustDialog, useRemedies } from "./remedies";
 import { ReportView } from "./report";
 import { formOf, inputOf, type SettingsForm } from "./settings-form";
 
@@ -64,6 +64,13 @@ function Form({ mailbox }: { mailbox: Mailbox }) {
     void client.invalidateQueries({ queryKey: ["mailboxes"] });
   };
   const remedies = useRemedies(form, setForm, (changed) => void saveAndTest(changed));
+  const begun = useRef(false);
+  useEffect(() => {
+    // What was chosen in a report elsewhere is carried out here, where one sees what changes.
+    const waiting = begun.current ? null : takeCarried(mailbox.id);
+    begun.current = true;
+    if (waiting) setTimeout(() => remedies.hands.apply(waiting.action, waiting.side, waiting.step));
+  });
   const busy = run.state === "running" || save.isPending;
   const shown = run.state === "idle" ? (last.data ?? null) : run.report;
 
@@ -87,7 +94,7 @@ function Form({ mailbox }: { mailbox: Mailbox }) {
         <div className="card">
           <ReportView
             steps={run.state === "idle" ? (last.data?.steps ?? []) : run.steps} report={shown} running={run.state === "running"}
-            startedAt={run.startedAt} problem={run.problem} canApply={remedies.label} onApply={remedies.apply}
+            startedAt={run.startedAt} problem={run.problem} hands={remedies.hands}
           />
         </div>
       </aside>

@@ -7,16 +7,20 @@ import { useState } from "react";
 import { api, Problem } from "../../api/client";
 import { useConnectionTest } from "../../api/connection-test";
 import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
-import type { Failure, Folder, Incoming, Mailbox, Outgoing } from "../../api/types";
+import type { Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
 import { Ago, Bar, Button, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
 import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
 import { count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
-import { ROLE, SECURITY } from "../../ui/words";
+import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { Connected } from "./add/connected";
+import { FolderNotes, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
-import { ReportView } from "./report";
+import { carry } from "./remedies";
+import type { Hands } from "./remedy-view";
+import { ReportCard, ReportList } from "./reports";
+import { Standing } from "./standing";
 
 export function MailboxPage() {
   const { id } = useParams({ from: "/inside/mailboxes/$id" });
@@ -44,9 +48,21 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
   const { run, start } = useConnectionTest();
   const last = useQuery(reportQuery(mailbox.last_report_id));
   const edit = () => void navigate({ to: "/mailboxes/$id/settings", params: { id: mailbox.id } });
-  const test = () => void start({ mailbox_id: mailbox.id }).then(() => client.invalidateQueries({ queryKey: ["mailboxes"] }));
+  const test = () => {
+    void navigate({ to: "/mailboxes/$id", params: { id: mailbox.id }, search: {}, replace: true, resetScroll: false });
+    void start({ mailbox_id: mailbox.id }).then(() => client.invalidateQueries({ queryKey: ["mailboxes"] }));
+  };
   const idle = run.state === "idle";
-  const fresh = useSearch({ from: "/inside/mailboxes/$id" }).new;
+  const { new: fresh, report: open } = useSearch({ from: "/inside/mailboxes/$id" });
+  const hands: Hands = {
+    apply: (remedy, side, step) => {
+      carry(mailbox.id, remedy, side, step);
+      edit();
+    },
+    test,
+    until: mailbox.connection.until,
+    address: mailbox.address,
+  };
 
   return (
     <div className="page">
@@ -64,11 +80,8 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
         </div>
 
         {fresh && <Connected mailbox={mailbox} />}
-        {mailbox.connection.state === "held" && (
-          <Note tone="bad" title="Held: Postroom has stopped trying until something changes" action={<><Button size="small" look="primary" icon={Pencil} onClick={edit}>Change settings</Button><Button size="small" busy={action.isPending} onClick={() => action.mutate({ mailbox, verb: "try-again" })}>Try again</Button></>}>
-            A refused sign-in is confirmed once and not repeated, so that the provider does not lock the account.
-            {mailbox.connection.problem_id && <> Problem: <code>{mailbox.connection.problem_id}</code></>}
-          </Note>
+        {idle && (
+          <Standing mailbox={mailbox} report={last.data ?? null} hands={hands} busy={action.isPending} onTryAgain={() => action.mutate({ mailbox, verb: "try-again" })} />
         )}
         {mailbox.lifecycle === "draft" && (
           <Note tone="info" title="This is a draft" action={<Button size="small" look="primary" busy={action.isPending} onClick={() => action.mutate({ mailbox, verb: "enable" })}>Test and enable</Button>}>
@@ -82,18 +95,10 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
         )}
 
         <div className="two">
-          <section className="card" aria-label="Connection report">
-            <header><h2>Last report</h2></header>
-            {!mailbox.last_report_id && idle && <Empty icon={PlugZap} title="Never tested"><Button look="primary" onClick={test}>Test now</Button></Empty>}
-            {idle && last.isPending && mailbox.last_report_id && <div className="body"><Waiting lines={6} /></div>}
-            {idle && last.isError && <div className="body"><Failed error={last.error} retry={() => void last.refetch()} /></div>}
-            {(!idle || last.data) && (
-              <ReportView
-                steps={idle ? (last.data?.steps ?? []) : run.steps} report={idle ? (last.data ?? null) : run.report} running={run.state === "running"}
-                startedAt={run.startedAt} problem={run.problem} canApply={() => "Change it in the settings"} onApply={edit}
-              />
-            )}
-          </section>
+          <div className="stack">
+            <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
+            <ReportList mailbox={mailbox} open={open} />
+          </div>
           <div className="stack">
             <SettingsCard mailbox={mailbox} onEdit={edit} />
             <Failures mailbox={mailbox} />
@@ -215,14 +220,14 @@ function Failures({ mailbox }: { mailbox: Mailbox }) {
   );
 }
 
-const MODES = { full: "Whole messages", watch: "Headers only", off: "Not stored" } as const;
+const MODES = { full: "Whole messages", off: "Not stored" } as const;
 
 function Folders({ mailbox }: { mailbox: Mailbox }) {
   const query = useQuery({ ...foldersQuery(mailbox.id), refetchInterval: mailbox.coverage.state === "filling" ? 3_000 : false });
   const client = useQueryClient();
   const change = useMutation({
-    mutationFn: ({ folder, mode }: { folder: Folder; mode: Folder["mode"] }) =>
-      api.patch(`/v1/mailboxes/${mailbox.id}/folders/${folder.id}`, { mode }),
+    mutationFn: ({ folder, ...part }: { folder: Folder; mode?: Folder["mode"]; role?: Role | null }) =>
+      api.patch(`/v1/mailboxes/${mailbox.id}/folders/${folder.id}`, part),
     onError: toastProblem,
     onSettled: () => client.invalidateQueries({ queryKey: ["folders", mailbox.id] }),
   });
@@ -233,6 +238,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
       {query.isPending && <div className="body"><Waiting lines={5} /></div>}
       {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
       {query.data?.length === 0 && <Empty icon={FolderIcon} title="No folders yet"><p>They appear when the mailbox was signed in to for the first time.</p></Empty>}
+      {query.data && query.data.length > 0 && <div className="notes"><FolderNotes folders={query.data} sends={mailbox.outgoing !== null} imap={mailbox.incoming.protocol === "imap"} /></div>}
       {query.data && query.data.length > 0 && (
         <div className="table-wrap">
           <table className="table cards-on-phone">
@@ -241,7 +247,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
               {query.data.map((f) => (
                 <tr key={f.id}>
                   <td><Link to="/inbox" search={{ mailbox: mailbox.id, folder: f.id }}>{f.path}</Link></td>
-                  <td>{f.role ? <Pill>{ROLE[f.role]}</Pill> : <span className="faint">none</span>}</td>
+                  <td data-label="Role"><RoleSelect path={f.path} role={f.role} disabled={change.isPending} onChange={(role) => change.mutate({ folder: f, role })} /></td>
                   <td data-label="Stored">
                     <select className="input mode" aria-label={`What is stored of ${f.path}`} value={f.mode} disabled={change.isPending} onChange={(e) => change.mutate({ folder: f, mode: e.target.value as Folder["mode"] })}>
                       {Object.entries(MODES).map(([mode, word]) => <option key={mode} value={mode}>{word}</option>)}

@@ -4,11 +4,14 @@ import { LoaderCircle } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Problem } from "../../api/client";
 import type { Remedy, Report, Step, StepCode } from "../../api/types";
-import { Button, CopyButton, Failed } from "../../ui/basics";
+import { CopyButton, Failed } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { Mark } from "../../ui/facts";
 import { fullTime, millis, plural } from "../../ui/format";
 import { STEP, STEP_ORDER, STEP_TERM, type Tone, VERDICT } from "../../ui/words";
+import { deedOf } from "./deeds";
+import { providerLetter, reportText, worst } from "./letters";
+import { Around, Buttons, type Hands, RemedyView } from "./remedy-view";
 import type { SideName } from "./settings-form";
 
 const STEP_TONE: Record<Step["status"], Tone> = { pass: "good", warn: "warn", fail: "bad", skip: "mute", running: "info" };
@@ -17,36 +20,36 @@ const STEP_WORD: Record<Step["status"], string> = { pass: "good", warn: "with a 
 /** Steps 9 and 10 are about sending, the others about receiving. */
 export const sideOf = (code: StepCode): SideName => (code === "smtp" || code === "send" ? "outgoing" : "incoming");
 
-interface RemedyHandler {
-  /** The button's words for a remedy that the screen can carry out, else null. */
-  canApply?: (remedy: Remedy, side: SideName) => string | null;
-  onApply?: (remedy: Remedy, side: SideName) => void;
-}
-
-interface Props extends RemedyHandler {
+interface Props {
   steps: Step[];
   report: Report | null;
   running?: boolean;
   startedAt?: number;
   problem?: Problem | null;
   actions?: ReactNode;
+  /** What the screen can do about a remedy; null: the report is only to be read. */
+  hands: Hands | null;
 }
 
-export function ReportView({ steps, report, running = false, startedAt = 0, problem, actions, canApply, onApply }: Props) {
+export function ReportView({ steps, report, running = false, startedAt = 0, problem, actions, hands }: Props) {
+  // One primary button: what failed comes before what only warns.
+  const primary = worst(steps.filter((s) => s.status === "fail")) ?? worst(steps);
   const known = new Map(steps.map((s) => [s.code, s]));
   return (
+    <Around value={{ hands: running ? null : hands, report, steps }}>
     <div className="report">
       <Verdict report={report} running={running} startedAt={startedAt} steps={steps} actions={actions} />
-      {problem && <div className="form-section stack s"><Failed error={problem} /><Corrections problem={problem} canApply={canApply} onApply={onApply} /></div>}
+      {problem && <div className="form-section stack s"><Failed error={problem} /><Corrections problem={problem} /></div>}
       <ol className="steps" aria-label="Steps of the connection test">
         {STEP_ORDER.map((code, n) => {
           const step = known.get(code);
-          if (step) return <StepLine key={code} step={step} side={sideOf(code)} canApply={canApply} onApply={onApply} />;
+          if (step) return <StepLine key={code} step={step} side={sideOf(code)} primary={primary} />;
           // What has not begun stays listed while the test runs: one sees how far it is.
           return running || !report ? <Coming key={code} n={n + 1} code={code} /> : null;
         })}
       </ol>
     </div>
+    </Around>
   );
 }
 
@@ -97,7 +100,7 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
         <div className="row wrap">
           {actions}
           <CopyButton text={reportText(report)} label="Copy report" />
-          {report.verdict !== "works" && <CopyButton text={providerLetter(report)} label="Write to your provider" />}
+          {report.verdict !== "works" && <CopyButton text={providerLetter(worst(report.steps), report)} label="Write to your provider" />}
         </div>
       </div>
     </div>
@@ -105,21 +108,12 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
 }
 
 /** Settings that were refused before the test began, each with the button that corrects it. */
-function Corrections({ problem, canApply, onApply }: { problem: Problem } & RemedyHandler) {
-  const offered = problem.errors.flatMap((error) => {
+function Corrections({ problem }: { problem: Problem }) {
+  const offered = problem.errors.filter((error) => deedOf(error.action ?? null));
+  return offered.map((error, n) => {
     const remedy: Remedy = { text: error.remedy ?? error.detail, action: error.action ?? null, url: null };
-    const side: SideName = error.pointer.includes("outgoing") ? "outgoing" : "incoming";
-    const label = error.action ? canApply?.(remedy, side) : null;
-    return label ? [{ label, remedy, side }] : [];
+    return <Buttons key={`${error.pointer}-${error.action}`} remedy={remedy} side={error.pointer.includes("outgoing") ? "outgoing" : "incoming"} step={null} primary={n === 0} />;
   });
-  if (offered.length === 0) return null;
-  return (
-    <div className="row wrap">
-      {offered.map(({ label, remedy, side }, n) => (
-        <Button key={`${side}-${label}`} size="small" look={n === 0 ? "primary" : undefined} onClick={() => onApply?.(remedy, side)}>{label}</Button>
-      ))}
-    </div>
-  );
 }
 
 function Coming({ n, code }: { n: number; code: StepCode }) {
@@ -132,7 +126,7 @@ function Coming({ n, code }: { n: number; code: StepCode }) {
   );
 }
 
-function StepLine({ step, side, canApply, onApply }: { step: Step; side: SideName } & RemedyHandler) {
+function StepLine({ step, side, primary }: { step: Step; side: SideName; primary: Step | undefined }) {
   const sub = step.steps ?? [];
   const bad = step.status === "fail" || step.status === "warn";
   return (
@@ -147,19 +141,20 @@ function StepLine({ step, side, canApply, onApply }: { step: Step; side: SideNam
       <div className="more">
         {step.did && <div className="did">{step.did}</div>}
         {step.means && <div className={bad ? "strong" : "quiet"}>{step.means}</div>}
-        {step.remedy && <RemedyView remedy={step.remedy} side={side} primary canApply={canApply} onApply={onApply} />}
+        {step.remedy && <RemedyView remedy={step.remedy} side={side} step={step} primary={step === primary} />}
         {step.server_said && (
           <details>
             <summary>What the server said</summary>
             <div className="said">{step.server_said}</div>
           </details>
         )}
+        {step.transcript && step.transcript.length > 0 && <Conversation lines={step.transcript} />}
         {step.others.length > 0 && (
           <details>
             <summary>Other causes ({step.others.length})</summary>
             <ul className="others">
               {step.others.map((other) => (
-                <li key={other.text}><RemedyView remedy={other} side={side} canApply={canApply} onApply={onApply} /></li>
+                <li key={other.text}><RemedyView remedy={other} side={side} step={step} /></li>
               ))}
             </ul>
           </details>
@@ -168,7 +163,7 @@ function StepLine({ step, side, canApply, onApply }: { step: Step; side: SideNam
           <details open={bad || undefined}>
             <summary>The steps of the sending side ({sub.length})</summary>
             <ol className="sub">
-              {sub.map((each) => <StepLine key={each.code} step={each} side="outgoing" canApply={canApply} onApply={onApply} />)}
+              {sub.map((each) => <StepLine key={each.code} step={each} side="outgoing" primary={primary} />)}
             </ol>
           </details>
         )}
@@ -177,87 +172,21 @@ function StepLine({ step, side, canApply, onApply }: { step: Step; side: SideNam
   );
 }
 
-function RemedyView({ remedy, side, primary, canApply, onApply }: { remedy: Remedy; side: SideName; primary?: boolean } & RemedyHandler) {
-  const label = canApply?.(remedy, side) ?? null;
+/** What Postroom and the server said to each other in this step; secrets were left out when it was noted. */
+function Conversation({ lines }: { lines: string[] }) {
   return (
-    <div className="stack xs">
-      {!label?.startsWith(remedy.text.replace(/\.$/, "")) && <div>{remedy.text}</div>}
-      {(label || remedy.url) && (
-        <div className="row wrap">
-          {label && (
-            <Button size="small" look={primary ? "primary" : undefined} onClick={() => onApply?.(remedy, side)}>{label}</Button>
-          )}
-          {remedy.url && <a className="small" href={remedy.url} target="_blank" rel="noreferrer">Open the provider's page</a>}
-        </div>
-      )}
-    </div>
+    <details>
+      <summary>Show conversation ({plural(lines.length, "line")})</summary>
+      <div className="stack xs">
+        {/* In the tab order: it scrolls by keyboard. */}
+        <ol className="said talk" tabIndex={0} aria-label="Conversation">
+          {lines.map((line, n) => {
+            const who = line.startsWith("C: ") ? "us" : line.startsWith("S: ") ? "them" : "";
+            return <li key={n} className={who}>{who === "us" ? "→ " : who === "them" ? "← " : ""}<span className="hide">{who === "us" ? "Postroom: " : who === "them" ? "Server: " : ""}</span>{line.replace(/^(C|S|--): ?|^-- /, "")}</li>;
+          })}
+        </ol>
+        <div className="row wrap small faint"><CopyButton text={lines.join("\n")} label="Copy conversation" /><span>→ Postroom, ← the server; passwords and tokens are left out.</span></div>
+      </div>
+    </details>
   );
-}
-
-/** The button for an action, or null when the console cannot carry it out. */
-export function actionLabel(action: string | null): string | null {
-  const [verb, ...rest] = (action ?? "").split(":");
-  switch (verb) {
-    case "use":
-    case "use_port":
-      return `Use port ${rest[0]}${rest[1] ? ` with ${rest[1].toUpperCase()}` : ""} and test again`;
-    case "swap_hosts":
-      return "Swap the two servers and test again";
-    case "use_security":
-      return `Use ${rest[0]?.toUpperCase()} and test again`;
-    case "use_host":
-      return `Use ${rest[0]} and test again`;
-    case "use_username":
-      return `Sign in as ${rest.join(":")} and test again`;
-    case "choose_protocol":
-    case "use_protocol":
-      return `Use ${rest[0]?.toUpperCase()} and test again`;
-    case "use_folder":
-      return `Use ${rest.join(":")} and test again`;
-    case "trust_certificate":
-      return "Trust exactly this certificate …";
-    case "enter_password":
-      return "Enter the password again";
-    case "sign_in_again":
-      return "Enter a new sign-in";
-    case "edit_identity":
-    case "enter_username":
-      return "Correct the user name";
-    case "edit_outgoing":
-      return "Correct the sending side";
-    case "edit_host":
-    case "enter_host":
-      return "Correct the server name";
-    case "edit_port":
-      return "Correct the port";
-    case "edit_auth":
-      return "Choose another sign-in";
-    case "choose_folders":
-      return "Choose the folders";
-    case "try_again":
-    case "retry":
-      return "Try again";
-    default:
-      return null;
-  }
-}
-
-/** A ready message to the provider's support; the report in it holds no credentials. */
-export function providerLetter(report: Report): string {
-  return [
-    "Hello,", "", "a mail program of mine (Postroom, by IMAP/POP3 and SMTP) cannot use my mailbox with you. This is what it found:", "",
-    reportText(report), "", "Could you tell me which setting has to change, on your side or on mine?", "", "Kind regards",
-  ].join("\n");
-}
-
-/** The report as plain text, for a support request. */
-export function reportText(report: Report): string {
-  const line = (s: Step, indent = ""): string[] => [
-    `${indent}${s.n}. ${STEP[s.code]} (${STEP_TERM[s.code]}): ${s.status}, ${s.ms} ms`,
-    ...[s.did, s.server_said && `Server: ${s.server_said}`, s.means, s.remedy && `To do: ${s.remedy.text}`]
-      .filter((text): text is string => Boolean(text))
-      .map((text) => `${indent}   ${text}`),
-    ...(s.steps ?? []).flatMap((each) => line(each, `${indent}   `)),
-  ];
-  return [`Postroom connection report ${report.id}, ${report.finished_at}`, report.summary, "", ...report.steps.flatMap((s) => line(s))].join("\n");
 }

@@ -219,6 +219,10 @@ export function applyAction(form: SettingsForm, action: string | null, at: SideN
       return { form, focus: "auth" };
     case "edit_outgoing":
       return { form, focus: "host", side: "outgoing" };
+    case "use_address":
+      return rest.length ? { form: { ...form, address: rest.join(":") } } : null;
+    case "edit_request":
+      return { form, focus: "host" };
     case "choose_folders":
       return { form: { ...form, everyFolder: false }, focus: "folders" };
     default:

@@ -3,7 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Pencil, PlugZap, Plus, Server as ServerIcon, Trash2 } from "lucide-react";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useCallback, useEffect, useState } from "react";
 import { api, Problem } from "../../api/client";
 import { useConnectionTest } from "../../api/connection-test";
 import { mailboxes as mailboxesQuery, serverProfiles } from "../../api/queries";
@@ -49,7 +49,10 @@ export function ServerProfiles() {
         </ul>
       )}
       {editing && <Edit profile={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
-      {testing && <Test profile={testing} onClose={() => setTesting(null)} />}
+      {testing && <Test profile={testing} onClose={() => setTesting(null)} onEdit={() => {
+        setEditing(testing);
+        setTesting(null);
+      }} />}
       {removing && <Remove profile={removing} onClose={() => setRemoving(null)} />}
     </section>
   );
@@ -191,14 +194,13 @@ function ServerFields({ title, name, side, onChange, problem, children }: {
   );
 }
 
-function Test({ profile, onClose }: { profile: ServerProfile; onClose: () => void }) {
+function Test({ profile, onClose, onEdit }: { profile: ServerProfile; onClose: () => void; onEdit: () => void }) {
   const { run, start } = useConnectionTest();
-  useEffect(() => {
-    void start(null, `/v1/server-profiles/${profile.id}/test`);
-  }, [profile.id, start]);
+  const test = useCallback(() => void start(null, `/v1/server-profiles/${profile.id}/test`), [profile.id, start]);
+  useEffect(test, [test]);
   return (
     <Dialog open onClose={onClose} title={`Test of the servers of ${profile.name}`} wide>
-      <ReportView steps={run.steps} report={run.report} running={run.state === "running"} startedAt={run.startedAt} problem={run.problem} />
+      <ReportView steps={run.steps} report={run.report} running={run.state === "running"} startedAt={run.startedAt} problem={run.problem} hands={{ apply: onEdit, test }} />
       <div className="row end"><Button look="primary" onClick={onClose}>Close</Button></div>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import { ArrowRight } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
 import { api, Problem } from "../../../api/client";
 import type { Detection } from "../../../api/types";
-import { Button, Failed, Field } from "../../../ui/basics";
+import { Button, Failed, Field, Note } from "../../../ui/basics";
 import { Promise } from "../../set-up";
 import { withDetection } from "./state";
 import type { StepProps } from "./wizard";
@@ -19,6 +19,11 @@ export function AddressStep({ wizard, change }: StepProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     detect.mutate(form.address.trim());
+  };
+  const meant = detect.error instanceof Problem ? detect.error.errors.find((error) => error.action?.startsWith("use_address:")) : undefined;
+  const use = (address: string) => {
+    change({ form: { ...form, address } });
+    detect.mutate(address);
   };
   return (
     <>
@@ -36,8 +41,9 @@ export function AddressStep({ wizard, change }: StepProps) {
               />
             )}
           </Field>
+          {meant?.action && <Meant text={meant.remedy ?? meant.detail} address={meant.action.slice("use_address:".length)} onUse={use} />}
           <div className="row wrap">
-            <Button type="submit" look="primary" icon={ArrowRight} busy={detect.isPending}>{detect.isPending ? "Looking for the settings" : "Next"}</Button>
+            <Button type="submit" look={meant ? undefined : "primary"} icon={ArrowRight} busy={detect.isPending}>{detect.isPending ? "Looking for the settings" : "Next"}</Button>
             {detect.isPending && <Searching />}
           </div>
         </div>
@@ -45,6 +51,11 @@ export function AddressStep({ wizard, change }: StepProps) {
       <Promise />
     </>
   );
+}
+
+/** A slip of the finger in a well-known domain. */
+export function Meant({ text, address, onUse }: { text: string; address: string; onUse: (address: string) => void }) {
+  return <Note tone="warn" title={text} action={<Button size="small" look="primary" onClick={() => onUse(address)}>Use {address}</Button>} />;
 }
 
 /** What is being done, and for how long: at most 8 seconds. */

@@ -2,10 +2,10 @@
 
 import { Play } from "lucide-react";
 import type { TestRun } from "../../../api/connection-test";
-import type { ReportFolder, Role } from "../../../api/types";
+import type { ReportFolder } from "../../../api/types";
 import { Button, Empty, Failed, Field, Pill } from "../../../ui/basics";
 import { bytes, clock, count, plural, span } from "../../../ui/format";
-import { ROLE } from "../../../ui/words";
+import { FolderNotes, RoleSelect } from "../folder-parts";
 import { choiceOf, type Choice, type Plan, planOf } from "./state";
 import type { Saving } from "./proof";
 import type { StepProps } from "./wizard";
@@ -45,6 +45,11 @@ export function FoldersStep({ wizard, change, go, run, onRetest, saving, onSave,
       )}
       {!form.receives && <Empty icon={Play} title="This mailbox only sends"><p>There is nothing to fetch. It can start now.</p></Empty>}
       {imap && folders.length > 0 && (
+        <div className="notes">
+          <FolderNotes folders={folders.map((folder) => ({ ...folder, ...choiceOf(folder, choices) }))} sends={form.sends} imap since={form.fetchSince} />
+        </div>
+      )}
+      {imap && folders.length > 0 && (
         <div className="table-wrap">
           <table className="table cards-on-phone">
             <thead><tr><th scope="col">Store</th><th scope="col">Folder</th><th scope="col">Role</th><th scope="col" className="right">Messages</th><th scope="col" className="right">Size</th></tr></thead>
@@ -57,10 +62,7 @@ export function FoldersStep({ wizard, change, go, run, onRetest, saving, onSave,
                     <td className="head">{folder.path}</td>
                     <td data-label="Role">
                       <div className="row wrap">
-                        <select className="input mode" aria-label={`Role of ${folder.path}`} value={role ?? ""} onChange={(e) => choose(folder, { role: (e.target.value || null) as Role | null })}>
-                          <option value="">none</option>
-                          {Object.entries(ROLE).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
-                        </select>
+                        <RoleSelect path={folder.path} role={role} onChange={(next) => choose(folder, { role: next })} />
                         {folder.guessed && role === folder.role && <Pill tone="warn">guessed from the name</Pill>}
                       </div>
                     </td>

@@ -54,7 +54,7 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
         <div className="card">
           <ReportView
             steps={run.steps} report={run.report} running={run.state === "running"} startedAt={run.startedAt}
-            problem={run.problem} canApply={remedies.label} onApply={remedies.apply}
+            problem={run.problem} hands={remedies.hands}
           />
         </div>
       </aside>

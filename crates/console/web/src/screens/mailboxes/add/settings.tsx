@@ -1,13 +1,17 @@
 // What was found, and from where. Everything can be changed before anything is signed in to.
 
+import { useMutation } from "@tanstack/react-query";
 import { ArrowRight, ExternalLink } from "lucide-react";
 import { type FormEvent, useState } from "react";
+import { api } from "../../../api/client";
 import type { Candidate, Detection, Incoming, Outgoing, Preparation } from "../../../api/types";
 import { Button, Note, Pill } from "../../../ui/basics";
 import { millis } from "../../../ui/format";
+import { toastProblem } from "../../../ui/overlays";
 import { SECURITY } from "../../../ui/words";
 import { SideFields } from "../form";
-import { sorted, withCandidate } from "./state";
+import { Meant } from "./address";
+import { sorted, withCandidate, withDetection } from "./state";
 import type { StepProps } from "./wizard";
 
 const SOURCE: Record<Candidate["source"], string> = {
@@ -27,11 +31,19 @@ export function SettingsStep({ wizard, change, go }: StepProps) {
     event.preventDefault();
     go("sign-in");
   };
+  const meant = useMutation({
+    mutationFn: (address: string) => api.post<Detection>("/v1/detect", { address }),
+    onSuccess: (again) => change(withDetection({ ...wizard, form: { ...form, address: again.address } }, again)),
+    onError: toastProblem,
+  });
   const unusable = found?.preparation.find((p) => p.id === "no_imap");
   return (
     <div className="connect">
       <form className="card" aria-label="Settings" onSubmit={submit}>
         <div className="form-section stack s">
+          {found?.suggestion && (
+            <Meant text={`Did you mean ${found.suggestion.address} (${found.suggestion.provider})?`} address={found.suggestion.address} onUse={(address) => meant.mutate(address)} />
+          )}
           <Found found={found} candidate={candidate} address={form.address} />
           {found && found.candidates.length > 1 && (
             <details>

@@ -1,0 +1,40 @@
+// What the plan of a new mailbox and the page of a saved one say about folders.
+
+import type { Role } from "../../api/types";
+import { Note } from "../../ui/basics";
+import { ROLE } from "../../ui/words";
+
+export function RoleSelect({ path, role, disabled, onChange }: { path: string; role: Role | null; disabled?: boolean; onChange: (role: Role | null) => void }) {
+  return (
+    <select className="input mode" aria-label={`Role of ${path}`} value={role ?? ""} disabled={disabled} onChange={(e) => onChange((e.target.value || null) as Role | null)}>
+      <option value="">none</option>
+      {Object.entries(ROLE).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
+    </select>
+  );
+}
+
+interface Known {
+  role: Role | null;
+  messages: number | null;
+}
+
+/** What is right with the server and yet not what most mailboxes look like. */
+export function FolderNotes({ folders, sends, imap, since = "" }: { folders: Known[]; sends: boolean; imap: boolean; since?: string }) {
+  const inbox = folders.find((folder) => folder.role === "inbox");
+  const empty = inbox?.messages === 0;
+  const noSent = imap && sends && !folders.some((folder) => folder.role === "sent");
+  return (
+    <>
+      {empty && (
+        <Note tone="warn" title={since ? "The inbox has no mail since that day" : "The inbox is empty"}>
+          That is fine for a new mailbox. {since ? "Otherwise choose an earlier day." : "Otherwise check that this is the right mailbox: another user name may open another one."}
+        </Note>
+      )}
+      {noSent && (
+        <Note tone="warn" title="No folder is known for sent mail">
+          Choose the role Sent for the folder where this mailbox keeps what it sent. Without one, a message that is sent here leaves no copy on the server.
+        </Note>
+      )}
+    </>
+  );
+}
