@@ -1,12 +1,23 @@
 //! Names of folders: kept as the server sent them, shown as people wrote them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// A folder's name in wire form. `INBOX` is the same in any case; all other names are exact.
+/// How names go over the wire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum NameForm {
+    /// Modified UTF-7, as in IMAP4rev1.
+    #[default]
+    Utf7,
+    /// As they are, after ENABLE UTF8=ACCEPT (RFC 6855 section 3) or IMAP4rev2 (RFC 9051 section 5.1).
+    Utf8,
+}
+
+/// A folder's name in wire form, the same whether or not the server has been switched to UTF-8. `INBOX` is the same in any case; all other names are exact.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MailboxName(Vec<u8>);
 
@@ -24,17 +35,31 @@ impl MailboxName {
         MailboxName(bytes.to_vec())
     }
 
-    /// From what a person wrote: as modified UTF-7 (RFC 3501 section 5.1.3), or as plain UTF-8 when UTF8=ACCEPT or
-    /// IMAP4rev2 is enabled.
-    pub fn from_decoded(text: &str, utf8: bool) -> MailboxName {
-        if utf8 {
-            MailboxName::from_wire(text.as_bytes())
-        } else {
-            MailboxName::from_wire(encode(text).as_bytes())
+    /// From what a person wrote. It is kept in modified UTF-7 (RFC 3501 section 5.1.3).
+    pub fn from_decoded(text: &str) -> MailboxName {
+        MailboxName::from_wire(encode(text).as_bytes())
+    }
+
+    /// From the bytes of a server that sends names in this form.
+    pub(crate) fn from_server(bytes: &[u8], form: NameForm) -> MailboxName {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if form == NameForm::Utf8 => MailboxName::from_decoded(text),
+            _ => MailboxName::from_wire(bytes),
         }
     }
 
-    /// The bytes as they go over the wire, without quotes.
+    /// The bytes for a server that wants names in this form.
+    pub(crate) fn to_server(&self, form: NameForm) -> Cow<'_, [u8]> {
+        match form {
+            NameForm::Utf7 => Cow::Borrowed(&self.0),
+            // What is no UTF-8 came from this server like this, so it goes back like this.
+            NameForm::Utf8 if !self.0.is_ascii() => Cow::Borrowed(&self.0),
+            NameForm::Utf8 => Cow::Owned(self.decoded().into_bytes()),
+        }
+    }
+
+    /// The bytes as they go over the wire, without quotes, as long as neither UTF8=ACCEPT nor IMAP4rev2 is enabled. They
+    /// stay the same when it is.
     pub fn wire(&self) -> &[u8] {
         &self.0
     }
@@ -160,14 +185,32 @@ mod tests {
             ("plain \"quoted\" \\ %*", "plain \"quoted\" \\ %*"),
             ("📬", "&2D3c7A-"),
         ] {
-            let name = MailboxName::from_decoded(text, false);
+            let name = MailboxName::from_decoded(text);
             assert_eq!(name.wire(), wire.as_bytes());
             assert_eq!(name.decoded(), text);
         }
-        assert_eq!(
-            MailboxName::from_decoded("Entwürfe", true).wire(),
-            "Entwürfe".as_bytes()
-        );
+    }
+
+    #[test]
+    fn a_name_is_the_same_before_and_after_the_switch_to_utf8() {
+        for text in [
+            "Entwürfe",
+            "R&D",
+            "A&-B",
+            "&APw-",
+            "📬/plain",
+            "INBOX",
+            "a\u{7f}b",
+        ] {
+            let before = MailboxName::from_decoded(text);
+            let after = MailboxName::from_server(text.as_bytes(), NameForm::Utf8);
+            assert_eq!(before, after, "{text}");
+            assert_eq!(after.to_server(NameForm::Utf8).as_ref(), text.as_bytes());
+            let seven = before.to_server(NameForm::Utf7).into_owned();
+            assert_eq!(MailboxName::from_server(&seven, NameForm::Utf7), before);
+        }
+        let junk = MailboxName::from_server(b"a\xffb", NameForm::Utf8);
+        assert_eq!(junk.to_server(NameForm::Utf8).as_ref(), b"a\xffb");
     }
 
     #[test]
@@ -185,7 +228,7 @@ mod tests {
     #[test]
     fn inbox_is_one_folder_and_others_are_exact() {
         assert_eq!(MailboxName::from_wire(b"inBox"), MailboxName::inbox());
-        assert!(MailboxName::from_decoded("INbox", false).is_inbox());
+        assert!(MailboxName::from_decoded("INbox").is_inbox());
         assert_ne!(
             MailboxName::from_wire(b"Work"),
             MailboxName::from_wire(b"work")

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::MailboxName;
 use crate::date;
 use crate::limits::ITEM_COST;
 use crate::wire::tokenizer::Cursor;
-use crate::wire::value::Value;
+use crate::wire::value::{Value, digits};
 
 /// The facts of one message that a FETCH response carried. `None` means that the response did not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct MessageMeta {
     pub email_id: Option<String>,
     /// THREADID (RFC 8474), or Gmail's X-GM-THRID.
     pub thread_id: Option<String>,
+    /// Gmail's labels (X-GM-LABELS) as people wrote them; Gmail's own begin with a backslash, such as `\\Inbox`.
+    pub labels: Option<Vec<String>>,
     /// The header or the asked-for header fields, as sent.
     pub header: Option<Vec<u8>>,
 }
@@ -38,7 +41,11 @@ pub(crate) enum BodyItem<'a> {
     /// NIL: the message is gone or cannot be read.
     Nil,
     /// It is right here.
-    Here(Cow<'a, [u8]>),
+    Here {
+        bytes: Cow<'a, [u8]>,
+        /// Where in the message it begins, for a part of it.
+        origin: Option<u64>,
+    },
 }
 
 /// Reads `(UID 5 FLAGS (\Seen) ..)`.
@@ -62,7 +69,10 @@ pub(crate) fn parse(seq: u64, mut rest: Cursor<'_>) -> (MessageMeta, BodyItem<'_
         if is_whole_body(name) {
             body = match value {
                 Value::Nil => BodyItem::Nil,
-                value => value.bytes().map_or(BodyItem::Nil, BodyItem::Here),
+                value => value.bytes().map_or(BodyItem::Nil, |bytes| BodyItem::Here {
+                    bytes,
+                    origin: origin(name),
+                }),
             };
         } else {
             meta.take(name, &value);
@@ -79,7 +89,9 @@ impl MessageMeta {
             .flatten()
             .map(|flag| flag.len() + size_of::<String>());
         let header = self.header.as_ref().map_or(0, Vec::len);
-        ITEM_COST + header + flags.sum::<usize>()
+        let labels = self.labels.iter().flatten();
+        let labels = labels.map(|label| label.len() + size_of::<String>());
+        ITEM_COST + header + flags.sum::<usize>() + labels.sum::<usize>()
     }
 
     fn take(&mut self, name: &[u8], value: &Value<'_>) {
@@ -98,6 +110,11 @@ impl MessageMeta {
             self.email_id = value.text();
         } else if is("THREADID") || is("X-GM-THRID") {
             self.thread_id = value.text();
+        } else if is("X-GM-LABELS") {
+            let decoded = |label: String| MailboxName::from_wire(label.as_bytes()).decoded();
+            self.labels = value
+                .words()
+                .map(|labels| labels.into_iter().map(decoded).collect());
         } else if is("RFC822.HEADER") || starts_with(name, "BODY[HEADER") {
             self.header = value.bytes().map(Cow::into_owned);
         }
@@ -110,6 +127,12 @@ pub(crate) fn is_whole_body(name: &[u8]) -> bool {
         || ["BODY[]", "BINARY[]"].iter().any(|whole| {
             starts_with(name, whole) && matches!(name.get(whole.len()), None | Some(b'<'))
         })
+}
+
+/// The number in `BODY[]<512>`.
+fn origin(name: &[u8]) -> Option<u64> {
+    let open = name.iter().rposition(|byte| *byte == b'<')?;
+    digits(name[open + 1..].strip_suffix(b">")?)
 }
 
 fn starts_with(name: &[u8], prefix: &str) -> bool {
@@ -142,6 +165,7 @@ mod tests {
             modseq: Some(99),
             email_id: Some("M1".to_owned()),
             thread_id: None,
+            labels: Some(vec!["\\Inbox".to_owned(), "a".to_owned()]),
             header: Some(b"S:x".to_vec()),
         };
         assert_eq!(meta, expected);
@@ -182,15 +206,16 @@ mod tests {
 
     #[test]
     fn bodies_in_every_form_are_found() {
-        assert_eq!(
-            read("(BODY[] {2}\r\nab)").1,
-            BodyItem::Here(b"ab"[..].into())
-        );
-        assert_eq!(
-            read("(BODY[]<0> \"a\\\"b\")").1,
-            BodyItem::Here(b"a\"b"[..].into())
-        );
-        assert_eq!(read("(RFC822 \"\")").1, BodyItem::Here(b""[..].into()));
+        for (text, bytes, origin) in [
+            ("(BODY[] {2}\r\nab)", &b"ab"[..], None),
+            ("(BODY[]<0> \"a\\\"b\")", b"a\"b", Some(0)),
+            ("(body[]<4711> ab)", b"ab", Some(4711)),
+            ("(BODY[]<-1> ab)", b"ab", None),
+            ("(RFC822 \"\")", b"", None),
+        ] {
+            let bytes = bytes.into();
+            assert_eq!(read(text).1, BodyItem::Here { bytes, origin }, "{text}");
+        }
         assert_eq!(read("(BODY[TEXT] \"x\" BODY[]x \"\")").1, BodyItem::Absent);
         assert_eq!(read("garbage").1, BodyItem::Absent);
     }

@@ -16,7 +16,7 @@ use crate::unsolicited::Facts;
 use crate::wire::buffer::{Frame, Framing, Wire};
 use crate::wire::command::{Command, LiteralMode};
 use crate::wire::response::{Response, StatusKind};
-use crate::wire::value::clean;
+use crate::wire::value::{clean, digits};
 use crate::{ImapError, Limits, MailboxName, Unsolicited};
 
 /// How long a server that said BYE may take to close or to answer.
@@ -34,6 +34,12 @@ pub struct Tag(u64);
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "P{}", self.0)
+    }
+}
+
+impl Tag {
+    fn parse(text: &[u8]) -> Option<Tag> {
+        text.strip_prefix(b"P").and_then(digits).map(Tag)
     }
 }
 
@@ -235,7 +241,7 @@ impl Session {
         self.selected.as_ref()
     }
 
-    /// Bytes received so far, after TLS.
+    /// Bytes received so far: below TLS's own overhead, and as they came where they were compressed.
     pub fn bytes_received(&self) -> u64 {
         self.wire.bytes_read()
     }
@@ -260,7 +266,7 @@ impl Session {
     }
 
     pub(crate) fn command(&self, name: &'static str) -> Command {
-        Command::new(name, self.literal_mode())
+        Command::new(name, self.literal_mode(), self.facts.name_form)
     }
 
     /// Runs a command to its OK.
@@ -409,7 +415,15 @@ impl Session {
         tag: Tag,
         handler: &mut Handler<'_>,
     ) -> Result<Step, ImapError> {
-        let name = tag.to_string();
+        Ok(self.step_of(&[tag], handler).await?.1)
+    }
+
+    /// Reads until the server wants something or one of these commands ends, and says which.
+    pub(crate) async fn step_of(
+        &mut self,
+        tags: &[Tag],
+        handler: &mut Handler<'_>,
+    ) -> Result<(Option<Tag>, Step), ImapError> {
         let mut rubbish = 0;
         loop {
             let range = match self.wire.frame(Framing::Whole).await? {
@@ -418,7 +432,7 @@ impl Session {
             let response = Response::parse(self.wire.bytes(&range));
             note_received(self.transcript.as_ref(), self.wire.bytes(&range));
             let step = match response {
-                Response::Continue(text) => Some(Step::Continue(text.to_vec())),
+                Response::Continue(text) => Some((None, Step::Continue(text.to_vec()))),
                 Response::Status {
                     tag: Some(tag),
                     kind,
@@ -429,7 +443,8 @@ impl Session {
                         self.facts
                             .absorb_code(code, text, self.limits.unsolicited)?;
                     }
-                    (tag == name.as_bytes()).then(|| Step::Completed(completed(kind, code, text)))
+                    let ours = Tag::parse(tag).filter(|tag| tags.contains(tag));
+                    ours.map(|tag| (Some(tag), Step::Completed(completed(kind, code, text))))
                 }
                 Response::Rubbish => {
                     rubbish += 1;

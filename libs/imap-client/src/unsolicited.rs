@@ -6,6 +6,7 @@ use crate::commands::list::{self, ListEntry};
 use crate::commands::status::{self, StatusData};
 use crate::ext::qresync;
 use crate::limits::ITEM_COST;
+use crate::mailbox_name::NameForm;
 use crate::message_meta::{self, MessageMeta};
 use crate::wire::response::{Code, Response, StatusKind};
 use crate::wire::value::clean;
@@ -78,6 +79,8 @@ impl Unsolicited {
 /// What has been learnt from the server outside any command's answer.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
+    /// How this server writes the names of folders, by what is enabled.
+    pub(crate) name_form: NameForm,
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) unsolicited: VecDeque<Unsolicited>,
     /// Roughly the memory that the queue takes.
@@ -123,10 +126,9 @@ impl Facts {
                         let (earlier, uids) = qresync::vanished(*rest);
                         Some(Unsolicited::Vanished { earlier, uids })
                     }
-                    b"STATUS" => {
-                        status::parse(*rest).map(|(name, data)| Unsolicited::Status { name, data })
-                    }
-                    b"LIST" => list::parse(*rest).map(Unsolicited::List),
+                    b"STATUS" => status::parse(*rest, self.name_form)
+                        .map(|(name, data)| Unsolicited::Status { name, data }),
+                    b"LIST" => list::parse(*rest, self.name_form).map(Unsolicited::List),
                     _ => None,
                 };
                 item.map_or(Ok(()), |item| self.push(item, limit))

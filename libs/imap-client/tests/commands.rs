@@ -9,7 +9,7 @@ use imap_client::{
 use support::{session, turn};
 
 fn name(text: &str) -> MailboxName {
-    MailboxName::from_decoded(text, false)
+    MailboxName::from_decoded(text)
 }
 
 fn set(text: &str) -> UidSet {

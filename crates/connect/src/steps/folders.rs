@@ -206,7 +206,7 @@ mod tests {
                 let attributes: Vec<String> =
                     attributes.iter().map(|text| (*text).to_owned()).collect();
                 Found {
-                    name: MailboxName::from_decoded(path, false),
+                    name: MailboxName::from_decoded(path),
                     path: (*path).to_owned(),
                     role: roles::role_of(&attributes, path, Some('/')),
                     marked: roles::by_mark(&attributes).is_some(),

@@ -1,6 +1,7 @@
 //! ENABLE (RFC 5161). What was enabled is read, not assumed: Courier answers with an empty list and OK.
 
 use crate::ImapError;
+use crate::mailbox_name::NameForm;
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::value::clean;
@@ -9,7 +10,7 @@ use crate::wire::value::clean;
 const MAX_ENABLED: usize = 100;
 
 impl Session {
-    /// Asks for extensions and gives back what was really enabled, in capitals. Extensions that are not offered are
+    /// Asks for extensions, such as `QRESYNC`, `UTF8=ACCEPT` or `IMAP4rev2`, and gives back what was really enabled, in capitals. Extensions that are not offered are
     /// not asked for.
     ///
     /// # Errors
@@ -40,6 +41,9 @@ impl Session {
         self.enabled.extend(enabled.iter().cloned());
         self.enabled.sort_unstable();
         self.enabled.dedup();
+        if self.is_enabled("UTF8=ACCEPT") || self.is_enabled("IMAP4REV2") {
+            self.facts.name_form = NameForm::Utf8;
+        }
         Ok(enabled)
     }
 }

@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-
 use crate::message_meta::{self, BodyItem, MessageMeta};
 use crate::session::{Completed, Session, Tag, completed, ignore, note_received};
 use crate::wire::buffer::{Frame, Framing};
@@ -85,6 +83,8 @@ pub(crate) struct BodyStream {
     queue: VecDeque<Queued>,
     /// The chunk that was handed out of the queue.
     chunk: Vec<u8>,
+    /// Where in the message the body that began last begins, if the server said so.
+    pub(super) origin: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -105,6 +105,7 @@ enum Queued {
     Begin {
         uid: Option<u64>,
         len: u64,
+        origin: Option<u64>,
     },
     Chunk(Vec<u8>),
     BodyEnd {
@@ -143,7 +144,11 @@ impl Session {
         self.start_fetch(uids, "BODY.PEEK[]").await
     }
 
-    async fn start_fetch(&mut self, uids: &UidSet, body: &str) -> Result<Tag, ImapError> {
+    pub(super) async fn start_fetch(
+        &mut self,
+        uids: &UidSet,
+        body: &str,
+    ) -> Result<Tag, ImapError> {
         let set = uids.to_string();
         if set.is_empty() || set.len() > MAX_COMMAND {
             return Err(ImapError::protocol(
@@ -155,6 +160,9 @@ impl Session {
             items.push("MODSEQ");
         }
         items.extend(self.object_id_items());
+        if self.supports("X-GM-EXT-1") {
+            items.push("X-GM-LABELS");
+        }
         let items = items.join(" ");
         let command = self
             .command("UID FETCH")
@@ -307,44 +315,6 @@ impl Session {
         self.bodies.around = around;
         Ok(meta)
     }
-
-    /// Reads `len` bytes of one message from `offset` on into `sink`, and says how many there were: fewer at the
-    /// message's end, `None` when the server has no such message.
-    ///
-    /// # Errors
-    /// `No`/`Bad`, `Io` when the sink fails (the session is over then), or another fatal error.
-    pub async fn fetch_partial(
-        &mut self,
-        uid: u64,
-        offset: u64,
-        len: u64,
-        sink: &mut (impl AsyncWrite + Unpin + Send),
-    ) -> Result<Option<u64>, ImapError> {
-        if !self.in_flight.is_empty() {
-            return Err(ImapError::protocol("bodies are still coming"));
-        }
-        let wanted = UidSet::range(uid, uid);
-        let tag = self
-            .start_fetch(&wanted, &format!("BODY.PEEK[]<{offset}.{len}>"))
-            .await?;
-        let mut got = None;
-        loop {
-            let failed = match self.next_body_event().await? {
-                BodyEvent::Chunk(bytes) => sink.write_all(bytes).await.err(),
-                BodyEvent::MessageEnd { meta, body_len } if meta.uid == Some(uid) => {
-                    got = body_len;
-                    None
-                }
-                BodyEvent::Done { tag: ended, status } if ended == tag => {
-                    return status.into_result().map(|()| got);
-                }
-                _ => None,
-            };
-            if let Some(error) = failed {
-                return self.end(Err(ImapError::Io(error)));
-            }
-        }
-    }
 }
 
 impl BodyStream {
@@ -359,15 +329,25 @@ impl BodyStream {
         self.around
             .extend_from_slice(before.strip_suffix(b"~").unwrap_or(before));
         self.around.extend_from_slice(b"\"\"");
+        self.origin = None;
         let (seq, rest) = Response::parse(&self.around).numbered("FETCH")?;
-        message_meta::parse(seq, rest).0.uid
+        let (meta, body) = message_meta::parse(seq, rest);
+        self.origin = match body {
+            BodyItem::Here { origin, .. } => origin,
+            _ => None,
+        };
+        meta.uid
     }
 
     fn enqueue(&mut self, meta: MessageMeta, body: &BodyItem<'_>) {
         let body_len = match body {
-            BodyItem::Here(bytes) => {
+            BodyItem::Here { bytes, origin } => {
                 let len = bytes.len() as u64;
-                self.queue.push_back(Queued::Begin { uid: meta.uid, len });
+                self.queue.push_back(Queued::Begin {
+                    uid: meta.uid,
+                    len,
+                    origin: *origin,
+                });
                 if len > 0 {
                     self.queue.push_back(Queued::Chunk(bytes.to_vec()));
                 }
@@ -384,7 +364,10 @@ impl BodyStream {
 
     fn hand_out(&mut self, queued: Queued) -> Found {
         Found::Event(match queued {
-            Queued::Begin { uid, len } => BodyEvent::Begin { uid, len },
+            Queued::Begin { uid, len, origin } => {
+                self.origin = origin;
+                BodyEvent::Begin { uid, len }
+            }
             Queued::Chunk(bytes) => {
                 self.chunk = bytes;
                 return Found::OwnChunk;
@@ -409,7 +392,7 @@ impl From<Completed> for Completion {
 }
 
 impl Completion {
-    fn into_result(self) -> Result<(), ImapError> {
+    pub(super) fn into_result(self) -> Result<(), ImapError> {
         let command = "UID FETCH";
         match self {
             Completion::Ok => Ok(()),

@@ -26,6 +26,8 @@ pub struct MetaItems {
     pub modseq: bool,
     /// EMAILID and THREADID, or Gmail's ids, where offered.
     pub object_ids: bool,
+    /// X-GM-LABELS, where offered (X-GM-EXT-1).
+    pub labels: bool,
     /// Header fields by name, such as `MESSAGE-ID`.
     pub header_fields: Vec<String>,
     /// The whole header.
@@ -106,32 +108,33 @@ impl Session {
         };
         let mut budget = Budget::new(self.limits.collected);
         let mut gone = UidSet::new();
+        let mut commands = Vec::new();
         for set in uids.chunks(u64::MAX, MAX_SET_TEXT) {
-            let command = self
-                .command("UID FETCH")
-                .raw(&format!("{set} ({names}){modifier}"))?;
-            self.run(command, &mut |response: &Response<'_>| {
-                if let Some((seq, rest)) = response.numbered("FETCH") {
-                    let (meta, _) = message_meta::parse(seq, rest);
-                    // Without a UID, or for another message, it is not an answer to us.
-                    let ours = meta
-                        .uid
-                        .is_some_and(|uid| set.contains(uid) || is_open(&set));
-                    if ours {
-                        sink(meta)?;
-                    }
-                    return Ok(ours);
+            let arguments = format!("{set} ({names}){modifier}");
+            commands.push(self.command("UID FETCH").raw(&arguments)?);
+        }
+        let open = is_open(uids);
+        let handler = &mut |response: &Response<'_>| {
+            if let Some((seq, rest)) = response.numbered("FETCH") {
+                let (meta, _) = message_meta::parse(seq, rest);
+                // Without a UID, or for another message, it is not an answer to us.
+                let ours = meta.uid.is_some_and(|uid| uids.contains(uid) || open);
+                if ours {
+                    sink(meta)?;
                 }
-                match response.data("VANISHED").map(qresync::vanished) {
-                    Some((true, uids)) => {
-                        budget.extend(&mut gone, &uids)?;
-                        Ok(true)
-                    }
-                    // Without EARLIER it happens right now: news like any other.
-                    _ => Ok(false),
+                return Ok(ours);
+            }
+            match response.data("VANISHED").map(qresync::vanished) {
+                Some((true, uids)) => {
+                    budget.extend(&mut gone, &uids)?;
+                    Ok(true)
                 }
-            })
-            .await?;
+                // Without EARLIER it happens right now: news like any other.
+                _ => Ok(false),
+            }
+        };
+        for ended in self.run_all("UID FETCH", commands, handler).await? {
+            ended.into_result("UID FETCH")?;
         }
         Ok(gone)
     }
@@ -143,6 +146,7 @@ impl Session {
             (items.size, "RFC822.SIZE"),
             (items.internal_date, "INTERNALDATE"),
             (items.modseq && self.has_modseq, "MODSEQ"),
+            (items.labels && self.supports("X-GM-EXT-1"), "X-GM-LABELS"),
             (items.header, "BODY.PEEK[HEADER]"),
         ];
         names.extend(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::status::{self, StatusData, StatusItem};
 use crate::limits::{Budget, ITEM_COST};
+use crate::mailbox_name::NameForm;
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::tokenizer::Cursor;
@@ -92,13 +93,14 @@ impl Session {
         let command = self
             .command("LIST")
             .raw(&format!("\"\" \"*\"{return_options}"))?;
+        let form = self.facts.name_form;
         let limit = self.limits.list_entries;
         let mut budget = Budget::new(self.limits.collected);
         let mut entries: Vec<ListEntry> = Vec::new();
         let mut positions: HashMap<MailboxName, usize> = HashMap::new();
         self.run(command, &mut |response: &Response<'_>| {
             if let Some(rest) = response.data("LIST") {
-                if let Some(entry) = parse(rest) {
+                if let Some(entry) = parse(rest, form) {
                     budget.spend(entry.cost())?;
                     if entries.len() >= limit {
                         return Err(ImapError::limit(format!("more than {limit} folders")));
@@ -117,7 +119,10 @@ impl Session {
                 }
                 return Ok(true);
             }
-            let Some((name, data)) = response.data("STATUS").and_then(status::parse) else {
+            let Some((name, data)) = response
+                .data("STATUS")
+                .and_then(|rest| status::parse(rest, form))
+            else {
                 return Ok(false);
             };
             let Some(entry) = positions.get(&name).and_then(|at| entries.get_mut(*at)) else {
@@ -133,21 +138,21 @@ impl Session {
 }
 
 /// Reads `(\HasNoChildren) "/" new ("OLDNAME" (old))`.
-pub(crate) fn parse(mut rest: Cursor<'_>) -> Option<ListEntry> {
+pub(crate) fn parse(mut rest: Cursor<'_>, form: NameForm) -> Option<ListEntry> {
     let attributes = rest.value().words()?;
     let delimiter = rest.value().text().and_then(|text| text.chars().next());
     let name = rest.value().bytes()?;
     Some(ListEntry {
-        name: MailboxName::from_wire(&name),
+        name: MailboxName::from_server(&name, form),
         delimiter,
         attributes,
         status: None,
         mailbox_id: None,
-        old_name: old_name(&rest.value()),
+        old_name: old_name(&rest.value(), form),
     })
 }
 
-fn old_name(extended: &Value<'_>) -> Option<MailboxName> {
+fn old_name(extended: &Value<'_>, form: NameForm) -> Option<MailboxName> {
     let mut items = extended.list()?;
     loop {
         let name = match items.value() {
@@ -157,7 +162,7 @@ fn old_name(extended: &Value<'_>) -> Option<MailboxName> {
         let value = items.value();
         if name.eq_ignore_ascii_case("OLDNAME") {
             let old = value.list()?.value().bytes()?;
-            return Some(MailboxName::from_wire(&old));
+            return Some(MailboxName::from_server(&old, form));
         }
     }
 }

@@ -1,15 +1,19 @@
 //! CREATE, RENAME, DELETE, SUBSCRIBE and UNSUBSCRIBE.
 
 use crate::session::{Session, ignore};
+use crate::wire::tokenizer::Cursor;
 use crate::{ImapError, MailboxName};
 
 impl Session {
-    /// Creates a folder.
+    /// Creates a folder, and gives its lasting id where the server names it (MAILBOXID, RFC 8474 section 4.1).
     ///
     /// # Errors
     /// `No` (with code `ALREADYEXISTS` from newer servers), `Bad`, or a fatal error.
-    pub async fn create(&mut self, name: &MailboxName) -> Result<(), ImapError> {
-        self.on_folder("CREATE", name).await
+    pub async fn create(&mut self, name: &MailboxName) -> Result<Option<String>, ImapError> {
+        let command = self.command("CREATE").mailbox(name)?;
+        let ended = self.run(command, &mut ignore).await?;
+        let id = ended.code_args("MAILBOXID");
+        Ok(id.and_then(|args| Cursor::new(args).value().text()))
     }
 
     /// Deletes a folder and everything in it.

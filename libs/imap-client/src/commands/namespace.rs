@@ -1,5 +1,6 @@
 //! NAMESPACE (RFC 2342): where the user's own folders live.
 
+use crate::mailbox_name::NameForm;
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::value::Value;
@@ -37,6 +38,7 @@ impl Session {
         if !self.supports("NAMESPACE") {
             return Ok(None);
         }
+        let form = self.facts.name_form;
         let mut found = None;
         let command = self.command("NAMESPACE");
         self.run(command, &mut |response: &Response<'_>| {
@@ -44,9 +46,9 @@ impl Session {
                 return Ok(false);
             };
             found = Some(Namespaces {
-                personal: read(&rest.value()),
-                other_users: read(&rest.value()),
-                shared: read(&rest.value()),
+                personal: read(&rest.value(), form),
+                other_users: read(&rest.value(), form),
+                shared: read(&rest.value(), form),
             });
             Ok(true)
         })
@@ -55,7 +57,7 @@ impl Session {
     }
 }
 
-fn read(value: &Value<'_>) -> Vec<Namespace> {
+fn read(value: &Value<'_>, form: NameForm) -> Vec<Namespace> {
     let mut namespaces = Vec::new();
     let Some(mut list) = value.list() else {
         return namespaces;
@@ -67,7 +69,7 @@ fn read(value: &Value<'_>) -> Vec<Namespace> {
                 if let Some(mut fields) = entry.list() {
                     let prefix = fields.value().bytes().unwrap_or_default();
                     namespaces.push(Namespace {
-                        prefix: MailboxName::from_wire(&prefix),
+                        prefix: MailboxName::from_server(&prefix, form),
                         delimiter: fields.value().text().and_then(|text| text.chars().next()),
                     });
                 }

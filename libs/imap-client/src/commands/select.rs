@@ -4,8 +4,8 @@ use super::fetch_meta::MetaSink;
 use crate::ext::qresync::{self, QresyncFrom};
 use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
-use crate::session::{Completed, Session};
-use crate::wire::response::{Code, Response};
+use crate::session::{Completed, Session, ignore};
+use crate::wire::response::{Code, Response, StatusKind};
 use crate::wire::tokenizer::Cursor;
 use crate::wire::value::{Value, clean};
 use crate::{ImapError, MailboxName, UidSet, Unsolicited};
@@ -130,16 +130,28 @@ impl Session {
         Ok(selected)
     }
 
-    /// Leaves the selected folder without expunging (UNSELECT, RFC 3691).
+    /// Leaves the selected folder without expunging (UNSELECT, RFC 3691). Without UNSELECT the folder is entered again to
+    /// be read only, where CLOSE expunges nothing (RFC 9051 section 6.4.1). Nothing is said when none is selected.
     ///
     /// # Errors
-    /// `No`/`Bad`, or a fatal error; [`ImapError::Unsupported`] when the server has no UNSELECT.
+    /// `No`/`Bad`, or a fatal error.
     pub async fn unselect(&mut self) -> Result<(), ImapError> {
-        if !self.supports("UNSELECT") {
-            return Err(ImapError::Unsupported { what: "UNSELECT" });
-        }
-        let command = self.command("UNSELECT");
-        self.run(command, &mut crate::session::ignore).await?;
+        let Some(name) = self.selected.clone() else {
+            return Ok(());
+        };
+        let verb = if self.supports("UNSELECT") {
+            "UNSELECT"
+        } else {
+            let examine = self.command("EXAMINE").mailbox(&name)?;
+            // A folder that cannot be entered any more is left by this, too.
+            if self.run_to_end(examine, &mut ignore).await?.kind != StatusKind::Ok {
+                self.leave_folder();
+                return Ok(());
+            }
+            "CLOSE"
+        };
+        let command = self.command(verb);
+        self.run(command, &mut ignore).await?;
         self.leave_folder();
         Ok(())
     }

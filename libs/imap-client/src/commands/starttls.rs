@@ -22,6 +22,9 @@ impl Session {
         if !self.supports("STARTTLS") {
             return Err(ImapError::Unsupported { what: "STARTTLS" });
         }
+        if self.is_compressed() {
+            return Err(ImapError::protocol("TLS cannot be put inside compression"));
+        }
         let command = self.command("STARTTLS");
         self.run(command, &mut ignore).await?;
         self.begin("the TLS handshake")?;

@@ -1,5 +1,8 @@
 //! STATUS: the numbers of a folder without selecting it.
 
+use std::collections::HashMap;
+
+use crate::mailbox_name::NameForm;
 use crate::session::Session;
 use crate::wire::response::Response;
 use crate::wire::tokenizer::Cursor;
@@ -80,24 +83,47 @@ impl Session {
         name: &MailboxName,
         items: &[StatusItem],
     ) -> Result<StatusData, ImapError> {
-        let names = self.status_names(items);
-        let command = self
-            .command("STATUS")
-            .mailbox(name)?
-            .raw(&format!("({names})"))?;
-        let mut found = StatusData::default();
-        self.run(command, &mut |response: &Response<'_>| match response
-            .data("STATUS")
-            .and_then(parse)
-        {
-            Some((about, data)) if about == *name => {
-                found = data;
-                Ok(true)
-            }
-            _ => Ok(false),
-        })
-        .await?;
-        Ok(found)
+        let one = self.status_all(std::slice::from_ref(name), items).await?;
+        one.into_iter().next().unwrap_or(Ok(StatusData::default()))
+    }
+
+    /// Asks for the numbers of many folders, ahead of the answers: for servers without LIST-STATUS. The results are in the
+    /// order of the names. Do not ask about the selected folder (RFC 9051 section 6.3.11).
+    ///
+    /// # Errors
+    /// Fatal ones; a folder's own refusal stands in its place.
+    pub async fn status_all(
+        &mut self,
+        names: &[MailboxName],
+        items: &[StatusItem],
+    ) -> Result<Vec<Result<StatusData, ImapError>>, ImapError> {
+        let wanted = format!("({})", self.status_names(items));
+        let mut commands = Vec::with_capacity(names.len());
+        for name in names {
+            commands.push(self.command("STATUS").mailbox(name)?.raw(&wanted)?);
+        }
+        let form = self.facts.name_form;
+        let mut found: HashMap<&MailboxName, Option<StatusData>> =
+            names.iter().map(|name| (name, None)).collect();
+        let ended = self
+            .run_all("STATUS", commands, &mut |response: &Response<'_>| {
+                let told = response.data("STATUS").and_then(|rest| parse(rest, form));
+                let slot = told.and_then(|(name, data)| Some((found.get_mut(&name)?, data)));
+                // Said again, it is news.
+                match slot {
+                    Some((slot @ None, data)) => {
+                        *slot = Some(data);
+                        Ok(true)
+                    }
+                    _ => Ok(false),
+                }
+            })
+            .await?;
+        let results = names.iter().zip(ended).map(|(name, ended)| {
+            let data = found.get(name).cloned().flatten().unwrap_or_default();
+            ended.into_result("STATUS").map(|_| data)
+        });
+        Ok(results.collect())
     }
 
     pub(crate) fn status_names(&self, items: &[StatusItem]) -> String {
@@ -112,8 +138,8 @@ impl Session {
 }
 
 /// Reads `INBOX (MESSAGES 5 UIDNEXT 6)`.
-pub(crate) fn parse(mut rest: Cursor<'_>) -> Option<(MailboxName, StatusData)> {
-    let name = MailboxName::from_wire(&rest.value().bytes()?);
+pub(crate) fn parse(mut rest: Cursor<'_>, form: NameForm) -> Option<(MailboxName, StatusData)> {
+    let name = MailboxName::from_server(&rest.value().bytes()?, form);
     let mut items = rest.value().list()?;
     let mut data = StatusData::default();
     loop {

@@ -4,6 +4,7 @@ use super::fetch_meta::MAX_SET_TEXT;
 use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
 use crate::session::{Completed, Session};
+use crate::wire::command::Command;
 use crate::wire::response::{Response, StatusKind};
 use crate::{ImapError, UidSet};
 
@@ -48,28 +49,42 @@ impl Session {
             .filter(|_| self.has_modseq)
             .map(|modseq| format!("(UNCHANGEDSINCE {modseq}) "))
             .unwrap_or_default();
+        self.store_in_parts(uids, |command, set| {
+            command
+                .raw(&format!("{set} {condition}{verb}"))?
+                .flags(flags)
+        })
+        .await
+    }
+
+    /// One command for each part of a long set, several in flight.
+    pub(crate) async fn store_in_parts(
+        &mut self,
+        uids: &UidSet,
+        build: impl Fn(Command, &UidSet) -> Result<Command, ImapError>,
+    ) -> Result<StoreResult, ImapError> {
+        let mut commands = Vec::new();
+        for set in uids.chunks(u64::MAX, MAX_SET_TEXT) {
+            commands.push(build(self.command("UID STORE"), &set)?);
+        }
         let mut budget = Budget::new(self.limits.collected);
         let mut result = StoreResult::default();
-        for set in uids.chunks(u64::MAX, MAX_SET_TEXT) {
-            let command = self
-                .command("UID STORE")
-                .raw(&format!("{set} {condition}{verb}"))?
-                .flags(flags)?;
-            let updated = &mut result.updated;
-            let ended = self
-                .run_to_end(command, &mut |response: &Response<'_>| {
-                    let Some((seq, rest)) = response.numbered("FETCH") else {
-                        return Ok(false);
-                    };
-                    let (meta, _) = message_meta::parse(seq, rest);
-                    let ours = meta.uid.is_some_and(|uid| set.contains(uid));
-                    if ours {
-                        budget.spend(meta.cost())?;
-                        updated.push(meta);
-                    }
-                    Ok(ours)
-                })
-                .await?;
+        let updated = &mut result.updated;
+        let ended = self
+            .run_all("UID STORE", commands, &mut |response: &Response<'_>| {
+                let Some((seq, rest)) = response.numbered("FETCH") else {
+                    return Ok(false);
+                };
+                let (meta, _) = message_meta::parse(seq, rest);
+                let ours = meta.uid.is_some_and(|uid| uids.contains(uid));
+                if ours {
+                    budget.spend(meta.cost())?;
+                    updated.push(meta);
+                }
+                Ok(ours)
+            })
+            .await?;
+        for ended in ended {
             result.finish(ended)?;
         }
         Ok(result)

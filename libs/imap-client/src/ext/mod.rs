@@ -1,5 +1,6 @@
-//! Extensions that are more than one command: push (IDLE, NOTIFY) and quick resynchronisation.
+//! Extensions that are more than one command: compression, push (IDLE, NOTIFY) and quick resynchronisation.
 
+pub(crate) mod compress;
 pub(crate) mod idle;
 pub(crate) mod notify;
 pub(crate) mod qresync;

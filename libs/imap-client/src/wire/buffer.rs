@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::link::Link;
 use super::response::has_free_text;
 use crate::{ImapError, Limits};
 
@@ -25,7 +26,7 @@ const UID_LIST_FACTOR: usize = 16;
 
 /// The connection with its read buffer: `buf[start..end]` is unread.
 pub(crate) struct Wire {
-    stream: Stream,
+    link: Link,
     buf: Vec<u8>,
     start: usize,
     end: usize,
@@ -69,7 +70,7 @@ pub(crate) enum Frame {
 impl Wire {
     pub(crate) fn new(stream: Stream, limits: Limits) -> Wire {
         Wire {
-            stream,
+            link: Link::Plain(stream),
             buf: Vec::new(),
             start: 0,
             end: 0,
@@ -83,16 +84,29 @@ impl Wire {
     }
 
     pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
+        self.link.stream()
+    }
+
+    pub(crate) fn is_deflated(&self) -> bool {
+        self.link.is_deflated()
+    }
+
+    /// From the next byte on, which may be here already, the server's data is compressed.
+    pub(crate) fn start_deflate(&mut self) {
+        let unread = &self.buf[self.start..self.end];
+        self.bytes_read -= unread.len() as u64;
+        self.link.start_deflate(unread);
+        self.start = 0;
+        self.end = 0;
     }
 
     /// Takes the stream out for TLS; an ended one stays behind.
     pub(crate) fn take_stream(&mut self) -> Stream {
-        std::mem::replace(&mut self.stream, Stream::closed())
+        self.link.take_stream()
     }
 
     pub(crate) fn put_stream(&mut self, stream: Stream) {
-        self.stream = stream;
+        self.link = Link::Plain(stream);
     }
 
     pub(crate) fn has_unread(&self) -> bool {
@@ -100,7 +114,7 @@ impl Wire {
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {
-        self.bytes_read
+        self.bytes_read + self.link.compressed_bytes_read().unwrap_or(0)
     }
 
     pub(crate) fn expect(&mut self, what: &'static str, patience: Duration) {
@@ -127,6 +141,7 @@ impl Wire {
 
     /// Gives memory back. Unread bytes stay.
     pub(crate) fn shrink(&mut self) {
+        self.link.shrink();
         self.buf.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -267,7 +282,7 @@ impl Wire {
     pub(crate) async fn fill(&mut self) -> Result<(), ImapError> {
         self.make_room();
         let room = self.buf.len() - self.end;
-        let read = timeout(self.patience, self.stream.read(&mut self.buf[self.end..])).await;
+        let read = timeout(self.patience, self.link.read(&mut self.buf[self.end..])).await;
         let count = match read {
             Err(_) => {
                 return Err(ImapError::TimedOut {
@@ -280,7 +295,9 @@ impl Wire {
             Ok(Err(error)) => return Err(ImapError::Io(error)),
         };
         self.end += count;
-        self.bytes_read += count as u64;
+        if !self.link.is_deflated() {
+            self.bytes_read += count as u64;
+        }
         if count == room && self.buf.len() < BULK_BUFFER {
             let larger = (self.buf.len() * 2).min(BULK_BUFFER);
             self.buf.resize(larger, 0);
@@ -308,7 +325,7 @@ impl Wire {
     /// error: what it said before is still to be read, and usually says why.
     pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), ImapError> {
         while !bytes.is_empty() && !self.peer_is_gone {
-            let written = timeout(self.patience, self.stream.write(bytes)).await;
+            let written = timeout(self.patience, self.link.write(bytes)).await;
             let count = self.sent(written)?.unwrap_or(0);
             self.peer_is_gone |= count == 0;
             bytes = bytes.get(count..).unwrap_or(&[]);
@@ -318,7 +335,7 @@ impl Wire {
 
     pub(crate) async fn flush(&mut self) -> Result<(), ImapError> {
         if !self.peer_is_gone {
-            let flushed = timeout(self.patience, self.stream.flush()).await;
+            let flushed = timeout(self.patience, self.link.flush()).await;
             self.peer_is_gone = self.sent(flushed)?.is_none();
         }
         Ok(())
@@ -342,7 +359,7 @@ impl Wire {
 
     /// Says good-bye to the transport; failures do not matter any more.
     pub(crate) async fn shutdown(&mut self) {
-        let _ = timeout(Duration::from_secs(2), self.stream.shutdown()).await;
+        let _ = timeout(Duration::from_secs(2), self.link.shutdown()).await;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::ImapError;
 use crate::capability::Capabilities;
-use crate::mailbox_name::MailboxName;
+use crate::mailbox_name::{MailboxName, NameForm};
 
 /// Quoted strings longer than this go as literals; some servers have small line buffers.
 const MAX_QUOTED: usize = 1000;
@@ -50,15 +50,17 @@ pub(crate) struct Command {
     /// Whether the transcript must not show the arguments.
     pub(crate) secret: bool,
     mode: LiteralMode,
+    form: NameForm,
 }
 
 impl Command {
-    pub(crate) fn new(name: &'static str, mode: LiteralMode) -> Command {
+    pub(crate) fn new(name: &'static str, mode: LiteralMode, form: NameForm) -> Command {
         Command {
             name,
             parts: vec![name.as_bytes().to_vec()],
             secret: false,
             mode,
+            form,
         }
     }
 
@@ -78,19 +80,40 @@ impl Command {
     }
 
     pub(crate) fn mailbox(self, name: &MailboxName) -> Result<Command, ImapError> {
-        self.string(name.wire())
+        let bytes = name.to_server(self.form);
+        self.string(&bytes)
+    }
+
+    /// A parenthesised list of names.
+    pub(crate) fn mailboxes(mut self, names: &[MailboxName]) -> Result<Command, ImapError> {
+        self.push(b" (");
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                self.push(b" ");
+            }
+            let bytes = name.to_server(self.form);
+            self = self.text(&bytes)?;
+        }
+        self.push(b")");
+        Ok(self)
     }
 
     /// Any text, as a quoted string or a literal.
     pub(crate) fn string(mut self, text: &[u8]) -> Result<Command, ImapError> {
+        self.push(b" ");
+        self.text(text)
+    }
+
+    fn text(mut self, text: &[u8]) -> Result<Command, ImapError> {
         if text.contains(&0) {
             return Err(ImapError::protocol("a NUL cannot be sent in a command"));
         }
-        self.push(b" ");
-        let quotable = text.len() <= MAX_QUOTED
-            && text
-                .iter()
-                .all(|byte| byte.is_ascii() && !matches!(byte, b'\r' | b'\n'));
+        // UTF-8 may stand in quotes once the server has been told (RFC 6855 section 3).
+        let readable =
+            text.is_ascii() || (self.form == NameForm::Utf8 && std::str::from_utf8(text).is_ok());
+        let quotable = readable
+            && text.len() <= MAX_QUOTED
+            && !text.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
         if quotable {
             self.push(&quote(text));
         } else if self.mode.waits(text.len()) {
@@ -165,7 +188,7 @@ mod tests {
 
     #[test]
     fn user_text_cannot_leave_its_string() {
-        let command = Command::new("LOGIN", LiteralMode::Plus);
+        let command = Command::new("LOGIN", LiteralMode::Plus, NameForm::Utf7);
         let text = only(
             command
                 .string(b"a\"b\\c")
@@ -174,14 +197,24 @@ mod tests {
                 .unwrap(),
         );
         assert_eq!(text, "LOGIN \"a\\\"b\\\\c\" {14+}\r\nx\r\na1 DELETE y");
-        let nul = Command::new("LOGIN", LiteralMode::Plus).string(b"a\0b");
+        let nul = Command::new("LOGIN", LiteralMode::Plus, NameForm::Utf7).string(b"a\0b");
         assert!(nul.is_err());
-        assert!(Command::new("X", LiteralMode::Plus).raw("a\r\nb").is_err());
+        assert!(
+            Command::new("X", LiteralMode::Plus, NameForm::Utf7)
+                .raw("a\r\nb")
+                .is_err()
+        );
     }
 
     #[test]
     fn literals_wait_where_the_server_wants_it() {
-        let parts = |mode, text: &[u8]| Command::new("X", mode).string(text).unwrap().parts.len();
+        let parts = |mode, text: &[u8]| {
+            Command::new("X", mode, NameForm::Utf7)
+                .string(text)
+                .unwrap()
+                .parts
+                .len()
+        };
         assert_eq!(parts(LiteralMode::Sync, b"\xff"), 2);
         assert_eq!(parts(LiteralMode::Minus, b"\xff"), 1);
         assert_eq!(parts(LiteralMode::Minus, &[0xff; 5000]), 2);
@@ -190,13 +223,15 @@ mod tests {
 
     #[test]
     fn only_flags_pass_as_flags() {
-        let ok = Command::new("X", LiteralMode::Sync)
+        let ok = Command::new("X", LiteralMode::Sync, NameForm::Utf7)
             .flags(&["\\Seen", "$Label1"])
             .unwrap();
         assert_eq!(only(ok), "X (\\Seen $Label1)");
         for bad in ["", "\\", "a b", "a)", "a\r\nb", "\\*", "é", "a\"b"] {
             assert!(
-                Command::new("X", LiteralMode::Sync).flags(&[bad]).is_err(),
+                Command::new("X", LiteralMode::Sync, NameForm::Utf7)
+                    .flags(&[bad])
+                    .is_err(),
                 "{bad:?}"
             );
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod buffer;
 pub(crate) mod command;
+pub(crate) mod link;
 pub(crate) mod response;
 pub(crate) mod tokenizer;
 pub(crate) mod value;
