@@ -16,6 +16,10 @@ const ONE_GOAL: f64 = 150.0;
 const MEMORY_GOAL: u64 = 150_000_000;
 /// Reports that may go on at once at one host (`AT_ONE_HOST` in `connect/src/engine.rs`).
 const AT_ONE_HOST: usize = 6;
+/// The longest that settings of a provider in the table may take to be found, in milliseconds.
+const DETECTION_GOAL: f64 = 5.0;
+/// Providers whose settings are asked for, each once.
+const DETECTIONS: usize = 40;
 /// Single reports, one after the other.
 const SINGLE: usize = 20;
 /// Reports for one token: the server lets a caller make 600 in a minute.
@@ -29,6 +33,7 @@ pub fn measure(world: &World) -> Vec<Row> {
     let body = |number: usize, to: Option<&str>| settings(&users[number % USERS], to);
     let api = token(&postroom);
     run(&api, &body(0, None));
+    let mut found = detections(&api);
     let alone: Vec<f64> = (0..SINGLE)
         .map(|n| took(&run(&api, &body(n, None))))
         .collect();
@@ -64,7 +69,17 @@ pub fn measure(world: &World) -> Vec<Row> {
     let mut times: Vec<f64> = reports.iter().map(took).collect();
     say(&format!("{count} reports: {wall:.1} s, {at_once} at once"));
     let mut single = alone;
+    let detection = median(found.iter().copied());
     vec![
+        Row::new(
+            "settings of a provider in the table, asked for over HTTP, each domain once: median",
+            format!("{detection:.1} ms"),
+        )
+        .goal("< 5 ms", detection < DETECTION_GOAL),
+        Row::new(
+            "  95 % of them",
+            format!("{:.1} ms", percentile(&mut found, 0.95)),
+        ),
         Row::new(
             "connection report, healthy server, both sides over TLS, median of 20",
             format!("{:.0} ms", median(single.iter().copied())),
@@ -100,6 +115,28 @@ pub fn measure(world: &World) -> Vec<Row> {
     ]
 }
 
+/// Milliseconds of each detection, as who asks sees them.
+fn detections(api: &Api) -> Vec<f64> {
+    let (status, providers) = api.get("/v1/providers?limit=200");
+    assert_eq!(status, 200, "{providers:#}");
+    let listed = providers["data"].as_array().into_iter().flatten();
+    let domains = listed.filter_map(|provider| provider["domains"][0].as_str());
+    let found: Vec<f64> = domains
+        .take(DETECTIONS)
+        .map(|domain| {
+            let since = Instant::now();
+            let body = json!({"address": format!("ann@{domain}")});
+            let (status, detection) = api.post("/v1/detect", &body);
+            let took = since.elapsed().as_secs_f64() * 1e3;
+            assert_eq!(status, 200, "{detection:#}");
+            assert!(!detection["provider"].is_null(), "{detection:#}");
+            took
+        })
+        .collect();
+    assert!(!found.is_empty(), "no provider has a domain: {providers:#}");
+    found
+}
+
 fn seeded(number: usize) -> TestUser {
     let user = user("reports");
     user.seed("INBOX", Generator::new(number as u64).take(3));
@@ -107,7 +144,7 @@ fn seeded(number: usize) -> TestUser {
 }
 
 fn token(api: &Api) -> Api {
-    let body = json!({"name": "bench", "scopes": ["manage"]});
+    let body = json!({"name": "bench", "scopes": ["read", "manage"]});
     let (status, token) = api.post("/v1/tokens", &body);
     assert_eq!(status, 201, "{token:#}");
     let text = token["token"].as_str().expect("a token is shown once");
