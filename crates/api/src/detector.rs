@@ -9,6 +9,10 @@ use crate::state::ApiState;
 use connect::detect::{AddressError, DetectRequest, Detector, Profile};
 use futures_util::future::BoxFuture;
 use model::detection::{Candidate, Detection, PreparationId, Suggestion};
+use model::normalised::Normalised;
+
+/// What is kept of a typed address, in characters.
+const NOTED: usize = 320;
 
 /// Finds settings for addresses.
 pub trait Detect: Send + Sync {
@@ -44,6 +48,20 @@ impl Detect for Detector {
     fn suggestion(&self, address: &str) -> Option<Suggestion> {
         Self::suggestion(self, address)
     }
+}
+
+/// An address without what people put around it, and the note that tells so.
+pub(crate) fn tidy(typed: &str) -> (String, Option<Normalised>) {
+    let (bare, because) = connect::detect::tidy(typed);
+    let note = because
+        .filter(|_| typed.trim() != bare)
+        .map(|because| Normalised {
+            pointer: "/address".to_owned(),
+            was: Some(typed.chars().take(NOTED).collect()),
+            became: Some(bare.clone()),
+            because: because.to_owned(),
+        });
+    (bare, note)
 }
 
 /// Finds settings. What takes the network counts as a connection test of the caller's.

@@ -305,3 +305,24 @@ async fn whom_a_test_message_goes_to_is_read_before_anything_is_tested() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_around_an_address_is_taken_off_and_told() {
+    let fixture = Fixture::new().await;
+    let mut body = ann(
+        json!({"host": "imap.example.com"}),
+        json!({"host": "smtp.example.com"}),
+    );
+    body["address"] = json!("Ann Example <mailto:ann@example.com>");
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(mailbox["address"], "ann@example.com");
+    assert_eq!(mailbox["incoming"]["username"], "ann@example.com");
+    assert_eq!(pointers(&mailbox), ["/address"]);
+    let tested = fixture
+        .post("/v1/connection-tests", &body)
+        .await
+        .expect(201);
+    assert_eq!(pointers(&tested), ["/address"]);
+    body["address"] = json!("Ann Example");
+    fixture.post("/v1/mailboxes", &body).await.problem(422);
+}

@@ -1,5 +1,6 @@
 use super::stream;
 use crate::caller::Caller;
+use crate::detector;
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, Json, present};
 use crate::reporter;
@@ -195,7 +196,7 @@ async fn checked(
             "must be given, or `mailbox_id`",
         ));
     };
-    let address = address.trim().to_owned();
+    let (address, put_right) = detector::tidy(&address);
     checks.address("/address", &address);
     input::check_folders(&mut checks, value.monitored_folders.as_deref());
     let sides = Sides {
@@ -208,6 +209,7 @@ async fn checked(
     let (settings, login) = match mailbox {
         None => {
             let draft = Draft::read(state, sides, profile, address.clone(), checks).await?;
+            let draft = draft.noting(put_right);
             let settings = draft.complete(state, caller).await?.settings;
             let login = settings.logins();
             (settings, login)

@@ -1,6 +1,7 @@
 use super::draft::{Complete, Draft};
 use super::input::{self, IncomingInput, OutgoingInput, Sides};
 use crate::caller::Caller;
+use crate::detector;
 use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
@@ -109,7 +110,7 @@ struct Checked {
 
 async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     let mut checks = Checks::default();
-    let address = value.address.trim().to_owned();
+    let (address, put_right) = detector::tidy(&value.address);
     checks.address("/address", &address);
     let name = value.name.unwrap_or_else(|| address.clone());
     checks.line("/name", &name, 0, 200);
@@ -122,6 +123,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     };
     let profile = value.server_profile_id.as_deref();
     let draft = Draft::read(state, sides, profile, address.clone(), checks).await?;
+    let draft = draft.noting(put_right);
     let rest = mailboxes::NewMailbox {
         address,
         name,

@@ -9,6 +9,7 @@ use crate::input::Checks;
 use crate::state::ApiState;
 use model::detection::Candidate;
 use model::mailbox::Logins;
+use model::normalised::Normalised;
 
 /// Settings without mistakes; sides of which nothing was said are still missing.
 pub(crate) struct Draft {
@@ -16,6 +17,8 @@ pub(crate) struct Draft {
     settings: Settings,
     /// As typed, for a server profile that comes later.
     sides: Sides,
+    /// What was put right in the address.
+    put_right: Option<Normalised>,
 }
 
 /// Settings that are whole.
@@ -55,7 +58,13 @@ impl Draft {
             address,
             settings,
             sides,
+            put_right: None,
         })
+    }
+
+    /// With what was put right in the address.
+    pub(crate) fn noting(self, put_right: Option<Normalised>) -> Self {
+        Self { put_right, ..self }
     }
 
     /// Finds what was left out: from the address, else from the default server profile.
@@ -67,6 +76,7 @@ impl Draft {
             address,
             mut settings,
             mut sides,
+            put_right,
         } = self;
         let mut detected = None;
         if sides.profile.is_none() {
@@ -93,6 +103,7 @@ impl Draft {
             settings.tidy_secrets(&state.rules);
         }
         input::need_a_side(&settings)?;
+        settings.normalised.extend(put_right);
         Ok(Complete {
             settings,
             detected,
