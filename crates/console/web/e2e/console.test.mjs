@@ -290,6 +290,80 @@ test("a token is shown once and can be revoked", async () => {
   await accessible("tokens");
 });
 
+test("each kind of failure has one primary button that does what it says", { skip: real && "the mock plays the failures" }, async () => {
+  const failWith = async (password) => {
+    await page.goto(`${base}/mailboxes/new`);
+    await page.getByRole("button", { name: "Start over" }).click({ timeout: 1_000 }).catch(() => {});
+    await page.getByLabel("Mail address").fill("new@harbour-tools.example");
+    await button("Next").click();
+    await button("Next: sign in").click();
+    await page.locator("[data-field=f-password]").fill(password);
+    await button("Test the connection").click();
+    await page.locator("[data-verdict=fails]").waitFor();
+    assert.equal(await page.locator(".steps .btn.primary").count(), 1, `${password}: one primary button`);
+    await accessible(password);
+    return page.locator(".steps .btn.primary");
+  };
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+
+  await (await failWith("network")).click();
+  assert.match(await copied(), /POSTROOM_NETWORK_ALLOW=10\.20\.4\.7\/32/);
+  await (await failWith("administrator")).click();
+  const letter = await copied();
+  for (const part of ["imap_disabled", "Step 6", "IMAP access is disabled for your domain"]) assert.ok(letter.includes(part), part);
+  assert.match(await (await failWith("app")).getAttribute("href"), /app-passwords/);
+
+  await (await failWith("wait")).click();
+  await page.getByRole("timer").waitFor();
+  await button("Do not wait").click();
+
+  await (await failWith("certificate")).click();
+  const dialog = page.getByRole("alertdialog");
+  for (const part of ["mail.kestrel-freight.example", "2027-01-04", "9f86 d081"]) await dialog.getByText(part).waitFor();
+  await accessible("certificate");
+  await button("Trust it and test again").click();
+  await page.locator("[data-verdict=works]").waitFor();
+
+  await failWith("wrong");
+  await button("Show conversation").click();
+  await page.getByText("AUTHENTICATE PLAIN <hidden>").waitFor();
+  await accessible("conversation");
+});
+
+test("a mailbox that is held tells why, shows its reports, and leads to the field", { skip: real && "the mock has one that is held" }, async () => {
+  const { startMock } = await import("./mock-server.mjs");
+  const full = await startMock({ signedIn: true, delay: 10, stepDelay: 10 });
+  try {
+    await page.goto(`${full.url}/mailboxes/mbx_books`);
+    const note = page.locator(".note.bad").filter({ hasText: "Held" });
+    await note.getByText("The server refused the user name or the password.").waitFor();
+    await note.getByText(/none by itself/).waitFor();
+    await page.getByText("Since the last good report").waitFor();
+    await accessible("held");
+    await page.getByRole("link", { name: /too many|connections at once/ }).click();
+    await page.getByRole("heading", { name: "An earlier report" }).waitFor();
+    assert.match(page.url(), /report=rep_book_3/);
+    await page.getByRole("link", { name: "Show the last one" }).click();
+    await note.getByRole("button", { name: "Enter the password again" }).click();
+    await page.waitForFunction(() => document.activeElement?.getAttribute("data-field") === "f-password");
+
+    await page.goto(`${full.url}/mailboxes/mbx_orders`);
+    await page.locator(".note.warn").filter({ hasText: "slow down" }).getByText(/by itself/).waitFor();
+    await accessible("limited");
+    for (const id of ["mbx_books", "mbx_orders"]) {
+      await page.setViewportSize({ width: 360, height: 740 });
+      await page.goto(`${full.url}/mailboxes/${id}`);
+      await page.locator(".report").waitFor();
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${id} is wider than a phone`);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+  } finally {
+    await page.goto("about:blank");
+    await full.stop();
+  }
+});
+
 test("every screen fits a phone and both themes", async () => {
   const state = await page.context().storageState();
   for (const colorScheme of ["light", "dark"]) {

@@ -160,7 +160,9 @@ export function Bar({ value, total, tone = "", label }: { value: number; total: 
 /** A relative time that stays true; the absolute one on hover. */
 export function Ago({ time, step = 1 }: { time: string; step?: number }) {
   const now = useNow(step);
-  return <time dateTime={time} title={fullTime(time)} className="num">{ago(time, now)}</time>;
+  // The clock goes in steps: what happened since the last one is not to come.
+  const shown = Math.max(now, Math.min(Date.parse(time), Date.now()));
+  return <time dateTime={time} title={fullTime(time)} className="num">{ago(time, shown)}</time>;
 }
 
 export function Clock({ time }: { time: string }) {

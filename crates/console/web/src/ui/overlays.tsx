@@ -93,7 +93,8 @@ export function toast(title: string, options: { description?: string; action?: {
     description: options.description,
     type: options.bad ? "bad" : "good",
     timeout: options.bad ? 12_000 : 6_000,
-    priority: options.bad ? "high" : "low",
+    // A high priority hides the toast itself from screen readers, with its button still in the tab order.
+    priority: "low",
     actionProps: options.action && {
       children: options.action.label,
       onClick: () => {

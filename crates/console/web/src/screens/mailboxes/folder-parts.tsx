@@ -13,6 +13,14 @@ export function RoleSelect({ path, role, disabled, onChange }: { path: string; r
   );
 }
 
+const ROLES = Object.keys(ROLE);
+
+/** Those with a role first, in the usual order; the others by name. */
+export const inOrder = <T extends { role: Role | null; path: string }>(folders: T[]): T[] => {
+  const rank = ({ role }: T) => (role ? ROLES.indexOf(role) : ROLES.length);
+  return [...folders].sort((a, b) => rank(a) - rank(b) || a.path.localeCompare(b.path));
+};
+
 interface Known {
   role: Role | null;
   messages: number | null;
@@ -21,12 +29,13 @@ interface Known {
 /** What is right with the server and yet not what most mailboxes look like. */
 export function FolderNotes({ folders, sends, imap, since = "" }: { folders: Known[]; sends: boolean; imap: boolean; since?: string }) {
   const inbox = folders.find((folder) => folder.role === "inbox");
-  const empty = inbox?.messages === 0;
+  // Somebody may well file everything at once: only a mailbox without any mail is unusual.
+  const empty = inbox?.messages === 0 && folders.every((folder) => !folder.messages);
   const noSent = imap && sends && !folders.some((folder) => folder.role === "sent");
   return (
     <>
       {empty && (
-        <Note tone="warn" title={since ? "The inbox has no mail since that day" : "The inbox is empty"}>
+        <Note tone="warn" title={since ? "There is no mail since that day" : "The mailbox is empty"}>
           That is fine for a new mailbox. {since ? "Otherwise choose an earlier day." : "Otherwise check that this is the right mailbox: another user name may open another one."}
         </Note>
       )}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Step } from "../../api/types";
-import { administratorLetter, networkLetter, networksOf, providerLetter, worst } from "./letters";
+import { administratorLetter, first, innermost, networkLetter, networksOf, providerLetter } from "./letters";
 
 const step = (part: Partial<Step>): Step => ({
   n: 6, code: "login", status: "fail", ms: 1, did: "tried to sign in", server_said: "NO LOGIN failed", means: "The server refused it",
@@ -19,12 +19,14 @@ describe("ready messages", () => {
 
   it("tell the administrator the very setting for the server's addresses", () => {
     const dns = step({ n: 1, code: "dns", details: [{ name: "addresses", values: ["10.1.2.3", "fd00::1"] }] });
-    expect(networksOf([dns])).toEqual(["10.1.2.3/32", "fd00::1/128"]);
-    expect(networkLetter(dns, [dns])).toContain("POSTROOM_NETWORK_ALLOW=10.1.2.3/32,fd00::1/128");
+    expect(networksOf(dns)).toEqual(["10.1.2.3/32", "fd00::1/128"]);
+    expect(networkLetter(dns)).toContain("POSTROOM_NETWORK_ALLOW=10.1.2.3/32,fd00::1/128");
   });
 
-  it("are about the innermost step that failed", () => {
+  it("are about the first step that failed, and there about the innermost", () => {
     const inner = step({ n: 3, code: "tls" });
-    expect(worst([step({ status: "pass" }), step({ n: 9, code: "smtp", steps: [inner] })])).toBe(inner);
+    const sending = step({ n: 9, code: "smtp", steps: [step({ n: 1, code: "dns", status: "pass" }), inner] });
+    expect(first([step({ n: 5, status: "warn" }), step({ status: "pass" }), sending])).toBe(sending);
+    expect(innermost(sending)).toBe(inner);
   });
 });

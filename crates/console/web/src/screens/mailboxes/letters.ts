@@ -12,10 +12,13 @@ const sentence = (text: string) => text.replace(/[^.!?]$/, "$&.");
 /** Every step with its sub-steps. */
 export const flat = (steps: Step[]): Step[] => steps.flatMap((step) => [step, ...flat(step.steps ?? [])]);
 
-/** The innermost step that failed, or the first that warns: what a letter is about. */
-export function worst(steps: Step[]): Step | undefined {
-  const all = flat(steps);
-  return all.findLast((step) => step.status === "fail" && !step.steps?.some((sub) => sub.status === "fail")) ?? all.find((step) => step.status === "warn");
+/** What a person should look at first: the first step that failed, else the first that warns. */
+export const first = (steps: Step[]): Step | undefined => steps.find((step) => step.status === "fail") ?? steps.find((step) => step.status === "warn");
+
+/** The step inside a step that says the most: it has the conversation and the facts. */
+export function innermost(step: Step): Step {
+  const inner = step.steps?.find((each) => each.status === step.status);
+  return inner && (step.status === "fail" || step.status === "warn") ? innermost(inner) : step;
 }
 
 /** The report as plain text, for a support request. */
@@ -61,23 +64,24 @@ export function administratorLetter(step: Step, report: Report | null, address?:
   ].join("\n");
 }
 
-/** The private addresses of the step's host as networks of one address each; RFC 4632, RFC 4291. */
-export function networksOf(steps: Step[]): string[] {
-  const found = flat(steps).flatMap((step) => step.details ?? []).find((detail) => detail.name === "addresses")?.values ?? [];
-  const said = found.length ? found : flat(steps).flatMap((step) => `${step.did} ${step.means ?? ""}`.match(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g) ?? []);
+/** The addresses to which the step may not connect, as networks of one address each; RFC 4632, RFC 4291. */
+export function networksOf(step: Step | null): string[] {
+  const found = step?.details?.find((detail) => detail.name === "addresses")?.values;
+  const said = found ?? `${step?.did} ${step?.means}`.match(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g) ?? [];
   return [...new Set(said)].map((address) => `${address}/${address.includes(":") ? 128 : 32}`);
 }
 
 /** The setting that lets Postroom connect there, and what it means. */
-export function networkLetter(step: Step | null, steps: Step[]): string {
-  const networks = networksOf(steps).join(",") || "10.1.2.3/32";
-  const example = networksOf(steps).length ? "" : " (put the mail server's own address here)";
+export function networkLetter(step: Step | null): string {
+  const known = networksOf(step);
+  const networks = known.length ? known : ["10.1.2.3/32"];
   return [
     "Hello,", "",
     "Postroom does not connect to a mail server that I need, because its address is private or its port is not usual for mail. If you trust that server, please permit its network:", "",
-    `in the configuration file: [network] allow = [${networks.split(",").map((each) => `"${each}"`).join(", ")}]${example}`,
-    `or in the environment: POSTROOM_NETWORK_ALLOW=${networks}`,
-    `or at the start: postroom serve --network-allow ${networks}`, "",
-    ...(step ? facts(step, null) : []), "", "Postroom has to be started again after that. Kind regards",
+    `in the configuration file, below [network]: allow = [${networks.map((each) => `"${each}"`).join(", ")}]`,
+    `or in the environment: POSTROOM_NETWORK_ALLOW=${networks.join(",")}`,
+    `or at the start: postroom serve --network-allow ${networks.join(",")}`,
+    ...(known.length ? [] : ["", "10.1.2.3 stands for the mail server's own address."]), "",
+    ...(step ? facts(step, null) : []), "", "What is permitted already has to stay in the list. Postroom has to be started again after that.", "", "Kind regards",
   ].join("\n");
 }

@@ -7,7 +7,7 @@ import { useState } from "react";
 import { api, Problem } from "../../api/client";
 import { useConnectionTest } from "../../api/connection-test";
 import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
-import type { Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
+import type { ConnectionState, Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
 import { Ago, Bar, Button, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
 import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
 import { count, day, percent, plural } from "../../ui/format";
@@ -15,7 +15,7 @@ import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { Connected } from "./add/connected";
-import { FolderNotes, RoleSelect } from "./folder-parts";
+import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
 import { carry } from "./remedies";
 import type { Hands } from "./remedy-view";
@@ -38,6 +38,9 @@ export function MailboxPage() {
     </div>
   );
 }
+
+/** States that are explained at the top of the page. */
+const STANDS: ConnectionState[] = ["held", "waiting", "limited"];
 
 function Page({ mailbox }: { mailbox: Mailbox }) {
   const navigate = useNavigate();
@@ -90,18 +93,16 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
         )}
 
         <Facts mailbox={mailbox} />
-        {mailbox.missing && mailbox.missing.length > 0 && (
+        {mailbox.missing && mailbox.missing.length > 0 && !STANDS.includes(mailbox.connection.state) && (
           <p className="quiet small" aria-label="What is missing">Until it works, it lacks: {mailbox.missing.map((each) => each.text).join("; ")}.</p>
         )}
 
         <div className="two">
-          <div className="stack">
-            <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
-            <ReportList mailbox={mailbox} open={open} />
-          </div>
+          <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
           <div className="stack">
             <SettingsCard mailbox={mailbox} onEdit={edit} />
             <Failures mailbox={mailbox} />
+            <ReportList mailbox={mailbox} open={open} />
           </div>
         </div>
         <Folders mailbox={mailbox} />
@@ -244,7 +245,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
           <table className="table cards-on-phone">
             <thead><tr><th scope="col">Folder</th><th scope="col">Role</th><th scope="col">Stored</th><th scope="col" className="right">Messages</th><th scope="col" className="right">Unread</th><th scope="col">Progress</th></tr></thead>
             <tbody>
-              {query.data.map((f) => (
+              {inOrder(query.data).map((f) => (
                 <tr key={f.id}>
                   <td><Link to="/inbox" search={{ mailbox: mailbox.id, folder: f.id }}>{f.path}</Link></td>
                   <td data-label="Role"><RoleSelect path={f.path} role={f.role} disabled={change.isPending} onChange={(role) => change.mutate({ folder: f, role })} /></td>

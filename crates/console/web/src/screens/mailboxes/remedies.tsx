@@ -62,7 +62,7 @@ export function useRemedies(form: SettingsForm, setForm: (f: SettingsForm) => vo
 /** A pinned certificate is a decision of its own: it is asked for with all that is known of the certificate in sight. */
 export function TrustDialog({ trusting, onClose, onTrust }: { trusting: Trust | null; onClose: () => void; onTrust: () => void }) {
   const told = (name: string) => trusting?.step?.details?.find((detail) => detail.name === name)?.values.join(", ");
-  const facts = [["For", told("names")], ["Valid", told("validity")], ["Signed by", told("issuer")]].filter((fact) => fact[1]);
+  const facts = [["For", told("names")], ["Valid", told("validity")?.replace(", ", " to ")], ["Signed by", told("issuer")]].filter((fact) => fact[1]);
   return (
     <Confirm open={trusting !== null} onClose={onClose} title="Trust exactly this certificate?" action="Trust it and test again" danger={false} onConfirm={onTrust}>
       <div className="stack s">

@@ -10,7 +10,7 @@ import { Button, CopyButton } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { clock } from "../../ui/format";
 import { deedOf } from "./deeds";
-import { administratorLetter, networkLetter, networksOf, providerLetter } from "./letters";
+import { administratorLetter, innermost, networkLetter, networksOf, providerLetter } from "./letters";
 import type { SideName } from "./settings-form";
 import { waitUntil } from "./waiting";
 
@@ -27,22 +27,26 @@ export interface Hands {
 interface Surroundings {
   hands: Hands | null;
   report: Report | null;
-  steps: Step[];
 }
 
-export const Around = createContext<Surroundings>({ hands: null, report: null, steps: [] });
+export const Around = createContext<Surroundings>({ hands: null, report: null });
 
 export function RemedyView({ remedy, side, step, primary = false }: { remedy: Remedy; side: SideName; step: Step | null; primary?: boolean }) {
   return (
     <div className="stack xs">
-      <div>{remedy.text}</div>
-      <Buttons remedy={remedy} side={side} step={step} primary={primary} />
+      <div className="words"><Words text={remedy.text} /></div>
+      <Buttons remedy={remedy} side={side} step={step && innermost(step)} primary={primary} />
     </div>
   );
 }
 
+/** A sentence in which names of settings stand between backticks. */
+export function Words({ text }: { text: string }) {
+  return text.split("`").map((part, n) => (n % 2 ? <code key={n}>{part}</code> : part));
+}
+
 export function Buttons({ remedy, side, step, primary = false }: { remedy: Remedy; side: SideName; step: Step | null; primary?: boolean }) {
-  const { hands, report, steps } = useContext(Around);
+  const { hands, report } = useContext(Around);
   const { data: user } = useQuery(session);
   const deed = deedOf(remedy.action);
   const look = primary ? ("primary" as const) : undefined;
@@ -74,8 +78,8 @@ export function Buttons({ remedy, side, step, primary = false }: { remedy: Remed
     case "network":
       return (
         <div className="stack xs">
-          <code className="said">POSTROOM_NETWORK_ALLOW={networksOf(steps).join(",") || "the server's address/32"}</code>
-          <div className="row wrap">{letter(deed.label, networkLetter(step, steps))}</div>
+          <code className="said">POSTROOM_NETWORK_ALLOW={networksOf(step).join(",") || "10.1.2.3/32"}</code>
+          <div className="row wrap">{letter(deed.label, networkLetter(step))}</div>
         </div>
       );
     case "wait":
@@ -92,7 +96,7 @@ export function Buttons({ remedy, side, step, primary = false }: { remedy: Remed
 const pageLabel = (remedy: Remedy, step: Step | null) =>
   /app.?password/i.test(`${step?.problem_id} ${remedy.text}`) ? "Make an app password" : "Open the provider's page";
 
-function PageLink({ url, label, primary }: { url: string; label: string; primary: boolean }) {
+export function PageLink({ url, label, primary }: { url: string; label: string; primary: boolean }) {
   return (
     <a href={url} target="_blank" rel="noreferrer" className={`btn small ${primary ? "primary" : ""}`}>
       {label}<ExternalLink className="i" aria-hidden /><span className="hide"> (opens a new tab)</span>

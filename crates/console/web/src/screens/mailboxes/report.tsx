@@ -1,16 +1,16 @@
 // The connection report: what was done, what the server said, what it means, what to do.
 
-import { LoaderCircle } from "lucide-react";
-import type { ReactNode } from "react";
+import { LoaderCircle, MessagesSquare } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import type { Problem } from "../../api/client";
 import type { Remedy, Report, Step, StepCode } from "../../api/types";
-import { CopyButton, Failed } from "../../ui/basics";
+import { Button, CopyButton, Failed } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { Mark } from "../../ui/facts";
 import { fullTime, millis, plural } from "../../ui/format";
 import { STEP, STEP_ORDER, STEP_TERM, type Tone, VERDICT } from "../../ui/words";
 import { deedOf } from "./deeds";
-import { providerLetter, reportText, worst } from "./letters";
+import { first, flat, innermost, providerLetter, reportText } from "./letters";
 import { Around, Buttons, type Hands, RemedyView } from "./remedy-view";
 import type { SideName } from "./settings-form";
 
@@ -26,24 +26,26 @@ interface Props {
   running?: boolean;
   startedAt?: number;
   problem?: Problem | null;
-  actions?: ReactNode;
   /** What the screen can do about a remedy; null: the report is only to be read. */
   hands: Hands | null;
 }
 
-export function ReportView({ steps, report, running = false, startedAt = 0, problem, actions, hands }: Props) {
+export function ReportView({ steps, report, running = false, startedAt = 0, problem, hands }: Props) {
   // One primary button: what failed comes before what only warns.
-  const primary = worst(steps.filter((s) => s.status === "fail")) ?? worst(steps);
+  const primary = first(steps);
+  const [talk, setTalk] = useState(false);
+  const talked = flat(steps).filter((step) => step.transcript?.length);
   const known = new Map(steps.map((s) => [s.code, s]));
   return (
-    <Around value={{ hands: running ? null : hands, report, steps }}>
+    <Around value={{ hands: running ? null : hands, report }}>
     <div className="report">
-      <Verdict report={report} running={running} startedAt={startedAt} steps={steps} actions={actions} />
+      <Verdict report={report} running={running} startedAt={startedAt} steps={steps} actions={talked.length > 0 ? <Button size="small" icon={MessagesSquare} aria-pressed={talk} onClick={() => setTalk(!talk)}>{talk ? "Hide conversation" : "Show conversation"}</Button> : null} />
       {problem && <div className="form-section stack s"><Failed error={problem} /><Corrections problem={problem} /></div>}
+      {talk && <div className="form-section"><Legend lines={talked.flatMap((step) => [`-- step ${step.n}, ${step.code}`, ...(step.transcript ?? [])])} /></div>}
       <ol className="steps" aria-label="Steps of the connection test">
         {STEP_ORDER.map((code, n) => {
           const step = known.get(code);
-          if (step) return <StepLine key={code} step={step} side={sideOf(code)} primary={primary} />;
+          if (step) return <StepLine key={code} step={step} side={sideOf(code)} primary={primary} talk={talk} />;
           // What has not begun stays listed while the test runs: one sees how far it is.
           return running || !report ? <Coming key={code} n={n + 1} code={code} /> : null;
         })}
@@ -53,7 +55,7 @@ export function ReportView({ steps, report, running = false, startedAt = 0, prob
   );
 }
 
-function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "report" | "running" | "steps" | "actions"> & { startedAt: number }) {
+function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "report" | "running" | "steps"> & { startedAt: number; actions: ReactNode }) {
   const now = useNow();
   if (running) {
     const at = steps.find((s) => s.status === "running");
@@ -80,6 +82,7 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
     );
   }
   const { word, tone } = VERDICT[report.verdict];
+  const about = first(report.steps);
   return (
     <div className={`verdict ${tone}`} role="status" data-verdict={report.verdict}>
       <Mark tone={tone} />
@@ -89,7 +92,7 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
           {fullTime(report.finished_at)} · took {millis(Date.parse(report.finished_at) - Date.parse(report.started_at))}
         </div>
         {report.normalised && report.normalised.length > 0 && (
-          <ul className="changed small">{report.normalised.map((each) => <li key={each.pointer}>{each.was && each.became ? `Read “${each.was}” as ${each.became}: ` : ""}{each.because}</li>)}</ul>
+          <ul className="changed small">{report.normalised.map((each) => <li key={each.pointer}>{understood(each)}</li>)}</ul>
         )}
         {report.changed && report.changed.length > 0 && (
           <details className="small" open={tone === "bad"}>
@@ -98,13 +101,19 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
           </details>
         )}
         <div className="row wrap">
-          {actions}
           <CopyButton text={reportText(report)} label="Copy report" />
-          {report.verdict !== "works" && <CopyButton text={providerLetter(worst(report.steps), report)} label="Write to your provider" />}
+          {report.verdict !== "works" && <CopyButton text={providerLetter(about && innermost(about), report)} label="Write to your provider" />}
+          {actions}
         </div>
       </div>
     </div>
   );
+}
+
+/** What was typed in one way and understood in another; a password is never repeated. */
+function understood({ pointer, was, became, because }: NonNullable<Report["normalised"]>[number]): string {
+  if (was && became) return `Read “${was}” as ${became}: ${because}`;
+  return pointer.endsWith("/password") ? `Blanks in the password were left out: ${because}` : because;
 }
 
 /** Settings that were refused before the test began, each with the button that corrects it. */
@@ -126,9 +135,24 @@ function Coming({ n, code }: { n: number; code: StepCode }) {
   );
 }
 
-function StepLine({ step, side, primary }: { step: Step; side: SideName; primary: Step | undefined }) {
+interface LineProps {
+  step: Step;
+  side: SideName;
+  /** The step with the primary button. */
+  primary: Step | undefined;
+  /** Every conversation is shown. */
+  talk: boolean;
+  /** The step that this one is a part of. */
+  whole?: Step;
+}
+
+function StepLine({ step, side, primary, talk, whole }: LineProps) {
   const sub = step.steps ?? [];
   const bad = step.status === "fail" || step.status === "warn";
+  const reached = step.status !== "skip" || !step.did.startsWith("not reached");
+  // The whole has said it already.
+  const told = whole?.problem_id && whole.problem_id === step.problem_id;
+  const lines = step.transcript ?? [];
   return (
     <li className={`step ${step.status}`} data-step={step.code}>
       {step.status === "running" ? <LoaderCircle className="mark spin" aria-hidden /> : <Mark tone={STEP_TONE[step.status]} />}
@@ -137,19 +161,19 @@ function StepLine({ step, side, primary }: { step: Step; side: SideName; primary
         {STEP[step.code]}
         <span className="term">{STEP_TERM[step.code]}</span>
       </span>
-      <span className="ms num">{step.status === "skip" ? "skipped" : step.status === "running" ? "" : millis(step.ms)}</span>
+      <span className="ms num">{step.status === "skip" ? (reached ? "skipped" : "not reached") : step.status === "running" ? "" : millis(step.ms)}</span>
       <div className="more">
-        {step.did && <div className="did">{step.did}</div>}
-        {step.means && <div className={bad ? "strong" : "quiet"}>{step.means}</div>}
-        {step.remedy && <RemedyView remedy={step.remedy} side={side} step={step} primary={step === primary} />}
-        {step.server_said && (
+        {step.did && reached && <div className="did">{step.did}</div>}
+        {step.means && !told && <div className={bad ? "strong" : "quiet"}>{step.means}</div>}
+        {step.remedy && !told && <RemedyView remedy={step.remedy} side={side} step={step} primary={step === primary} />}
+        {step.server_said && !talk && !told && (
           <details>
             <summary>What the server said</summary>
             <div className="said">{step.server_said}</div>
           </details>
         )}
-        {step.transcript && step.transcript.length > 0 && <Conversation lines={step.transcript} />}
-        {step.others.length > 0 && (
+        {lines.length > 0 && (talk || step.status === "fail") && <Conversation key={String(talk)} lines={lines} open={talk} />}
+        {step.others.length > 0 && !told && (
           <details>
             <summary>Other causes ({step.others.length})</summary>
             <ul className="others">
@@ -160,10 +184,10 @@ function StepLine({ step, side, primary }: { step: Step; side: SideName; primary
           </details>
         )}
         {sub.length > 0 && (
-          <details open={bad || undefined}>
+          <details key={String(talk)} open={bad || talk || undefined}>
             <summary>The steps of the sending side ({sub.length})</summary>
             <ol className="sub">
-              {sub.map((each) => <StepLine key={each.code} step={each} side="outgoing" primary={primary} />)}
+              {sub.map((each) => <StepLine key={each.code} step={each} side="outgoing" primary={primary} talk={talk} whole={step} />)}
             </ol>
           </details>
         )}
@@ -173,20 +197,35 @@ function StepLine({ step, side, primary }: { step: Step; side: SideName; primary
 }
 
 /** What Postroom and the server said to each other in this step; secrets were left out when it was noted. */
-function Conversation({ lines }: { lines: string[] }) {
+function Conversation({ lines, open }: { lines: string[]; open: boolean }) {
+  if (open) return <Lines lines={lines} />;
   return (
     <details>
       <summary>Show conversation ({plural(lines.length, "line")})</summary>
-      <div className="stack xs">
-        {/* In the tab order: it scrolls by keyboard. */}
-        <ol className="said talk" tabIndex={0} aria-label="Conversation">
-          {lines.map((line, n) => {
-            const who = line.startsWith("C: ") ? "us" : line.startsWith("S: ") ? "them" : "";
-            return <li key={n} className={who}>{who === "us" ? "→ " : who === "them" ? "← " : ""}<span className="hide">{who === "us" ? "Postroom: " : who === "them" ? "Server: " : ""}</span>{line.replace(/^(C|S|--): ?|^-- /, "")}</li>;
-          })}
-        </ol>
-        <div className="row wrap small faint"><CopyButton text={lines.join("\n")} label="Copy conversation" /><span>→ Postroom, ← the server; passwords and tokens are left out.</span></div>
-      </div>
+      <div className="stack xs"><Lines lines={lines} /><Legend lines={lines} /></div>
     </details>
+  );
+}
+
+const SPEAKER: Record<string, [string, string, string]> = { "C: ": ["us", "→ ", "Postroom: "], "S: ": ["them", "← ", "Server: "] };
+
+function Lines({ lines }: { lines: string[] }) {
+  return (
+    // In the tab order: it scrolls by keyboard.
+    <ol className="said talk" tabIndex={0} aria-label="Conversation">
+      {lines.map((line, n) => {
+        const [look, arrow, name] = SPEAKER[line.slice(0, 3)] ?? ["", "", ""];
+        return <li key={n} className={look}><span aria-hidden>{arrow}</span><span className="hide">{name}</span>{line.replace(/^(C:|S:|--) ?/, "")}</li>;
+      })}
+    </ol>
+  );
+}
+
+function Legend({ lines }: { lines: string[] }) {
+  return (
+    <div className="row wrap small faint">
+      <CopyButton text={lines.join("\n")} label="Copy conversation" />
+      <span>→ Postroom, ← the server; passwords and tokens are left out.</span>
+    </div>
   );
 }

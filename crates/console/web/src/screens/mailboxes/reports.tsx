@@ -82,7 +82,7 @@ function Line({ report, mailbox, now }: { report: Report; mailbox: Mailbox; now:
         <span className="grow stack xs">
           <span>{report.summary || word}</span>
           <span className="faint small row wrap">
-            <span><Ago time={report.finished_at} step={10} />, {TRIGGER[report.trigger] ?? report.trigger}</span>
+            <span><Ago time={report.finished_at} />, {TRIGGER[report.trigger] ?? report.trigger}</span>
             {(report.changed?.length ?? 0) > 0 && <Pill tone="warn">{plural(report.changed?.length ?? 0, "change")}</Pill>}
           </span>
         </span>

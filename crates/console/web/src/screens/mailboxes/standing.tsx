@@ -8,7 +8,7 @@ import { Ago, Button, Clock, Note } from "../../ui/basics";
 import { STEP } from "../../ui/words";
 import { deedOf } from "./deeds";
 import { flat } from "./letters";
-import { Around, Buttons, type Hands } from "./remedy-view";
+import { Around, Buttons, type Hands, Words } from "./remedy-view";
 import { sideOf } from "./report";
 
 interface Props {
@@ -33,7 +33,7 @@ export function Standing({ mailbox, report, hands, busy, onTryAgain }: Props) {
     <Note
       tone={state === "held" ? "bad" : "warn"} title={<Title mailbox={mailbox} />}
       action={
-        <Around value={{ hands, report, steps: report?.steps ?? [] }}>
+        <Around value={{ hands, report }}>
           {(own || remedy?.url) && remedy && <Buttons remedy={remedy} side={sideFor(step, remedy)} step={step ?? null} primary />}
           <Button size="small" icon={RefreshCw} look={own ? undefined : "primary"} busy={busy} onClick={onTryAgain}>Try again now</Button>
         </Around>
@@ -45,7 +45,7 @@ export function Standing({ mailbox, report, hands, busy, onTryAgain }: Props) {
           {step?.means ?? entry.data?.cause ?? (id ? <code>{id}</code> : "The connection was lost.")}
           {step && <span className="faint small block">step {step.n}, {STEP[step.code].toLowerCase()}{step.server_said && <>; the server said: <q>{step.server_said}</q></>}</span>}
         </dd>
-        {remedy && <><dt>To do</dt><dd>{remedy.text}</dd></>}
+        {remedy && <><dt>To do</dt><dd><Words text={remedy.text} /></dd></>}
         <dt>Next try</dt>
         <dd>
           {state === "held"

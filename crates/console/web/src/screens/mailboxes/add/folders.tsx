@@ -5,7 +5,7 @@ import type { TestRun } from "../../../api/connection-test";
 import type { ReportFolder } from "../../../api/types";
 import { Button, Empty, Failed, Field, Pill } from "../../../ui/basics";
 import { bytes, clock, count, plural, span } from "../../../ui/format";
-import { FolderNotes, RoleSelect } from "../folder-parts";
+import { FolderNotes, inOrder, RoleSelect } from "../folder-parts";
 import { choiceOf, type Choice, type Plan, planOf } from "./state";
 import type { Saving } from "./proof";
 import type { StepProps } from "./wizard";
@@ -21,7 +21,7 @@ interface Props extends StepProps {
 
 export function FoldersStep({ wizard, change, go, run, onRetest, saving, onSave, onDraft }: Props) {
   const { form, choices } = wizard;
-  const folders = run.report?.folders ?? [];
+  const folders = inOrder(run.report?.folders ?? []);
   const counting = run.state === "running";
   const plan = planOf(folders, choices, run.report?.megabytes_per_day ?? null);
   const choose = (folder: ReportFolder, part: Partial<Choice>) =>
@@ -87,6 +87,7 @@ export function FoldersStep({ wizard, change, go, run, onRetest, saving, onSave,
 function PlanView({ plan, counting, known }: { plan: Plan; counting: boolean; known: boolean }) {
   if (counting) return <p className="quiet" role="status">Counting …</p>;
   if (!known) return <p className="quiet">How much there is shows as soon as it runs.</p>;
+  if (plan.messages === 0 && plan.unknown === 0) return <p className="quiet" role="status">Nothing to fetch yet: the chosen folders are empty. New mail comes by itself.</p>;
   return (
     <div className="stack xs" role="status" aria-label="The plan">
       <div><strong>About {plural(plan.messages, "message")}{plan.bytes > 0 && `, ${bytes(plan.bytes)}`}</strong>, newest first.</div>

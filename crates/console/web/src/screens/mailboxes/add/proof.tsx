@@ -29,7 +29,10 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
     if (element.current?.reportValidity()) onTest(with_);
   };
   const remedies = useRemedies(form, (next) => change({ form: next }), test);
-  const works = run.report !== null && run.report.verdict !== "fails";
+  const usable = run.report !== null && run.report.verdict !== "fails";
+  // One side that fails can be mended later: to go on is possible, and not the first thing to do.
+  const works = usable && (run.report?.verdict === "works" || !(form.receives && form.sends));
+  const next = works ? (form.receives ? "Next: folders" : "Next") : run.report?.verdict === "receives_only" ? "Go on: it receives" : "Go on: it sends";
   const busy = run.state === "running" || saving.isPending;
   return (
     <div className="connect">
@@ -43,10 +46,11 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
         {saving.error && <div className="form-section"><Failed error={saving.error} /></div>}
         <SettingsFields form={form} onChange={(next) => change({ form: next })} problem={saving.error instanceof Problem ? saving.error : run.problem} />
         <div className="form-foot">
-          {works && <Button look="primary" icon={ArrowRight} disabled={busy} onClick={() => go("folders")}>{form.receives ? "Next: folders" : "Next"}</Button>}
+          {works && <Button look="primary" icon={ArrowRight} disabled={busy} onClick={() => go("folders")}>{next}</Button>}
           <Button type="submit" look={works ? undefined : "primary"} icon={PlugZap} busy={run.state === "running"} disabled={busy || (!form.receives && !form.sends)}>
             {run.state === "idle" ? "Test these settings" : "Test again"}
           </Button>
+          {usable && !works && <Button icon={ArrowRight} disabled={busy} onClick={() => go("folders")}>{next}</Button>}
           <Button look="ghost" disabled={busy} busy={saving.isPending} onClick={() => element.current?.reportValidity() && onDraft()}>Save as draft</Button>
         </div>
       </form>

@@ -1,7 +1,7 @@
 // What was found, and from where. Everything can be changed before anything is signed in to.
 
 import { useMutation } from "@tanstack/react-query";
-import { ArrowRight, ExternalLink } from "lucide-react";
+import { ArrowRight } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api } from "../../../api/client";
 import type { Candidate, Detection, Incoming, Outgoing, Preparation } from "../../../api/types";
@@ -10,6 +10,7 @@ import { millis } from "../../../ui/format";
 import { toastProblem } from "../../../ui/overlays";
 import { SECURITY } from "../../../ui/words";
 import { SideFields } from "../form";
+import { PageLink } from "../remedy-view";
 import { Meant } from "./address";
 import { sorted, withCandidate, withDetection } from "./state";
 import type { StepProps } from "./wizard";
@@ -124,9 +125,15 @@ function Found({ found, candidate, address }: { found: Detection | null; candida
   );
 }
 
+const PAGE: Record<Preparation["id"], string> = {
+  enable_imap: "Switch IMAP on", app_password: "Make an app password", two_factor: "Switch two-factor sign-in on", oauth_only: "How the provider signs in", shared_mailbox: "About shared mailboxes",
+  no_imap: "More about it", pop3_only: "More about it", note: "More about it",
+};
+
 /** What to do at the provider before the first sign-in, with the date on which somebody last looked. */
 export function Preparations({ list, name }: { list: Preparation[]; name?: string | undefined }) {
   if (list.length === 0) return null;
+  const main = sorted(list).find((each) => each.required && each.url);
   return (
     <section className="card" aria-label="Before you sign in">
       <header><h2>Before you sign in{name ? ` to ${name}` : ""}</h2></header>
@@ -135,7 +142,7 @@ export function Preparations({ list, name }: { list: Preparation[]; name?: strin
           <li key={`${each.id}-${each.text}`} className="stack xs">
             <div>{each.required && <Pill tone="warn">needed</Pill>} {each.text}</div>
             <div className="row wrap small faint">
-              {each.url && <a href={each.url} target="_blank" rel="noreferrer" className="row">Open the page <ExternalLink className="i" aria-hidden /></a>}
+              {each.url && <PageLink url={each.url} label={PAGE[each.id]} primary={each === main} />}
               <span>last checked {each.checked}</span>
             </div>
           </li>

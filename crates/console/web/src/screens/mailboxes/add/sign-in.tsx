@@ -25,6 +25,7 @@ export function SignInStep({ wizard, change, go, onTest }: StepProps & { onTest:
   };
   return (
     <>
+      {found && found.preparation.length > 0 && <Preparations list={found.preparation} name={name} />}
       <form className="card" aria-label="Sign in" onSubmit={submit}>
         <div className="form-section stack">
           {oauth && (
@@ -71,7 +72,6 @@ export function SignInStep({ wizard, change, go, onTest }: StepProps & { onTest:
           <Button look="ghost" onClick={() => go("settings")}>Back</Button>
         </div>
       </form>
-      {found && found.preparation.length > 0 && <Preparations list={found.preparation} name={name} />}
     </>
   );
 }
