@@ -3,9 +3,11 @@
 mod create;
 mod names;
 pub(crate) mod profile;
+mod proofs;
 
 pub use create::{NewMailbox, create, create_in};
 pub use names::set_names;
+pub use proofs::{Side, set_proofs, works};
 
 pub use crate::removal::remove;
 
@@ -320,40 +322,6 @@ fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
         &[id.into(), now.into()],
     )?;
     crate::submissions::release_held(tx, id, now)
-}
-
-/// Takes note of what a test of the settings of version `tested` proved. Settings that were changed meanwhile are not proven
-/// by it: then only the report is kept, and the answer is false.
-///
-/// # Errors
-/// No such mailbox.
-pub async fn set_proofs(
-    store: &Store,
-    id: &str,
-    tested: i64,
-    receiving: Option<Proof>,
-    sending: Option<Proof>,
-    report_id: &str,
-) -> Result<(Mailbox, bool)> {
-    let (id, report_id) = (id.to_owned(), report_id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            let old = lock(tx, &id)?;
-            let current = old.version == tested;
-            let proof = |new: Option<Proof>, old: Proof| new.filter(|_| current).unwrap_or(old).as_str();
-            tx.exec(
-                "UPDATE mailboxes SET receiving = $2, sending = $3, last_report_id = $4 WHERE id = $1",
-                &[
-                    (&id).into(),
-                    proof(receiving, old.receiving).into(),
-                    proof(sending, old.sending).into(),
-                    report_id.into(),
-                ],
-            )?;
-            Ok((read(tx, &id)?, current))
-        })
-        .await
 }
 
 /// Takes note of what the connection does, with the event that belongs to the change. A change that

@@ -152,6 +152,16 @@ pub fn kind(id: &str) -> &str {
     find(id).map_or(id, |entry| entry.kind())
 }
 
+/// Whether a server that asks for quiet with this may in truth refuse the sign-in: some have one text for both. It is tried once
+/// more after the pause, and then a person has to look; a refused secret that is shown for ever locks an account.
+pub fn may_be_the_secret(id: &str) -> bool {
+    find(id).is_some_and(|entry| {
+        entry.retry == Retry::PauseUntil
+            && entry.step == Some(StepCode::Login)
+            && entry.action != "wait"
+    })
+}
+
 /// The entry of an id that the code itself names; an unknown one becomes `internal_error`, which a test keeps from happening.
 pub(crate) fn entry(id: &str) -> &'static Entry {
     find(id).unwrap_or(&service::INTERNAL_ERROR)

@@ -55,6 +55,10 @@ impl Visit<'_> {
             self.caught_up += outcome.stored;
         }
         self.reload(i).await?;
+        if self.stop.is_cancelled() {
+            // What was not fetched any more is still new.
+            return Ok(());
+        }
         if let Some(last) = all_new.last()
             && self.known[i].high_uid <= last as i64
         {
@@ -261,7 +265,7 @@ impl Visit<'_> {
             },
             origin,
         };
-        let news = &mut self.news;
+        let (news, stop) = (&mut self.news, self.stop.clone());
         let outcome = fetch::run(
             &mut self.session,
             &job,
@@ -270,9 +274,10 @@ impl Visit<'_> {
             isolation,
             |session| {
                 news.collect(session);
-                until.is_some_and(|(end, cancel)| {
-                    cancel.is_cancelled() || Instant::now() >= end || !news.is_empty()
-                })
+                stop.is_cancelled()
+                    || until.is_some_and(|(end, cancel)| {
+                        cancel.is_cancelled() || Instant::now() >= end || !news.is_empty()
+                    })
             },
         )
         .await;

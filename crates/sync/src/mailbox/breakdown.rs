@@ -9,7 +9,7 @@ use connect::{Logins, TestRequest};
 use model::mailbox::{Mailbox, Proof};
 use model::report::{Report, Trigger};
 use std::time::Duration;
-use store::StoreError;
+use store::{StoreError, mailboxes};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,8 @@ impl Breakdown {
             && self.at.is_none_or(|at| now.duration_since(at) >= PAUSE)
     }
 
-    /// Makes the report, keeps it and what it proves. `None`: too many are being made, or the work was cancelled.
+    /// Makes the report, keeps it and what it proves. `None`: too many are being made, the settings were changed meanwhile, or
+    /// the work was cancelled.
     pub(super) async fn report(
         &mut self,
         context: &Context,
@@ -53,42 +54,80 @@ impl Breakdown {
         problem_id: &str,
         cancel: &CancellationToken,
     ) -> Result<Option<Report>, StoreError> {
-        let Ok(_place) = context.reporting.try_acquire() else {
+        let Some(report) = make(context, mailbox, cancel).await? else {
             return Ok(None);
-        };
-        let request = TestRequest {
-            count: None,
-            mailbox_id: Some(mailbox.id.clone()),
-            address: mailbox.address.clone(),
-            incoming: mailbox.incoming.clone(),
-            outgoing: None,
-            credentials: store::mailboxes::credentials(&context.store, &mailbox.id).await?,
-            login: Logins::default(),
-            monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
-            test_recipient: None,
-            test_message_id: None,
-            trigger: Trigger::Runtime,
-        };
-        let (unheard, _) = mpsc::channel(1);
-        let report = tokio::select! {
-            report = context.engine.test(request, unheard) => report,
-            () = cancel.cancelled() => return Ok(None),
         };
         self.problem_id = Some(problem_id.to_owned());
         self.at = Some(Instant::now());
-        let report = store::reports::insert(&context.store, report).await?;
-        let (receiving, _) = connect::proofs(&report, true, false);
-        store::mailboxes::set_proofs(
-            &context.store,
-            &mailbox.id,
-            mailbox.version,
-            Some(receiving).filter(|proof| *proof != Proof::Untested),
-            None,
-            &report.id,
-        )
-        .await?;
-        Ok(Some(report))
+        keep(context, mailbox, report).await.map(Some)
     }
+}
+
+/// The report of a mailbox that works, where there is none that says so. One that fails all the same (a server may allow one
+/// connection only) says nothing about a mailbox that was seen at work, and is forgotten.
+pub(super) async fn report_at_work(
+    context: &Context,
+    mailbox: &Mailbox,
+    cancel: &CancellationToken,
+) -> Result<(), StoreError> {
+    if let Some(report) = make(context, mailbox, cancel).await?
+        && matches!(proof(&report), Proof::Works | Proof::WorksWithWarnings)
+    {
+        keep(context, mailbox, report).await?;
+    }
+    Ok(())
+}
+
+/// `None`: too many are being made, the settings were changed meanwhile, or the work was cancelled.
+async fn make(
+    context: &Context,
+    mailbox: &Mailbox,
+    cancel: &CancellationToken,
+) -> Result<Option<Report>, StoreError> {
+    let Ok(_place) = context.reporting.try_acquire() else {
+        return Ok(None);
+    };
+    let credentials = match mailboxes::credentials_of(&context.store, mailbox).await {
+        Err(StoreError::Conflict(_)) => return Ok(None),
+        found => found?,
+    };
+    let request = TestRequest {
+        count: None,
+        mailbox_id: Some(mailbox.id.clone()),
+        address: mailbox.address.clone(),
+        incoming: mailbox.incoming.clone(),
+        outgoing: None,
+        credentials,
+        login: Logins::default(),
+        monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
+        test_recipient: None,
+        test_message_id: None,
+        trigger: Trigger::Runtime,
+    };
+    let (unheard, _) = mpsc::channel(1);
+    tokio::select! {
+        report = context.engine.test(request, unheard) => Ok(Some(report)),
+        () = cancel.cancelled() => Ok(None),
+    }
+}
+
+/// Keeps a report and what it proves.
+async fn keep(context: &Context, mailbox: &Mailbox, report: Report) -> Result<Report, StoreError> {
+    let report = store::reports::insert(&context.store, report).await?;
+    mailboxes::set_proofs(
+        &context.store,
+        &mailbox.id,
+        mailbox.version,
+        Some(proof(&report)).filter(|proof| *proof != Proof::Untested),
+        None,
+        &report.id,
+    )
+    .await?;
+    Ok(report)
+}
+
+fn proof(report: &Report) -> Proof {
+    connect::proofs(report, true, false).0
 }
 
 #[cfg(test)]

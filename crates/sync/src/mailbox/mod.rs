@@ -18,9 +18,10 @@ pub(crate) use visit::Visit;
 
 use crate::error::{Result, SyncError};
 use crate::{Context, backoff};
-use connect::Failure;
+use connect::{Failure, problems};
 use model::mailbox::{ConnectionState, Lifecycle, Mailbox, Protocol};
 use model::problem::{Problem, Retry};
+use model::report::StepStatus;
 use std::time::Duration;
 use store::StoreError;
 use store::leases::Lease;
@@ -31,6 +32,12 @@ use tokio_util::sync::CancellationToken;
 const CONFIRM: Duration = Duration::from_secs(15);
 /// The refusals in a row after which a mailbox is held.
 const REFUSALS: u32 = 2;
+/// The longest pause that a server may ask for; one that ends later was written by a clock that stood ahead.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+/// The pause where a server asks for quiet and names no time.
+const QUIET: Duration = Duration::from_secs(300);
+/// How long a connection may take to leave its work in order when the settings of its mailbox were changed.
+const LEAVING: Duration = Duration::from_secs(10);
 /// The pause when our own store is the trouble.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -39,7 +46,7 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
     let topic = Topic::Mailbox(lease.mailbox_id.clone());
     let mut life = Life {
         wake: context.store.db.wakes().listen(topic),
-        state: StateKeeper::new(context.clone(), lease.clone()),
+        state: StateKeeper::new(context.clone(), lease.clone(), cancel.clone()),
         isolation: isolation::Isolation::default(),
         breakdown: breakdown::Breakdown::default(),
         failures: 0,
@@ -100,7 +107,7 @@ impl Life {
             ConnectionState::Waiting | ConnectionState::Limited => {
                 let until = mailbox.connection.until.unwrap_or_default();
                 let left = until.0.saturating_sub(self.context.store.now().0);
-                if left > 0 {
+                if left > 0 && left <= millis(LONGEST_PAUSE) {
                     self.rest(Duration::from_millis(left as u64)).await;
                     return Ok(Next::Again);
                 }
@@ -114,13 +121,19 @@ impl Life {
             self.woken().await;
             return Ok(Next::Again);
         };
-        self.state.connecting().await?;
+        self.state.connecting(&mailbox).await?;
         let ended = match incoming.protocol {
             Protocol::Imap => self.imap(&mailbox).await,
             Protocol::Pop3 => self.pop3(&mailbox).await,
         };
         match ended {
             Ok(()) => Ok(Next::Again),
+            // Other settings, other secrets: begin again with both.
+            Err(SyncError::Store(StoreError::Conflict(_)))
+                if differs(&self.context, &mailbox).await? =>
+            {
+                Ok(Next::Again)
+            }
             Err(SyncError::Store(error)) => {
                 self.settle(store_failure(&error)?, None).await?;
                 Ok(Next::Again)
@@ -142,15 +155,26 @@ impl Life {
             return Ok(());
         };
         self.refusals = 0;
-        let visit = Visit::new(&self.context, &self.lease, mailbox, session).await?;
-        let (progress, ended) = visit
-            .stay(
-                &mut self.state,
-                &mut self.isolation,
-                &mut self.wake,
-                &self.cancel,
-            )
-            .await;
+        // Other settings end the connection also in the middle of a long round: in order if it can, and else as a cut would.
+        let stop = self.cancel.child_token();
+        let visit = Visit::new(&self.context, &self.lease, mailbox, session, stop.clone()).await?;
+        let topic = Topic::Mailbox(mailbox.id.clone());
+        let mut changes = self.context.store.db.wakes().listen(topic);
+        let changed = async {
+            loop {
+                changes.next().await;
+                if differs(&self.context, mailbox).await.unwrap_or(false) {
+                    stop.cancel();
+                    tokio::time::sleep(LEAVING).await;
+                    return;
+                }
+            }
+        };
+        let staying = visit.stay(&mut self.state, &mut self.isolation, &mut self.wake, &stop);
+        let (progress, ended) = tokio::select! {
+            stayed = staying => stayed,
+            () = changed => (true, Ok(())),
+        };
         if progress {
             self.failures = 0;
             self.breakdown.over();
@@ -200,7 +224,7 @@ impl Life {
         if self.cancel.is_cancelled() {
             return Ok(());
         }
-        let problem = *failure.problem;
+        let mut problem = *failure.problem;
         metrics::counter!("postroom_problems_total", "problem" => problem.id.clone()).increment(1);
         tracing::info!(
             mailbox = self.lease.mailbox_id,
@@ -231,12 +255,23 @@ impl Life {
             }
             // The server asked for quiet: a report would be noise.
             Retry::PauseUntil => {
-                let until = problem.until.unwrap_or(now.plus_millis(300_000));
+                let unclear = problems::may_be_the_secret(&problem.id);
+                if unclear {
+                    self.refusals += 1;
+                    if self.refusals >= REFUSALS {
+                        problem.until = None;
+                        return self.state.held(&problem).await;
+                    }
+                }
+                let quiet = now.plus_millis(millis(QUIET));
+                let last = now.plus_millis(millis(LONGEST_PAUSE));
+                let until = problem.until.unwrap_or(quiet).clamp(now, last);
+                problem.until = Some(until);
                 self.state.limited(&problem, until).await?;
-                self.rest(Duration::from_millis(
-                    until.0.saturating_sub(now.0).max(0) as u64
-                ))
-                .await;
+                let pause = Duration::from_millis((until.0 - now.0).max(0) as u64);
+                if self.rest(pause).await && unclear {
+                    self.confirm(&problem, broken).await?;
+                }
             }
             Retry::Backoff => {
                 self.failures += 1;
@@ -279,6 +314,14 @@ impl Life {
         };
         if let Some(found) = connect::for_a_person(&report) {
             return self.state.held(&found).await;
+        }
+        let failed = report
+            .steps
+            .iter()
+            .find(|step| step.status == StepStatus::Fail);
+        let again = failed.and_then(|step| step.problem_id.as_deref());
+        if again.is_some_and(problems::may_be_the_secret) {
+            return self.state.held(problem).await;
         }
         self.refusals = 0;
         Ok(())
@@ -336,6 +379,12 @@ impl Life {
             }
         }
     }
+}
+
+/// Whether a mailbox has other settings by now, or another stage of its life.
+async fn differs(context: &Context, mailbox: &Mailbox) -> Result<bool, StoreError> {
+    let now = store::mailboxes::get(&context.store, &mailbox.id).await?;
+    Ok(now.version != mailbox.version || now.lifecycle != mailbox.lifecycle)
 }
 
 /// A failure of our own store as a problem; being fenced or gone is not for the mailbox to show.

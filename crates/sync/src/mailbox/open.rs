@@ -18,7 +18,7 @@ pub(super) async fn session(
     let Some(incoming) = &mailbox.incoming else {
         return Ok(None);
     };
-    let secret = secret(context, &mailbox.id).await?;
+    let secret = secret(context, mailbox).await?;
     let stopping = |_| StoreError::Unavailable("the server is stopping".into());
     let _place = context.connecting.acquire().await.map_err(stopping)?;
     tokio::select! {
@@ -29,9 +29,9 @@ pub(super) async fn session(
     }
 }
 
-/// The secret of the receiving side.
-pub(crate) async fn secret(context: &Context, mailbox_id: &str) -> Result<Secret> {
-    let credentials = store::mailboxes::credentials(&context.store, mailbox_id).await?;
+/// The secret of the receiving side that belongs to these settings: a later one may be for another server.
+pub(crate) async fn secret(context: &Context, mailbox: &Mailbox) -> Result<Secret> {
+    let credentials = store::mailboxes::credentials_of(&context.store, mailbox).await?;
     credentials.incoming.ok_or_else(|| {
         SyncError::Connect(Failure::new(
             "credentials_missing",

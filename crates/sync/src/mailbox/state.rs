@@ -1,34 +1,49 @@
-//! Writes what the connection does, when it says something new.
+//! Writes what the connection does, when it says something new; and what a connection that works has proven.
 
+use super::breakdown;
 use crate::Context;
 use model::Timestamp;
-use model::mailbox::{Connection, ConnectionState};
+use model::mailbox::{Connection, ConnectionState, Mailbox};
 use model::problem::Problem;
 use store::StoreError;
 use store::leases::Lease;
-use store::mailboxes::set_connection;
+use store::mailboxes::{Side, set_connection};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Remembers the last state that was written.
 pub struct StateKeeper {
     context: Context,
     lease: Lease,
+    cancel: CancellationToken,
     written: Option<ConnectionState>,
+    /// The mailbox with the settings that the connection is made with.
+    tried: Option<Mailbox>,
+    /// Those settings work, and no report says so yet.
+    unreported: bool,
+    /// The report that is being made of it.
+    reports: JoinSet<()>,
 }
 
 impl StateKeeper {
-    pub(super) fn new(context: Context, lease: Lease) -> Self {
+    pub(super) fn new(context: Context, lease: Lease, cancel: CancellationToken) -> Self {
         Self {
             context,
             lease,
+            cancel,
             written: None,
+            tried: None,
+            unreported: false,
+            reports: JoinSet::new(),
         }
     }
 
-    /// A connection is being made.
-    pub async fn connecting(&mut self) -> Result<(), StoreError> {
+    /// A connection is being made, with these settings.
+    pub async fn connecting(&mut self, mailbox: &Mailbox) -> Result<(), StoreError> {
         // A mailbox that waits or is limited keeps saying so until a connection has succeeded.
-        let mailbox = store::mailboxes::get(&self.context.store, &self.lease.mailbox_id).await?;
         self.written = Some(mailbox.connection.state);
+        self.tried = Some(mailbox.clone());
+        self.unreported = false;
         if matches!(
             mailbox.connection.state,
             ConnectionState::Waiting | ConnectionState::Limited
@@ -46,7 +61,30 @@ impl StateKeeper {
         if self.written == Some(state) {
             return Ok(());
         }
+        // Before the event: whoever hears of it finds the proof.
+        if let Some(tried) = &self.tried {
+            let store = &self.context.store;
+            let works = store::mailboxes::works(store, &tried.id, tried.version, Side::Receiving);
+            self.unreported |= works.await?;
+        }
         self.write(state, Some(now), None, None).await
+    }
+
+    /// Makes the report of a mailbox that works where none says so, beside whatever else is done.
+    pub fn report(&mut self) {
+        while self.reports.try_join_next().is_some() {}
+        if !std::mem::take(&mut self.unreported) || !self.reports.is_empty() {
+            return;
+        }
+        let Some(mailbox) = self.tried.clone() else {
+            return;
+        };
+        let (context, cancel) = (self.context.clone(), self.cancel.clone());
+        self.reports.spawn(async move {
+            if let Err(error) = breakdown::report_at_work(&context, &mailbox, &cancel).await {
+                tracing::info!(mailbox = mailbox.id, %error, "the report of a mailbox that works was not kept");
+            }
+        });
     }
 
     /// Trouble that ends by itself.

@@ -61,6 +61,8 @@ pub(crate) struct Visit<'a> {
     pub(super) idle_refused: bool,
     /// Whether we hear of every folder (NOTIFY).
     hearing: Hearing,
+    /// The work is to end: nothing more is begun.
+    pub(super) stop: CancellationToken,
 }
 
 /// Where NOTIFY stands. It is off while bodies are fetched: Dovecot 2.3 writes its news into the middle of a message
@@ -81,6 +83,7 @@ impl<'a> Visit<'a> {
         lease: &'a Lease,
         mailbox: &'a Mailbox,
         mut session: Session,
+        stop: CancellationToken,
     ) -> Result<Self> {
         let enabled = if session.supports("QRESYNC") {
             session.enable(&["QRESYNC", "CONDSTORE"]).await?
@@ -120,6 +123,7 @@ impl<'a> Visit<'a> {
             progress: false,
             idle_refused: false,
             hearing,
+            stop,
         })
     }
 
@@ -155,6 +159,7 @@ impl<'a> Visit<'a> {
             }
             self.end_of_catching_up().await?;
             state.alive(self.manner()).await?;
+            state.report();
             if self.slice(isolation, cancel).await? {
                 if self.mailbox_changed().await? {
                     return Ok(());

@@ -150,6 +150,12 @@ impl Polling<'_> {
         };
         if looked.is_ok() && session.is_usable() {
             let _ = tokio::time::timeout(GOODBYE, session.quit()).await;
+        } else {
+            drop(session);
+        }
+        // Not while we are in the maildrop, which is locked; and not where each sign-in has its time.
+        if self.login_delay.is_zero() {
+            state.report();
         }
         looked
     }
@@ -203,7 +209,7 @@ impl Polling<'_> {
     }
 
     async fn sign_in(&mut self) -> Result<Session> {
-        let secret = crate::mailbox::secret(self.context, &self.mailbox.id).await?;
+        let secret = crate::mailbox::secret(self.context, self.mailbox).await?;
         let _place = self.context.connecting.acquire().await;
         let opened = connect::open::pop3(&self.context.net, self.incoming, &secret).await;
         let session = opened.map_err(SyncError::Connect)?;
