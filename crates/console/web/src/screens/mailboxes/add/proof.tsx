@@ -35,7 +35,7 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
   const next = works ? (form.receives ? "Next: folders" : "Next") : run.report?.verdict === "receives_only" ? "Go on: it receives" : "Go on: it sends";
   const busy = run.state === "running" || saving.isPending;
   return (
-    <div className="connect">
+    <div className="connect report-first">
       <form
         ref={element} className="card" aria-label="Settings"
         onSubmit={(e) => {
