@@ -172,7 +172,8 @@ impl Engine {
             .flatten()
             .cloned()
             .collect(),
-            talk: Transcript::new(TALK_LINES),
+            sending_talk: Transcript::new(TALK_LINES),
+            reading_talk: Transcript::new(TALK_LINES),
             listener: Some(on_step),
         };
         let tries = Tries::new(steps::login::REFUSALS);
@@ -285,7 +286,7 @@ impl Engine {
             "",
             Waits::Short,
         )
-        .observed(&run.talk, tries);
+        .observed(&run.reading_talk, tries);
         let kept = if request.outgoing.is_some() {
             KEPT_FOR_SENDING
         } else {
@@ -381,7 +382,7 @@ impl Engine {
             &self.ehlo_name,
             Waits::Short,
         )
-        .observed(&run.talk, tries);
+        .observed(&run.sending_talk, tries);
         let until = run.began + OVERALL;
         let sign_in = SignIn {
             secret: request.credentials.outgoing.as_ref(),
@@ -409,7 +410,13 @@ impl Engine {
                 let given = request.test_message_id.clone();
                 let id = given.unwrap_or_else(|| TestMessageId::fresh(&self.ehlo_name, now));
                 let message = TestMessage::new(&request.address, recipient, &id, now);
-                let sending = steps::send::run(&mut opening, reading.as_mut(), &message, until);
+                let sending = steps::send::run(
+                    &mut opening,
+                    reading.as_mut(),
+                    request.credentials.incoming.as_ref(),
+                    &message,
+                    until,
+                );
                 let task = Task {
                     code: StepCode::Send,
                     doing: &doing,
@@ -458,8 +465,9 @@ pub(crate) struct Run {
     secrets: Vec<Secret>,
     /// What we may name whatever it looks like: where a password is part of the address, hiding it there would give it away.
     known: Vec<String>,
-    /// What is said in the present step.
-    talk: Transcript,
+    /// What is said in the present step, by side.
+    sending_talk: Transcript,
+    reading_talk: Transcript,
     /// None once nobody listens any more, or too slowly.
     listener: Option<Sender<Step>>,
 }
@@ -487,9 +495,14 @@ impl Run {
         step.is_some_and(|step| step.status == StepStatus::Fail)
     }
 
-    /// The step with what was said in it.
+    /// The step with what was said in it. In step 10, whose looks for the message are many, the conversation in which it was
+    /// handed over is kept.
     pub(crate) fn with_talk(&self, step: Step) -> Step {
-        let transcript = self.talk.take();
+        let mut transcript = self.sending_talk.take();
+        let reading = self.reading_talk.take();
+        let room = TALK_LINES.saturating_sub(transcript.len());
+        let last = reading.len().saturating_sub(room);
+        transcript.extend(reading.into_iter().skip(last));
         self.without_secrets(Step { transcript, ..step })
     }
 

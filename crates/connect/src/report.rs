@@ -175,6 +175,15 @@ pub(crate) fn judge(
         (false, true) if works(sending) => Verdict::Works,
         _ => Verdict::Fails,
     };
+    let test = test_trouble(steps).filter(|_| verdict == Verdict::Works);
+    if let Some(test) = test {
+        let rest = if has_incoming {
+            "Receiving works, and so does the sign-in for sending."
+        } else {
+            "The sign-in for sending works."
+        };
+        return (verdict, format!("{test} {rest}"));
+    }
     let sentence = match verdict {
         Verdict::Works => match (warning(steps), has_incoming, has_outgoing) {
             (Some(warning), ..) => format!("Works, with a warning: {warning}."),
@@ -192,6 +201,34 @@ pub(crate) fn judge(
         Verdict::Fails => format!("Does not work yet: {}.", trouble(steps, |_| true)),
     };
     (verdict, sentence)
+}
+
+/// What became of the test message, where it did not arrive: whoever asked for it wants to know that first.
+fn test_trouble(steps: &[Step]) -> Option<String> {
+    let step = steps.iter().find(|step| step.code == StepCode::Send)?;
+    let title = || {
+        let entry = problems::find(step.problem_id.as_deref()?)?;
+        Some(in_sentence(entry.title))
+    };
+    let begins = match step.status {
+        StepStatus::Fail => "The test message was not sent",
+        StepStatus::Warn => "The test message was not seen to arrive",
+        _ => return None,
+    };
+    Some(format!("{begins}: step {}, {}.", step.n, title()?))
+}
+
+/// Problems of step 10 that are about this one message and its recipient: the settings are good all the same.
+const ABOUT_THE_MESSAGE: &[&str] = &["smtp_recipient_refused", "smtp_relay_refused"];
+
+/// Whether a step that failed says that its side does not work.
+fn breaks_its_side(step: &Step) -> bool {
+    let about_the_message = step.code == StepCode::Send
+        && step
+            .problem_id
+            .as_deref()
+            .is_some_and(|id| ABOUT_THE_MESSAGE.contains(&problems::kind(id)));
+    step.status == StepStatus::Fail && !about_the_message
 }
 
 /// The verdict about servers that nobody signed in to: steps 1 to 5 of both sides.
@@ -236,7 +273,7 @@ pub(crate) fn judge_servers(
 /// What a report met first that only a person can change, if that is why it failed.
 pub fn for_a_person(report: &Report) -> Option<Problem> {
     let mut steps = report.steps.iter();
-    let failed = steps.find(|step| step.status == StepStatus::Fail)?;
+    let failed = steps.find(|step| breaks_its_side(step))?;
     let retry = failed.retry?;
     matches!(retry, Retry::AfterChange | Retry::Never).then(|| Problem {
         id: failed.problem_id.clone().unwrap_or_default(),
@@ -279,11 +316,12 @@ fn is_sending(step: &Step) -> bool {
 fn proof(steps: &[Step], side: fn(&Step) -> bool, last: StepCode) -> Proof {
     let side = || steps.iter().filter(|step| side(step));
     let done = |step: &Step| matches!(step.status, StepStatus::Pass | StepStatus::Warn);
-    if side().any(|step| step.status == StepStatus::Fail) {
+    let weak = |step: &Step| matches!(step.status, StepStatus::Warn | StepStatus::Fail);
+    if side().any(breaks_its_side) {
         Proof::Fails
     } else if !side().any(|step| step.code == last && done(step)) {
         Proof::Untested
-    } else if side().any(|step| step.status == StepStatus::Warn) {
+    } else if side().any(weak) {
         Proof::WorksWithWarnings
     } else {
         Proof::Works
@@ -294,7 +332,7 @@ fn proof(steps: &[Step], side: fn(&Step) -> bool, last: StepCode) -> Proof {
 fn trouble(steps: &[Step], side: impl Fn(&Step) -> bool) -> String {
     let failed = steps
         .iter()
-        .find(|step| side(step) && step.status == StepStatus::Fail);
+        .find(|step| side(step) && breaks_its_side(step));
     match failed {
         Some(step) => {
             let title = step
@@ -460,6 +498,56 @@ mod tests {
             );
             assert_eq!((found, said.as_str()), (verdict, sentence), "{letters}");
         }
+    }
+
+    #[test]
+    fn what_became_of_the_test_message_is_said_first() {
+        let judged = |letters: &str, problem: &str, receives: bool| {
+            let mut steps = steps(letters);
+            steps[9].problem_id = Some(problem.to_owned());
+            let proven = proofs_of(&steps, receives, true).1;
+            let (verdict, said) = judge(&steps, receives, true, Without::of(Trigger::Button));
+            (verdict, said, proven)
+        };
+        for (letters, problem, receives, wanted) in [
+            (
+                "ppwppppppf",
+                "smtp_relay_refused",
+                true,
+                "The test message was not sent: step 10, the server does not send to other domains for us. Receiving works, and so does the sign-in for sending.",
+            ),
+            (
+                "ppwppppppw",
+                "test_not_arrived",
+                true,
+                "The test message was not seen to arrive: step 10, the test message did not arrive in time. Receiving works, and so does the sign-in for sending.",
+            ),
+            (
+                "sssssssspf",
+                "smtp_recipient_refused",
+                false,
+                "The test message was not sent: step 10, the server refused a recipient. The sign-in for sending works.",
+            ),
+        ] {
+            let (verdict, said, proven) = judged(letters, problem, receives);
+            assert_eq!((verdict, said.as_str()), (Verdict::Works, wanted));
+            assert_eq!(proven, Proof::WorksWithWarnings);
+        }
+        let (verdict, said, proven) = judged("pppppppppf", "smtp_sender_refused", true);
+        assert_eq!((verdict, proven), (Verdict::ReceivesOnly, Proof::Fails));
+        assert_eq!(
+            said,
+            "Receives, but cannot send: step 10, the server refused the sender."
+        );
+    }
+
+    #[test]
+    fn a_clause_within_a_sentence_begins_small() {
+        assert_eq!(
+            in_sentence("Everything, the password too"),
+            "everything, the password too"
+        );
+        assert_eq!(in_sentence("Gmail refused"), "Gmail refused");
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl TestMessage {
         }
     }
 
+    /// Whether this header is that of the message.
+    pub(crate) fn is(&self, header: &[u8]) -> bool {
+        let id = mail_message::read(header).head.internet_message_id;
+        id.is_some_and(|id| self.message_id.trim_matches(['<', '>']) == id.trim_matches(['<', '>']))
+    }
+
     /// Whether it goes to the mailbox that is read here, `+detail` left aside.
     pub(crate) fn comes_back(&self) -> bool {
         let plain = |address: &str| {

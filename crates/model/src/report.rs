@@ -194,7 +194,7 @@ pub struct Step {
     #[schema(no_recursion)]
     pub steps: Vec<Step>,
     /// The last lines of the conversation with the server in this step, without secrets: `C: ` is what Postroom said, `S: ` what
-    /// the server said, `-- ` what happened. At most 100 lines of 4 KB, 32 KB in all.
+    /// the server said, `-- ` what happened. At most 100 lines of 4 KB, 64 KB in all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transcript: Vec<String>,
 }

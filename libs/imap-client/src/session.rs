@@ -490,14 +490,13 @@ pub(crate) fn completed(
     }
 }
 
-/// Only the line's beginning: a transcript is for reading.
+/// A response up to its first literal, which may be somebody's mail: a transcript is for reading, and for showing.
 pub(crate) fn note_received(transcript: Option<&Transcript>, bytes: &[u8]) {
-    const SHOWN: usize = 500;
+    const SHOWN: usize = 4 * 1024;
     if let Some(transcript) = transcript {
-        transcript.note(
-            Direction::Received,
-            &clean(&bytes[..bytes.len().min(SHOWN)]),
-        );
+        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or(bytes);
+        let shown = clean(&line[..line.len().min(SHOWN)]);
+        transcript.note(Direction::Received, &shown);
     }
 }
 

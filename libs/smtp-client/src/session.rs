@@ -29,6 +29,7 @@ pub struct Session {
     pub(crate) limits: Limits,
     pub(crate) capabilities: Capabilities,
     client_name: Option<String>,
+    ehlo_refusal: Option<Reply>,
     /// False while an exchange is going on. It stays false when one is cut short, by an error or because its future was
     /// dropped: the next reply could then belong to anything.
     ready: bool,
@@ -52,6 +53,7 @@ impl Session {
             limits,
             capabilities: Capabilities::default(),
             client_name: None,
+            ehlo_refusal: None,
             ready: true,
             open_transaction: false,
         };
@@ -86,9 +88,11 @@ impl Session {
         let reply = self
             .command(&format!("EHLO {name}"), "the reply to EHLO")
             .await?;
+        self.ehlo_refusal = None;
         self.capabilities = if reply.is_positive() {
             Capabilities::from_ehlo(&reply)
         } else if reply.is_permanent() {
+            self.ehlo_refusal = Some(reply);
             let reply = self
                 .command(&format!("HELO {name}"), "the reply to HELO")
                 .await?;
@@ -102,6 +106,11 @@ impl Session {
         self.client_name = Some(name.to_owned());
         self.open_transaction = false;
         Ok(&self.capabilities)
+    }
+
+    /// The server's refusal of EHLO, where it took HELO instead: why it offers nothing, in its own words.
+    pub fn ehlo_refusal(&self) -> Option<&Reply> {
+        self.ehlo_refusal.as_ref()
     }
 
     /// What the server offers, as of the last EHLO. Empty before it.

@@ -107,6 +107,18 @@ impl Conversation {
                     .map_err(|error| recognise::smtp(&error, peer))
             }
         }
+        .map_err(|failure| self.with_first_refusal(failure))
+    }
+
+    /// A server that refused EHLO offers nothing afterwards: its words then are the reason for what is missing now.
+    fn with_first_refusal(&self, mut failure: Failure) -> Failure {
+        if let Self::Smtp(session) = self
+            && let Some(reply) = session.ehlo_refusal()
+            && failure.problem.server_said.is_none()
+        {
+            failure.problem.server_said = recognise::presentable(&reply.to_string());
+        }
+        failure
     }
 
     /// Learns what the server can do, in the state that the connection is in now.
@@ -158,9 +170,10 @@ impl Conversation {
         }
         // Servers hide their sign-in until the connection is encrypted.
         if self.tls_info().is_none() && is_password {
-            return Some(peer.failure("login_disabled_without_tls", &[], None));
+            let failure = peer.failure("login_disabled_without_tls", &[], None);
+            return Some(self.with_first_refusal(failure));
         }
-        Some(recognise::no_mechanism(&offered, peer))
+        Some(self.with_first_refusal(recognise::no_mechanism(&offered, peer)))
     }
 
     /// The SASL mechanisms on offer, and whether a plain user-and-password command is there beside them.

@@ -175,7 +175,8 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn happened(&self, what: &str) {
+    /// Notes in the conversation what nobody said.
+    pub(crate) fn happened(&self, what: &str) {
         if let Some(talk) = &self.talk {
             talk.note(Direction::Event, what);
         }

@@ -171,10 +171,13 @@ fn words(listing: &Listing) -> Good {
             )
         }
         Some(_) => good,
-        None => Good {
-            means: Some("There is no folder for sent mail.".to_owned()),
-            ..good
-        },
+        None => good.but(
+            "There is no folder for sent mail: Postroom keeps what it sends, and no other mail program sees it.",
+            Some(remedy(
+                "Make a folder for sent mail, such as Sent, or choose one.",
+                "choose_folders",
+            )),
+        ),
     }
 }
 

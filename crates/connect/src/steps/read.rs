@@ -58,7 +58,8 @@ async fn read_imap(
     let opened = opened.map_err(|error| name_in_words(recognise::imap(&error, peer)))?;
     let messages = count(opened.exists, "message", "messages");
     if opened.exists == 0 {
-        return Ok(Good::did(format!("opened {}; it is empty", folder.path)));
+        let opened = format!("opened {}; it is empty", folder.path);
+        return Ok(Good::did(opened).but(nothing_read(&folder.path), None));
     }
     let newest = talk.session.uid_search("*").await;
     let newest = newest.map_err(|error| name_in_words(recognise::imap(&error, peer)))?;
@@ -86,6 +87,13 @@ async fn read_imap(
         // Perhaps another program removed it between the two commands.
         Ok(Good::did(opened).but("The server gave no header for the newest message.", None))
     }
+}
+
+/// For a new mailbox that is as it should be; for an old one it is perhaps another mailbox than the one that was meant.
+fn nothing_read(what: &str) -> String {
+    format!(
+        "{what} is empty, so no message was read; if it should not be, this is another mailbox than the one meant."
+    )
 }
 
 fn missing_folder(missing: &str, listing: &Listing, peer: &Peer<'_>) -> Failure {
@@ -117,7 +125,8 @@ async fn read_pop3(
     peer: &Peer<'_>,
 ) -> Result<Good, Failure> {
     let Some(newest) = listing.newest else {
-        return Ok(Good::did("opened the mailbox; it is empty"));
+        let opened = "opened the mailbox; it is empty";
+        return Ok(Good::did(opened).but(nothing_read("The mailbox"), None));
     };
     let messages = count(listing.messages, "message", "messages");
     let header = match session.top(newest, 0).await {

@@ -2,7 +2,7 @@
 
 use crate::setting::{first_failure, imap, net, report_with, request, smtp, step};
 use mail_sim::{Encryption, ImapFault, ImapScript, ImapSim, Point, SmtpFault, SmtpScript, SmtpSim};
-use model::mailbox::{Auth, Security};
+use model::mailbox::{Auth, Proof, Security};
 use model::problem::Retry;
 use model::report::{Report, StepCode, StepStatus, Verdict};
 use std::time::{Duration, Instant};
@@ -273,6 +273,18 @@ async fn a_test_message_meets_what_servers_do_to_messages() {
             Verdict::Fails,
         ),
         (
+            SmtpFault::Refuse("RCPT", "550 5.7.1 Relaying denied".to_owned()),
+            StepStatus::Fail,
+            "smtp_relay_refused",
+            Verdict::Works,
+        ),
+        (
+            SmtpFault::Refuse("RCPT", "530 5.7.0 Authentication required".to_owned()),
+            StepStatus::Fail,
+            "smtp_relay_refused",
+            Verdict::Works,
+        ),
+        (
             SmtpFault::CloseAfterDot,
             StepStatus::Warn,
             "smtp_unclear",
@@ -300,7 +312,127 @@ async fn a_test_message_meets_what_servers_do_to_messages() {
             "{fault:?}: {report:#?}"
         );
         assert_eq!(report.verdict, verdict, "{fault:?}");
+        if verdict == Verdict::Works {
+            assert!(
+                report.summary.starts_with("The test message was not "),
+                "{}",
+                report.summary
+            );
+            assert_eq!(
+                connect::proofs(&report, false, true).1,
+                Proof::WorksWithWarnings
+            );
+        }
+        if problem == "smtp_greylisted" {
+            let means = send.means.clone().unwrap_or_default();
+            assert!(
+                means.ends_with("Such a message is accepted later, when it is offered again."),
+                "{means}"
+            );
+        }
     }
+}
+
+#[tokio::test]
+async fn a_relay_refused_without_a_sign_in_asks_for_one_and_with_one_does_not() {
+    let refused = SmtpFault::Refuse("RCPT", "554 5.7.1 Relay access denied".to_owned());
+    let sim = SmtpSim::start(SmtpScript::new().fault(refused));
+    for (auth, problem, word, verdict) in [
+        (
+            Auth::None,
+            "smtp_auth_required",
+            "Set a user name",
+            Verdict::Fails,
+        ),
+        (
+            Auth::Password,
+            "smtp_relay_refused",
+            "Use the host",
+            Verdict::Works,
+        ),
+    ] {
+        let mut outgoing = smtp("ann", sim.port(), Security::None);
+        outgoing.auth = auth;
+        let mut test = request("ann@example.com", "secret", None, Some(outgoing));
+        test.test_recipient = Some("bob@example.org".to_owned());
+        let (report, _) = report_with(net(sim.ca_pem().as_bytes()), test).await;
+        let send = step(&report, StepCode::Send);
+        assert_eq!(send.problem_id.as_deref(), Some(problem), "{report:#?}");
+        assert!(
+            send.remedy
+                .as_ref()
+                .is_some_and(|remedy| remedy.text.starts_with(word))
+        );
+        assert_eq!(report.verdict, verdict);
+    }
+}
+
+#[tokio::test]
+async fn starttls_is_advised_only_where_it_is_on_offer() {
+    for (encryption, wanted) in [
+        (Encryption::Starttls, "starttls"),
+        (Encryption::None, "tls"),
+    ] {
+        let imap_sim = ImapSim::start(ImapScript::new().encryption(encryption));
+        let report = imap_report(&imap_sim, Security::Tls).await;
+        let (code, problem, action) = first_failure(&report);
+        assert_eq!((code, problem), (StepCode::Tls, "tls_not_spoken"));
+        let port = if wanted == "tls" {
+            993
+        } else {
+            imap_sim.port()
+        };
+        assert_eq!(action, format!("use:{port}:{wanted}"), "{report:#?}");
+        let smtp_sim = SmtpSim::start(SmtpScript::new().encryption(encryption));
+        let report = smtp_report(&smtp_sim, Security::Tls, None).await;
+        let port = if wanted == "tls" {
+            465
+        } else {
+            smtp_sim.port()
+        };
+        assert_eq!(
+            first_failure(&report).2,
+            format!("use:{port}:{wanted}"),
+            "{report:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_said_to_ehlo_is_kept() {
+    let refused = SmtpFault::Refuse("EHLO", "550 5.7.1 your name is on our list".to_owned());
+    for security in [Security::Starttls, Security::None] {
+        let sim = SmtpSim::start(SmtpScript::new().fault(refused.clone()));
+        let report = smtp_report(&sim, security, None).await;
+        let said = step(&report, StepCode::Smtp)
+            .server_said
+            .clone()
+            .unwrap_or_default();
+        assert!(said.contains("your name is on our list"), "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_inbox_and_a_missing_sent_folder_are_told() {
+    let sim = ImapSim::start(ImapScript::new());
+    let report = imap_report(&sim, Security::None).await;
+    let folders = step(&report, StepCode::Folders);
+    assert_eq!(folders.status, StepStatus::Warn, "{report:#?}");
+    assert!(
+        folders
+            .means
+            .as_deref()
+            .is_some_and(|means| means.starts_with("There is no folder for sent mail"))
+    );
+    let read = step(&report, StepCode::Read);
+    assert_eq!(read.status, StepStatus::Warn, "{report:#?}");
+    assert!(
+        read.means
+            .as_deref()
+            .is_some_and(|means| means.starts_with("INBOX is empty")),
+        "{read:#?}"
+    );
+    assert_eq!(report.verdict, Verdict::Works);
 }
 
 #[tokio::test]
