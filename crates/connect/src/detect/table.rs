@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::{Found, login};
-use crate::providers::{Kind, Provider, Server, Table, preparation};
+use crate::providers::{Kind, Origin, Provider, Server, Table, preparation};
 use model::detection::{Candidate, Confidence, DetectedProvider, LoginFormat, Preparation, Source};
 use model::mailbox::{Auth, Incoming, Outgoing, Protocol};
 
@@ -12,10 +12,10 @@ const MICROSOFT_365_MX: &str = "customer.mail.protection.outlook.com";
 /// The provider has the address's domain.
 pub(super) fn by_domain(provider: &Provider, address: &Address, table: &Table) -> Candidate {
     let because = format!(
-        "{} is one of the domains of {} (provider table of {})",
+        "{} is one of the domains of {} ({})",
         address.domain,
         provider.name,
-        table.compiled()
+        who_says(provider, table)
     );
     candidate(provider, address, Source::ProviderTable, because)
 }
@@ -23,12 +23,21 @@ pub(super) fn by_domain(provider: &Provider, address: &Address, table: &Table) -
 /// The provider takes the domain's mail.
 pub(super) fn by_mx(provider: &Provider, address: &Address, table: &Table, mx: &str) -> Candidate {
     let because = format!(
-        "{mx} takes the mail of {}: that is {} (provider table of {})",
+        "{mx} takes the mail of {}: that is {} ({})",
         address.domain,
         provider.name,
-        table.compiled()
+        who_says(provider, table)
     );
     elsewhere(provider, address, Source::Mx, because)
+}
+
+fn who_says(provider: &Provider, table: &Table) -> String {
+    match provider.origin {
+        Origin::BuiltIn => format!("provider table of {}", table.compiled()),
+        Origin::Administrator => {
+            format!("the administrator's providers file, {}", provider.compiled)
+        }
+    }
 }
 
 /// The domain's Autodiscover name leads to Microsoft 365.

@@ -91,6 +91,23 @@ impl Line {
         }
     }
 
+    /// As [`Self::set`], with a new option beside the one that it belongs to.
+    fn set_beside(&mut self, anchor: &str, option: &str, value: &str) {
+        let joined = format!("{anchor}=");
+        let at = |word: &String| word == anchor || word.starts_with(&joined);
+        let behind = self
+            .0
+            .iter()
+            .position(at)
+            .map(|i| i + if self.0[i] == anchor { 2 } else { 1 });
+        match behind.filter(|i| *i <= self.0.len() && self.get(option).is_none()) {
+            Some(i) => {
+                self.0.splice(i..i, [option.to_owned(), value.to_owned()]);
+            }
+            None => self.set(option, value),
+        }
+    }
+
     fn remove(&mut self, option: &str) {
         let joined = format!("{option}=");
         if let Some(i) = self.0.iter().position(|word| word == option) {
@@ -193,9 +210,9 @@ impl Line {
                 if let Some(bare) = self.get(options.host).and_then(without_port) {
                     self.set(options.host, &bare);
                 }
-                self.set(options.port, port);
+                self.set_beside(options.host, options.port, port);
                 if !security.is_empty() {
-                    self.set(options.security, security);
+                    self.set_beside(options.port, options.security, security);
                 }
                 true
             }
@@ -220,13 +237,19 @@ impl Line {
                 true
             }
             "choose_protocol" => {
-                let Some(host) = self.get(options.host).map(str::to_owned) else {
+                let (old, new) = (options.host, format!("--{rest}-host"));
+                if self.get(old).is_none() {
                     return false;
-                };
-                for option in [options.host, options.port, options.security] {
-                    self.remove(option);
                 }
-                self.set(&format!("--{rest}-host"), &host);
+                self.remove(options.port);
+                self.remove(options.security);
+                for word in &mut self.0 {
+                    if word == old {
+                        word.clone_from(&new);
+                    } else if let Some(host) = word.strip_prefix(&format!("{old}=")) {
+                        *word = format!("{new}={host}");
+                    }
+                }
                 true
             }
             "detect" => {
@@ -490,7 +513,7 @@ mod tests {
         );
         assert!(
             text.ends_with(
-                "try: postroom test a@b.c --smtp-host h --smtp-security starttls --smtp-port 587"
+                "try: postroom test a@b.c --smtp-host h --smtp-port 587 --smtp-security starttls"
             ),
             "{text}"
         );

@@ -42,6 +42,8 @@ fn ok(postroom: &Postroom, arguments: &[&str]) -> Value {
 #[test]
 fn a_test_ends_with_the_code_of_its_cause() {
     let user = user("exit codes");
+    // An empty mailbox would be a warning.
+    user.seed("INBOX", Generator::new(4).take(1));
     let launch = here();
     let dir = launch.data_dir().to_owned();
     let right = file(&dir, "right", &format!("{}\n", user.password));

@@ -94,6 +94,7 @@ fn no_password_goes_to_a_host_that_only_a_record_names() {
 fn the_command_needs_no_server_and_ends_with_a_code_that_scripts_can_rely_on() {
     let dns = zone(1);
     let user = user("detect command");
+    user.seed("INBOX", Generator::new(8).take(1));
     let launch = with_dns(&dns);
     let password = launch.data_dir().join("password");
     std::fs::write(&password, format!("{}\n", user.password)).expect("a file");

@@ -9,6 +9,7 @@ mod commands;
 mod connect;
 mod detect;
 mod life;
+mod newcomer;
 mod nodes;
 mod operate;
 mod pop3;
