@@ -51,7 +51,9 @@ fn same_path(a: &str, b: &str) -> bool {
 }
 
 /// The changes that make what we know equal to what the server lists. A renamed folder is known by
-/// its MAILBOXID, or else by being the only one with the same UIDVALIDITY, UIDNEXT and count.
+/// its MAILBOXID, or else by being the only one with the same UIDVALIDITY, UIDNEXT and count. Courier gives a renamed
+/// folder another UIDVALIDITY: on a server without HIGHESTMODSEQ the other two have to do. Whether the messages are the
+/// same is seen when the folder is opened, as after any other change of UIDVALIDITY.
 pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) -> Vec<ListChange> {
     let missing: Vec<&Known> = known
         .iter()
@@ -133,8 +135,9 @@ fn is_rename(old: &Known, new: &Listed) -> bool {
     let Some(count) = counted.filter(|count| *count > 0) else {
         return false;
     };
+    let has_simple_server = new.status.mod_seq.is_none() && old.mod_seq.is_none();
     old.uid_validity.is_some()
-        && old.uid_validity == new.status.uid_validity
+        && (old.uid_validity == new.status.uid_validity || has_simple_server)
         && Some(old.high_uid) == new.status.uid_next
         && Some(count) == new.status.messages
 }
@@ -193,6 +196,20 @@ mod tests {
         assert!(
             matches!(&changes[..], [ListChange::Renamed { id, to }] if id == "a" && to.path == "New")
         );
+    }
+
+    #[test]
+    fn another_uidvalidity_is_a_rename_where_the_server_is_a_simple_one() {
+        let mut new = with_counts(listed("New"));
+        new.status.uid_validity = Some(8);
+        let simple = plan(&[known("a", "Old")], std::slice::from_ref(&new), None);
+        assert!(matches!(&simple[..], [ListChange::Renamed { .. }]));
+        new.status.mod_seq = Some(5);
+        let modern = plan(&[known("a", "Old")], &[new], None);
+        assert!(matches!(
+            &modern[..],
+            [ListChange::Removed { .. }, ListChange::Created(_)]
+        ));
     }
 
     #[test]

@@ -118,19 +118,16 @@ impl TestUser {
                 remove(&self.folder_dir(folder), &indexes);
             }
             Brand::Courier => {
-                // The list's time, in seconds, is the new UIDVALIDITY: it has to be another one.
                 let dir = self.folder_dir(folder);
-                let list = dir.join("courierimapuiddb");
-                let text = std::fs::read_to_string(&list).expect("the folder was opened before");
-                let (head, _) = text.split_once('\n').expect("the list has a head");
-                let mut words: Vec<String> = head.split(' ').map(str::to_owned).collect();
-                let validity: u32 = words[1].parse().expect("a number");
-                words[1] = (validity + 77).to_string();
-                words[2] = "1".to_owned();
-                std::fs::write(&list, format!("{}\n", words.join(" "))).expect("the list is ours");
+                for list in ["courierimapuiddb", "courierpop3dsizelist"] {
+                    renumber(&dir.join(list));
+                }
             }
             Brand::Cyrus => {
-                let name = format!("user/{}/{folder}", self.local_part());
+                let name = match folder {
+                    "INBOX" => format!("user/{}", self.local_part()),
+                    _ => format!("user/{}/{folder}", self.local_part()),
+                };
                 let dir = self.cyrus("mbpath", &[&name]);
                 // The new UIDVALIDITY is the time in seconds: it has to be another second.
                 std::thread::sleep(Duration::from_millis(1100));
@@ -177,4 +174,26 @@ impl TestUser {
     pub(crate) fn local_part(&self) -> &str {
         self.address.split('@').next().unwrap_or_default()
     }
+}
+
+/// Courier's lists begin with a version, the UIDVALIDITY and the next UID. The UIDVALIDITY of a list that is missing is
+/// the time in seconds, which may be the same second: here it becomes another one for sure.
+fn renumber(list: &std::path::Path) {
+    let Ok(text) = std::fs::read_to_string(list) else {
+        return;
+    };
+    let head = text.lines().next().unwrap_or_default();
+    let words: Vec<&str> = head.split(' ').collect();
+    // The POP3 list has them the other way round: `/2 next validity`.
+    let is_pop3 = words[0].starts_with('/');
+    let validity: u32 = words[if is_pop3 { 2 } else { 1 }]
+        .parse()
+        .unwrap_or_else(|e| panic!("{}: {head}: {e}", list.display()));
+    let other = validity + 77;
+    let head = if is_pop3 {
+        format!("{} 1 {other}\n", words[0])
+    } else {
+        format!("{} {other} 1\n", words[0])
+    };
+    std::fs::write(list, head).unwrap_or_else(|e| panic!("{}: {e}", list.display()));
 }

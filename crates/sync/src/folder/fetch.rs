@@ -22,6 +22,10 @@ use store::ingest::{self, Outcome};
 use store::leases::Lease;
 use tokio::sync::mpsc;
 
+/// The length of the message that Courier invents for one that another session removed, which announces just that
+/// length. Any other message may be as long: it costs a question.
+const INVENTED: u64 = 129;
+
 /// What is fetched, and into which folder it goes.
 pub struct Job<'a> {
     /// What all tasks share.
@@ -212,6 +216,12 @@ async fn fetch_one(
     if refused.is_none() && !(missing.is_empty() && doubtful.is_empty()) {
         let mut asked = missing.clone();
         asked.extend(&doubtful);
+        // Only then does every server know what other sessions have removed.
+        let heard = session.noop().await;
+        heard.map_err(|error| Cut {
+            error: error.into(),
+            in_body: None,
+        })?;
         let there = session
             .uid_search(&format!("UID {asked}"))
             .await
@@ -225,7 +235,7 @@ async fn fetch_one(
 }
 
 /// A message that did not come, or came with another size than announced, was perhaps expunged
-/// meanwhile: what the server no longer lists leaves no trace. (One server invents a message then.)
+/// meanwhile: what the server no longer lists leaves no trace. (Courier invents a message then.)
 fn judge(ready: &mut Ready, missing: &UidSet, doubtful: &UidSet, there: &UidSet) {
     for uid in missing.iter() {
         if there.contains(uid) {
@@ -274,7 +284,8 @@ async fn read_bodies(
                 let Some(uid) = meta.uid.filter(|uid| wanted.contains(*uid)) else {
                     continue;
                 };
-                if meta.size.is_some_and(|size| size != stored.place.length) {
+                let length = stored.place.length;
+                if length == INVENTED || meta.size.is_some_and(|size| size != length) {
                     doubtful.insert(uid);
                 }
                 if !ready

@@ -67,7 +67,12 @@ pub async fn look(
     news.leave_folder();
     let name = wire_name(known);
     let entering = session.select(&name, Mode::Examine, since.as_ref());
-    let selected = crate::timed("select", entering).await?;
+    let mut selected = crate::timed("select", entering).await?;
+    if selected.uidnext.is_none() {
+        // Courier: whoever only reads gets UIDs that nobody writes down, under another UIDVALIDITY every second.
+        let entering = session.select(&name, Mode::ReadWrite, None);
+        selected = crate::timed("select", entering).await?;
+    }
     // A server without UIDVALIDITY promises nothing across sessions; one epoch is all we can assume.
     let uid_validity = selected.uidvalidity.unwrap_or(1) as i64;
     let open = Open {

@@ -3,16 +3,22 @@
 use crate::follower::{Choice, Follower};
 use model::Timestamp;
 use model::mailbox::Security;
-use testkit::{Generator, servers, user};
+use testkit::{Brand, Generator, servers, user};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_is_stored_and_each_message_has_one_event() {
-    let user = user("everything");
+on_each_server!(
+    everything_is_stored_and_each_message_has_one_event,
+    a_restart_fetches_and_tells_nothing_again,
+    only_mail_since_the_date_is_fetched,
+    a_crash_in_the_middle_loses_and_doubles_nothing,
+);
+
+async fn everything_is_stored_and_each_message_has_one_event(server: Brand) {
+    let user = server.user("everything");
     user.seed("INBOX", Generator::new(1).take(450));
     user.seed("Work/2024", Generator::new(2).take(30));
     user.seed("Sent", Generator::new(3).take(20));
     user.seed("Trash", Generator::new(4).take(5));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     let events = follower.events().await;
     let received = events
@@ -31,11 +37,10 @@ async fn everything_is_stored_and_each_message_has_one_event() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_fetches_and_tells_nothing_again() {
-    let user = user("restart");
+async fn a_restart_fetches_and_tells_nothing_again(server: Brand) {
+    let user = server.user("restart");
     user.seed("INBOX", Generator::new(5).take(60));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     follower.stop().await;
     let before = follower.events().await.len();
@@ -50,9 +55,8 @@ async fn a_restart_fetches_and_tells_nothing_again() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn only_mail_since_the_date_is_fetched() {
-    let user = user("since");
+async fn only_mail_since_the_date_is_fetched(server: Brand) {
+    let user = server.user("since");
     user.seed("INBOX", Generator::new(6).take(100));
     let dates: Vec<i64> = Generator::new(6)
         .take(100)
@@ -62,7 +66,7 @@ async fn only_mail_since_the_date_is_fetched() {
     let since = Timestamp::parse("2024-01-01").unwrap();
     let choice = Choice {
         fetch_since: Some(since),
-        ..Choice::default()
+        ..Choice::on(server)
     };
     let mut follower = Follower::start(&user, choice).await;
     follower.event("mailbox.backfill_completed", |_| true).await;
@@ -114,11 +118,10 @@ async fn an_old_server_without_extensions_is_kept_in_step_too() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_in_the_middle_loses_and_doubles_nothing() {
-    let user = user("crash");
+async fn a_crash_in_the_middle_loses_and_doubles_nothing(server: Brand) {
+    let user = server.user("crash");
     user.seed("INBOX", Generator::new(9).take(700));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     for round in 1..=3 {
         // A little further each time, then the work is cut off wherever it is.
         let goal = round * 100;

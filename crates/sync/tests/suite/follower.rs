@@ -10,7 +10,7 @@ use std::time::Duration;
 use store::Store;
 use store::mailboxes::NewMailbox;
 use sync::{Context, Timing};
-use testkit::{Oracle, TestUser, oracle, servers};
+use testkit::{Brand, Oracle, TestUser, oracle, servers};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -51,12 +51,23 @@ impl Default for Choice {
     }
 }
 
+impl Choice {
+    /// IMAP with TLS on this server.
+    pub fn on(server: Brand) -> Self {
+        Self {
+            port: server.imaps_port(),
+            ..Self::default()
+        }
+    }
+}
+
 /// All but junk and trash, as a mailbox without a choice has it.
 pub fn wanted(oracle: Oracle) -> Oracle {
     oracle
         .into_iter()
         .filter(|(path, contents)| {
-            !contents.is_empty() && !matches!(path.as_str(), "Junk" | "Trash")
+            let name = path.rsplit(['/', '.']).next();
+            !contents.is_empty() && !matches!(name, Some("Junk" | "Trash"))
         })
         .collect()
 }

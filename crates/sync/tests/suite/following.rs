@@ -2,7 +2,18 @@
 
 use crate::follower::{Choice, Follower};
 use model::Timestamp;
-use testkit::{Generator, ImapProbe, TestUser, deliver, user};
+use testkit::{Brand, Generator, ImapProbe, TestUser, deliver};
+
+on_each_server!(
+    new_mail_is_told_as_live,
+    flags_expunges_and_new_mail_arrive_together,
+    a_move_keeps_the_id_and_is_one_event,
+    folder_rename_keeps_the_folder_and_its_messages,
+    a_folder_that_is_deleted_takes_its_messages_with_it,
+    a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail,
+    what_happened_while_we_were_away_is_filled_and_told,
+    a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only,
+);
 
 async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Send + 'static) {
     let user = user.clone();
@@ -14,17 +25,16 @@ async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Sen
     .expect("the second client");
 }
 
-async fn follow(name: &str, seed: u64, count: usize) -> (TestUser, Follower) {
-    let user = user(name);
+async fn follow(server: Brand, name: &str, seed: u64, count: usize) -> (TestUser, Follower) {
+    let user = server.user(name);
     user.seed("INBOX", Generator::new(seed).take(count));
-    let follower = Follower::start(&user, Choice::default()).await;
+    let follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     (user, follower)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn new_mail_is_told_as_live() {
-    let (user, mut follower) = follow("live", 11, 5).await;
+async fn new_mail_is_told_as_live(server: Brand) {
+    let (user, mut follower) = follow(server, "live", 11, 5).await;
     act(&user, |user, _| {
         deliver(user, b"From: a@b.test\r\nSubject: Fresh\r\n\r\nnew\r\n")
     })
@@ -38,9 +48,8 @@ async fn new_mail_is_told_as_live() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn flags_expunges_and_new_mail_arrive_together() {
-    let (user, mut follower) = follow("mixed", 12, 30).await;
+async fn flags_expunges_and_new_mail_arrive_together(server: Brand) {
+    let (user, mut follower) = follow(server, "mixed", 12, 30).await;
     act(&user, |user, probe| {
         probe.select("INBOX");
         probe.store("1:4", "+FLAGS", "\\Flagged $Label1");
@@ -55,34 +64,36 @@ async fn flags_expunges_and_new_mail_arrive_together() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_move_keeps_the_id_and_is_one_event() {
-    let (user, mut follower) = follow("move", 13, 12).await;
-    act(&user, |_, probe| {
-        probe.create("Projects");
+async fn a_move_keeps_the_id_and_is_one_event(server: Brand) {
+    let (user, mut follower) = follow(server, "move", 13, 12).await;
+    let projects = server.path("Projects");
+    let target = projects.clone();
+    act(&user, move |_, probe| {
+        probe.create(&target);
         probe.select("INBOX");
-        probe.move_to("5", "Projects");
+        probe.move_to("5", &target);
     })
     .await;
     let moved = follower.event("message.moved", |_| true).await;
     follower.in_step().await;
-    assert_eq!(moved.data["folder_path"], "Projects");
+    assert_eq!(moved.data["folder_path"], projects);
     assert_eq!(follower.count("message.moved").await, 1);
     assert_eq!(follower.count("message.removed").await, 0);
     assert_eq!(follower.count("message.received").await, 12);
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn folder_rename_keeps_the_folder_and_its_messages() {
-    let user = user("rename");
+async fn folder_rename_keeps_the_folder_and_its_messages(server: Brand) {
+    let user = server.user("rename");
     user.seed("Old", Generator::new(14).take(25));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     let received = follower.count("message.received").await;
-    act(&user, |_, probe| probe.rename("Old", "New")).await;
+    let (old, new) = (server.path("Old"), server.path("New"));
+    let to = new.clone();
+    act(&user, move |_, probe| probe.rename(&old, &to)).await;
     follower
-        .event("folder.renamed", |e| e.data["path"] == "New")
+        .event("folder.renamed", |e| e.data["path"] == new)
         .await;
     follower.in_step().await;
     assert_eq!(follower.count("message.received").await, received);
@@ -90,14 +101,14 @@ async fn folder_rename_keeps_the_folder_and_its_messages() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_that_is_deleted_takes_its_messages_with_it() {
-    let user = user("folderdel");
+async fn a_folder_that_is_deleted_takes_its_messages_with_it(server: Brand) {
+    let user = server.user("folderdel");
     user.seed("Gone", Generator::new(15).take(6));
     user.seed("INBOX", Generator::new(16).take(2));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
-    act(&user, |_, probe| probe.delete("Gone")).await;
+    let gone = server.path("Gone");
+    act(&user, move |_, probe| probe.delete(&gone)).await;
     follower.event("folder.removed", |_| true).await;
     follower.in_step().await;
     follower.event("message.removed", |_| true).await;
@@ -105,20 +116,14 @@ async fn a_folder_that_is_deleted_takes_its_messages_with_it() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail() {
-    let user = user("validity");
+async fn a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail(server: Brand) {
+    let user = server.user("validity");
     user.seed("Box", Generator::new(17).take(20));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     follower.stop().await;
     let received = follower.count("message.received").await;
-    // The server forgets its UIDs: they are given out anew under another UIDVALIDITY.
-    let list = user.maildir().join(".Box/dovecot-uidlist");
-    std::fs::remove_file(&list).expect("the UID list");
-    for index in ["dovecot.index", "dovecot.index.log", "dovecot.index.cache"] {
-        let _ = std::fs::remove_file(user.maildir().join(".Box").join(index));
-    }
+    user.forget_uids("Box");
     follower.go();
     follower.event("folder.reset", |_| true).await;
     follower.in_step().await;
@@ -128,9 +133,8 @@ async fn a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_happened_while_we_were_away_is_filled_and_told() {
-    let (user, mut follower) = follow("away", 18, 20).await;
+async fn what_happened_while_we_were_away_is_filled_and_told(server: Brand) {
+    let (user, mut follower) = follow(server, "away", 18, 20).await;
     follower.stop().await;
     act(&user, |user, probe| {
         for i in 0..7 {
@@ -153,13 +157,12 @@ async fn what_happened_while_we_were_away_is_filled_and_told() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only() {
-    let user = user("holesince");
+async fn a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only(server: Brand) {
+    let user = server.user("holesince");
     user.seed("INBOX", Generator::new(19).take(6));
     let choice = Choice {
         fetch_since: Some(Timestamp(0)),
-        ..Choice::default()
+        ..Choice::on(server)
     };
     let mut follower = Follower::start(&user, choice).await;
     follower.in_step().await;

@@ -1,4 +1,7 @@
-//! The synchronisation against the real Dovecot: after every scenario the store equals the server.
+//! The synchronisation against real servers: after every scenario the store equals the server.
+
+#[macro_use]
+mod servers_each;
 
 mod breakdown;
 mod differential;
@@ -7,4 +10,5 @@ mod follower;
 mod following;
 mod owed;
 mod pop3;
+mod servers_differences;
 mod waiting;

@@ -2,7 +2,12 @@
 
 use crate::follower::{Choice, Follower};
 use model::message::FlagChange;
-use testkit::{Generator, user};
+use testkit::{Brand, Generator};
+
+on_each_server!(
+    flags_and_moves_reach_the_server_and_are_no_foreign_events,
+    a_change_made_while_the_server_was_away_is_paid_on_return,
+);
 
 async fn message_at(follower: &Follower, uid: i64) -> String {
     follower
@@ -35,11 +40,14 @@ async fn paid(follower: &Follower, message: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn flags_and_moves_reach_the_server_and_are_no_foreign_events() {
-    let user = user("owedlive");
+async fn flags_and_moves_reach_the_server_and_are_no_foreign_events(server: Brand) {
+    let user = server.user("owedlive");
     user.seed("INBOX", Generator::new(21).take(10));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    for folder in ["Archive", "Trash"] {
+        user.seed(folder, []);
+    }
+    let (archive_path, trash_path) = (server.path("Archive"), server.path("Trash"));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     let store = &follower.store;
     let first = message_at(&follower, 1).await;
@@ -56,7 +64,7 @@ async fn flags_and_moves_reach_the_server_and_are_no_foreign_events() {
         .unwrap();
     let archive = archive
         .iter()
-        .find(|f| f.path == "Archive")
+        .find(|f| f.path == archive_path)
         .expect("Archive")
         .id
         .clone();
@@ -66,17 +74,17 @@ async fn flags_and_moves_reach_the_server_and_are_no_foreign_events() {
     paid(&follower, &first).await;
     paid(&follower, &second).await;
     follower.in_step().await;
-    let server = follower.servers_view().await;
-    assert_eq!(server["Archive"].len(), 1);
+    let there = follower.servers_view().await;
+    assert_eq!(there[&archive_path].len(), 1);
     assert!(
-        server["Archive"]
+        there[&archive_path]
             .values()
             .next()
             .unwrap()
             .0
             .contains("$Done")
     );
-    assert_eq!(server["Trash"].len(), 1);
+    assert_eq!(there[&trash_path].len(), 1);
     let changed = follower.events().await;
     let changed: Vec<_> = changed
         .iter()
@@ -88,11 +96,10 @@ async fn flags_and_moves_reach_the_server_and_are_no_foreign_events() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_made_while_the_server_was_away_is_paid_on_return() {
-    let user = user("owedaway");
+async fn a_change_made_while_the_server_was_away_is_paid_on_return(server: Brand) {
+    let user = server.user("owedaway");
     user.seed("INBOX", Generator::new(22).take(4));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     follower.stop().await;
     let message = message_at(&follower, 3).await;
@@ -107,7 +114,7 @@ async fn a_change_made_while_the_server_was_away_is_paid_on_return() {
     follower.go();
     paid(&follower, &message).await;
     follower.in_step().await;
-    let server = follower.servers_view().await;
-    assert!(server["INBOX"][&3].0.contains("\\Flagged"));
+    let there = follower.servers_view().await;
+    assert!(there["INBOX"][&3].0.contains("\\Flagged"));
     follower.stop().await;
 }

@@ -9,18 +9,29 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::StoreError;
-use testkit::{Generator, ImapProbe, TestUser, deliver, servers, user};
+use testkit::{Brand, Generator, ImapProbe, TestUser, deliver, user};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+on_each_server!(
+    a_maildrop_is_stored_as_the_server_has_it,
+    new_mail_in_a_maildrop_is_seen_in_the_next_round,
+    a_restart_on_a_maildrop_fetches_and_tells_nothing_again,
+    a_crash_while_a_maildrop_is_fetched_loses_and_doubles_nothing,
+    what_the_server_has_no_more_is_kept_here,
+    new_ids_for_all_messages_double_and_tell_nothing,
+    a_mailbox_that_changes_its_protocol_keeps_its_messages,
+    flags_change_here_alone_and_moves_are_refused,
+);
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-fn pop3s() -> Choice {
+fn pop3s(server: Brand) -> Choice {
     Choice {
         protocol: Protocol::Pop3,
-        port: servers().pop3s_port,
+        port: server.pop3s_port(),
         ..Choice::default()
     }
 }
@@ -79,11 +90,10 @@ async fn another_round(follower: &Follower) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_maildrop_is_stored_as_the_server_has_it() {
-    let user = user("pop3first");
+async fn a_maildrop_is_stored_as_the_server_has_it(server: Brand) {
+    let user = server.user("pop3first");
     user.seed("INBOX", Generator::new(31).take(450));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     in_step(&follower).await;
     let events = follower.events().await;
     let news: Vec<_> = events
@@ -96,19 +106,18 @@ async fn a_maildrop_is_stored_as_the_server_has_it() {
     follower.event("mailbox.backfill_completed", |_| true).await;
     assert_eq!(follower.now().await.connection.state.as_str(), "polling");
     // Nothing was deleted there.
-    let server = follower.servers_view().await;
-    assert_eq!(server["INBOX"].len(), 450);
+    let there = follower.servers_view().await;
+    assert_eq!(there["INBOX"].len(), 450);
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn new_mail_in_a_maildrop_is_seen_in_the_next_round() {
-    let user = user("pop3new");
+async fn new_mail_in_a_maildrop_is_seen_in_the_next_round(server: Brand) {
+    let user = server.user("pop3new");
     user.seed("INBOX", Generator::new(32).take(5));
     let choice = Choice {
-        port: servers().pop3_port,
+        port: server.pop3_port(),
         security: Security::Starttls,
-        ..pop3s()
+        ..pop3s(server)
     };
     let mut follower = Follower::start(&user, choice).await;
     in_step(&follower).await;
@@ -124,11 +133,10 @@ async fn new_mail_in_a_maildrop_is_seen_in_the_next_round() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_on_a_maildrop_fetches_and_tells_nothing_again() {
-    let user = user("pop3again");
+async fn a_restart_on_a_maildrop_fetches_and_tells_nothing_again(server: Brand) {
+    let user = server.user("pop3again");
     user.seed("INBOX", Generator::new(33).take(60));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     in_step(&follower).await;
     follower.stop().await;
     let before = follower.events().await.len();
@@ -160,11 +168,10 @@ async fn a_restart_on_a_maildrop_fetches_and_tells_nothing_again() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_while_a_maildrop_is_fetched_loses_and_doubles_nothing() {
-    let user = user("pop3crash");
+async fn a_crash_while_a_maildrop_is_fetched_loses_and_doubles_nothing(server: Brand) {
+    let user = server.user("pop3crash");
     user.seed("INBOX", Generator::new(34).take(700));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     for goal in [100, 300, 500] {
         until("some mail", || async {
             stored(&follower).await.len() >= goal
@@ -178,11 +185,10 @@ async fn a_crash_while_a_maildrop_is_fetched_loses_and_doubles_nothing() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_has_no_more_is_kept_here() {
-    let user = user("pop3gone");
+async fn what_the_server_has_no_more_is_kept_here(server: Brand) {
+    let user = server.user("pop3gone");
     user.seed("INBOX", Generator::new(35).take(20));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     in_step(&follower).await;
     let before = stored(&follower).await;
     act(&user, |user, probe| {
@@ -202,21 +208,14 @@ async fn what_the_server_has_no_more_is_kept_here() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn new_ids_for_all_messages_double_and_tell_nothing() {
-    let user = user("pop3ids");
+async fn new_ids_for_all_messages_double_and_tell_nothing(server: Brand) {
+    let user = server.user("pop3ids");
     user.seed("INBOX", Generator::new(36).take(40));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     in_step(&follower).await;
     follower.stop().await;
     let before = keys(&follower).await;
-    // Dovecot makes its unique ids of UIDVALIDITY and UID.
-    for file in ["dovecot-uidlist", "dovecot-uidvalidity"] {
-        let _ = std::fs::remove_file(user.maildir().join(file));
-    }
-    for index in ["dovecot.index", "dovecot.index.log", "dovecot.index.cache"] {
-        let _ = std::fs::remove_file(user.maildir().join(index));
-    }
+    user.forget_uids("INBOX");
     follower.go();
     another_round(&follower).await;
     in_step(&follower).await;
@@ -234,12 +233,11 @@ async fn keys(follower: &Follower) -> BTreeSet<String> {
     known.expect("the ids").into_keys().collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mailbox_that_changes_its_protocol_keeps_its_messages() {
-    let user = user("pop3switch");
+async fn a_mailbox_that_changes_its_protocol_keeps_its_messages(server: Brand) {
+    let user = server.user("pop3switch");
     user.seed("INBOX", Generator::new(38).take(30));
     user.seed("Work", Generator::new(39).take(4));
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.in_step().await;
     let received = follower.count("message.received").await;
     let sent = follower.count("message.sent").await;
@@ -253,8 +251,8 @@ async fn a_mailbox_that_changes_its_protocol_keeps_its_messages() {
         let mut incoming = follower.now().await.incoming.expect("the receiving side");
         incoming.protocol = protocol;
         incoming.port = match protocol {
-            Protocol::Pop3 => servers().pop3s_port,
-            Protocol::Imap => servers().imaps_port,
+            Protocol::Pop3 => server.pop3s_port(),
+            Protocol::Imap => server.imaps_port(),
         };
         let change = store::mailboxes::Change {
             incoming: Some(Some(incoming)),
@@ -309,11 +307,10 @@ async fn only_mail_since_the_date_is_fetched_from_a_maildrop() {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn flags_change_here_alone_and_moves_are_refused() {
-    let user = user("pop3flags");
+async fn flags_change_here_alone_and_moves_are_refused(server: Brand) {
+    let user = server.user("pop3flags");
     user.seed("INBOX", Generator::new(37).take(3));
-    let mut follower = Follower::start(&user, pop3s()).await;
+    let mut follower = Follower::start(&user, pop3s(server)).await;
     in_step(&follower).await;
     let store = &follower.store;
     let id = follower.events().await;
@@ -483,7 +480,8 @@ impl Fake {
         Choice {
             port: self.port,
             security: Security::None,
-            ..pop3s()
+            tested: true,
+            ..pop3s(Brand::Dovecot)
         }
     }
 }

@@ -74,19 +74,15 @@ pub fn start(
     Ok((server, courier))
 }
 
-/// The machine's users and one more: gamin wants a name for the number that works on the mail.
+/// The machine's users and one more: `courier` is what couriertls becomes, and gamin wants a name for the number that
+/// works on the mail.
 fn write_users(machine: &Machine, dir: &Path) -> Result<()> {
-    let mut users = fs::read_to_string("/etc/passwd")?;
+    let users = fs::read_to_string("/etc/passwd")?;
+    let others = users.lines().filter(|line| !line.starts_with("courier:"));
+    let mut users: Vec<String> = others.map(str::to_owned).collect();
     let (uid, gid) = (machine.mail_uid, machine.mail_gid);
-    if !users
-        .lines()
-        .any(|line| line.split(':').nth(2) == Some(&uid.to_string()))
-    {
-        users.push_str(&format!(
-            "test-mail:x:{uid}:{gid}::/nonexistent:/bin/false\n"
-        ));
-    }
-    fs::write(dir.join("passwd"), users)?;
+    users.push(format!("courier:x:{uid}:{gid}::/nonexistent:/bin/false\n"));
+    fs::write(dir.join("passwd"), users.join("\n"))?;
     Ok(())
 }
 
@@ -111,7 +107,7 @@ fn script(dir: &Path, courier: &OtherServer, unpacked: &Unpacked) -> String {
             daemon("usr/sbin/couriertcpd")
         )
     };
-    let wrapped = |program: &str| format!("{tls} -server -tcpd -user=mail {program}");
+    let wrapped = |program: &str| format!("{tls} -server -tcpd -user=courier {program}");
     [
         format!("mount --bind {dir}/run /run\nmount --bind {dir}/passwd /etc/passwd\n"),
         SETTINGS.to_owned(),

@@ -1,0 +1,122 @@
+//! Where real servers differ, and what comes out all the same.
+
+use crate::follower::{Choice, Follower};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use testkit::{Brand, Generator, ImapProbe, deliver};
+
+on_each_server!(
+    messages_removed_while_they_are_copied_leave_no_trace,
+    reading_marks_nothing_as_read,
+    folders_that_nobody_opened_before_keep_their_identity,
+    folder_names_survive_the_way_there_and_back,
+);
+
+/// Dovecot sends no body for a message that another session removed, Cyrus still has it, and Courier invents one from
+/// its System Administrator.
+async fn messages_removed_while_they_are_copied_leave_no_trace(server: Brand) {
+    let user = server.user("storm");
+    user.seed("INBOX", Generator::new(51).take(450));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    let storm = user.clone();
+    let storm = tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&storm);
+        probe.select("INBOX");
+        // The newest are copied first: those that are removed are still to come, or on their way.
+        for first in (1..=351).step_by(50) {
+            probe.remove(&format!("{first}:{}", first + 40));
+        }
+    });
+    storm.await.expect("the second client");
+    follower.in_step().await;
+    let events = follower.events().await;
+    let received = events.iter().filter(|e| e.kind == "message.received");
+    let invented = received.filter(|e| e.data["subject"] == "message unavailable");
+    assert_eq!(invented.count(), 0);
+    let left: usize = follower.view().await.values().map(|c| c.len()).sum();
+    let told = |kind: &str| events.iter().filter(|e| e.kind == kind).count();
+    assert_eq!(left, 450 - 8 * 41);
+    assert_eq!(told("message.received") - told("message.removed"), left);
+    follower.stop().await;
+}
+
+/// Flags, `\Seen` above all, are after a copy what they were before it.
+async fn reading_marks_nothing_as_read(server: Brand) {
+    let user = server.user("unread");
+    user.seed("INBOX", Generator::new(52).take(20));
+    deliver(&user, b"Subject: unread\r\n\r\nx\r\n");
+    let flags = |view: testkit::Oracle| -> Vec<_> {
+        let inbox = view["INBOX"].values();
+        let mut flags: Vec<BTreeSet<String>> = inbox.map(|(flags, _)| flags.clone()).collect();
+        flags.sort();
+        flags
+    };
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    let unread = |e: &model::event::Event| e.data["subject"] == "unread";
+    follower.event("message.received", unread).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    let there = flags(follower.servers_view().await);
+    let seeded = Generator::new(52).take(20);
+    let mut wanted: Vec<_> = seeded
+        .map(|mail| mail.flags.iter().map(|f| (*f).to_owned()).collect())
+        .collect();
+    wanted.push(BTreeSet::new());
+    wanted.sort();
+    assert_eq!(there, wanted);
+    follower.stop().await;
+}
+
+/// Courier writes UIDs down only for who opens a folder for writing: whoever only reads sees another UIDVALIDITY every
+/// second, and one UID for two messages.
+async fn folders_that_nobody_opened_before_keep_their_identity(server: Brand) {
+    let user = server.user("fresh");
+    user.seed("INBOX", Generator::new(53).take(8));
+    user.seed("Box", Generator::new(54).take(8));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    // Several rounds, in several seconds, without any other client.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(follower.count("folder.reset").await, 0);
+    assert_eq!(follower.count("message.received").await, 16);
+    if server == Brand::Courier {
+        // Sorted by its name it comes before what is there.
+        let new = user.maildir().join("new");
+        let early = "1400000000.M1.testkit";
+        let written = std::fs::write(new.join(early), "Subject: early\n\nx\n");
+        written.expect("the Maildir is ours");
+        follower
+            .event("message.received", |e| e.data["subject"] == "early")
+            .await;
+    }
+    follower.in_step().await;
+    follower.stop().await;
+}
+
+/// Umlauts, an apostrophe, an ampersand, spaces: as the server lists them, and found again.
+async fn folder_names_survive_the_way_there_and_back(server: Brand) {
+    let user = server.user("names");
+    let mut names = vec!["Entwürfe", "A & B", "Äpfel/日本語", "it's", "100 percent"];
+    // Courier refuses what lies beyond the first 65,536 characters.
+    if server != Brand::Courier {
+        names.push("\u{1F4EC}");
+    }
+    let mut paths: Vec<String> = names.iter().map(|name| server.path(name)).collect();
+    let made = user.clone();
+    let to_make = paths.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&made);
+        for path in &to_make {
+            probe.create(path);
+            probe.append(path, "\\Seen", "", b"Subject: named\r\n\r\nx\r\n");
+        }
+    })
+    .await
+    .expect("the second client");
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    let mut ours: Vec<String> = follower.view().await.into_keys().collect();
+    paths.sort();
+    ours.sort();
+    assert_eq!(ours, paths);
+    follower.stop().await;
+}
