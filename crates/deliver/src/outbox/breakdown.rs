@@ -55,7 +55,11 @@ impl Breakdown {
             () = stop.cancelled() => return Ok(false),
         }
         let report = tokio::select! {
-            report = self.report(store, mailbox) => report?,
+            report = self.report(store, mailbox) => match report {
+                // The settings are others by now: their problem is not confirmed by this.
+                Err(StoreError::Conflict(_)) => return Ok(false),
+                report => report?,
+            },
             () = stop.cancelled() => return Ok(false),
         };
         Ok(connect::for_a_person(&report).is_some())
@@ -68,7 +72,7 @@ impl Breakdown {
             address: mailbox.address.clone(),
             incoming: None,
             outgoing: mailbox.outgoing.clone(),
-            credentials: mailboxes::credentials(store, &mailbox.id).await?,
+            credentials: mailboxes::credentials_of(store, mailbox).await?,
             login: Logins::default(),
             monitored_folders: Vec::new(),
             test_recipient: None,

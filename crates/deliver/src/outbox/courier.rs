@@ -7,7 +7,7 @@ use super::verdict::Attempt;
 use connect::providers::Providers;
 use connect::{Failure, Peer};
 use mail_net::Net;
-use model::mailbox::{Auth, Mailbox, Outgoing, Protocol};
+use model::mailbox::{Auth, Mailbox, Outgoing, Proof, Protocol};
 use model::message::FlagChange;
 use model::problem::Problem;
 use model::submission::{State, Submission};
@@ -15,6 +15,7 @@ use model::{Secret, Timestamp};
 use runner::{CancellationToken, backoff, jitter};
 use smtp_client::{Envelope, Session, SmtpError};
 use std::time::Duration;
+use store::mailboxes::Side;
 use store::submissions::{self, Claimed, SentCopyBy, Settlement};
 use store::{Store, StoreError, mailboxes, owed};
 use tokio::time::{sleep, timeout};
@@ -63,7 +64,11 @@ pub(super) async fn serve(
     }
     let secret = match outgoing.auth {
         Auth::None => None,
-        Auth::Password | Auth::Oauth2 => mailboxes::credentials(store, mailbox_id).await?.outgoing,
+        Auth::Password | Auth::Oauth2 => match mailboxes::credentials_of(store, &mailbox).await {
+            // Other settings, other secrets: the next courier reads both.
+            Err(StoreError::Conflict(_)) => return Ok(()),
+            found => found?.outgoing,
+        },
     };
     let courier = Courier {
         store,
@@ -74,7 +79,10 @@ pub(super) async fn serve(
         secret,
     };
     match courier.open().await {
-        Ok(session) => courier.send_all(session, stop).await,
+        Ok(session) => {
+            courier.is_proven().await;
+            courier.send_all(session, stop).await
+        }
         Err(problem) => {
             let mut confirmed = submissions::is_open_with(store, mailbox_id, &problem.id).await?;
             if let Some(breakdown) = breakdown.filter(|_| !confirmed) {
@@ -96,6 +104,17 @@ impl Courier<'_> {
                     .failure("timed_out", &[("what", "the sign-in to send")], None)
                     .problem)
             }
+        }
+    }
+
+    /// The server let us in: settings that nobody tested, or that had failed, work.
+    async fn is_proven(&self) {
+        if !matches!(self.mailbox.sending, Proof::Untested | Proof::Fails) {
+            return;
+        }
+        let Mailbox { id, version, .. } = self.mailbox;
+        if let Err(error) = mailboxes::works(self.store, id, *version, Side::Sending).await {
+            tracing::info!(mailbox_id = id, %error, "it was not written down that sending works");
         }
     }
 

@@ -53,6 +53,13 @@ impl Attempt<'_> {
     pub fn not_opened(&self, problem: &Problem) -> Settlement {
         let again = match problem.retry {
             Retry::Backoff => Again::At(self.ladder()),
+            // One text for quiet and for a refused secret: not shown for ever.
+            Retry::PauseUntil
+                if connect::problems::may_be_the_secret(&problem.id)
+                    && self.known_problem == Some(&problem.id) =>
+            {
+                Again::Held
+            }
             Retry::PauseUntil => Again::At(self.pause(problem.until)),
             Retry::AfterChange | Retry::Never => self.confirm_then_hold(&problem.id),
         };

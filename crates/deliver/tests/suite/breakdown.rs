@@ -70,3 +70,22 @@ async fn a_server_that_is_away_is_reported_once() {
     assert_eq!(reports(&f, &mailbox.id).await.len(), 1);
     f.end().await;
 }
+
+#[tokio::test]
+async fn sending_that_nobody_tested_is_proven_by_the_first_connection_that_is_let_in() {
+    let f = Fixture::new().await;
+    let sim = SmtpSim::start(SmtpScript::new());
+    let mailbox = f.mailbox(sim.port(), Auth::Password).await;
+    assert_eq!(mailbox.sending, Proof::Untested);
+    let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+    f.start_with_reports().await;
+    until(&f, &id, |s| s.state == model::submission::State::Accepted).await;
+    let now = store::mailboxes::get(&f.store, &mailbox.id)
+        .await
+        .expect("it");
+    assert_eq!(
+        (now.sending, now.receiving),
+        (Proof::Works, Proof::Untested)
+    );
+    f.end().await;
+}

@@ -425,3 +425,16 @@ fn what_was_unclear_stays_unclear_until_a_try_has_shown_something() {
     let settlement = judged(&message, START, |a| a.outcome(&told));
     assert_eq!(states(&settlement), [State::Accepted, State::Failed]);
 }
+
+#[test]
+fn a_text_for_quiet_and_for_a_refused_password_is_confirmed_once_and_quiet_alone_never_holds() {
+    for (id, holds) in [("qq.login_fail", true), ("too_many_connections", false)] {
+        let problem = Failure::new(id, &[], Some("535 Login fail.")).problem;
+        let mut message = claimed(&["a@x"]);
+        let first = judged(&message, START, |a| a.not_opened(&problem));
+        assert!(!first.held, "{id}");
+        message.submission.problem_id = first.problem_id.clone();
+        let second = judged(&message, START, |a| a.not_opened(&problem));
+        assert_eq!(second.held, holds, "{id}");
+    }
+}
