@@ -10,7 +10,8 @@ import { mailbox as mailboxQuery, report as reportQuery } from "../../api/querie
 import type { Mailbox } from "../../api/types";
 import { Button, Failed, Waiting } from "../../ui/basics";
 import { SettingsFields } from "./form";
-import { takeCarried, TrustDialog, useRemedies } from "./remedies";
+import { isAboutRoles, takeCarried, TrustDialog, useRemedies } from "./remedies";
+import type { Hands } from "./remedy-view";
 import { ReportView } from "./report";
 import { formOf, inputOf, type SettingsForm } from "./settings-form";
 
@@ -64,6 +65,11 @@ function Form({ mailbox }: { mailbox: Mailbox }) {
     void client.invalidateQueries({ queryKey: ["mailboxes"] });
   };
   const remedies = useRemedies(form, setForm, (changed) => void saveAndTest(changed));
+  const hands: Hands = {
+    ...remedies.hands,
+    apply: (action, side, step) =>
+      isAboutRoles(action, step) ? void navigate({ to: "/mailboxes/$id", params: { id: mailbox.id } }) : remedies.hands.apply(action, side, step),
+  };
   const begun = useRef(false);
   useEffect(() => {
     // What was chosen in a report elsewhere is carried out here, where one sees what changes.
@@ -94,7 +100,7 @@ function Form({ mailbox }: { mailbox: Mailbox }) {
         <div className="card">
           <ReportView
             steps={run.state === "idle" ? (last.data?.steps ?? []) : run.steps} report={shown} running={run.state === "running"}
-            startedAt={run.startedAt} problem={run.problem} hands={remedies.hands}
+            startedAt={run.startedAt} problem={run.problem} hands={hands}
           />
         </div>
       </aside>

@@ -27,11 +27,10 @@ interface Known {
 }
 
 /** What is right with the server and yet not what most mailboxes look like. */
-export function FolderNotes({ folders, sends, imap, since = "" }: { folders: Known[]; sends: boolean; imap: boolean; since?: string }) {
-  const inbox = folders.find((folder) => folder.role === "inbox");
+export function FolderNotes({ folders, sends, since }: { folders: Known[]; sends: boolean; /** The first day that is wanted; undefined: the plan was made long ago. */ since?: string }) {
   // Somebody may well file everything at once: only a mailbox without any mail is unusual.
-  const empty = inbox?.messages === 0 && folders.every((folder) => !folder.messages);
-  const noSent = imap && sends && !folders.some((folder) => folder.role === "sent");
+  const empty = since !== undefined && folders.every((folder) => folder.messages === 0);
+  const noSent = sends && !folders.some((folder) => folder.role === "sent");
   return (
     <>
       {empty && (
@@ -41,7 +40,7 @@ export function FolderNotes({ folders, sends, imap, since = "" }: { folders: Kno
       )}
       {noSent && (
         <Note tone="warn" title="No folder is known for sent mail">
-          Choose the role Sent for the folder where this mailbox keeps what it sent. Without one, a message that is sent here leaves no copy on the server.
+          Choose the role Sent for the folder where this mailbox keeps what it sent. Without one, Postroom keeps what it sends, and no other mail program sees it.
         </Note>
       )}
     </>

@@ -17,7 +17,7 @@ import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { Connected } from "./add/connected";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
-import { carry } from "./remedies";
+import { carry, isAboutRoles } from "./remedies";
 import type { Hands } from "./remedy-view";
 import { ReportCard, ReportList } from "./reports";
 import { Standing } from "./standing";
@@ -59,6 +59,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
   const { new: fresh, report: open } = useSearch({ from: "/inside/mailboxes/$id" });
   const hands: Hands = {
     apply: (remedy, side, step) => {
+      if (isAboutRoles(remedy, step)) return document.querySelector<HTMLElement>("[aria-label=Folders] select")?.focus();
       carry(mailbox.id, remedy, side, step);
       edit();
     },
@@ -239,7 +240,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
       {query.isPending && <div className="body"><Waiting lines={5} /></div>}
       {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
       {query.data?.length === 0 && <Empty icon={FolderIcon} title="No folders yet"><p>They appear when the mailbox was signed in to for the first time.</p></Empty>}
-      {query.data && query.data.length > 0 && <div className="notes"><FolderNotes folders={query.data} sends={mailbox.outgoing !== null} imap={mailbox.incoming.protocol === "imap"} /></div>}
+      {query.data && query.data.length > 0 && mailbox.incoming.protocol === "imap" && <div className="notes"><FolderNotes folders={query.data} sends={mailbox.outgoing !== null} /></div>}
       {query.data && query.data.length > 0 && (
         <div className="table-wrap">
           <table className="table cards-on-phone">

@@ -20,6 +20,9 @@ export const carry = (mailbox: string, action: string, side: SideName, step: Ste
   carried = { mailbox, action, side, step };
 };
 
+/** What folders are for is chosen in their table; a folder that failed is one of those that are wanted, which are settings. */
+export const isAboutRoles = (action: string, step: Step | null): boolean => action === "choose_folders" && step?.status !== "fail";
+
 /** The remedy that waits for this mailbox, once. */
 export function takeCarried(mailbox: string) {
   const taken = carried?.mailbox === mailbox ? carried : null;

@@ -20,6 +20,11 @@ const STEP_WORD: Record<Step["status"], string> = { pass: "good", warn: "with a 
 /** Steps 9 and 10 are about sending, the others about receiving. */
 export const sideOf = (code: StepCode): SideName => (code === "smtp" || code === "send" ? "outgoing" : "incoming");
 
+/** The verdict in words; what works with a warning does not look as if all were well. */
+export function verdictOf({ verdict, steps }: Report): { word: string; tone: Tone } {
+  return verdict === "works" && steps.some((step) => step.status === "warn") ? { word: "Works, with a warning.", tone: "warn" } : VERDICT[verdict];
+}
+
 interface Props {
   steps: Step[];
   report: Report | null;
@@ -81,7 +86,7 @@ function Verdict({ report, running, startedAt, steps, actions }: Pick<Props, "re
       </div>
     );
   }
-  const { word, tone } = VERDICT[report.verdict];
+  const { word, tone } = verdictOf(report);
   const about = first(report.steps);
   return (
     <div className={`verdict ${tone}`} role="status" data-verdict={report.verdict}>

@@ -10,9 +10,8 @@ import type { Mailbox, Report } from "../../api/types";
 import { Ago, Button, Empty, Failed, Pill, Waiting } from "../../ui/basics";
 import { Mark } from "../../ui/facts";
 import { plural } from "../../ui/format";
-import { VERDICT } from "../../ui/words";
 import type { Hands } from "./remedy-view";
-import { ReportView } from "./report";
+import { ReportView, verdictOf } from "./report";
 
 /** Shown before one asks for all. */
 const FEW = 6;
@@ -70,15 +69,14 @@ export function ReportList({ mailbox, open }: { mailbox: Mailbox; open: string |
 }
 
 function Line({ report, mailbox, now }: { report: Report; mailbox: Mailbox; now: boolean }) {
-  const { word, tone } = VERDICT[report.verdict];
-  const warned = report.verdict === "works" && report.steps.some((step) => step.status === "warn");
+  const { word, tone } = verdictOf(report);
   return (
     <li>
       <Link
         to="/mailboxes/$id" params={{ id: mailbox.id }} search={report.id === mailbox.last_report_id ? {} : { report: report.id }} resetScroll={false}
-        className={`ledger report-line ${warned ? "warn" : tone}`} aria-current={now ? "true" : undefined}
+        className={`ledger report-line ${tone}`} aria-current={now ? "true" : undefined}
       >
-        <Mark tone={warned ? "warn" : tone} />
+        <Mark tone={tone} />
         <span className="grow stack xs">
           <span>{report.summary || word}</span>
           <span className="faint small row wrap">

@@ -46,7 +46,7 @@ export function FoldersStep({ wizard, change, go, run, onRetest, saving, onSave,
       {!form.receives && <Empty icon={Play} title="This mailbox only sends"><p>There is nothing to fetch. It can start now.</p></Empty>}
       {imap && folders.length > 0 && (
         <div className="notes">
-          <FolderNotes folders={folders.map((folder) => ({ ...folder, ...choiceOf(folder, choices) }))} sends={form.sends} imap since={form.fetchSince} />
+          <FolderNotes folders={folders.map((folder) => ({ ...folder, ...choiceOf(folder, choices) }))} sends={form.sends} since={form.fetchSince} />
         </div>
       )}
       {imap && folders.length > 0 && (

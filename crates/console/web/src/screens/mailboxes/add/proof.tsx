@@ -8,7 +8,8 @@ import { Problem } from "../../../api/client";
 import type { Mailbox } from "../../../api/types";
 import { Button, Failed } from "../../../ui/basics";
 import { SettingsFields } from "../form";
-import { TrustDialog, useRemedies } from "../remedies";
+import { isAboutRoles, TrustDialog, useRemedies } from "../remedies";
+import type { Hands } from "../remedy-view";
 import { ReportView } from "../report";
 import type { SettingsForm } from "../settings-form";
 import type { StepProps } from "./wizard";
@@ -33,6 +34,10 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
   // One side that fails can be mended later: to go on is possible, and not the first thing to do.
   const works = usable && (run.report?.verdict === "works" || !(form.receives && form.sends));
   const next = works ? (form.receives ? "Next: folders" : "Next") : run.report?.verdict === "receives_only" ? "Go on: it receives" : "Go on: it sends";
+  const hands: Hands = {
+    ...remedies.hands,
+    apply: (action, side, step) => (usable && isAboutRoles(action, step) ? go("folders") : remedies.hands.apply(action, side, step)),
+  };
   const busy = run.state === "running" || saving.isPending;
   return (
     <div className="connect report-first">
@@ -58,7 +63,7 @@ export function ProofStep({ wizard, change, go, run, onTest, saving, onDraft }: 
         <div className="card">
           <ReportView
             steps={run.steps} report={run.report} running={run.state === "running"} startedAt={run.startedAt}
-            problem={run.problem} hands={remedies.hands}
+            problem={run.problem} hands={hands}
           />
         </div>
       </aside>
