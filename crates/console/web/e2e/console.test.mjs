@@ -317,6 +317,12 @@ test("each kind of failure has one primary button that does what it says", { ski
   await (await failWith("wait")).click();
   await page.getByRole("timer").waitFor();
   await button("Do not wait").click();
+  await failWith("soon");
+  const again = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/v1/connection-tests"));
+  await page.getByRole("button", { name: /^Wait and test at/ }).click();
+  await page.getByRole("timer").waitFor();
+  await again;
+  await page.locator("[data-verdict=fails]").waitFor();
 
   await (await failWith("certificate")).click();
   const dialog = page.getByRole("alertdialog");

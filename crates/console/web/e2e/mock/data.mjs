@@ -176,6 +176,10 @@ export const badWait = stopped(6, {
   did: "Tried to sign in.", server_said: "NO [LIMIT] Too many simultaneous connections, try again in 600 seconds.", means: "The provider lets a mailbox have 15 connections at once, and all are in use.",
   remedy: { text: "Close other mail programs, or wait.", action: "wait", url: null }, problem_id: "too_many_connections", retry: "pause_until",
 });
+export const badSoon = stopped(6, {
+  did: "Tried to sign in.", server_said: "NO [UNAVAILABLE] try again in 6 seconds.", means: "The server has no time now.",
+  remedy: { text: "Wait a little.", action: "wait", url: null }, problem_id: "server_unavailable", retry: "backoff",
+});
 export const badApp = stopped(6, {
   did: "Signed in as the whole address, once.", server_said: "NO [ALERT] Application-specific password required", means: "Harbour Mail wants an app password instead of the usual one.",
   remedy: { text: "Make an app password and enter it here.", action: "enter_password", url: "https://help.harbour-tools.example/app-passwords" }, problem_id: "app_password_required", retry: "after_change",
@@ -185,7 +189,7 @@ export const badAdministrator = stopped(6, {
   remedy: { text: "Ask the administrator to allow IMAP for you.", action: "contact_administrator", url: "https://help.harbour-tools.example/imap" }, problem_id: "imap_disabled", retry: "after_change",
 });
 /** What the mock answers to these passwords. */
-export const FAULTS = { wrong: badLogin, certificate: badCertificate, network: badNetwork, wait: badWait, app: badApp, administrator: badAdministrator };
+export const FAULTS = { wrong: badLogin, certificate: badCertificate, network: badNetwork, wait: badWait, soon: badSoon, app: badApp, administrator: badAdministrator };
 
 export const catalogue = {
   password_refused: { id: "password_refused", step: "login", title: "The server refused the user name or the password", cause: "The server refused the user name or the password.", remedy: "Enter the password again.", retry: "after_change", action: "enter_password", url: null, others: [] },
