@@ -7,7 +7,9 @@ use crate::follower::{Choice, Follower};
 use model::event::Event;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use testkit::{Generator, ImapProbe, Random, TestUser, deliver, user};
+use testkit::{Brand, Generator, ImapProbe, Random, TestUser, deliver};
+
+on_each_server!(whatever_another_client_does_the_store_equals_the_server_and_so_do_the_events);
 
 /// Seeds that every run of the tests tries. With 118, mail arrives in a folder that is open and being filled.
 const SEEDS: [u64; 3] = [1, 2, 118];
@@ -27,6 +29,7 @@ fn seeds() -> Vec<u64> {
 
 /// The second client: it knows which folders there are, and asks for the rest.
 struct Other {
+    server: Brand,
     user: TestUser,
     probe: ImapProbe,
     random: Random,
@@ -36,17 +39,20 @@ struct Other {
 }
 
 impl Other {
-    fn new(user: &TestUser, seed: u64) -> Self {
+    fn new(server: Brand, user: &TestUser, seed: u64) -> Self {
         let mut probe = ImapProbe::login(user);
         for folder in ["Alpha", "Beta"] {
-            probe.create(folder);
+            probe.create(&server.path(folder));
         }
         Self {
+            server,
             user: user.clone(),
             probe,
             random: Random(seed),
             mail: Generator::new(seed).mean_size(900),
-            folders: ["INBOX", "Sent", "Alpha", "Beta"].map(str::to_owned).into(),
+            folders: ["INBOX", "Sent", "Alpha", "Beta"]
+                .map(|folder| server.path(folder))
+                .into(),
             named: 0,
         }
     }
@@ -76,7 +82,7 @@ impl Other {
 
     fn fresh_name(&mut self) -> String {
         self.named += 1;
-        format!("Folder {}", self.named)
+        self.server.path(&format!("Folder {}", self.named))
     }
 
     /// A folder of its own making, that may be renamed and removed.
@@ -221,15 +227,15 @@ async fn stored(follower: &Follower) -> Known {
     known
 }
 
-async fn run(seed: u64) {
-    let user = user("differential");
+async fn run(server: Brand, seed: u64) {
+    let user = server.user("differential");
     user.seed("INBOX", Generator::new(seed).mean_size(900).take(20));
     user.seed("Sent", Generator::new(seed + 1).mean_size(900).take(6));
     let other = user.clone();
-    let mut other = tokio::task::spawn_blocking(move || Other::new(&other, seed))
+    let mut other = tokio::task::spawn_blocking(move || Other::new(server, &other, seed))
         .await
         .expect("the second client");
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     for checkpoint in 0..CHECKPOINTS {
         other = tokio::task::spawn_blocking(move || {
             for _ in 0..ACTS {
@@ -277,10 +283,11 @@ async fn run(seed: u64) {
     follower.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_another_client_does_the_store_equals_the_server_and_so_do_the_events() {
+async fn whatever_another_client_does_the_store_equals_the_server_and_so_do_the_events(
+    server: Brand,
+) {
     for seed in seeds() {
         eprintln!("seed {seed}");
-        run(seed).await;
+        run(server, seed).await;
     }
 }

@@ -104,6 +104,8 @@ xlist-archive: Archive
 
 # Tests deliver the same message twice, and look often.
 duplicatesuppression: no
+# A folder that is removed twice in a second would be kept twice under one name, which is refused.
+delete_mode: immediate
 popminpoll: 0
 failedloginpause: 0
 "
