@@ -137,6 +137,11 @@ impl Engine {
         }
     }
 
+    /// The host name that we introduce ourselves with.
+    pub fn ehlo_name(&self) -> &str {
+        &self.ehlo_name
+    }
+
     /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known
     /// better later (capabilities, after the sign-in) is sent again. Nobody needs to listen.
     ///
@@ -263,7 +268,7 @@ impl Engine {
                         .imap_download_mb_per_day
                         .map(i64::from)
                 }),
-            folders: run.folders,
+            folders: without_secrets(run.folders, &run.secrets),
             // The store knows the reports before this one.
             changed: Vec::new(),
             compared_with: None,
@@ -586,6 +591,16 @@ impl Run {
             self.listener = None;
         }
     }
+}
+
+/// A folder's name comes from the server too.
+fn without_secrets(mut folders: Vec<ReportFolder>, secrets: &[Secret]) -> Vec<ReportFolder> {
+    for folder in &mut folders {
+        for secret in secrets {
+            folder.path = hide(&folder.path, secret.expose());
+        }
+    }
+    folders
 }
 
 /// One step within its own limit and the report's.

@@ -316,7 +316,11 @@ fn is_sending(step: &Step) -> bool {
 fn proof(steps: &[Step], side: fn(&Step) -> bool, last: StepCode) -> Proof {
     let side = || steps.iter().filter(|step| side(step));
     let done = |step: &Step| matches!(step.status, StepStatus::Pass | StepStatus::Warn);
-    let weak = |step: &Step| matches!(step.status, StepStatus::Warn | StepStatus::Fail);
+    // What is in the mailbox, or not, is no weakness of the settings.
+    let about_settings = |step: &Step| !matches!(step.code, StepCode::Folders | StepCode::Read);
+    let weak = |step: &Step| {
+        matches!(step.status, StepStatus::Warn | StepStatus::Fail) && about_settings(step)
+    };
     if side().any(breaks_its_side) {
         Proof::Fails
     } else if !side().any(|step| step.code == last && done(step)) {
@@ -558,6 +562,7 @@ mod tests {
                 "pwppppppws",
                 (Proof::WorksWithWarnings, Proof::WorksWithWarnings),
             ),
+            ("ppppppwwps", (Proof::Works, Proof::Works)),
             ("pfssssssfs", (Proof::Fails, Proof::Fails)),
             ("ssssssssss", (Proof::Untested, Proof::Untested)),
             ("pppppppsps", (Proof::Untested, Proof::Works)),

@@ -117,6 +117,27 @@ pub fn render(output: &Output, report: &Report, with_steps: bool) -> String {
     lines.join("\n")
 }
 
+/// What was said in each step, one line for each; nothing where nobody said anything.
+pub fn conversation(report: &Report) -> String {
+    let mut text = String::new();
+    for step in &report.steps {
+        let inner = step.steps.iter().map(|inner| (Some(step), inner));
+        for (outer, step) in inner.chain([(None, step)]) {
+            if step.transcript.is_empty() {
+                continue;
+            }
+            let n = outer.unwrap_or(step).n;
+            let side = outer.map_or(String::new(), |outer| format!("{}: ", outer.code));
+            text.push_str(&format!("\nStep {n}, {side}{}", step.code));
+            for line in &step.transcript {
+                text.push_str("\n  ");
+                text.push_str(&output::line(line));
+            }
+        }
+    }
+    text
+}
+
 /// The step that a person should act on: the first that failed, else the first with a warning.
 fn deciding(report: &Report) -> Option<&Step> {
     let with = |steps: &'_ [Step], status| steps.iter().position(|step| step.status == status);
@@ -206,6 +227,10 @@ mod tests {
         let mut bad = Step::running(StepCode::Login);
         bad.status = StepStatus::Fail;
         bad.did = "signed in as ann".into();
+        bad.transcript = vec![
+            "C: a LOGIN <hidden>".into(),
+            "S: a NO \x1b[31mrefused".into(),
+        ];
         bad.server_said = Some("NO \x1b[31mrefused".into());
         bad.remedy = Some(Remedy {
             text: "Enter it again.".into(),
@@ -233,6 +258,10 @@ mod tests {
             }],
             compared_with: None,
         };
+        assert_eq!(
+            conversation(&report),
+            "\nStep 6, login\n  C: a LOGIN <hidden>\n  S: a NO ␛[31mrefused"
+        );
         let text = render(&Output::new(false), &report, true);
         assert!(text.contains(" 6 FAIL login"), "{text}");
         assert!(text.contains("What to do: Enter it again."), "{text}");

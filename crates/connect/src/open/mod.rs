@@ -472,6 +472,12 @@ impl<'a> Opening<'a> {
         Some(refusal.at(StepCode::Capabilities))
     }
 
+    /// The SASL mechanisms on offer.
+    pub(crate) fn ways_to_sign_in(&self) -> Vec<String> {
+        let conversation = self.conversation.as_ref();
+        conversation.map_or_else(Vec::new, |conversation| conversation.ways_to_sign_in().0)
+    }
+
     /// What TLS agreed on, wherever the stream is now.
     pub(crate) fn tls_info(&self) -> Option<&TlsInfo> {
         match (&self.stream, &self.conversation) {

@@ -34,6 +34,7 @@ pub(crate) async fn run<'a>(
     }
     let mut refused: Option<Failure> = None;
     let mut untried: &[String] = &[];
+    let offered = opening.ways_to_sign_in();
     for (tries, name) in names.iter().enumerate() {
         if tries > 0 && opening.tries.left() == 0 {
             untried = &names[tries..];
@@ -44,7 +45,11 @@ pub(crate) async fn run<'a>(
         }
         opening.peer.username = name;
         match opening.sign_in(secret).await {
-            Ok(way) => return Ok(words(opening.peer.host, name, &way, &names[..tries])),
+            Ok(way) => {
+                let good = words(opening.peer.host, name, &way, &names[..tries]);
+                let encrypted = opening.tls_info().is_some();
+                return Ok(with_what_was_not_done(good, &offered, &way, encrypted));
+            }
             // The first name is the likeliest: its refusal is the one that is told.
             Err(failure) if may_go_on(&failure) => refused = refused.or(Some(failure)),
             Err(failure) => return Err(with_end(failure, opening)),
@@ -95,6 +100,30 @@ fn words(host: &str, name: &str, way: &str, refused: &[String]) -> Good {
     )
 }
 
+/// A server that offers to leave the password here, and cannot: its password went out all the same. Within TLS that is as good
+/// as with most servers; without, everybody on the way has it.
+fn with_what_was_not_done(good: Good, offered: &[String], way: &str, encrypted: bool) -> Good {
+    const WITH_PASSWORD: &[&str] = &["PLAIN", "LOGIN", "LOGIN command", "USER and PASS"];
+    let better = offered
+        .iter()
+        .find(|name| name.to_ascii_uppercase().starts_with("SCRAM-"));
+    let Some(better) = better.filter(|_| WITH_PASSWORD.contains(&way) && !good.warning) else {
+        return good;
+    };
+    let means = format!("The server offers {better} and could not do it, so {way} was used");
+    if encrypted {
+        let means = Some(format!(
+            "{means}; the password went to the server, encrypted on the way."
+        ));
+        Good { means, ..good }
+    } else {
+        good.but(
+            format!("{means}: the password could be read on the way."),
+            None,
+        )
+    }
+}
+
 /// Says that the name alone is not the reason.
 fn with_names(mut failure: Failure, names: &[String]) -> Failure {
     if names.len() > 1 {
@@ -137,6 +166,24 @@ mod tests {
                 "{id} {said:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_that_went_out_although_scram_is_on_offer_is_told() {
+        let told = |offered: &str, way: &str, encrypted| {
+            let offered: Vec<String> = offered.split(' ').map(str::to_owned).collect();
+            let good =
+                with_what_was_not_done(words("h", "ann", way, &[]), &offered, way, encrypted);
+            (good.means.unwrap_or_default(), good.warning)
+        };
+        let (means, warning) = told("PLAIN SCRAM-SHA-256", "PLAIN", true);
+        assert_eq!(
+            means,
+            "The server offers SCRAM-SHA-256 and could not do it, so PLAIN was used; the password went to the server, encrypted on the way."
+        );
+        assert!(!warning && told("SCRAM-SHA-1 LOGIN", "LOGIN", false).1);
+        assert_eq!(told("PLAIN SCRAM-SHA-256", "SCRAM-SHA-256", true).0, "");
+        assert_eq!(told("PLAIN LOGIN", "PLAIN", true).0, "");
     }
 
     #[test]

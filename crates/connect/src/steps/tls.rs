@@ -24,7 +24,7 @@ pub(crate) async fn run(opening: &mut Opening<'_>, now: Timestamp) -> Result<Goo
     if opening.peer.security == Security::None {
         let (port, _) = opening.peer.spoken.ports()[0];
         return Ok(Good::did("went on without encryption, as set").but(
-            "Everything, the password included, can be read and changed on the way.",
+            "Everything can be read and changed on the way, also the password unless the sign-in keeps it here (SCRAM).",
             Some(remedy(
                 format!("Use TLS on port {port}."),
                 format!("use:{port}:tls"),

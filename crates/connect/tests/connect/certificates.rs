@@ -1,7 +1,7 @@
 //! What a report does with the name on a certificate, and what it tells of the connection.
 
 use crate::setting::{first_failure, imap, net, report_with, request, step};
-use mail_sim::{Encryption, ImapScript, ImapSim};
+use mail_sim::{Encryption, ImapScript, ImapSim, TlsFault};
 use model::mailbox::Security;
 use model::report::{DetailName, Report, StepCode, Verdict};
 
@@ -79,4 +79,43 @@ async fn each_step_tells_what_it_found() {
         values(StepCode::Folders, DetailName::Roles),
         ["inbox: INBOX"]
     );
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_described_and_works_once_it_is_trusted_by_its_fingerprint() {
+    for (fault, problem) in [
+        (TlsFault::Expired, "certificate_expired"),
+        (TlsFault::OtherName, "certificate_name_mismatch"),
+        (TlsFault::SelfSigned, "certificate_self_signed"),
+        (TlsFault::UnknownAuthority, "certificate_untrusted"),
+    ] {
+        let script = ImapScript::new().encryption(Encryption::Implicit);
+        let sim = ImapSim::start(script.tls_fault(fault));
+        let refused = report(&sim, "localhost").await;
+        assert_eq!(first_failure(&refused).1, problem, "{refused:#?}");
+        let tls = step(&refused, StepCode::Tls);
+        for name in [
+            DetailName::Certificate,
+            DetailName::Issuer,
+            DetailName::Names,
+            DetailName::Validity,
+        ] {
+            assert!(
+                tls.details.iter().any(|detail| detail.name == name),
+                "{problem}: no {name}: {tls:#?}"
+            );
+        }
+        let mut remedies = tls.remedy.iter().chain(&tls.others);
+        let pin = remedies.find_map(|remedy| {
+            let action = remedy.action.as_deref()?;
+            action.strip_prefix("trust_certificate:")
+        });
+        let pin = pin.unwrap_or_else(|| panic!("{problem}: nothing to trust: {tls:#?}"));
+        let mut incoming = imap("ann", sim.port(), Security::Tls);
+        incoming.host = "localhost".to_owned();
+        incoming.certificate_sha256 = Some(pin.to_owned());
+        let test = request("ann@example.com", "secret", Some(incoming), None);
+        let (trusted, _) = report_with(net(sim.ca_pem().as_bytes()), test).await;
+        assert_eq!(trusted.verdict, Verdict::Works, "{problem}: {trusted:#?}");
+    }
 }

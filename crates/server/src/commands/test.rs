@@ -34,6 +34,9 @@ pub struct Args {
     /// A folder that must exist; repeat for several
     #[arg(long, value_name = "PATH")]
     folder: Vec<String>,
+    /// Show what was said in each step, without secrets
+    #[arg(long)]
+    transcript: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -45,6 +48,7 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let args = checked(args, context.output.json)?;
     let engine = wire::engine(&config, wire::network(&config)?);
     let named = args.settings.has_servers();
+    let transcript = args.transcript;
     let stored = if named {
         None
     } else {
@@ -71,7 +75,10 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     }
     let exit = exit::of_report(&report);
     context.output.value(&json!(report), |out, _| {
-        let text = steps::render(out, &report, !output::shows_progress());
+        let mut text = steps::render(out, &report, !output::shows_progress());
+        if transcript {
+            text.push_str(&steps::conversation(&report));
+        }
         match steps::correction(&report, line, &hosts) {
             Some(corrected) => format!("{text}\n  As a command: {corrected}"),
             None => text,
@@ -136,7 +143,7 @@ fn recipient(
     let domain = bare.rsplit_once('@').map_or("", |(_, domain)| domain);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let local = match error {
-        AddressError::BadDomain => meant.is_none() && domain.chars().all(plain),
+        AddressError::NoDot => meant.is_none() && domain.chars().all(plain),
         AddressError::IpAddress => domain.starts_with('['),
         _ => false,
     };
