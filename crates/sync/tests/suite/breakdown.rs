@@ -4,7 +4,9 @@ use crate::follower::{Choice, Follower};
 use model::mailbox::ConnectionState;
 use model::report::{Report, StepCode, StepStatus, Trigger};
 use std::time::Duration;
-use testkit::{servers, user};
+use testkit::{Brand, servers, user};
+
+on_each_server!(a_refused_password_is_confirmed_by_a_report_and_held);
 
 async fn reports(follower: &Follower) -> Vec<Report> {
     let id = Some(follower.mailbox.id.clone());
@@ -13,11 +15,10 @@ async fn reports(follower: &Follower) -> Vec<Report> {
         .expect("reports")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_password_is_confirmed_by_a_report_and_held() {
-    let mut user = user("runtime report");
+async fn a_refused_password_is_confirmed_by_a_report_and_held(server: Brand) {
+    let mut user = server.user("runtime report");
     user.password = "wrong".to_owned();
-    let mut follower = Follower::start(&user, Choice::default()).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
     follower.event("mailbox.held", |_| true).await;
     let now = follower.now().await;
     assert_eq!(

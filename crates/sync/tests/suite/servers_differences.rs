@@ -1,6 +1,7 @@
 //! Where real servers differ, and what comes out all the same.
 
 use crate::follower::{Choice, Follower};
+use model::folder::Role;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::{Brand, Generator, ImapProbe, deliver};
@@ -10,6 +11,8 @@ on_each_server!(
     reading_marks_nothing_as_read,
     folders_that_nobody_opened_before_keep_their_identity,
     folder_names_survive_the_way_there_and_back,
+    special_folders_are_known_by_attribute_or_name,
+    a_folder_that_was_deleted_and_made_again_is_another_one,
 );
 
 /// Dovecot sends no body for a message that another session removed, Cyrus still has it, and Courier invents one from
@@ -118,5 +121,62 @@ async fn folder_names_survive_the_way_there_and_back(server: Brand) {
     paths.sort();
     ours.sort();
     assert_eq!(ours, paths);
+    follower.stop().await;
+}
+
+/// Dovecot marks them, Cyrus marks them in lower case, Courier not at all.
+async fn special_folders_are_known_by_attribute_or_name(server: Brand) {
+    let user = server.user("roles");
+    let roles = [
+        ("Drafts", Role::Drafts),
+        ("Sent", Role::Sent),
+        ("Junk", Role::Junk),
+        ("Trash", Role::Trash),
+        ("Archive", Role::Archive),
+    ];
+    for (folder, _) in roles {
+        user.seed(folder, []);
+    }
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.event("mailbox.live", |_| true).await;
+    let folders = store::folders::list(&follower.store, &follower.mailbox.id).await;
+    let folders = folders.expect("the folders");
+    for (folder, role) in roles {
+        let path = server.path(folder);
+        let known = folders.iter().find(|f| f.path == path);
+        assert_eq!(known.expect("the folder").role, Some(role), "{path}");
+    }
+    follower.stop().await;
+}
+
+/// Same name, same number of messages, perhaps the same UIDs: nothing of the old one is taken for the new one's.
+async fn a_folder_that_was_deleted_and_made_again_is_another_one(server: Brand) {
+    let user = server.user("again");
+    user.seed("Box", Generator::new(55).take(5));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let (path, other) = (server.path("Box"), user.clone());
+    tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&other);
+        probe.delete(&path);
+        probe.create(&path);
+        for mail in Generator::new(56).take(5) {
+            probe.append(&path, "", "", &mail.raw);
+        }
+    })
+    .await
+    .expect("the second client");
+    follower.go();
+    follower.in_step().await;
+    let gone = || async { follower.count("message.removed").await };
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while gone().await < 5 && tokio::time::Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (follower.count("message.received").await, gone().await),
+        (10, 5)
+    );
     follower.stop().await;
 }
