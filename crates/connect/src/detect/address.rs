@@ -46,6 +46,9 @@ pub enum AddressError {
     /// No @, nothing before it or nothing behind it.
     #[error("must be a mail address, such as ann@example.com")]
     NotAnAddress,
+    /// There are two or more.
+    #[error("is more than one mail address: give one")]
+    Several,
     /// It is too long.
     #[error("is longer than a mail address can be (254 bytes)")]
     TooLong,
@@ -57,6 +60,9 @@ pub enum AddressError {
         "has an IP address in the place of a domain: nothing can be found out about it, so name its servers"
     )]
     IpAddress,
+    /// The domain has one label.
+    #[error("has a domain without a dot: nothing can be found out about it, so name its servers")]
+    NoDot,
     /// The domain cannot be one.
     #[error("has a domain that cannot exist: is it spelt right?")]
     BadDomain,
@@ -73,6 +79,9 @@ impl Address {
             return Err(AddressError::TooLong);
         }
         let (local, domain) = whole.rsplit_once('@').ok_or(AddressError::NotAnAddress)?;
+        if local.contains('@') && whole.contains([',', ';', ' ']) {
+            return Err(AddressError::Several);
+        }
         if local.is_empty() || domain.is_empty() || local.contains('@') {
             return Err(AddressError::NotAnAddress);
         }
@@ -87,7 +96,7 @@ impl Address {
         }
         let domain = ascii_host(domain).ok_or(AddressError::BadDomain)?;
         if !domain.contains('.') {
-            return Err(AddressError::BadDomain);
+            return Err(AddressError::NoDot);
         }
         Ok(Self {
             local: local.to_owned(),
@@ -274,7 +283,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_its_reason() {
-        use AddressError::{BadCharacter, BadDomain, IpAddress, NotAnAddress, TooLong};
+        use AddressError::{
+            BadCharacter, BadDomain, IpAddress, NoDot, NotAnAddress, Several, TooLong,
+        };
         let long = format!("{}@example.com", "x".repeat(300));
         let longer = "<".repeat(1_000_000);
         for (typed, error) in [
@@ -283,14 +294,14 @@ mod tests {
             ("@example.com", NotAnAddress),
             ("ann@", NotAnAddress),
             ("ann@bob@example.com", NotAnAddress),
-            ("ann@example.com, bob@example.com", NotAnAddress),
-            ("Ann <ann@example.com>, Bob <bob@x.com>", NotAnAddress),
+            ("ann@example.com, bob@example.com", Several),
+            ("Ann <ann@example.com>, Bob <bob@x.com>", Several),
             ("ann b@example.com", BadCharacter),
             ("ann@exa mple.com", BadCharacter),
             ("ann\u{0}@example.com", BadCharacter),
             ("ann@[127.0.0.1]", IpAddress),
             ("ann@127.0.0.1", IpAddress),
-            ("ann@localhost", BadDomain),
+            ("ann@localhost", NoDot),
             ("ann@127.1", BadDomain),
             ("ann@2130706433", BadDomain),
             ("ann@exam..ple.com", BadDomain),

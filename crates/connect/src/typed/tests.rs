@@ -575,39 +575,6 @@ fn what_is_known_of_a_provider_helps() {
 }
 
 #[test]
-fn words_of_other_programs_are_understood_and_told() {
-    for (typed, port, becomes, because) in [
-        ("SSL/TLS", 993, Tls, "encryption from the first byte"),
-        ("SSL", 1993, Tls, "encryption from the first byte"),
-        ("StartTLS", 143, Starttls, "is then encrypted"),
-        ("SSL", 143, Starttls, "port 143 begins in plain text"),
-        ("STARTTLS", 993, Tls, "port 993 is encrypted"),
-    ] {
-        let word = typed.parse().ok();
-        let port_word = PortWord {
-            number: port,
-            typed: None,
-        };
-        let settled = receive(side("imap.example.com").in_words(Some(port_word), word));
-        assert_eq!(
-            good(&settled),
-            ("imap.example.com".to_owned(), port, becomes)
-        );
-        let [note] = settled.normalised.as_slice() else {
-            panic!("{typed}: {:?}", settled.normalised)
-        };
-        assert_eq!(note.was.as_deref(), Some(typed));
-        assert!(note.because.contains(because), "{typed}: {note:?}");
-    }
-    let automatic = "auto".parse().ok();
-    let settled = receive(side("imap.example.com").in_words(None, automatic));
-    assert_eq!(good(&settled).1, 993);
-    let digits = serde_json::from_str("\"993\"").ok();
-    let settled = receive(side("imap.example.com").in_words(digits, None));
-    assert_eq!(noted(&settled), ["/incoming/port"]);
-}
-
-#[test]
 fn a_scheme_is_told_as_it_was_typed() {
     let settled = receive(side("pop3s://pop.example.com"));
     let because = &settled

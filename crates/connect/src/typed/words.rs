@@ -133,11 +133,13 @@ impl Visitor<'_> for NumberOrDigits {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Before, Form, Rules, Settled, Side, settle};
     use super::*;
+    use Security::{Starttls, Tls};
 
     #[test]
     fn securities_have_many_names() {
-        use Security::{None as Plain, Starttls, Tls};
+        use Security::None as Plain;
         for (typed, meant, ours) in [
             ("tls", Some(Tls), true),
             ("SSL", Some(Tls), false),
@@ -165,5 +167,66 @@ mod tests {
         for bad in ["99999", "-1", "\"tls\"", "\"+993\"", "9.5", "true", "\"\""] {
             assert!(port(bad).is_err(), "{bad}");
         }
+    }
+
+    fn side() -> Side {
+        Side {
+            host: Some("imap.example.com".to_owned()),
+            ..Side::default()
+        }
+    }
+
+    fn receive(side: Side) -> Settled {
+        let form = Form {
+            address: "ann@example.com".to_owned(),
+            incoming: Some(Some(side)),
+            outgoing: Some(None),
+            password: Some(model::Secret::new("secret")),
+        };
+        settle(form, Before::default(), &Rules::default())
+    }
+
+    fn good(settled: &Settled) -> (String, u16, Security) {
+        assert!(settled.refused.is_empty(), "{:?}", settled.refused);
+        let side = settled.incoming.clone().flatten().unwrap();
+        (side.host, side.port, side.security)
+    }
+
+    fn noted(settled: &Settled) -> Vec<&str> {
+        let notes = settled.normalised.iter();
+        notes.map(|note| note.pointer.as_str()).collect()
+    }
+
+    #[test]
+    fn words_of_other_programs_are_understood_and_told() {
+        for (typed, port, becomes, because) in [
+            ("SSL/TLS", 993, Tls, "encryption from the first byte"),
+            ("ssl", 993, Tls, "encryption from the first byte"),
+            ("StartTLS", 143, Starttls, "is then encrypted"),
+            ("SSL", 143, Starttls, "port 143 begins in plain text"),
+            ("STARTTLS", 993, Tls, "port 993 is encrypted"),
+        ] {
+            let word = typed.parse().ok();
+            let port_word = PortWord {
+                number: port,
+                typed: None,
+            };
+            let settled = receive(side().in_words(Some(port_word), word));
+            assert_eq!(
+                good(&settled),
+                ("imap.example.com".to_owned(), port, becomes)
+            );
+            let [note] = settled.normalised.as_slice() else {
+                panic!("{typed}: {:?}", settled.normalised)
+            };
+            assert_eq!(note.was.as_deref(), Some(typed));
+            assert!(note.because.contains(because), "{typed}: {note:?}");
+        }
+        let automatic = "auto".parse().ok();
+        let settled = receive(side().in_words(None, automatic));
+        assert_eq!(good(&settled).1, 993);
+        let digits = serde_json::from_str("\"993\"").ok();
+        let settled = receive(side().in_words(digits, None));
+        assert_eq!(noted(&settled), ["/incoming/port"]);
     }
 }

@@ -200,11 +200,18 @@ async fn search(
         .detect(&request)
         .await
         .map_err(|error: AddressError| {
-            let typed = output::line(&request.address);
+            let typed = match request.address.trim() {
+                "" => "that was given",
+                typed => &output::line(typed),
+            };
             let failure = Failure::usage(format!("the address {typed} {error}"));
-            match detector.suggestion(&request.address) {
-                Some(meant) => failure.remedy(did_you_mean(&meant, Line::typed())),
-                None => failure,
+            match (detector.suggestion(&request.address), error) {
+                (Some(meant), _) => failure.remedy(did_you_mean(&meant, Line::typed())),
+                (None, AddressError::NoDot | AddressError::IpAddress) => {
+                    let test = Line::of(&["postroom", "test", request.address.trim()]);
+                    failure.remedy(correct::naming_hosts(&test))
+                }
+                (None, _) => failure,
             }
         })
 }

@@ -1,17 +1,11 @@
 //! `postroom explain PROBLEM`: an entry of the catalogue, offline, by our name for it or by another that is in use.
 
 use super::Context;
+use super::nearest::nearest;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use connect::problems;
 use serde_json::json;
-
-/// Ids that are offered in the place of an unknown one.
-const OFFERED: usize = 5;
-/// What is looked at of an unknown id.
-const LONGEST: usize = 60;
-/// Characters that may be wrong, missing or too many where an id was misspelt.
-const SLIPS: usize = 3;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -42,9 +36,8 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             failure.remedy("`postroom explain` lists them all")
         } else {
             failure.remedy(format!(
-                "did you mean {}? postroom explain {}",
-                near.join(", "),
-                near[0]
+                "did you mean {}? `postroom explain` lists them all",
+                near.join(", ")
             ))
         });
     };
@@ -64,7 +57,7 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             format!("{} ({})", entry.title, entry.id),
             occurred.means.clone(),
             format!("What to do: {}", occurred.remedy.text),
-            format!("Trying again: {}", when(entry.retry)),
+            format!("Trying again: {}", when(entry)),
         ];
         if let Some(url) = entry.url {
             lines.insert(3, format!("The provider's page: {url}"));
@@ -82,61 +75,6 @@ pub fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         lines.join("\n")
     })?;
     Ok(Exit::Good)
-}
-
-/// The ids that are nearest to what was typed: by their words, then by their letters.
-fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let typed: String = typed
-        .to_lowercase()
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c == '-' || c == ' ' { '_' } else { c })
-        .collect();
-    let words = |text: &str| -> Vec<String> {
-        text.split(['_', '.'])
-            .filter(|word| word.len() > 2)
-            .map(str::to_owned)
-            .collect()
-    };
-    let wanted = words(&typed);
-    let mut near: Vec<(usize, &str)> = known
-        .filter_map(|id| {
-            let slips = distance(&typed, id);
-            let shared = words(id)
-                .iter()
-                .filter(|word| wanted.contains(word))
-                .count();
-            let close = slips <= SLIPS;
-            let contains = typed.len() > 3 && id.contains(&typed);
-            // A slip of the finger, then a part of the id, then words in common.
-            let rank = match (close, contains, shared) {
-                (true, _, _) => slips,
-                (_, true, _) => SLIPS + 1,
-                (_, _, 0) => return None,
-                (_, _, shared) => (LONGEST * 2 + slips).saturating_sub(shared * LONGEST / 2),
-            };
-            Some((rank, id))
-        })
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.into_iter().take(OFFERED).map(|(_, id)| id).collect()
-}
-
-/// Characters to insert, take away or change (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn list(context: &Context) -> Result<Exit, Failure> {
@@ -158,35 +96,18 @@ fn list(context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-const fn when(retry: model::problem::Retry) -> &'static str {
+fn when(entry: &problems::Entry) -> &'static str {
     use model::problem::Retry;
-    match retry {
+    match entry.retry {
         Retry::Backoff => "Postroom does so by itself, with growing pauses.",
-        Retry::AfterChange => "only after somebody changed something.",
-        Retry::PauseUntil => "Postroom does so at the time that the server named.",
-        Retry::Never => "makes no sense with the same input.",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_id_gets_the_nearest_ones() {
-        let ids = || problems::catalogue().map(|entry| entry.id);
-        for (typed, first) in [
-            ("pasword_refused", "password_refused"),
-            ("refused-password", "password_refused"),
-            ("PASSWORD REFUSED", "password_refused"),
-            ("certificate_expird", "certificate_expired"),
-            ("imap_disable", "imap_disabled"),
-        ] {
-            let near = nearest(typed, ids());
-            assert_eq!(near.first(), Some(&first), "{typed}: {near:?}");
-            assert!(near.len() <= OFFERED);
+        Retry::AfterChange if entry.step.is_none() => "only after somebody changed something.",
+        Retry::AfterChange => "once more to be sure, then only after somebody changed something.",
+        Retry::PauseUntil if problems::may_be_the_secret(entry.id) => {
+            "once, after a pause; then only after somebody changed something."
         }
-        assert_eq!(nearest("qqqqqqqqqqqqqqqq", ids()), Vec::<&str>::new());
-        assert_eq!(distance("kitten", "sitting"), 3);
+        Retry::PauseUntil => {
+            "Postroom does so by itself after a pause: as long as the server said, or minutes to an hour."
+        }
+        Retry::Never => "makes no sense with the same input.",
     }
 }

@@ -10,6 +10,7 @@ mod explain;
 mod folder;
 mod mailbox;
 mod message;
+mod nearest;
 mod outbox;
 mod profile;
 mod provider;
@@ -65,7 +66,7 @@ enum Command {
     /// Run the server
     Serve,
     /// Prove a mailbox's settings: ten steps and a verdict; needs no running server
-    Test(test::Args),
+    Test(Box<test::Args>),
     /// Find the settings for an address, and say where they come from; needs no running server
     Detect(detect::Args),
     /// Connect mailboxes and look after them
@@ -186,7 +187,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
 
 async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Test(args) => test::run(context, args).await,
+        Command::Test(args) => test::run(context, *args).await,
         Command::Detect(args) => detect::run(context, args).await,
         Command::Token(command) => token::run(context, command).await,
         online => {

@@ -1,11 +1,12 @@
 //! `postroom provider list|show`: what is known of mail providers; needs no running server.
 
 use super::Context;
+use super::nearest::nearest;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use connect::providers::{
-    AppPasswordNeed, Kind, Origin, Provider, Providers, SentCopyBehaviour, Server, Table, Wanted,
-    preparation,
+    AppPasswordNeed, Kind, Origin, Provider, Providers, SentCopyBehaviour, Server, SignIn, Table,
+    Wanted, preparation,
 };
 use serde_json::json;
 
@@ -110,7 +111,10 @@ fn show(context: &Context, table: &Table, named: &str) -> Result<Exit, Failure> 
             Exit::NotFound,
             format!("no provider {} is known", output::line(named)),
         );
-        return Err(match near(table, named).as_slice() {
+        let ids = table.iter().map(|provider| provider.id.as_str());
+        let domains = table.iter().flat_map(|provider| &provider.domains);
+        let near = nearest(named, ids.chain(domains.map(String::as_str)));
+        return Err(match near.as_slice() {
             [] => failure.remedy("`postroom provider list` lists them all"),
             near => failure.remedy(format!("did you mean {}?", near.join(", "))),
         });
@@ -149,17 +153,6 @@ fn show(context: &Context, table: &Table, named: &str) -> Result<Exit, Failure> 
     Ok(Exit::Good)
 }
 
-/// Ids that look like what was typed.
-fn near(table: &Table, named: &str) -> Vec<String> {
-    let start: String = named.to_lowercase().chars().take(4).collect();
-    let wanted = Wanted {
-        text: Some(start.clone()),
-        ..Wanted::default()
-    };
-    let found = table.search(&wanted).filter(|_| start.len() > 2);
-    found.take(5).map(|provider| provider.id.clone()).collect()
-}
-
 fn settings(provider: &Provider) -> Vec<String> {
     let mut lines = vec![format!(
         "{} ({}, {})",
@@ -185,8 +178,21 @@ fn settings(provider: &Provider) -> Vec<String> {
         None => provider.login_format.to_string(),
     };
     row("login", login);
-    let ways: Vec<_> = provider.auth.iter().map(|way| way.as_str()).collect();
-    row("sign-in", ways.join(", "));
+    let ways = |ways: &[SignIn]| {
+        let ways: Vec<_> = ways.iter().map(|way| way.as_str()).collect();
+        ways.join(", ")
+    };
+    row(
+        "sign-in",
+        match provider.smtp_auth.is_empty() {
+            true => ways(&provider.auth),
+            false => format!(
+                "{}; for sending {}",
+                ways(&provider.auth),
+                ways(&provider.smtp_auth)
+            ),
+        },
+    );
     let app_password = &provider.app_password;
     if app_password.required != AppPasswordNeed::Unknown {
         let term = app_password.term.as_deref().unwrap_or_default();
