@@ -5,6 +5,7 @@
 //! - [`user`]: a mailbox of the test's own; [`TestUser::seed`] fills it before the first sign-in, [`deliver`] by LMTP.
 //! - [`ImapProbe`]: a second, independent IMAP client, and with it the [`oracle`] that results are compared with.
 //! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut. - [`Postroom`]: the real binary.
+//! - [`SecondClient`]: random things done to a mailbox; [`replay`]: what the events alone tell of it.
 //! - [`script`]: a server that follows a script, at the other end of a pipe.
 //! - [`postgres_database`], [`bucket`]: a fresh database and a fresh bucket.
 //!
@@ -22,9 +23,11 @@ mod postroom;
 mod probe;
 mod proxy;
 mod random;
+mod replay;
 mod response;
 mod samples;
 pub mod script;
+mod second_client;
 mod servers;
 mod users;
 mod utf7;
@@ -39,7 +42,9 @@ pub use postroom::{Launch, Postroom, wait_for};
 pub use probe::{Contents, ImapProbe, Oracle, Reply, Selected, oracle, sha256_hex};
 pub use proxy::{Fault, Proxy};
 pub use random::Random;
+pub use replay::{Replayed, replay};
 pub use response::Item;
+pub use second_client::SecondClient;
 pub use servers::{ENDPOINTS_FILE, ENVIRONMENT, OtherServer, Servers, servers};
 pub use users::{
     TestUser, expired_oauth_token, oauth_token, receiving_user, sending_user, unique, user, user_at,

@@ -7,6 +7,7 @@ mod bad_input;
 mod change;
 mod commands;
 mod connect;
+mod crash;
 mod detect;
 mod life;
 mod newcomer;
