@@ -57,6 +57,8 @@ pub enum ImapFault {
     ByeAtOnce(String),
     /// NO to every sign-in, with this text (response code included).
     LoginRefused(String),
+    /// BAD with this text to every sign-in: the command was not understood.
+    LoginNotUnderstood(String),
     /// So many connections are served at once; the next sign-in is refused with `[LIMIT]`.
     TooManyConnections(usize),
     /// NO to every FETCH whose set contains this UID.

@@ -17,6 +17,20 @@ pub fn imap(error: &ImapError, peer: &Peer<'_>) -> Failure {
             Some(id) => peer.failure(id, &[], Some(text)),
             None => peer.failure("server_unavailable", &[], Some(text)),
         },
+        // BAD is about the command (RFC 9051 section 7.1.3): nobody looked at the password, unless the words say otherwise.
+        ImapError::Bad {
+            command,
+            code,
+            text,
+        } if matches!(*command, "AUTHENTICATE" | "LOGIN") => {
+            let id = code
+                .as_deref()
+                .and_then(sign_in_code)
+                .or_else(|| peer.means(Moment::SignIn, text))
+                .unwrap_or("command_refused");
+            peer.failure(id, &[("what", "the command to sign in")], Some(text))
+                .at(StepCode::Login)
+        }
         ImapError::No {
             command,
             code,

@@ -56,7 +56,8 @@ impl Session {
     /// capabilities are read anew.
     ///
     /// # Errors
-    /// [`ImapError::AuthFailed`] when the server refused the credentials, [`ImapError::NoMechanism`] or
+    /// [`ImapError::AuthFailed`] when the server refused the credentials, [`ImapError::Bad`] when it did not understand the
+    /// sign-in, [`ImapError::NoMechanism`] or
     /// [`ImapError::LoginDisabled`] when none could be presented (nothing secret was sent then).
     pub async fn login(
         &mut self,
@@ -202,7 +203,11 @@ impl Session {
             };
         }
         let mechanism_at_fault = blames_mechanism(&ended);
-        let error = refusal(exchange, ended.code_name(), ended.text);
+        let error = if exchange.server_error().is_none() && blames_command(&ended) {
+            not_understood("AUTHENTICATE", ended)
+        } else {
+            refusal(exchange, ended.code_name(), ended.text)
+        };
         if mechanism_at_fault && exchange.server_error().is_none() {
             Ok(Attempt::NotThisOne(error))
         } else {
@@ -227,6 +232,9 @@ impl Session {
                 mechanism: "LOGIN command".to_owned(),
                 text: ended.text,
             });
+        }
+        if blames_command(&ended) {
+            return Err(not_understood("LOGIN", ended));
         }
         Err(ImapError::AuthFailed {
             mechanism: "LOGIN command".to_owned(),
@@ -253,6 +261,24 @@ fn refusal(exchange: &Exchange, code: Option<String>, text: String) -> ImapError
         text,
         oauth_error: exchange.server_error().map(str::to_owned),
     }
+}
+
+/// The server did not look at the credentials.
+fn not_understood(command: &'static str, ended: Completed) -> ImapError {
+    ImapError::Bad {
+        command,
+        code: ended.code_name(),
+        text: ended.text,
+    }
+}
+
+/// BAD is about the command (RFC 9051 section 7.1.3), unless a code or a word says that it is about the credentials: some
+/// servers answer a wrong password with BAD.
+fn blames_command(ended: &Completed) -> bool {
+    let text = ended.text.to_ascii_lowercase();
+    ended.kind == StatusKind::Bad
+        && ended.code.is_none()
+        && !CREDENTIAL_WORDS.iter().any(|word| text.contains(word))
 }
 
 fn blames_mechanism(ended: &Completed) -> bool {

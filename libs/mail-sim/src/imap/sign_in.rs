@@ -50,6 +50,15 @@ impl Session {
         if self.strike(Point::Login).await? == Next::End {
             return Ok(Next::End);
         }
+        let not_understood = faults.iter().find_map(|fault| match fault {
+            ImapFault::LoginNotUnderstood(text) => Some(text.clone()),
+            _ => None,
+        });
+        if let Some(text) = not_understood {
+            let answer = format!("{} BAD {text}\r\n", command.tag);
+            self.connection.send(answer).await?;
+            return Ok(Next::GoOn);
+        }
         let mut refusal =
             (said.secret != PASSWORD).then(|| lock(&self.shared.script).wrong_password.clone());
         for fault in faults {
