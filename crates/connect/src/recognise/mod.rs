@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock. [`Peer`] says who was talked to, the recognisers say what it means, [`Failure`] carries the result.
 //! Texts are matched in one table only (`texts`), the provider's own first; everything else goes by codes and types.
 
+mod advice;
 mod imap;
 mod net;
 mod oauth;
@@ -225,7 +226,9 @@ impl<'a> Peer<'a> {
                 .unwrap_or_else(|| pause::usual(problems::kind(id)));
             failure.problem.until = Some(self.now.plus_millis(pause));
         }
-        failure
+        let table = table();
+        let providers = table.all_by_mail_host(self.host);
+        advice::in_the_providers_words(failure, &table, providers, self.spoken)
     }
 
     /// Whose server it is, if its texts are known.
@@ -450,7 +453,7 @@ pub(crate) mod tests {
         let failure = sending.sign_in_refused("password_refused", "no", None);
         assert_eq!(
             (failure.id(), failure.kind()),
-            ("free.smtp_off", "smtp_auth_disabled")
+            ("free.smtp_off", "sign_in_refused_unclear")
         );
         assert!(failure.problem.remedy.url.is_some());
         // Without a form of its own, too, a known provider has its own pages.

@@ -11,8 +11,8 @@ use connect::TestRequest;
 use connect::problems::{catalogue, find};
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use mail_sim::{
-    DnsFault, DnsScript, DnsSim, Encryption, ImapScript, ImapSim, Pop3Script, Pop3Sim, SmtpScript,
-    SmtpSim, profiles,
+    DnsFault, DnsScript, DnsSim, Encryption, ImapFault, ImapScript, ImapSim, Pop3Script, Pop3Sim,
+    SmtpScript, SmtpSim, profiles,
 };
 use model::mailbox::{Protocol, Security};
 use model::report::{Report, StepCode, StepStatus, Verdict};
@@ -97,6 +97,56 @@ async fn after_a_message_that_does_not_arrive() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn providers_are_understood_in_their_own_words() {
     each_gets_its_name(in_the_words_of_providers()).await;
+}
+
+/// At a known provider, the first advice is what most people have wrong there, with the provider's page, and not to type the
+/// same password again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_password_leads_to_what_the_provider_wants() {
+    const REMOVED: &str = "[AUTHENTICATIONFAILED] Invalid credentials (Failure)";
+    for (host, says, problem, words, page) in [
+        // Gmail after the app password was removed: the words are those of any wrong password.
+        (
+            "imap.gmail.com",
+            REMOVED,
+            "google.invalid_credentials",
+            "new app password",
+            "support.google.com",
+        ),
+        (
+            "imap.fastmail.com",
+            "no",
+            "password_refused",
+            "Make an app password",
+            "fastmail",
+        ),
+        (
+            "imap.qq.com",
+            "no",
+            "password_refused",
+            "authorisation code",
+            "service.mail.qq.com",
+        ),
+        (
+            "imap.gmx.net",
+            "no",
+            "password_refused",
+            "IMAP is off until it is switched on",
+            "gmx",
+        ),
+    ] {
+        let script = mailbox().fault(ImapFault::LoginRefused(says.to_owned()));
+        let mut case = Case::of(problem, Server::Imap(script));
+        case.host = host;
+        let report = meet(case).await;
+        let step = report.steps.iter().find(|step| step.problem_id.is_some());
+        let step = step.unwrap_or_else(|| panic!("{host}: {report:#?}"));
+        assert_eq!(step.problem_id.as_deref(), Some(problem), "{host}");
+        let remedy = step.remedy.as_ref().unwrap();
+        assert!(remedy.text.contains(words), "{host}: {}", remedy.text);
+        let url = remedy.url.as_deref().unwrap_or_default();
+        assert!(url.contains(page), "{host}: {url}");
+    }
 }
 
 /// Without a fault, the same servers work: oddities such as a wanted ID or folders below INBOX are no problems.
