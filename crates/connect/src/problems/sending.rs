@@ -70,10 +70,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         step: Some(Send),
         title: "The server does not send to other domains for us",
         cause: "{host} does not pass on mail from {user} to {address}.",
-        remedy: "Sign in for sending, and use the provider's own sending host.",
+        remedy: "Use the provider's own sending host, and as sender the address that belongs to the sign-in.",
         action: "edit_outgoing",
         retry: AfterChange,
-        likely_others: &["The sender address does not belong to the account that signed in."],
+        likely_others: &[
+            "The sender address does not belong to the account that signed in.",
+            "This server only takes mail for its own domains: it is not the one for sending.",
+            "Nobody signed in: set a user name and password for sending.",
+        ],
         also_known_as: &["generic.relay"],
         ..Entry::BASE
     },
@@ -134,7 +138,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         remedy: "Send through the provider's own server, or ask the block list named by the server to remove the address.",
         action: "edit_outgoing",
         retry: Backoff,
-        likely_others: &["Port 25 was used: sign in on 465 or 587 instead."],
+        likely_others: &[
+            "Port 25 was used: sign in on 465 or 587 instead.",
+            "The server lets in only those who sign in, and nobody did.",
+        ],
         also_known_as: &["smtp.blocked_ip"],
         ..Entry::BASE
     },

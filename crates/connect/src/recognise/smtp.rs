@@ -4,6 +4,7 @@ use super::imap::no_mechanism;
 use super::texts::Moment;
 use super::{Failure, Peer, net};
 use crate::problems;
+use model::mailbox::Auth;
 use model::report::StepCode;
 use smtp_client::{Reply, SmtpError};
 
@@ -75,21 +76,24 @@ pub fn smtp(error: &SmtpError, peer: &Peer<'_>) -> Failure {
 /// What the server's refusal of one recipient means.
 pub fn smtp_recipient(address: &str, reply: &Reply, peer: &Peer<'_>) -> Failure {
     let said = reply.to_string();
-    let id = peer.means(Moment::Sending, &said).unwrap_or(
-        match (reply.code, reply.enhanced.as_deref()) {
-            (530, _) => "smtp_auth_required",
-            (_, Some("5.2.2" | "4.2.2")) => {
-                if reply.is_permanent() {
-                    "smtp_recipient_refused"
-                } else {
-                    "smtp_recipient_deferred"
+    let id =
+        peer.means_after_sign_in(&said)
+            .unwrap_or(match (reply.code, reply.enhanced.as_deref()) {
+                (530, _) => "smtp_auth_required",
+                // "Delivery not authorized" (RFC 3463 section 3.8) without more words: of one who signed in, what is refused is to
+                // pass this on. It says nothing about the sign-in.
+                (550 | 554, Some("5.7.1")) if peer.auth != Auth::None => "smtp_relay_refused",
+                (_, Some("5.2.2" | "4.2.2")) => {
+                    if reply.is_permanent() {
+                        "smtp_recipient_refused"
+                    } else {
+                        "smtp_recipient_deferred"
+                    }
                 }
-            }
-            (450 | 451, Some("4.7.1" | "4.7.0" | "4.2.0")) => "smtp_greylisted",
-            _ if reply.is_temporary() => "smtp_recipient_deferred",
-            _ => "smtp_recipient_refused",
-        },
-    );
+                (450 | 451, Some("4.7.1" | "4.7.0" | "4.2.0")) => "smtp_greylisted",
+                _ if reply.is_temporary() => "smtp_recipient_deferred",
+                _ => "smtp_recipient_refused",
+            });
     peer.failure(id, &[("address", address)], Some(&said))
         .at(StepCode::Send)
 }
@@ -97,17 +101,34 @@ pub fn smtp_recipient(address: &str, reply: &Reply, peer: &Peer<'_>) -> Failure 
 /// What the server's refusal of the message itself means.
 pub fn smtp_data(reply: &Reply, peer: &Peer<'_>) -> Failure {
     let said = reply.to_string();
-    let id = peer.means(Moment::Sending, &said).unwrap_or(
-        match (reply.code, reply.enhanced.as_deref()) {
-            (_, Some("5.3.4" | "5.2.3")) => "smtp_size_refused",
-            (_, Some("5.2.2" | "4.2.2")) => "quota_exceeded",
-            (530, _) => "smtp_auth_required",
-            (552, _) => "smtp_size_refused",
-            _ if reply.is_temporary() => "server_unavailable",
-            _ => "smtp_message_refused",
-        },
-    );
+    let id =
+        peer.means_after_sign_in(&said)
+            .unwrap_or(match (reply.code, reply.enhanced.as_deref()) {
+                (_, Some("5.3.4" | "5.2.3")) => "smtp_size_refused",
+                (_, Some("5.2.2" | "4.2.2")) => "quota_exceeded",
+                (530, _) => "smtp_auth_required",
+                (552, _) => "smtp_size_refused",
+                _ if reply.is_temporary() => "server_unavailable",
+                _ => "smtp_message_refused",
+            });
     peer.failure(id, &[], Some(&said)).at(StepCode::Send)
+}
+
+impl Peer<'_> {
+    /// What a text says to a sender. Postfix refuses with "Client host rejected: Access denied" everybody who did not sign in;
+    /// whoever did has no blocked address, but may not send this through there.
+    fn means_after_sign_in(&self, said: &str) -> Option<&'static str> {
+        let denied = || {
+            let said = said.to_ascii_lowercase();
+            said.contains("client host rejected") && said.contains("access denied")
+        };
+        match self.means(Moment::Sending, said) {
+            Some("smtp_address_blocked") if self.auth != Auth::None && denied() => {
+                Some("smtp_relay_refused")
+            }
+            found => found,
+        }
+    }
 }
 
 fn refused(command: &str, reply: &Reply, peer: &Peer<'_>) -> Failure {
@@ -118,6 +139,7 @@ fn refused(command: &str, reply: &Reply, peer: &Peer<'_>) -> Failure {
         "EHLO" | "HELO" => (by_text.unwrap_or("hello_refused"), StepCode::Capabilities),
         "STARTTLS" => (by_text.unwrap_or("starttls_refused"), StepCode::Tls),
         "MAIL" => {
+            let by_text = peer.means_after_sign_in(&said);
             let id = by_text.unwrap_or(match (reply.code, reply.enhanced.as_deref()) {
                 (530, _) => "smtp_auth_required",
                 (552, _) | (_, Some("5.3.4")) => "smtp_size_refused",
@@ -146,7 +168,9 @@ fn sign_in(
         (_, Some("5.7.9")) => "app_password_required",
         (_, Some("5.7.11")) | (538, _) | (530, _) => "login_disabled_without_tls",
         (432, Some("4.3.2")) => "too_many_connections",
-        (500 | 502 | 503 | 504, _) => "no_common_mechanism",
+        (502 | 504, _) => "no_common_mechanism",
+        // RFC 4954 section 4: malformed, unknown or out of turn. Nobody looked at the password.
+        (500 | 501 | 503, _) => "command_refused",
         (400..500, _) => "sign_in_unavailable",
         _ => "password_refused",
     };
@@ -173,7 +197,6 @@ mod tests {
     use super::super::Spoken;
     use super::super::tests::peer;
     use super::*;
-    use model::mailbox::Auth;
 
     fn reply(code: u16, enhanced: &str, text: &str) -> Reply {
         Reply {
@@ -242,6 +265,18 @@ mod tests {
                 "login_disabled_without_tls",
             ),
             (535, "", "no", "password_refused"),
+            (
+                501,
+                "5.5.4",
+                "Cannot decode AUTH parameter",
+                "command_refused",
+            ),
+            (
+                504,
+                "5.5.4",
+                "Unrecognized authentication type",
+                "no_common_mechanism",
+            ),
         ] {
             let error = SmtpError::AuthFailed {
                 code,
@@ -299,6 +334,13 @@ mod tests {
                 "Sender address rejected: not owned by user x",
                 "smtp_sender_refused",
             ),
+            (550, "5.7.1", "no", "smtp_relay_refused"),
+            (
+                554,
+                "5.7.1",
+                "<host[192.0.2.1]>: Client host rejected: Access denied",
+                "smtp_relay_refused",
+            ),
         ] {
             let failure = smtp_recipient(
                 "bob@example.org",
@@ -326,5 +368,13 @@ mod tests {
                 id
             );
         }
+    }
+
+    #[test]
+    fn a_host_that_did_not_sign_in_may_be_blocked() {
+        let said = "<host[192.0.2.1]>: Client host rejected: Access denied";
+        let nobody = peer(Spoken::Smtp, Auth::None);
+        let failure = smtp_recipient("bob@example.org", &reply(554, "5.7.1", said), &nobody);
+        assert_eq!(failure.id(), "smtp_address_blocked");
     }
 }

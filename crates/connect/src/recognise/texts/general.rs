@@ -121,6 +121,10 @@ const SENDING: &[Row] = &[
     always("not permitted to relay", "smtp_relay_refused"),
     always("unable to relay", "smtp_relay_refused"),
     always("relay not permitted", "smtp_relay_refused"),
+    always("relaying not allowed", "smtp_relay_refused"),
+    always("relay not allowed", "smtp_relay_refused"),
+    always("relaying prohibited", "smtp_relay_refused"),
+    always("do not relay", "smtp_relay_refused"),
     always("smtpclientauthentication is disabled", "smtp_auth_disabled"),
     always("basic authentication is not supported", "oauth_required"),
     always("must issue a starttls", "login_disabled_without_tls"),
@@ -139,7 +143,10 @@ const SENDING: &[Row] = &[
     always("too many recipients", "smtp_limit_reached"),
     always("greylist", "smtp_greylisted"),
     always("graylist", "smtp_greylisted"),
-    always("listed by", "smtp_address_blocked"),
+    // Of a recipient, too, a server may say that nobody is "listed by" a name; here an address in brackets is.
+    always("] listed by", "smtp_address_blocked"),
+    always("] is listed by", "smtp_address_blocked"),
+    always("client host*listed by", "smtp_address_blocked"),
     always("spamhaus", "smtp_address_blocked"),
     always("blocked using", "smtp_address_blocked"),
     always("client host rejected", "smtp_address_blocked"),
@@ -230,6 +237,28 @@ mod tests {
         ] {
             assert_eq!(
                 meaning(Moment::SignIn, &text.to_lowercase()).unwrap_or("nothing"),
+                wanted,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_blocked_address_is_told_from_a_name_on_a_list() {
+        for (text, wanted) in [
+            (
+                "554 5.7.1 [192.0.2.1] is listed by zen.spamhaus.org",
+                "smtp_address_blocked",
+            ),
+            (
+                "554 5.7.1 client host [192.0.2.1] listed by bl.example",
+                "smtp_address_blocked",
+            ),
+            ("550 5.1.1 bob is not listed by our directory", "nothing"),
+            ("550 5.7.1 relaying not allowed", "smtp_relay_refused"),
+        ] {
+            assert_eq!(
+                meaning(Moment::Sending, text).unwrap_or("nothing"),
                 wanted,
                 "{text}"
             );

@@ -48,5 +48,8 @@ const ROWS: &[Row] = &[
     at(Sending, "sendasdenied", "smtp_sender_refused"),
     at(Sending, "send as this sender", "smtp_sender_refused"),
     at(Sending, "5.2.2 mailbox full", "ms.mailbox_full"),
-    at(Sending, "5.2.0 storedrv", "ms.smtp_daily"),
+    // 5.2.0 is everything that the mailbox store refuses; only with these words it is how much was sent.
+    at(Sending, "5.2.0 storedrv*submissionquota", "ms.smtp_daily"),
+    at(Sending, "5.2.0 storedrv*limit", "ms.smtp_daily"),
+    at(Sending, "5.2.0 storedrv*too many", "ms.smtp_daily"),
 ];

@@ -271,6 +271,19 @@ pub fn signing_in() -> Vec<Case> {
             "password_refused",
             SmtpFault::RefuseAuth("535 5.7.8 no".to_owned()),
         ),
+        // BAD is about the command: nobody looked at the password.
+        Case::imap(
+            "command_refused",
+            ImapFault::LoginNotUnderstood("Error in IMAP command received by server.".to_owned()),
+        ),
+        Case::imap(
+            "password_refused",
+            ImapFault::LoginNotUnderstood("Login failed: wrong password".to_owned()),
+        ),
+        Case::smtp(
+            "command_refused",
+            SmtpFault::RefuseAuth("501 5.5.2 Cannot Decode response".to_owned()),
+        ),
         Case::imap("password_expired", refused("[EXPIRED] too old")),
         Case::imap(
             "app_password_required",
@@ -391,6 +404,27 @@ pub fn sending() -> Vec<Case> {
         Case::smtp(
             "smtp_relay_refused",
             answer("RCPT", "554 5.7.1 Relay access denied"),
+        ),
+        // Of one who signed in, the same answer says that this may not go through here.
+        Case::smtp("smtp_relay_refused", answer("RCPT", "550 5.7.1 no")),
+        Case::smtp(
+            "smtp_relay_refused",
+            answer(
+                "RCPT",
+                "554 5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied",
+            ),
+        ),
+        Case::smtp(
+            "smtp_address_blocked",
+            answer(
+                "MAIL",
+                "554 5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied",
+            ),
+        )
+        .but(without_sign_in),
+        Case::smtp(
+            "smtp_recipient_refused",
+            answer("RCPT", "550 5.1.1 bob is not listed by our directory"),
         ),
         Case::smtp(
             "smtp_message_refused",
