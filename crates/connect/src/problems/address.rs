@@ -12,6 +12,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         cause: "The name system knows no host called {host}.",
         remedy: "Check the spelling of the host; the provider's help pages name the right one.",
         action: "edit_host",
+        // Elsewhere this waits for a change. Here nothing secret is sent, and a domain that lapsed or a broken name server comes
+        // back without anybody touching the mailbox: asking again finds that out.
         retry: Backoff,
         likely_others: &[
             "The name exists only inside a company network that this machine is not in.",
@@ -96,6 +98,34 @@ pub(super) const ENTRIES: &[Entry] = &[
         action: "try_again",
         retry: Backoff,
         likely_others: &["A firewall or proxy on the way cuts connections."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "settings_not_found",
+        step: None,
+        title: "No settings were found for this address",
+        cause: "Postroom asked every source for the mail servers of the address, and none of them knew any.",
+        remedy: "Check the address; if it is right, enter the servers that the provider names for mail programs.",
+        action: "edit_host",
+        retry: AfterChange,
+        likely_others: &[
+            "The domain is misspelled, or has no mail.",
+            "The name servers did not answer in time: try again.",
+            "The provider lets no mail program in.",
+        ],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "settings_unconfirmed",
+        step: None,
+        title: "Servers were found, and nobody vouches for them",
+        cause: "Postroom found servers for the address in a place that a forged answer could have filled, and sent them no password.",
+        remedy: "Compare the servers with those that the provider names; if they are right, use them.",
+        action: "edit_host",
+        retry: AfterChange,
+        likely_others: &[
+            "The servers have names of another domain, as where mail is rented from somebody else.",
+        ],
         ..Entry::BASE
     },
 ];

@@ -91,6 +91,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         cause: "The certificate of {host} is signed by itself, so nobody vouches for it.",
         remedy: "If you know this server, trust exactly this certificate: SHA-256 {sha256}.",
         action: "trust_certificate:{sha256}",
+        // Elsewhere this waits for a change. Here no password is sent before the certificate is good, and the server's administrator
+        // mends it without telling us: asking again finds that out.
         retry: Backoff,
         likely_others: &[
             "Somebody on the way answers in the server's place: compare the fingerprint with the administrator's.",
@@ -105,6 +107,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         cause: "The certificate that {host} showed is for {names}.",
         remedy: "Use the name on the certificate as host: {name}.",
         action: "use_host:{name}",
+        // Elsewhere this waits for a change. Here no password is sent before the certificate is good, and the server's administrator
+        // mends it without telling us: asking again finds that out.
         retry: Backoff,
         likely_others: &["The name of the mail server points to the wrong machine."],
         also_known_as: &["tls.hostname"],
@@ -164,6 +168,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         cause: "{host} offers neither TLS 1.2 nor TLS 1.3 with a cipher that is safe today.",
         remedy: "The administrator of the mail server has to switch TLS 1.2 on.",
         action: "contact_provider",
+        // Elsewhere this waits for a change. It is the server that changes, and asking again costs no sign-in.
         retry: Backoff,
         likely_others: &["The port belongs to a service that is no mail server."],
         also_known_as: &["tls.protocol"],

@@ -52,9 +52,10 @@ pub struct Entry {
 pub type Facts<'a> = &'a [(&'a str, &'a str)];
 
 /// Words for facts that are not known. A placeholder that is missing here is a mistake, which a test finds.
+/// In a sentence, a port that is not known has [`PORTS_IN_GENERAL`].
 const IN_GENERAL: &[(&str, &str)] = &[
     ("host", "the server"),
-    ("port", "N"),
+    ("port", "PORT"),
     ("user", "this user"),
     ("names", "other names"),
     ("name", "one of those it shows"),
@@ -66,11 +67,22 @@ const IN_GENERAL: &[(&str, &str)] = &[
     ("offered", "nothing that fits"),
     ("folder", "in question"),
     ("alike", "one of the folders that exist"),
-    ("other_port", "N"),
+    ("other_port", "PORT"),
     ("what", "an answer"),
     ("size", "more bytes than allowed"),
     ("limit", "the limit"),
     ("address", "the address"),
+];
+
+/// How a sentence speaks of ports when it is about no connection in particular.
+const PORTS_IN_GENERAL: &[(&str, &str, &str)] = &[
+    ("port", "port {port}", "the port that is set"),
+    ("other_port", "port {other_port}", "the usual port for it"),
+    (
+        "other_port",
+        "{other_port}",
+        "993 for IMAP, 995 for POP3, 465 or 587 for sending",
+    ),
 ];
 
 impl Entry {
@@ -187,7 +199,13 @@ pub fn fill(template: &str, facts: Facts<'_>) -> String {
 
 /// [`fill`] for a sentence: it begins with a capital, unless a fact that is written small, such as a host, begins it.
 pub fn sentence(template: &str, facts: Facts<'_>) -> String {
-    let text = fill(template, facts);
+    let mut general = template.to_owned();
+    for (name, words, instead) in PORTS_IN_GENERAL {
+        if !facts.iter().any(|(known, _)| known == name) {
+            general = general.replace(words, instead);
+        }
+    }
+    let text = fill(&general, facts);
     let begins_with_fact = facts
         .iter()
         .any(|(name, _)| template.starts_with(&format!("{{{name}}}")));
@@ -364,6 +382,20 @@ mod tests {
             "imap.example.com says no to this user."
         );
         assert_eq!(fill("a {", &[]), "a ");
+    }
+
+    #[test]
+    fn a_port_that_is_not_known_has_words_and_no_letter_in_its_place() {
+        for entry in catalogue() {
+            for text in texts(entry) {
+                let said = sentence(text, &[]);
+                assert!(!said.contains("PORT"), "{said}");
+            }
+        }
+        assert_eq!(
+            sentence("TLS on port {other_port}.", &[("other_port", "993")]),
+            "TLS on port 993."
+        );
     }
 
     #[test]

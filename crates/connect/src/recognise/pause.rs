@@ -43,7 +43,8 @@ pub(super) fn usual(id: &str) -> i64 {
     match id {
         "too_many_connections" => 2 * MINUTE,
         "quota_exceeded" | "transfer_limit_reached" => HOUR,
-        "smtp_limit_reached" => 15 * MINUTE,
+        // One of its causes is too many tries, which providers count over a quarter of an hour.
+        "smtp_limit_reached" | "sign_in_refused_unclear" => 15 * MINUTE,
         _ => 5 * MINUTE,
     }
 }

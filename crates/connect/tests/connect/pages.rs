@@ -118,8 +118,9 @@ fn index() -> String {
         "# Problems\n\n\
          Everything that can stand in the way, with its cause and its remedy. These pages are made from the catalogue in\n\
          `crates/connect/src/problems`; `postroom explain ID` prints the same offline, and `GET /v1/problems/ID` gives it to programs.\n\n\
-         **When Postroom tries again**: *by itself* (with growing pauses), *after a pause* (at a time that the server named, or a\n\
-         usual one), *after a change* (only when a person changed something), *never* (this input cannot work).\n",
+         **When Postroom tries again**: *by itself* (with growing pauses), *after a pause* (as long as the server said, or minutes to\n\
+         an hour where it did not say; until then the mailbox is limited, which needs nobody), *after a change* (once more to be\n\
+         sure, then only when a person changed something), *never* (the same again cannot work).\n",
     );
     page.push_str("\n## By step of the connection report\n");
     for code in StepCode::ALL {
@@ -209,11 +210,15 @@ fn page(entry: &Entry) -> String {
         |step| format!("step {} of the connection report ({step})", step.number()),
     );
     let _ = writeln!(page, "- Where it shows: {step}");
-    let _ = writeln!(page, "- Tried again: {}", again(entry.retry));
+    let _ = writeln!(page, "- Tried again: {}", again_in_full(entry));
     let _ = writeln!(
         page,
-        "- Action for a program: `{}`",
-        connect::problems::fill(entry.action, &[])
+        "- Action for a program: `{}`{}",
+        connect::problems::fill(entry.action, &[]),
+        match entry.action.contains("port}") {
+            true => " (an occurrence names the port)",
+            false => "",
+        }
     );
     if !entry.providers.is_empty() {
         let _ = writeln!(page, "- Said by: {}", entry.providers.join(", "));
@@ -233,6 +238,25 @@ fn page(entry: &Entry) -> String {
     }
     page.push_str("\n[All problems](README.md)\n");
     page
+}
+
+/// What the word of the list means here.
+fn again_in_full(entry: &Entry) -> &'static str {
+    match entry.retry {
+        // Nobody is connected: it is the caller who tries again.
+        retry if entry.step.is_none() => again(retry),
+        Retry::Backoff => "by itself, with growing pauses",
+        Retry::AfterChange => {
+            "after a change: it is tried once more to be sure, then what needs it is held until a person changed something"
+        }
+        Retry::PauseUntil if connect::problems::may_be_the_secret(entry.id) => {
+            "once, after a pause; if it comes again, the mailbox is held until a person changed something"
+        }
+        Retry::PauseUntil => {
+            "after a pause: as long as the server said, or minutes to an hour where it did not say; then by itself"
+        }
+        Retry::Never => "never: the same again cannot work",
+    }
 }
 
 const fn again(retry: Retry) -> &'static str {

@@ -36,7 +36,7 @@ pub(in super::super) const ENTRIES: &[Entry] = &[
         id: "ms.basic_disabled",
         step: Some(Login),
         title: "Microsoft takes no passwords any more",
-        cause: "Microsoft refused the password for {user}: it takes neither passwords nor app passwords from mail programs.",
+        cause: "Microsoft refused the password for {user}: for reading it takes neither passwords nor app passwords, and for sending none where that is switched off.",
         remedy: "Use the sign-in with Microsoft (OAuth 2) instead of a password.",
         action: "sign_in_again",
         retry: AfterChange,

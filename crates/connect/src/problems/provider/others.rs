@@ -73,10 +73,12 @@ pub(in super::super) const ENTRIES: &[Entry] = &[
         cause: "QQ has one text for four causes and does not tell which: the service is off, the code is wrong, too many tries, or QQ is busy.",
         remedy: "Check in QQ Mail that IMAP/SMTP is on, then make a new authorisation code and enter it here.",
         action: "enter_password",
+        // Two of the four causes end by themselves and two do not. So it is tried once more after a pause, and held when it comes
+        // again: see `may_be_the_secret`.
         retry: PauseUntil,
         likely_others: &[
             "Too many tries in a short time: wait 15 minutes before the next.",
-            "QQ is busy: Postroom tries again after a pause.",
+            "QQ is busy: Postroom tries once more after a pause, then waits for you.",
         ],
         providers: &["qq"],
         kind_of: Some("sign_in_refused_unclear"),
@@ -139,9 +141,9 @@ pub(in super::super) const ENTRIES: &[Entry] = &[
     Entry {
         id: "free.smtp_off",
         step: Some(Smtp),
-        title: "Sending is switched off at Free",
-        cause: "Free refused the sign-in for sending of {user}: authenticated SMTP is off until its owner switches it on.",
-        remedy: "Switch authenticated SMTP on in Free's address management page, then test again.",
+        title: "Free refused the sign-in for sending without saying why",
+        cause: "Free gives one answer for two causes and does not tell which: authenticated SMTP is off until its owner switches it on, or the password is wrong.",
+        remedy: "Check first that authenticated SMTP is switched on in Free's address management page, then test again.",
         action: "open_provider",
         retry: AfterChange,
         likely_others: &[
@@ -149,7 +151,7 @@ pub(in super::super) const ENTRIES: &[Entry] = &[
             "The user name is the part before @free.fr.",
         ],
         providers: &["free-fr"],
-        kind_of: Some("smtp_auth_disabled"),
+        kind_of: Some("sign_in_refused_unclear"),
         url: Some(
             "https://assistance.free.fr/articles/configurer-de-maniere-avancee-mon-logiciel-de-messagerie-609",
         ),
