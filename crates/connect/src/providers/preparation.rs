@@ -60,15 +60,24 @@ fn bridge(provider: &Provider) -> Option<Preparation> {
         return None;
     }
     let text = format!(
-        "{} is reached through a program that runs beside Postroom and answers at {} port {}. Start it first. The \
-         administrator has to allow that network (network.allow). In a container, {} is the container itself.",
-        provider.name, imap.host, imap.port, imap.host
+        "{} is a program that runs beside Postroom and answers at {} port {}. Start it first. The administrator has to allow \
+         that network (network.allow). In a container, {} is the container itself.",
+        bridge_name(provider),
+        imap.host,
+        imap.port,
+        imap.host
     );
     let url = provider.app_password.help_url.clone();
     Some(Preparation {
         required: true,
         ..of(provider, PreparationId::Note, text, url)
     })
+}
+
+/// "Proton Bridge" of "Proton Mail (through Proton Bridge)".
+fn bridge_name(provider: &Provider) -> &str {
+    let inner = provider.name.split_once("(through ");
+    inner.map_or(&provider.name, |(_, name)| name.trim_end_matches(')'))
 }
 
 fn pop3_only(provider: &Provider) -> Option<Preparation> {
@@ -92,10 +101,17 @@ fn oauth_only(provider: &Provider) -> Option<Preparation> {
     if !provider.is_oauth_only() {
         return None;
     }
-    let text = format!(
-        "{} takes no passwords and no app passwords from mail programs: sign in with OAuth 2.0.",
-        provider.name
-    );
+    let name = &provider.name;
+    let text = if provider.sending_auth().contains(&SignIn::Password) {
+        format!(
+            "{name} takes no passwords and no app passwords for reading: sign in with OAuth 2.0, which does for sending too. For \
+             sending alone, a password works as long as the organisation allows it."
+        )
+    } else {
+        format!(
+            "{name} takes no passwords and no app passwords from mail programs: sign in with OAuth 2.0."
+        )
+    };
     Some(Preparation {
         required: true,
         ..of(
@@ -177,7 +193,10 @@ fn password(provider: &Provider) -> Option<Preparation> {
         (_, Some(AppPasswordKind::BridgePassword)) => (
             PreparationId::AppPassword,
             true,
-            format!("Use the password that the bridge program shows, not that of {name}."),
+            format!(
+                "Use the password that {} shows, not that of the account.",
+                bridge_name(provider)
+            ),
         ),
         (AppPasswordNeed::Always, Some(AppPasswordKind::ClientPassword)) => (
             PreparationId::AppPassword,

@@ -151,6 +151,9 @@ pub struct Provider {
     /// What a mail program can sign in with, best first.
     #[serde(default)]
     pub auth: Vec<SignIn>,
+    /// What the sending server takes, where it is another thing.
+    #[serde(default)]
+    pub smtp_auth: Vec<SignIn>,
     /// The OAuth 2.0 service, by its name in `data/oauth.json`.
     #[serde(default)]
     pub oauth: Option<String>,
@@ -317,7 +320,16 @@ impl Provider {
         self.smtp_login_format.unwrap_or(self.login_format)
     }
 
-    /// Whether a mail program can sign in with a token and with nothing else.
+    /// What the sending server takes, best first.
+    pub fn sending_auth(&self) -> &[SignIn] {
+        if self.smtp_auth.is_empty() {
+            &self.auth
+        } else {
+            &self.smtp_auth
+        }
+    }
+
+    /// Whether a mail program can sign in for reading with a token and with nothing else.
     pub fn is_oauth_only(&self) -> bool {
         self.auth == [SignIn::Oauth2]
     }

@@ -2,7 +2,7 @@
 //! `UPDATE_DOCS=1 cargo nextest run -p connect` writes them anew.
 
 use connect::problems;
-use connect::providers::{Limits, Provider, SentCopyBehaviour, Server, Table, preparation};
+use connect::providers::{Limits, Provider, SentCopyBehaviour, Server, SignIn, Table, preparation};
 use model::detection::{Confidence, LoginFormat};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -182,16 +182,19 @@ fn settings(page: &mut String, provider: &Provider) {
     if let Some(sending) = provider.smtp_login_format {
         let _ = write!(page, "; for sending, {}", name(sending));
     }
-    let ways: Vec<_> = provider
-        .auth
-        .iter()
-        .map(|way| match way.as_str() {
+    let ways = |ways: &[SignIn]| {
+        let words = ways.iter().map(|way| match way.as_str() {
             "oauth2" => "OAuth 2.0",
             "app_password" => "app password",
             other => other,
-        })
-        .collect();
-    let _ = writeln!(page, ". Sign-in: {}.", ways.join(", "));
+        });
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let _ = write!(page, ". Sign-in: {}", ways(&provider.auth));
+    if !provider.smtp_auth.is_empty() {
+        let _ = write!(page, "; for sending, {}", ways(&provider.smtp_auth));
+    }
+    page.push_str(".\n");
     if let Some(domain) = provider.domains.first() {
         let _ = write!(page, "\n```sh\npostroom test ann@{domain}\n```\n");
     }
