@@ -4,21 +4,70 @@
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::state::ApiState;
-use connect::TestRequest;
+use connect::{TestMessageId, TestRequest};
 use futures_util::future::BoxFuture;
 use model::mailbox::Mailbox;
 use model::report::{Report, Step, Trigger};
-use store::{mailboxes, reports};
-use tokio::sync::mpsc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::{mailboxes, reports, test_messages};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Steps that wait to be read by a caller; a slow one only slows its own report.
 const STEPS: usize = 32;
+
+/// Tests at once of one host: the engine makes no more, and whoever waits for it holds no place that others could use.
+const TESTS_AT_ONE_HOST: usize = 4;
+/// Hosts that are remembered before those without a test are forgotten.
+const HOSTS_REMEMBERED: usize = 256;
+
+/// The places for tests: first one at the host, then one of all, so that a slow host does not hold up the tests of others.
+pub(crate) struct Places {
+    at_hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    in_all: Arc<Semaphore>,
+}
+
+impl Places {
+    /// So many tests at once, over all hosts.
+    pub(crate) fn new(in_all: usize) -> Self {
+        Self {
+            at_hosts: Mutex::default(),
+            in_all: Arc::new(Semaphore::new(in_all)),
+        }
+    }
+
+    /// Waits for both places. They are free again when what is returned is dropped.
+    async fn take(&self, request: &TestRequest) -> [Option<OwnedSemaphorePermit>; 2] {
+        let incoming = request.incoming.as_ref().map(|side| &side.host);
+        let outgoing = request.outgoing.as_ref().map(|side| &side.host);
+        let at_host = match incoming.or(outgoing) {
+            Some(host) => self.at_host(host).acquire_owned().await.ok(),
+            None => None,
+        };
+        [at_host, self.in_all.clone().acquire_owned().await.ok()]
+    }
+
+    fn at_host(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.at_hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= HOSTS_REMEMBERED {
+            hosts.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        let places = hosts.entry(host.to_lowercase());
+        let fresh = || Arc::new(Semaphore::new(TESTS_AT_ONE_HOST));
+        Arc::clone(places.or_insert_with(fresh))
+    }
+}
 
 /// Makes connection reports.
 pub trait Reporter: Send + Sync {
     /// Runs the steps, telling each as it begins and ends.
     fn test(&self, request: TestRequest, on_step: mpsc::Sender<Step>)
     -> BoxFuture<'static, Report>;
+
+    /// The host in the Message-ID of a test message.
+    fn host(&self) -> &str {
+        ""
+    }
 }
 
 impl Reporter for connect::Engine {
@@ -29,6 +78,10 @@ impl Reporter for connect::Engine {
     ) -> BoxFuture<'static, Report> {
         let engine = self.clone();
         Box::pin(async move { engine.test(request, on_step).await })
+    }
+
+    fn host(&self) -> &str {
+        self.ehlo_name()
     }
 }
 
@@ -58,7 +111,14 @@ pub(crate) async fn run(
     request: TestRequest,
     on_step: mpsc::Sender<Step>,
 ) -> Result<Report> {
-    let _place = state.tests_at_once.acquire().await;
+    let mut request = request;
+    if request.test_recipient.is_some() {
+        // Noted before it is sent, so that no import takes it in.
+        let id = TestMessageId::fresh(state.reporter.host(), state.store.now());
+        test_messages::note(&state.store, &id.to_string()).await?;
+        request.test_message_id = Some(id);
+    }
+    let _places = state.test_places.take(&request).await;
     let report = state.reporter.test(request, on_step).await;
     Ok(reports::insert(&state.store, report).await?)
 }

@@ -156,7 +156,7 @@ pub async fn list(
         .db
         .read(move |tx| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM failures WHERE mailbox_id = $1 AND id > $2 AND {} ORDER BY id LIMIT $3",
+                "SELECT {COLUMNS} FROM failures WHERE mailbox_id = $1 AND id > $2 AND ignored IS NULL AND {} ORDER BY id LIMIT $3",
                 not_removed("mailbox_id")
             );
             let rows = tx.rows(&sql, &[id.into(), after.unwrap_or_default().into(), limit.into()])?;
@@ -175,11 +175,11 @@ pub async fn retry(store: &Store, mailbox_id: &str, id: &str) -> Result<Failure>
         .db
         .write(move |tx| {
             tx.exec(
-                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE id = $1 AND mailbox_id = $2",
+                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE id = $1 AND mailbox_id = $2 AND ignored IS NULL",
                 &[(&id).into(), (&mailbox_id).into()],
             )?;
             let sql = format!(
-                "SELECT {COLUMNS} FROM failures WHERE id = $1 AND mailbox_id = $2 AND {}",
+                "SELECT {COLUMNS} FROM failures WHERE id = $1 AND mailbox_id = $2 AND ignored IS NULL AND {}",
                 not_removed("mailbox_id")
             );
             let row = tx.row(&sql, &[id.into(), (&mailbox_id).into()])?;

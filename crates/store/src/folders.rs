@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 
 const COLUMNS: &str =
     "f.id, f.mailbox_id, f.path, f.delimiter, f.role, f.mode, f.since, f.messages, f.unread,
-    f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id)";
+    f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NULL),
+    (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL)";
 
 /// A folder as the synchronisation knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -567,7 +568,7 @@ pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
                 &[(&id).into()],
             )?;
             tx.exec(
-                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE mailbox_id = $1",
+                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE mailbox_id = $1 AND ignored IS NULL",
                 &[(&id).into()],
             )?;
             tx.wake(Topic::Mailbox(id.clone()));
@@ -584,7 +585,8 @@ fn from_row(row: &Row) -> Result<Folder> {
         None => path.clone(),
     };
     let mode: Mode = row.word(5, Mode::parse)?;
-    let (done, total) = (row.get::<i64>(7)?, row.get::<i64>(9)?);
+    // What is left out on purpose is not to come.
+    let (done, total) = (row.get::<i64>(7)?, row.get::<i64>(9)? - row.get::<i64>(12)?);
     let state = match (mode, row.get::<bool>(10)?, row.get::<i64>(11)?) {
         (Mode::Off, ..) => CoverageState::None,
         (_, false, _) => CoverageState::Filling,
@@ -617,7 +619,7 @@ pub async fn stored_uids(store: &Store, folder_id: &str, uid_validity: i64) -> R
     uids_of(store, "placements", folder_id, uid_validity).await
 }
 
-/// The UIDs of a folder that are in the ledger of failures.
+/// The UIDs of a folder that are in the ledger of failures, or left out on purpose.
 ///
 /// # Errors
 /// The database is out of reach.

@@ -27,8 +27,9 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     m.connection_state, m.proven_alive_at, m.connection_since, m.connection_until, m.connection_problem,
     m.incoming, m.outgoing, m.fetch_since, m.monitored, m.last_report_id, m.version, m.created_at,
     (SELECT CAST(coalesce(sum(f.messages), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
-    (SELECT CAST(coalesce(sum(f.total), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
-    (SELECT count(*) FROM failures x WHERE x.mailbox_id = m.id),
+    (SELECT CAST(coalesce(sum(f.total), 0) AS BIGINT) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off')
+      - (SELECT count(*) FROM failures x WHERE x.mailbox_id = m.id AND x.ignored IS NOT NULL),
+    (SELECT count(*) FROM failures x WHERE x.mailbox_id = m.id AND x.ignored IS NULL),
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off' AND f.backfilled = 0),
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
     m.server_profile_id, m.login_formats,

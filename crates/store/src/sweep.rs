@@ -144,6 +144,7 @@ async fn sweep_aged(store: &Store) -> Result<(u64, bool)> {
             ] {
                 rows += tx.exec(sql, &[before.into()])?;
             }
+            rows += crate::test_messages::expire(tx, now, ROWS)?;
             Ok((rows, more))
         })
         .await

@@ -48,7 +48,9 @@ pub struct StandIn {
     pub accepts: Arc<Mutex<Option<String>>>,
     /// The passwords that it was handed, incoming and outgoing.
     pub seen: Arc<Mutex<Vec<Passwords>>>,
-    /// Tests that have begun wait for a place here before they end.
+    /// The Message-IDs that it was handed for test messages.
+    pub test_messages: Arc<Mutex<Vec<String>>>,
+    /// Tests that have begun wait for a place here before they end, but for those of the host `quick.example.com`.
     pub gate: Arc<Mutex<Option<Arc<tokio::sync::Semaphore>>>>,
 }
 
@@ -64,6 +66,8 @@ impl Reporter for StandIn {
             secret(request.credentials.outgoing),
         );
         self.seen.lock().unwrap().push(seen);
+        let given = request.test_message_id.map(|id| id.to_string());
+        self.test_messages.lock().unwrap().extend(given);
         let broken = *self.broken.lock().unwrap();
         let accepts = self.accepts.lock().unwrap().clone();
         let found = request.login.incoming == model::mailbox::LoginChoice::Auto
@@ -73,6 +77,10 @@ impl Reporter for StandIn {
             outgoing: None,
         };
         let gate = self.gate.lock().unwrap().clone();
+        let gate = gate.filter(|_| {
+            let incoming = request.incoming.as_ref();
+            incoming.is_none_or(|side| side.host != "quick.example.com")
+        });
         Box::pin(async move {
             if let Some(gate) = gate {
                 gate.acquire().await.unwrap().forget();

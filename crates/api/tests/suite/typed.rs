@@ -304,6 +304,17 @@ async fn whom_a_test_message_goes_to_is_read_before_anything_is_tested() {
             "{report}"
         );
     }
+    // Each test message was noted before it was sent.
+    let given = fixture.reporter.test_messages.lock().unwrap().clone();
+    assert_eq!(given.len(), 4);
+    let noted = fixture.store.db.read(|tx| {
+        tx.rows("SELECT internet_message_id FROM test_messages", &[])?
+            .iter()
+            .map(|row| row.get::<String>(0))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    let noted = noted.await.unwrap();
+    assert!(noted.len() == 4 && given.iter().all(|id| noted.contains(id)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,4 +336,32 @@ async fn what_stands_around_an_address_is_taken_off_and_told() {
     assert_eq!(pointers(&tested), ["/address"]);
     body["address"] = json!("Ann Example");
     fixture.post("/v1/mailboxes", &body).await.problem(422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_host_does_not_hold_up_the_tests_of_others() {
+    let fixture = Fixture::new().await;
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    *fixture.reporter.gate.lock().unwrap() = Some(gate.clone());
+    let at = |host: &str| {
+        json!({"address": "ann@example.com", "password": "hunter2", "outgoing": null,
+            "incoming": {"host": host, "port": 993, "security": "tls"}})
+    };
+    let slow = at("slow.example.com");
+    let waiting = (0..20).map(|_| fixture.post("/v1/connection-tests", &slow));
+    let waiting = futures_util::future::join_all(waiting);
+    let quick = async {
+        // All places that the slow host gets are taken by now.
+        while fixture.reporter.seen.lock().unwrap().len() < 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let other = at("quick.example.com");
+        let answer = fixture.post("/v1/connection-tests", &other);
+        let limit = std::time::Duration::from_secs(10);
+        let answer = tokio::time::timeout(limit, answer).await;
+        gate.add_permits(20);
+        answer.expect("a place for another host").expect(201);
+    };
+    tokio::join!(waiting, quick);
 }

@@ -93,13 +93,18 @@ CREATE TABLE threads (
 CREATE INDEX threads_by_time ON threads (last_at, id);
 CREATE INDEX threads_by_mailbox ON threads (mailbox_id, last_at, id);
 
--- The ledger: one row for each message that could not be fetched, parsed or stored.
+-- Message-IDs of connection tests, noted before they are sent.
+CREATE TABLE test_messages (internet_message_id TEXT PRIMARY KEY, met_at {int} NOT NULL) {strict};
+
+-- The ledger: one row for each message that could not be fetched, parsed or stored. `ignored`: it is left out, being the
+-- message of a connection test with this Message-ID.
 CREATE TABLE failures (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
   folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
   problem_id TEXT NOT NULL, reason TEXT NOT NULL, digest TEXT, attempts {int} NOT NULL, next_attempt_at {int},
-  created_at {int} NOT NULL
+  ignored TEXT, created_at {int} NOT NULL
 ) {strict};
+CREATE INDEX failures_ignored ON failures (ignored) WHERE ignored IS NOT NULL;
 CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
 CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
 CREATE INDEX failures_by_digest ON failures (digest) WHERE digest IS NOT NULL;

@@ -16,7 +16,7 @@ use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
 use crate::search::{self, Words};
-use crate::{Store, Tx, events, mailboxes, submissions};
+use crate::{Store, Tx, events, mailboxes, submissions, test_messages};
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
@@ -136,6 +136,7 @@ pub(crate) fn run(
         .messages
         .retain(|message| !known.contains(&message.uid));
     outcome.known = (before - batch.messages.len()) as i64;
+    test_messages::take_out(tx, mailbox_id, &mut batch, now)?;
 
     let stored: Vec<Stored> = batch
         .messages

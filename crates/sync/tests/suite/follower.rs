@@ -3,9 +3,12 @@
 use connect::Engine;
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use model::event::Event;
-use model::mailbox::{Auth, Credentials, Incoming, Kind, Lifecycle, Mailbox, Protocol, Security};
+use model::mailbox::{
+    Auth, Credentials, Incoming, Kind, Lifecycle, Mailbox, Proof, Protocol, Security,
+};
 use model::{Clock, Secret, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 use store::Store;
 use store::mailboxes::NewMailbox;
@@ -22,6 +25,7 @@ pub struct Follower {
     pub mailbox: Mailbox,
     user: TestUser,
     poll: Duration,
+    dns: Option<SocketAddr>,
     cancel: CancellationToken,
     task: Option<JoinHandle<()>>,
     _dir: tempfile::TempDir,
@@ -30,10 +34,15 @@ pub struct Follower {
 /// What a test may choose.
 pub struct Choice {
     pub protocol: Protocol,
+    pub host: &'static str,
+    /// Who is asked for addresses; `None`: the system.
+    pub dns: Option<SocketAddr>,
     pub port: u16,
     pub security: Security,
     pub fetch_since: Option<Timestamp>,
     pub monitored: Option<Vec<String>>,
+    /// The settings were tested before: no report is made of a mailbox that works.
+    pub tested: bool,
     /// How often all folders are counted.
     pub poll: Duration,
 }
@@ -42,10 +51,13 @@ impl Default for Choice {
     fn default() -> Self {
         Self {
             protocol: Protocol::Imap,
+            host: "localhost",
+            dns: None,
             port: servers().imaps_port,
             security: Security::Tls,
             fetch_since: None,
             monitored: None,
+            tested: false,
             poll: Duration::from_millis(500),
         }
     }
@@ -92,7 +104,7 @@ impl Follower {
             kind: Kind::Personal,
             incoming: Some(Incoming {
                 protocol: choice.protocol,
-                host: "localhost".to_owned(),
+                host: choice.host.to_owned(),
                 port: choice.port,
                 security: choice.security,
                 username: user.address.clone(),
@@ -115,11 +127,19 @@ impl Follower {
         let mailbox = store::mailboxes::set_lifecycle(&store, &mailbox.id, Lifecycle::Enabled)
             .await
             .expect("enabled");
+        if choice.tested {
+            let works = Some(Proof::Works);
+            let (id, version) = (&mailbox.id, mailbox.version);
+            store::mailboxes::set_proofs(&store, id, version, works, None, "rep_before")
+                .await
+                .expect("the proof");
+        }
         let mut follower = Self {
             store,
             mailbox,
             user: user.clone(),
             poll: choice.poll,
+            dns: choice.dns,
             cancel: CancellationToken::new(),
             task: None,
             _dir: dir,
@@ -135,7 +155,10 @@ impl Follower {
         let mut policy = Policy::public_only();
         policy.allow.push("127.0.0.0/8".parse().expect("a network"));
         policy.allow.push("::1/128".parse().expect("a network"));
-        let net = Net::new(policy, tls, Timeouts::default());
+        let mut net = Net::new(policy, tls, Timeouts::default());
+        if let Some(dns) = self.dns {
+            net = net.using_dns(vec![dns]);
+        }
         let engine = Engine::new(net.clone(), Clock::system(), "test.local");
         let timing = Timing {
             poll: self.poll,

@@ -10,5 +10,7 @@ mod follower;
 mod following;
 mod owed;
 mod pop3;
+mod proofs;
 mod servers_differences;
+mod test_messages;
 mod waiting;
