@@ -97,7 +97,7 @@ pub(crate) async fn create_connection_test(
                 put_right.extend(because);
                 value.test_recipient = Some(read);
             }
-            Err(error) => checks.refuse("/test_recipient", &error.to_string()),
+            Err(error) => checks.refuse("/test_recipient", error.to_string()),
         }
     }
     let recipient = value.test_recipient.clone();
@@ -156,16 +156,20 @@ fn recipient(typed: &str) -> std::result::Result<(String, Option<Normalised>), A
             let put_right = address.normalised("/test_recipient", typed);
             Ok((address.whole, put_right))
         }
-        Err(AddressError::BadDomain | AddressError::IpAddress) if is_local(typed) => {
-            Ok((typed.to_owned(), None))
-        }
+        Err(_) if is_local(typed) => Ok((typed.to_owned(), None)),
         Err(error) => Err(error),
     }
 }
 
 /// Such as `ann@localhost`, `ann@mail-1` and `ann@[192.0.2.1]`.
 fn is_local(typed: &str) -> bool {
-    let domain = typed.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let Some((local, domain)) = typed.split_once('@') else {
+        return false;
+    };
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ',' | ';');
+    if local.is_empty() || !local.chars().all(fits) {
+        return false;
+    }
     let label = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let in_brackets = domain
         .strip_prefix('[')
