@@ -6,35 +6,29 @@
 //! was about the mechanism; three refusals of one secret, of both sides together, end it.
 
 use crate::open::{Opening, Waits};
-use crate::recognise::{Failure, Peer};
-use crate::report::{Good, Without, ended, judge, judge_servers, skipped};
+use crate::recognise::Peer;
+use crate::report::{Without, judge, judge_servers};
+use crate::run::{Run, Task};
 use crate::steps::{self, SignIn};
 use crate::test_message::{TestMessage, TestMessageId};
-use mail_net::sasl::{Tries, hide};
-use mail_net::{Net, Transcript};
+use mail_net::Net;
+use mail_net::sasl::Tries;
 use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
-use model::report::{
-    AcceptedNames, DetailName, Report, ReportFolder, Step, StepCode, StepStatus, Trigger,
-};
-use model::{Clock, Secret, Timestamp, fresh_id};
+use model::report::{Report, Step, StepCode, Trigger};
+use model::{Clock, Timestamp, fresh_id};
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// The whole report.
 const OVERALL: Duration = Duration::from_secs(45);
 /// Of that, what receiving leaves for sending.
 const KEPT_FOR_SENDING: Duration = Duration::from_secs(15);
-/// How long a listener that does not take its steps holds the report up, once.
-const LISTENER: Duration = Duration::from_secs(1);
 /// How long a goodbye may take; nothing depends on it.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// Lines of the conversation that are kept of each step.
-const TALK_LINES: usize = 100;
 
 /// What to test.
 #[derive(Clone, Debug)]
@@ -158,29 +152,7 @@ impl Engine {
         let without = Without::of(request.trigger);
         let _place = self.places.take(&request).await;
         let started_at = self.clock.now();
-        let mut run = Run {
-            began: Instant::now(),
-            steps: Vec::with_capacity(StepCode::ALL.len()),
-            accepted: AcceptedNames::default(),
-            folders: Vec::new(),
-            secrets: [&request.credentials.incoming, &request.credentials.outgoing]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
-            known: [
-                request.incoming.as_ref().map(|side| &side.username),
-                request.outgoing.as_ref().map(|side| &side.username),
-                Some(&request.address),
-            ]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
-            sending_talk: Transcript::new(TALK_LINES),
-            reading_talk: Transcript::new(TALK_LINES),
-            listener: Some(on_step),
-        };
+        let mut run = Run::new(&request, on_step);
         let tries = Tries::new(steps::login::REFUSALS);
 
         let names = request
@@ -240,6 +212,7 @@ impl Engine {
             let _ = timeout(GOODBYE, conversation.end()).await;
         }
 
+        let folders = run.folders_without_secrets();
         let (has_incoming, has_outgoing) = (request.incoming.is_some(), request.outgoing.is_some());
         let (verdict, summary) = if servers_alone {
             judge_servers(&run.steps, has_incoming, has_outgoing)
@@ -268,7 +241,7 @@ impl Engine {
                         .imap_download_mb_per_day
                         .map(i64::from)
                 }),
-            folders: without_secrets(run.folders, &run.secrets),
+            folders,
             // The store knows the reports before this one.
             changed: Vec::new(),
             compared_with: None,
@@ -444,187 +417,4 @@ struct SendingSide<'a> {
     outgoing: &'a Outgoing,
     names: &'a [String],
     tries: &'a Tries,
-}
-
-/// A step to take.
-#[derive(Clone, Copy)]
-pub(crate) struct Task<'t, 'p> {
-    pub(crate) code: StepCode,
-    /// One line.
-    pub(crate) doing: &'t str,
-    pub(crate) peer: &'t Peer<'p>,
-    /// The report's end.
-    pub(crate) until: Instant,
-    /// How often it may sign in.
-    pub(crate) tries: usize,
-}
-
-/// One report in the making.
-pub(crate) struct Run {
-    began: Instant,
-    steps: Vec<Step>,
-    /// User names that worked instead of those that are set.
-    pub(crate) accepted: AcceptedNames,
-    folders: Vec<ReportFolder>,
-    /// What the servers were told and no step shows, should one of them repeat it.
-    secrets: Vec<Secret>,
-    /// What we may name whatever it looks like: where a password is part of the address, hiding it there would give it away.
-    known: Vec<String>,
-    /// What is said in the present step, by side.
-    sending_talk: Transcript,
-    reading_talk: Transcript,
-    /// None once nobody listens any more, or too slowly.
-    listener: Option<Sender<Step>>,
-}
-
-impl Run {
-    /// Takes one step within its limit and the report's, and tells of it. True when the next step can follow.
-    async fn step(
-        &mut self,
-        task: Task<'_, '_>,
-        work: impl Future<Output = Result<Good, Failure>>,
-    ) -> bool {
-        self.tell(&Step {
-            did: task.doing.to_owned(),
-            ..Step::running(task.code)
-        })
-        .await;
-        let step = self.with_talk(timed(task, work).await);
-        let good = step.status != StepStatus::Fail;
-        self.finish(step).await;
-        good
-    }
-
-    fn failed(&self, code: StepCode) -> bool {
-        let step = self.steps.iter().find(|step| step.code == code);
-        step.is_some_and(|step| step.status == StepStatus::Fail)
-    }
-
-    /// The step with what was said in it. In step 10, whose looks for the message are many, the conversation in which it was
-    /// handed over is kept.
-    pub(crate) fn with_talk(&self, step: Step) -> Step {
-        let mut transcript = self.sending_talk.take();
-        let reading = self.reading_talk.take();
-        let room = TALK_LINES.saturating_sub(transcript.len());
-        let last = reading.len().saturating_sub(room);
-        transcript.extend(reading.into_iter().skip(last));
-        self.without_secrets(Step { transcript, ..step })
-    }
-
-    /// Adds a step that has ended.
-    pub(crate) async fn finish(&mut self, step: Step) {
-        self.tell(&step).await;
-        self.steps.push(step);
-    }
-
-    /// Puts better knowledge into a step that has ended, before what was known then.
-    async fn revise(&mut self, code: StepCode, better: Option<Good>) {
-        let Some(place) = self.steps.iter().position(|step| step.code == code) else {
-            return;
-        };
-        if let Some(mut good) = better {
-            let known = &self.steps[place];
-            good.did = format!("{}; {}", good.did, known.did);
-            for detail in &known.details {
-                if good.details.iter().all(|new| new.name != detail.name) {
-                    good.details.push(detail.clone());
-                }
-            }
-            let step = Step {
-                transcript: known.transcript.clone(),
-                ..ended(code, "", Ok(good), known.ms)
-            };
-            self.steps[place] = self.without_secrets(step);
-            let step = self.steps[place].clone();
-            self.tell(&step).await;
-        }
-    }
-
-    async fn skip(&mut self, code: StepCode, reason: &str) {
-        self.finish(skipped(code, reason)).await;
-    }
-
-    /// Skips every step that has not been taken yet, up to and with `last`.
-    async fn skip_until(&mut self, last: StepCode, reason: &str) {
-        for code in StepCode::ALL {
-            let taken = self.steps.iter().any(|step| step.code == *code);
-            if code.number() <= last.number() && !taken {
-                self.skip(*code, reason).await;
-            }
-        }
-    }
-
-    /// What comes from a server may repeat a secret: its words, the names of folders, what it can do. So may a sentence of ours
-    /// that quotes it.
-    fn without_secrets(&self, mut step: Step) -> Step {
-        for secret in &self.secrets {
-            let secret = secret.expose();
-            let names_it = |text: &String| hide(text, secret) != *text;
-            let ours_too = !self.known.iter().any(names_it);
-            let hidden = |text: &mut String| *text = hide(text, secret);
-            step.server_said.iter_mut().for_each(hidden);
-            step.transcript.iter_mut().for_each(hidden);
-            let details = step.details.iter_mut();
-            let details = details.filter(|detail| ours_too || detail.name != DetailName::UserName);
-            details.for_each(|detail| detail.values.iter_mut().for_each(hidden));
-            if ours_too {
-                hidden(&mut step.did);
-                step.means.iter_mut().for_each(hidden);
-                let remedies = step.remedy.iter_mut().chain(&mut step.others);
-                remedies.for_each(|remedy| {
-                    hidden(&mut remedy.text);
-                    remedy.action.iter_mut().for_each(hidden);
-                });
-            }
-        }
-        step
-    }
-
-    /// Tells the listener. One who is gone, or does not keep up, is told nothing more; the report itself misses nothing.
-    pub(crate) async fn tell(&mut self, step: &Step) {
-        if let Some(listener) = &self.listener
-            && !matches!(
-                timeout(LISTENER, listener.send(step.clone())).await,
-                Ok(Ok(()))
-            )
-        {
-            self.listener = None;
-        }
-    }
-}
-
-/// A folder's name comes from the server too.
-fn without_secrets(mut folders: Vec<ReportFolder>, secrets: &[Secret]) -> Vec<ReportFolder> {
-    for folder in &mut folders {
-        for secret in secrets {
-            folder.path = hide(&folder.path, secret.expose());
-        }
-    }
-    folders
-}
-
-/// One step within its own limit and the report's.
-pub(crate) async fn timed(
-    task: Task<'_, '_>,
-    work: impl Future<Output = Result<Good, Failure>>,
-) -> Step {
-    let Task {
-        code,
-        doing,
-        peer,
-        until,
-        tries,
-    } = task;
-    let began = Instant::now();
-    let limit = steps::limit(code, tries).min(until.saturating_duration_since(began));
-    let outcome = match timeout(limit, work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(steps::timed_out(code, peer)),
-    };
-    ended(
-        code,
-        doing,
-        outcome,
-        i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
-    )
 }

@@ -17,6 +17,7 @@ pub mod providers;
 pub mod recognise;
 mod report;
 pub mod roles;
+mod run;
 mod steps;
 mod test_message;
 pub mod typed;

@@ -1,9 +1,9 @@
 //! Step 9: the same network steps and the sign-in for sending, told as steps inside the step.
 
 use super::{NETWORK, SignIn, capabilities, doing, login, network};
-use crate::engine::{Run, Task, timed};
 use crate::open::Opening;
 use crate::report::{Good, ended, skipped};
+use crate::run::{Run, Task, timed};
 use model::Clock;
 use model::report::{Step, StepCode, StepStatus};
 use tokio::time::Instant;

@@ -11,3 +11,4 @@ mod scripted;
 mod secrets;
 mod setting;
 mod sign_in;
+mod test_message;
