@@ -166,10 +166,10 @@ fn nothing_usable(found: &Detection) -> ApiError {
             let mut field = FieldError::new("/address", detail);
             field.remedy = Some(did_you_mean(meant));
             field.action = Some(format!("use_address:{}", meant.address));
-            return ApiError::fields(vec![field]);
+            return ApiError::fields(vec![field]).called("settings_not_found");
         }
         let detail = format!("must be given: no settings were found for {}", found.domain);
-        return ApiError::field("/incoming", detail).remedy(
+        return ApiError::field("/incoming", detail).called("settings_not_found").remedy(
             "Give the settings of `incoming`, of `outgoing`, or of both; the provider's help pages have them.",
         );
     };
@@ -181,7 +181,7 @@ fn nothing_usable(found: &Detection) -> ApiError {
         hosts.join(" and "),
         doubtful.because
     );
-    ApiError::field("/incoming", detail).remedy(
+    ApiError::field("/incoming", detail).called("settings_unconfirmed").remedy(
         "If these servers are right, give them in `incoming` and `outgoing`; the password is sent to them only then.",
     )
 }

@@ -141,6 +141,13 @@ impl ApiError {
         error
     }
 
+    /// The same as another problem of the catalogue, which says more than that a field is wrong.
+    #[must_use]
+    pub fn called(mut self, code: &str) -> Self {
+        self.0.code = code.to_owned();
+        self
+    }
+
     /// 409: these mailboxes use it.
     pub fn in_use(detail: impl Into<String>, mailboxes: Vec<InUseBy>) -> Self {
         let mut error = Self::new(StatusCode::CONFLICT, "in_use", detail);

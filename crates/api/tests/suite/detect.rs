@@ -50,16 +50,22 @@ async fn a_side_that_is_not_found_stays_empty_where_the_other_was_given() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_password_goes_to_a_server_that_nobody_vouches_for() {
     let fixture = Fixture::new().await;
-    for (address, words) in [
-        ("ann@doubtful.example", "imap.doubtful.example"),
+    for (address, code, words) in [
+        (
+            "ann@doubtful.example",
+            "settings_unconfirmed",
+            "imap.doubtful.example",
+        ),
         (
             "ann@unknown.example",
+            "settings_not_found",
             "no settings were found for unknown.example",
         ),
     ] {
         for uri in ["/v1/mailboxes", "/v1/connection-tests"] {
             let problem = fixture.post(uri, &new(address)).await.problem(422);
             assert_eq!(problem["errors"][0]["pointer"], "/incoming", "{problem}");
+            assert_eq!(problem["code"], code, "{problem}");
             assert!(
                 problem["detail"].as_str().unwrap().contains(words),
                 "{problem}"
