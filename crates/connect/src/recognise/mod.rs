@@ -86,7 +86,8 @@ impl Failure {
     }
 
     /// The same without the secret, should the server have repeated it in any spelling.
-    pub(crate) fn without(mut self, secret: &Secret) -> Self {
+    #[must_use]
+    pub fn without(mut self, secret: &Secret) -> Self {
         if let Some(said) = &mut self.problem.server_said {
             // Half of a secret in another spelling is not recognised: a text that was cut loses its last word.
             if said.chars().count() >= SAID_CHARS {

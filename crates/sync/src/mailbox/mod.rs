@@ -141,6 +141,11 @@ impl Life {
             Err(error) => {
                 let opening = matches!(error, SyncError::Connect(_));
                 let failure = self.recognise(error, &mailbox);
+                // A server may repeat what it was told, also long after the sign-in.
+                let failure = match open::secret(&self.context, &mailbox).await {
+                    Ok(secret) => failure.without(&secret),
+                    Err(_) => failure,
+                };
                 // A connection that ends is no news; one that cannot be made, or that ends again and again, is.
                 let broken = (opening || self.failures > 0).then_some(&mailbox);
                 self.settle(failure, broken).await?;

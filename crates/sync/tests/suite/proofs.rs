@@ -148,3 +148,29 @@ async fn a_pause_that_a_clock_ahead_has_written_strands_no_mailbox() {
     follower.event("mailbox.recovered", |_| true).await;
     follower.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_repeats_the_password_after_the_sign_in_brings_it_into_no_event() {
+    let said = format!("your password is {}", mail_sim::PASSWORD);
+    let script = ImapScript::new().fault(ImapFault::Refuse("LIST", said));
+    let sim = ImapSim::start(script);
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    let broken = follower
+        .event("mailbox.interrupted", |event| {
+            event.data["problem"]["server_said"].is_string()
+        })
+        .await;
+    let text = broken.data.to_string();
+    assert!(text.contains("your password is"), "{text}");
+    assert!(!text.contains(mail_sim::PASSWORD), "{text}");
+    follower.stop().await;
+}
