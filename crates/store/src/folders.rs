@@ -283,7 +283,8 @@ fn apply_one(
 pub(crate) fn vanish_all(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp) -> Result<()> {
     tx.exec(
         "UPDATE messages SET vanished_at = $2, vanished_from = $1
-         WHERE id IN (SELECT message_id FROM placements WHERE folder_id = $1)",
+         WHERE id IN (SELECT message_id FROM placements WHERE folder_id = $1)
+           AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id AND p.folder_id <> $1)",
         &[folder_id.into(), now.into()],
     )?;
     tx.exec(

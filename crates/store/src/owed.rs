@@ -172,6 +172,11 @@ pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
                 &[(&mailbox_id).into()],
             )?;
             let trash: Option<String> = row.map(|row| row.get(0)).transpose()?;
+            if let Some(trash) = &trash
+                && is_on_its_way(tx, &id, trash)?
+            {
+                return Ok(());
+            }
             let intent = match trash {
                 Some(folder_id) if !folder_ids.contains(&folder_id) => Intent::Move { folder_id },
                 _ => Intent::Expunge,
@@ -179,6 +184,17 @@ pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
             owe(tx, &mailbox_id, Some(&id), &intent, now)
         })
         .await
+}
+
+/// Whether the last move that is owed of a message leads to this folder.
+fn is_on_its_way(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<bool> {
+    let sql =
+        "SELECT body FROM owed WHERE message_id = $1 AND kind = 'move' ORDER BY n DESC LIMIT 1";
+    let Some(row) = tx.row(sql, &[message_id.into()])? else {
+        return Ok(false);
+    };
+    let last: Intent = row.json(0)?;
+    Ok(matches!(last, Intent::Move { folder_id: to } if to == folder_id))
 }
 
 /// Whether anything is still owed about a message.

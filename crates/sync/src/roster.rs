@@ -64,13 +64,12 @@ impl Roster {
         self.renewed = Instant::now();
         self.end_finished(&held).await?;
         let store = &self.context.store;
-        for _ in 0..leases::surplus(store).await? {
-            // Another node has joined: the newest work is handed over first.
-            let Some(id) = self.workers.keys().max().cloned() else {
-                break;
-            };
-            self.stop(&id).await;
-        }
+        let surplus = usize::try_from(leases::surplus(store).await?).unwrap_or(0);
+        // Another node has joined: the newest work is handed over first, all of it at the same time.
+        let mut ids: Vec<String> = self.workers.keys().cloned().collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.truncate(surplus);
+        self.stop_some(&ids).await;
         for lease in held {
             if !self.workers.contains_key(&lease.mailbox_id) {
                 // A lease without a task: the task has ended, or this process has just begun.
@@ -91,9 +90,7 @@ impl Roster {
             .filter(|worker| !held.contains(&worker.lease) || worker.task.is_finished())
             .map(|worker| worker.lease.mailbox_id.clone())
             .collect();
-        for id in lost {
-            self.stop(&id).await;
-        }
+        self.stop_some(&lost).await;
         Ok(())
     }
 
@@ -110,17 +107,24 @@ impl Roster {
         );
     }
 
-    async fn stop(&mut self, id: &str) {
-        let Some(worker) = self.workers.remove(id) else {
-            return;
-        };
-        worker.cancel.cancel();
-        let abort = worker.task.abort_handle();
-        if tokio::time::timeout(STOPPING, worker.task).await.is_err() {
-            abort.abort();
+    /// Ends these tasks and gives their leases back. All are told first, so that the slowest alone is waited for.
+    async fn stop_some(&mut self, ids: &[String]) {
+        let workers: Vec<Worker> = ids
+            .iter()
+            .filter_map(|id| self.workers.remove(id))
+            .collect();
+        for worker in &workers {
+            worker.cancel.cancel();
         }
-        if let Err(error) = leases::release(&self.context.store, &worker.lease).await {
-            tracing::debug!(%error, "a lease was not given back");
+        let end = Instant::now() + STOPPING;
+        for worker in workers {
+            let abort = worker.task.abort_handle();
+            if tokio::time::timeout_at(end, worker.task).await.is_err() {
+                abort.abort();
+            }
+            if let Err(error) = leases::release(&self.context.store, &worker.lease).await {
+                tracing::debug!(%error, "a lease was not given back");
+            }
         }
     }
 

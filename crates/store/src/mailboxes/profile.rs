@@ -106,12 +106,10 @@ fn road_out(side: &Outgoing) -> Road<'_> {
 }
 
 /// Whether the password would be shown to somebody new: another host, a port in plain text, another certificate that is
-/// trusted whatever the authorities say.
+/// trusted whatever the authorities say, or one certificate no more but any that an authority has signed.
 fn elsewhere(before: Road<'_>, after: Road<'_>) -> bool {
     let (host, _, security, pin) = after;
-    before.0 != host
-        || (security == Security::None && before != after)
-        || (pin.is_some() && before.3 != pin)
+    before.0 != host || (security == Security::None && before != after) || before.3 != pin
 }
 
 #[cfg(test)]
@@ -130,5 +128,7 @@ mod tests {
         ] {
             assert_eq!(elsewhere(good, after), moved, "{after:?}");
         }
+        let pinned: Road<'_> = ("imap.example.com", 993, Security::Tls, Some("ab"));
+        assert!(elsewhere(pinned, good) && !elsewhere(pinned, pinned));
     }
 }

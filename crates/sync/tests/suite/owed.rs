@@ -118,3 +118,23 @@ async fn a_change_made_while_the_server_was_away_is_paid_on_return(server: Brand
     assert!(there["INBOX"][&3].0.contains("\\Flagged"));
     follower.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_thrown_away_twice_lies_in_the_trash() {
+    let user = testkit::user("trashtwice");
+    user.seed("INBOX", Generator::new(23).take(2));
+    user.seed("Trash", Generator::new(24).take(1));
+    let mut follower = Follower::start(&user, Choice::default()).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let message = message_at(&follower, 1).await;
+    for _ in 0..2 {
+        store::owed::trash(&follower.store, &message).await.unwrap();
+    }
+    let pending = store::owed::pending(&follower.store, &message).await;
+    assert_eq!(pending.unwrap(), ["move"]);
+    follower.go();
+    paid(&follower, &message).await;
+    assert_eq!(follower.servers_view().await["Trash"].len(), 2);
+    follower.stop().await;
+}
