@@ -68,7 +68,22 @@ pub async fn settings_for(
     }
     let domain = output::line(&found.domain);
     let line = Line::typed();
-    Err(match found.best() {
+    let code = match (found.best(), found.preparation.first()) {
+        (Some(_), _) => Some("settings_unconfirmed"),
+        (None, None) => Some("settings_not_found"),
+        // What the provider wants says more.
+        (None, Some(_)) => None,
+    };
+    let failure = why_none(&found, line, &domain);
+    Err(match code {
+        Some(code) => named(code, failure),
+        None => failure,
+    })
+}
+
+/// Why no settings can be used, and what to do.
+fn why_none(found: &Detection, line: Line, domain: &str) -> Failure {
+    match found.best() {
         Some(doubtful) => Failure::new(
             Exit::NotFound,
             format!("the settings that were found for {domain} have to be confirmed"),
@@ -80,12 +95,12 @@ pub async fn settings_for(
         )),
         None => {
             let failure = Failure::new(
-                exit_of(&found),
+                exit_of(found),
                 format!("no settings were found for {domain}"),
             );
-            let why = why_nothing(&found).map(output::line);
+            let why = why_nothing(found).map(output::line);
             let failure = match (found.preparation.first(), why) {
-                (Some(item), _) => return Err(failure.because(output::line(&item.text))),
+                (Some(item), _) => return failure.because(output::line(&item.text)),
                 (None, Some(why)) => failure.because(why),
                 (None, None) => failure,
             };
@@ -94,7 +109,18 @@ pub async fn settings_for(
                 None => failure.remedy(correct::naming_hosts(&line)),
             }
         }
-    })
+    }
+}
+
+/// The failure with the id of the catalogue's problem, for programs.
+fn named(code: &str, failure: Failure) -> Failure {
+    let document = json!({
+        "title": failure.what, "code": code, "detail": failure.why, "remedy": { "text": failure.remedy },
+    });
+    Failure {
+        document: Some(document),
+        ..failure
+    }
 }
 
 /// The address that was probably meant, by the built-in table.

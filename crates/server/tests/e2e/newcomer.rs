@@ -314,6 +314,13 @@ fn a_search_without_success_ends_with_what_to_do_next() {
             "did you mean ann@gmail.com (Gmail)? postroom test ann@gmail.com",
         ],
     );
+    // For programs, it is a problem of the catalogue.
+    let named = launch.run(&["test", "ann@nowhere.example", "--json"]);
+    assert_eq!(code(&named), Some(4), "{named:?}");
+    holds(
+        &format!("{}{}", shown(&named), said(&named)),
+        &["settings_not_found"],
+    );
     let unknown = launch.run(&["explain", "pasword_refused"]);
     assert_eq!(code(&unknown), Some(4), "{unknown:?}");
     holds(&said(&unknown), &["did you mean password_refused"]);
