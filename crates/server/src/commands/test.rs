@@ -76,13 +76,13 @@ pub async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let exit = exit::of_report(&report);
     context.output.value(&json!(report), |out, _| {
         let mut text = steps::render(out, &report, !output::shows_progress());
+        if let Some(corrected) = steps::correction(&report, line, &hosts) {
+            text.push_str(&format!("\n  As a command: {corrected}"));
+        }
         if transcript {
             text.push_str(&steps::conversation(&report));
         }
-        match steps::correction(&report, line, &hosts) {
-            Some(corrected) => format!("{text}\n  As a command: {corrected}"),
-            None => text,
-        }
+        text
     })?;
     Ok(exit)
 }
@@ -289,6 +289,15 @@ async fn of_mailbox(store: &Store, mailbox: &Mailbox, args: Args) -> Result<Test
             "--send-to needs a sending server, and this mailbox has none",
         ));
     }
+    // Noted before it is sent, so that the installation does not take it in as mail.
+    let test_message_id = match &args.send_to {
+        Some(_) => {
+            let id = connect::TestMessageId::fresh("", store.now());
+            store::test_messages::note(store, &id.to_string()).await?;
+            Some(id)
+        }
+        None => None,
+    };
     let stored = mailbox.monitored_folders.clone().unwrap_or_default();
     Ok(TestRequest {
         count: None,
@@ -304,7 +313,7 @@ async fn of_mailbox(store: &Store, mailbox: &Mailbox, args: Args) -> Result<Test
             args.folder
         },
         test_recipient: args.send_to,
-        test_message_id: None,
+        test_message_id,
         trigger: Trigger::Command,
     })
 }

@@ -250,6 +250,7 @@ fn each_mistake_has_its_verdict_step_and_problem() {
 #[test]
 fn the_steps_stream_as_they_begin_and_end() {
     let user = user("streamed");
+    user.seed("INBOX", Generator::new(5).take(1));
     let postroom = postroom();
     let body = settings(&user).to_string();
     let mut stream = postroom.stream("POST", "/v1/connection-tests", &[], body.as_bytes());
