@@ -19,6 +19,12 @@ const FOLDERS_WALKED: usize = 16;
 /// A search with fewer hits starts from the hits, one with more from the newest mail.
 const FEW_HITS: i64 = 2_000;
 
+/// Mail of folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
+/// behind when its mailbox changed to POP3 is not a person's choice.)
+const SWITCHED_OFF: &str =
+    "NOT EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
+    WHERE x.message_id = m.id AND y.mode = 'off' AND y.mode_fixed = 1)";
+
 /// What a page needs of each message, behind the time of the order: see [`from_row`].
 const COLUMNS: &str =
     "m.id, m.mailbox_id, m.thread_id, m.direction, m.received_at, m.size, m.seen, m.answered, m.flagged,
@@ -179,6 +185,7 @@ impl Wanted {
             conditions: vec![
                 "m.vanished_at IS NULL".to_owned(),
                 not_removed("m.mailbox_id"),
+                SWITCHED_OFF.to_owned(),
             ],
             args: Vec::new(),
         }

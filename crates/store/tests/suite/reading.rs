@@ -741,3 +741,32 @@ async fn a_word_with_very_many_hits_is_found_newest_first_too() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_of_a_folder_that_is_switched_off_is_hidden_until_it_is_on_again() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = mailbox(&fixture, "a@example.com").await;
+        put(store, &a, "INBOX", 1, "alpha one", "t1").await;
+        put(store, &a, "Archive", 2, "alpha two", "t1").await;
+        let search = || Filter {
+            terms: vec![term("alpha")],
+            ..Filter::default()
+        };
+        for (mode, expected) in [
+            (Mode::Off, vec!["alpha one"]),
+            (Mode::Full, vec!["alpha two", "alpha one"]),
+        ] {
+            let change = folders::Change {
+                mode: Some(mode),
+                ..folders::Change::default()
+            };
+            folders::change(store, &a.folders["Archive"], change)
+                .await
+                .unwrap();
+            assert_eq!(subjects(store, Filter::default()).await, expected);
+            assert_eq!(subjects(store, search()).await, expected);
+        }
+    })
+    .await;
+}
