@@ -146,6 +146,7 @@ const SENDING: &[Row] = &[
     // Of a recipient, too, a server may say that nobody is "listed by" a name; here an address in brackets is.
     always("] listed by", "smtp_address_blocked"),
     always("] is listed by", "smtp_address_blocked"),
+    always("listed by*block", "smtp_address_blocked"),
     always("client host*listed by", "smtp_address_blocked"),
     always("spamhaus", "smtp_address_blocked"),
     always("blocked using", "smtp_address_blocked"),
