@@ -215,7 +215,7 @@ async fn smtp_faults_get_their_names() {
             StepCode::Greeting,
         ),
         (
-            SmtpFault::ByeAtOnce("554 5.7.1 your address is listed by a block list".to_owned()),
+            SmtpFault::ByeAtOnce("554 5.7.1 [192.0.2.1] is listed by a block list".to_owned()),
             "smtp_address_blocked",
             StepCode::Greeting,
         ),
@@ -347,7 +347,7 @@ async fn a_relay_refused_without_a_sign_in_asks_for_one_and_with_one_does_not() 
         (
             Auth::Password,
             "smtp_relay_refused",
-            "Use the host",
+            "Use the provider's own sending host",
             Verdict::Works,
         ),
     ] {

@@ -204,12 +204,7 @@ fn with_facts(
         }
         ("smtp_relay_refused" | "smtp_auth_required", true) => {
             let facts = [("address", message.to.as_str())];
-            let mut failure = peer.failure("smtp_relay_refused", &facts, said);
-            failure.problem.remedy = remedy(
-                "Use the host that the provider names for sending, and as sender the address that belongs to this sign-in.",
-                "edit_outgoing",
-            );
-            failure
+            peer.failure("smtp_relay_refused", &facts, said)
         }
         ("smtp_relay_refused", false) => peer.failure("smtp_auth_required", &[], said),
         _ => failure,
