@@ -4,11 +4,16 @@
 //! in the ledger of failures, or gone). New mail raises `high_uid`; filling the past lowers `low_uid`
 //! until `backfilled`. Both move only in the transaction that stores the messages they cover.
 
+mod change;
+mod uids;
+
+pub use change::{Change, change, resync};
+pub use uids::{failed_uids, stored_flags, stored_uids};
+
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::leases::Lease;
 use crate::removal::not_removed;
-use crate::wake::Topic;
 use crate::{Store, Tx, events, leases, mailboxes};
 use model::event::{NewEvent, Origin};
 use model::folder::{Folder, Mode, Progress, Role};
@@ -507,77 +512,6 @@ pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Folder> {
         .map_or(Err(StoreError::NotFound("the folder")), from_row)
 }
 
-/// What a person may change about a folder; `None` leaves it.
-#[derive(Clone, Debug, Default)]
-pub struct Change {
-    /// What it is for.
-    pub role: Option<Option<Role>>,
-    /// How much of it to store.
-    pub mode: Option<Mode>,
-    /// Mail from this time on is stored.
-    pub since: Option<Option<Timestamp>>,
-}
-
-/// Changes how a folder is treated.
-///
-/// # Errors
-/// No such folder.
-pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
-    let id = id.to_owned();
-    store
-        .db
-        .write(move |tx| {
-            let old = read(tx, &id)?;
-            let since = change.since.unwrap_or(old.since);
-            let mode = change.mode.unwrap_or(old.mode);
-            let again = since != old.since || mode != old.mode;
-            tx.exec(
-                "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
-                   mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
-                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END, asked = asked + $7,
-                   low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
-                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END WHERE id = $1",
-                &[
-                    (&id).into(),
-                    change.role.unwrap_or(old.role).map(Role::as_str).into(),
-                    change.role.is_some().into(),
-                    mode.as_str().into(),
-                    change.mode.is_some().into(),
-                    since.into(),
-                    again.into(),
-                ],
-            )?;
-            tx.wake(Topic::Mailbox(old.mailbox_id));
-            read(tx, &id)
-        })
-        .await
-}
-
-/// Looks through a mailbox's folders again from the beginning; nothing that is stored is fetched twice.
-///
-/// # Errors
-/// No such mailbox.
-pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
-    let id = mailbox_id.to_owned();
-    store
-        .db
-        .write(move |tx| {
-            mailboxes::lock(tx, &id)?;
-            tx.exec(
-                "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, mod_seq = NULL, server_messages = NULL
-                 WHERE mailbox_id = $1",
-                &[(&id).into()],
-            )?;
-            tx.exec(
-                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE mailbox_id = $1 AND ignored IS NULL",
-                &[(&id).into()],
-            )?;
-            tx.wake(Topic::Mailbox(id.clone()));
-            Ok(())
-        })
-        .await
-}
-
 fn from_row(row: &Row) -> Result<Folder> {
     let path: String = row.get(2)?;
     let delimiter: Option<String> = row.get(3)?;
@@ -610,74 +544,4 @@ fn from_row(row: &Row) -> Result<Folder> {
             total: total.max(done),
         },
     })
-}
-
-/// The UIDs of a folder that we have.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn stored_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Vec<i64>> {
-    uids_of(store, "placements", folder_id, uid_validity).await
-}
-
-/// The UIDs of a folder that are in the ledger of failures, or left out on purpose.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn failed_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Vec<i64>> {
-    uids_of(store, "failures", folder_id, uid_validity).await
-}
-
-async fn uids_of(
-    store: &Store,
-    table: &'static str,
-    folder_id: &str,
-    uid_validity: i64,
-) -> Result<Vec<i64>> {
-    let folder_id = folder_id.to_owned();
-    store
-        .db
-        .read(move |tx| {
-            let sql = format!(
-                "SELECT uid FROM {table} WHERE folder_id = $1 AND uid_validity = $2 ORDER BY uid"
-            );
-            let rows = tx.rows(&sql, &[folder_id.into(), uid_validity.into()])?;
-            rows.iter().map(|row| row.get(0)).collect()
-        })
-        .await
-}
-
-/// The flags of all messages of a folder, by UID.
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn stored_flags(
-    store: &Store,
-    folder_id: &str,
-    uid_validity: i64,
-) -> Result<std::collections::HashMap<i64, model::message::Flags>> {
-    let folder_id = folder_id.to_owned();
-    store
-        .db
-        .read(move |tx| {
-            let rows = tx.rows(
-                "SELECT p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords
-                 FROM placements p JOIN messages m ON m.id = p.message_id
-                 WHERE p.folder_id = $1 AND p.uid_validity = $2",
-                &[folder_id.into(), uid_validity.into()],
-            )?;
-            rows.iter()
-                .map(|row| {
-                    let flags = model::message::Flags {
-                        seen: row.get(1)?,
-                        answered: row.get(2)?,
-                        flagged: row.get(3)?,
-                        draft: row.get(4)?,
-                        keywords: row.json(5)?,
-                    };
-                    Ok((row.get(0)?, flags))
-                })
-                .collect()
-        })
-        .await
 }

@@ -1,0 +1,79 @@
+//! What people change about a folder, and the wish to look through all of them again.
+
+use super::read;
+use crate::error::Result;
+use crate::wake::Topic;
+use crate::{Store, mailboxes};
+use model::Timestamp;
+use model::folder::{Folder, Mode, Role};
+
+/// What a person may change about a folder; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// What it is for.
+    pub role: Option<Option<Role>>,
+    /// How much of it to store.
+    pub mode: Option<Mode>,
+    /// Mail from this time on is stored.
+    pub since: Option<Option<Timestamp>>,
+}
+
+/// Changes how a folder is treated.
+///
+/// # Errors
+/// No such folder.
+pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
+    let id = id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            let old = read(tx, &id)?;
+            let since = change.since.unwrap_or(old.since);
+            let mode = change.mode.unwrap_or(old.mode);
+            let again = since != old.since || mode != old.mode;
+            tx.exec(
+                "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
+                   mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
+                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END, asked = asked + $7,
+                   low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
+                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END WHERE id = $1",
+                &[
+                    (&id).into(),
+                    change.role.unwrap_or(old.role).map(Role::as_str).into(),
+                    change.role.is_some().into(),
+                    mode.as_str().into(),
+                    change.mode.is_some().into(),
+                    since.into(),
+                    again.into(),
+                ],
+            )?;
+            tx.wake(Topic::Mailbox(old.mailbox_id));
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Looks through a mailbox's folders again from the beginning; nothing that is stored is fetched twice.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::lock(tx, &id)?;
+            tx.exec(
+                "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, mod_seq = NULL, server_messages = NULL
+                 WHERE mailbox_id = $1",
+                &[(&id).into()],
+            )?;
+            tx.exec(
+                "UPDATE failures SET attempts = 0, next_attempt_at = 0 WHERE mailbox_id = $1 AND ignored IS NULL",
+                &[(&id).into()],
+            )?;
+            tx.wake(Topic::Mailbox(id.clone()));
+            Ok(())
+        })
+        .await
+}

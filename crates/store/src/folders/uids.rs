@@ -1,0 +1,74 @@
+//! What is accounted for in a folder, by UID: stored, in the ledger of failures, or left out on purpose.
+
+use crate::Store;
+use crate::error::Result;
+
+/// The UIDs of a folder that we have.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn stored_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Vec<i64>> {
+    uids_of(store, "placements", folder_id, uid_validity).await
+}
+
+/// The UIDs of a folder that are in the ledger of failures, or left out on purpose.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn failed_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Vec<i64>> {
+    uids_of(store, "failures", folder_id, uid_validity).await
+}
+
+async fn uids_of(
+    store: &Store,
+    table: &'static str,
+    folder_id: &str,
+    uid_validity: i64,
+) -> Result<Vec<i64>> {
+    let folder_id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = format!(
+                "SELECT uid FROM {table} WHERE folder_id = $1 AND uid_validity = $2 ORDER BY uid"
+            );
+            let rows = tx.rows(&sql, &[folder_id.into(), uid_validity.into()])?;
+            rows.iter().map(|row| row.get(0)).collect()
+        })
+        .await
+}
+
+/// The flags of all messages of a folder, by UID.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn stored_flags(
+    store: &Store,
+    folder_id: &str,
+    uid_validity: i64,
+) -> Result<std::collections::HashMap<i64, model::message::Flags>> {
+    let folder_id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let rows = tx.rows(
+                "SELECT p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords
+                 FROM placements p JOIN messages m ON m.id = p.message_id
+                 WHERE p.folder_id = $1 AND p.uid_validity = $2",
+                &[folder_id.into(), uid_validity.into()],
+            )?;
+            rows.iter()
+                .map(|row| {
+                    let flags = model::message::Flags {
+                        seen: row.get(1)?,
+                        answered: row.get(2)?,
+                        flagged: row.get(3)?,
+                        draft: row.get(4)?,
+                        keywords: row.json(5)?,
+                    };
+                    Ok((row.get(0)?, flags))
+                })
+                .collect()
+        })
+        .await
+}
