@@ -5,6 +5,7 @@ mod fetch;
 mod mailbox;
 mod session;
 mod sign_in;
+mod store;
 
 use std::sync::{Arc, Mutex};
 
@@ -167,6 +168,23 @@ impl ImapScript {
     #[must_use]
     pub fn mail(mut self, folder: &str, raw: &[u8]) -> Self {
         self.mailbox.add(folder, raw);
+        self
+    }
+
+    /// Adds one message to several folders, with the same lasting ids and these labels everywhere, as Gmail has it.
+    #[must_use]
+    pub fn labelled_mail(mut self, folders: &[&str], labels: &[&str], raw: &[u8]) -> Self {
+        if let Some((first, others)) = folders.split_first() {
+            let uid = self.mailbox.add(first, raw);
+            let messages = &mut self.mailbox.folder_mut(first).messages;
+            if let Some(message) = messages.get_mut(&uid) {
+                message.labels = labels.iter().map(|label| (*label).to_owned()).collect();
+                let copy = message.clone();
+                for folder in others {
+                    self.mailbox.place(folder, copy.clone());
+                }
+            }
+        }
         self
     }
 

@@ -11,6 +11,7 @@
 //! assert!(sim.log().iter().any(|line| line.contains("LOGIN")));
 //! ```
 
+mod deflate;
 mod dns;
 mod hook;
 mod https;

@@ -159,6 +159,16 @@ impl Connection {
         })
     }
 
+    /// From here on both directions are compressed.
+    pub fn compress(self) -> Self {
+        let ahead = self.socket.buffer().to_vec();
+        let plain = crate::deflate::start(self.socket.into_inner(), ahead);
+        Self {
+            socket: BufReader::new(Box::new(plain)),
+            ..self
+        }
+    }
+
     /// Sends one byte again and again until the client goes away.
     pub async fn send_for_ever(&mut self, byte: u8) -> std::io::Result<()> {
         let chunk = [byte; CHUNK];

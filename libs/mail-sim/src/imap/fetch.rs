@@ -1,5 +1,7 @@
 //! FETCH: the items of messages, and the faults in their midst.
 
+use std::collections::BTreeSet;
+
 use super::command::{Argument, Command};
 use super::mailbox::Message;
 use super::session::{Next, Session, argument};
@@ -161,6 +163,11 @@ fn part(item: &str, uid: u32, message: &Message, faults: &[ImapFault]) -> Part {
             });
             Part::Ready(format!("RFC822.SIZE {}", claimed.unwrap_or(size)))
         }
+        "X-GM-MSGID" => Part::Ready(format!("X-GM-MSGID {}", message.id)),
+        "X-GM-THRID" => Part::Ready(format!("X-GM-THRID {}", message.thread)),
+        "X-GM-LABELS" => Part::Ready(labels(&message.labels)),
+        "EMAILID" => Part::Ready(format!("EMAILID (M{})", message.id)),
+        "THREADID" => Part::Ready(format!("THREADID (T{})", message.thread)),
         "ENVELOPE" => Part::Ready("ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)".to_owned()),
         "BODYSTRUCTURE" | "BODY" => Part::Ready(format!(
             "{upper} (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"UTF-8\") NIL NIL \"8BIT\" {size} 1)"
@@ -170,6 +177,16 @@ fn part(item: &str, uid: u32, message: &Message, faults: &[ImapFault]) -> Part {
         }
         _ => Part::Ready(format!("{upper} NIL")),
     }
+}
+
+/// As FETCH shows a message's labels.
+pub(super) fn labels(labels: &BTreeSet<String>) -> String {
+    let quoted: Vec<String> = labels.iter().map(|l| quoted(l)).collect();
+    format!("X-GM-LABELS ({})", quoted.join(" "))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// `BODY.PEEK[HEADER.FIELDS (SUBJECT)]<0.100>` and its kin.

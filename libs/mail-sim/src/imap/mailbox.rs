@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Ids are as long as Gmail's.
+const FIRST_ID: u64 = 1_278_455_344_230_334_000;
+
 /// All folders, INBOX among them.
 #[derive(Debug, Clone)]
 pub(crate) struct Mailbox {
     pub folders: BTreeMap<String, Folder>,
     /// Between the parts of a folder's name.
     pub delimiter: char,
+    /// The id of the last message that was added.
+    pub last_id: u64,
 }
 
 /// One folder.
@@ -27,6 +32,11 @@ pub(crate) struct Message {
     pub flags: BTreeSet<String>,
     /// As INTERNALDATE shows it.
     pub date: String,
+    /// The same wherever this message is (RFC 8474, X-GM-EXT-1); the conversation's is that of its first message.
+    pub id: u64,
+    pub thread: u64,
+    /// Gmail's labels, in modified UTF-7.
+    pub labels: BTreeSet<String>,
 }
 
 impl Default for Mailbox {
@@ -34,6 +44,7 @@ impl Default for Mailbox {
         let mut mailbox = Self {
             folders: BTreeMap::new(),
             delimiter: '/',
+            last_id: FIRST_ID,
         };
         mailbox.folder_mut("INBOX");
         mailbox
@@ -54,19 +65,85 @@ impl Mailbox {
 
     /// Adds a message and returns its UID.
     pub fn add(&mut self, folder: &str, raw: &[u8]) -> u32 {
+        self.last_id += 1;
+        let message = Message {
+            raw: raw.to_vec(),
+            flags: BTreeSet::new(),
+            date: " 1-Feb-2024 10:00:00 +0000".to_owned(),
+            id: self.last_id,
+            thread: self.last_id,
+            labels: BTreeSet::new(),
+        };
+        self.place(folder, message)
+    }
+
+    /// Puts a message into one more folder and returns its UID there.
+    pub fn place(&mut self, folder: &str, message: Message) -> u32 {
         let folder = self.folder_mut(folder);
         let uid = folder.uid_next;
         folder.uid_next += 1;
-        let date = " 1-Feb-2024 10:00:00 +0000".to_owned();
-        folder.messages.insert(
-            uid,
-            Message {
-                raw: raw.to_vec(),
-                flags: BTreeSet::new(),
-                date,
-            },
-        );
+        folder.messages.insert(uid, message);
         uid
+    }
+
+    /// Changes a message's labels as Gmail does: wherever it is, and the folder of a label has it from then on, or no
+    /// more. Returns them all. `how` is `+`, `-` or anything else for "these alone".
+    pub fn label(
+        &mut self,
+        id: u64,
+        how: Option<&u8>,
+        labels: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        let copies = || self.folders.values().flat_map(|f| f.messages.values());
+        let Some(mut message) = copies().find(|message| message.id == id).cloned() else {
+            return BTreeSet::new();
+        };
+        let before = message.labels.clone();
+        match how {
+            Some(b'+') => message.labels.extend(labels.iter().cloned()),
+            Some(b'-') => message.labels.retain(|label| !labels.contains(label)),
+            _ => message.labels.clone_from(labels),
+        }
+        let after = message.labels.clone();
+        for gone in before
+            .difference(&after)
+            .filter_map(|label| folder_of(label))
+        {
+            self.folder_mut(gone).messages.retain(|_, m| m.id != id);
+        }
+        for copy in self
+            .folders
+            .values_mut()
+            .flat_map(|f| f.messages.values_mut())
+        {
+            if copy.id == id {
+                copy.labels.clone_from(&after);
+            }
+        }
+        for new in after
+            .difference(&before)
+            .filter_map(|label| folder_of(label))
+        {
+            if !self.folder_mut(new).messages.values().any(|m| m.id == id) {
+                self.place(new, message.clone());
+            }
+        }
+        after
+    }
+}
+
+/// A folder's lasting id (RFC 8474 section 4): made from the name here, which nobody changes.
+pub(crate) fn id_of(name: &str) -> String {
+    let letters = name.bytes().map(|byte| format!("{byte:02x}"));
+    format!("F{}", letters.collect::<String>())
+}
+
+/// The folder that shows a label: Gmail's own labels but for the inbox have none here.
+fn folder_of(label: &str) -> Option<&str> {
+    match label {
+        "\\Inbox" => Some("INBOX"),
+        _ if label.starts_with('\\') => None,
+        _ => Some(label),
     }
 }
 

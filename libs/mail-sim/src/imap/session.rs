@@ -78,6 +78,9 @@ impl Session {
                 }
             } else if command.name == "STARTTLS" {
                 self = self.starttls(&command).await?;
+            } else if command.name == "COMPRESS" && self.offers("COMPRESS=DEFLATE") {
+                self.done(&command.tag, "", "OK").await?;
+                self.connection = self.connection.compress();
             } else if self.answer(&command).await? == Next::End {
                 break;
             }
@@ -267,6 +270,13 @@ impl Session {
             .await
     }
 
+    /// Whether the client was told of this capability.
+    fn offers(&self, capability: &str) -> bool {
+        self.capabilities()
+            .split(' ')
+            .any(|word| word == capability)
+    }
+
     fn capabilities(&self) -> String {
         let script = lock(&self.shared.script);
         if let Some(words) = &script.signed_in
@@ -344,6 +354,12 @@ impl Session {
                     "UIDVALIDITY" => folder.uid_validity as usize,
                     "UNSEEN" => unseen,
                     "RECENT" => 0,
+                    "SIZE" => folder.messages.values().map(|m| m.raw.len()).sum(),
+                    "MAILBOXID" => {
+                        let id = super::mailbox::id_of(&name);
+                        values.push_str(&format!("MAILBOXID ({id}) "));
+                        continue;
+                    }
                     _ => continue,
                 };
                 values.push_str(&format!("{item} {value} "));
@@ -390,8 +406,13 @@ impl Session {
         };
         let writable = command.name == "SELECT";
         let mode = if writable { "READ-WRITE" } else { "READ-ONLY" };
+        let mailbox_id = if self.offers("OBJECTID") {
+            format!("* OK [MAILBOXID ({})] x\r\n", super::mailbox::id_of(&name))
+        } else {
+            String::new()
+        };
         let untagged = format!(
-            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* {} EXISTS\r\n* 0 RECENT\r\n\
+            "{mailbox_id}* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* {} EXISTS\r\n* 0 RECENT\r\n\
              * OK [UIDVALIDITY {validity}] x\r\n* OK [UIDNEXT {next}] x\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n",
             claimed.unwrap_or(count)
         );
@@ -460,41 +481,6 @@ impl Session {
         let numbers: String = numbers.map(|n| format!(" {n}")).collect();
         self.done(&command.tag, &format!("* SEARCH{numbers}\r\n"), "OK")
             .await
-    }
-
-    async fn store(&mut self, command: &Command) -> std::io::Result<()> {
-        let by_uid = command.name.starts_with("UID");
-        let (set, how) = (argument(command, 0), argument(command, 1).to_uppercase());
-        let flags: Vec<String> = command
-            .arguments
-            .iter()
-            .skip(2)
-            .map(Argument::text)
-            .filter(|f| !f.is_empty())
-            .collect();
-        let (name, _) = self.selected.clone().unwrap_or_default();
-        let mut untagged = String::new();
-        {
-            let mut script = lock(&self.shared.script);
-            let folder = script.mailbox.folder_mut(&name);
-            for (sequence, uid) in folder.select(&set, by_uid) {
-                let Some(message) = folder.messages.get_mut(&uid) else {
-                    continue;
-                };
-                match how.as_bytes().first() {
-                    Some(b'+') => message.flags.extend(flags.iter().cloned()),
-                    Some(b'-') => message.flags.retain(|flag| !flags.contains(flag)),
-                    _ => message.flags = flags.iter().cloned().collect(),
-                }
-                if !how.ends_with(".SILENT") {
-                    let flags = message.flags.iter().cloned().collect::<Vec<_>>().join(" ");
-                    untagged.push_str(&format!(
-                        "* {sequence} FETCH (UID {uid} FLAGS ({flags}))\r\n"
-                    ));
-                }
-            }
-        }
-        self.done(&command.tag, &untagged, "OK").await
     }
 
     async fn expunge(&mut self, command: &Command) -> std::io::Result<()> {
