@@ -2,7 +2,6 @@
 //! a count that came in the middle of another command is looked at afterwards.
 
 use crate::folder::look::update;
-use crate::folder::plan::ranges;
 use imap_client::{Session, UidSet, Unsolicited};
 use store::ingest::{Changes, FlagUpdate};
 
@@ -59,13 +58,14 @@ impl News {
             && self.exists.is_none()
     }
 
-    /// Moves flags and vanished messages into a transaction for the open folder. Returns whether
-    /// messages vanished: they may have moved elsewhere.
+    /// Moves flags into a transaction for the open folder. Returns whether messages vanished. They are not taken for
+    /// gone yet: they may have moved elsewhere, or the folder has (Cyrus tells whoever has a renamed folder open that all
+    /// is gone). A round tells which; the cursor stays, so that the server says again what vanished from where.
     pub fn drain_into(&mut self, changes: &mut Changes) -> bool {
         changes.flags.append(&mut self.flags);
-        let vanished = std::mem::take(&mut self.vanished);
-        changes.vanished.extend(ranges(&vanished));
-        !vanished.is_empty()
+        let vanished = !std::mem::take(&mut self.vanished).is_empty();
+        self.elsewhere |= vanished;
+        vanished
     }
 
     /// Another folder is about to be opened: it is compared as a whole, so what was said about the

@@ -7,8 +7,9 @@ use crate::folder::look::{self, Open};
 use crate::folder::plan::{self, Need};
 use crate::list::{self, Listed, Status};
 use crate::owed;
-use imap_client::{ListEntry, ListOptions, StatusData, StatusItem};
+use imap_client::{ListEntry, ListOptions, MailboxName, StatusData, StatusItem};
 use model::folder::Mode;
+use store::folders::Known;
 use store::{failures, folders, ingest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -132,9 +133,30 @@ impl Visit<'_> {
                     Err(error) => tracing::debug!(folder = folder.path, %error, "no STATUS"),
                 }
             }
+            if wanted && self.session.supports("OBJECTID") {
+                folder.object_id = self.lasting_id(&entry.name, &folder).await?;
+            }
             listed.push(folder);
         }
         Ok(listed)
+    }
+
+    /// MAILBOXID, asked for once a folder, and by STATUS: Cyrus 3.6 fills it with what lies in freed memory where LIST asks
+    /// for the numbers of all folders.
+    async fn lasting_id(&mut self, name: &MailboxName, folder: &Listed) -> Result<Option<String>> {
+        let same = |known: &&Known| {
+            known.wire_name == folder.wire_name && known.uid_validity == folder.status.uid_validity
+        };
+        if let Some(known) = self.known.iter().find(same)
+            && known.object_id.is_some()
+        {
+            return Ok(known.object_id.clone());
+        }
+        match self.session.status(name, &[StatusItem::MailboxId]).await {
+            Ok(data) => Ok(data.mailbox_id),
+            Err(error) if error.is_fatal() => Err(error.into()),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Opens a folder and applies what changed in it.

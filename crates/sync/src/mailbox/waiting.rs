@@ -114,7 +114,7 @@ impl Visit<'_> {
                 vanished: Vec::new(),
                 cursor: Cursor::default(),
             };
-            // What vanished may have moved: the round finds where to.
+            // What vanished may have moved: the round finds out, and where to.
             if self.news.drain_into(&mut changes) {
                 self.exists = None;
                 round = true;

@@ -13,6 +13,7 @@ on_each_server!(
     folder_names_survive_the_way_there_and_back,
     special_folders_are_known_by_attribute_or_name,
     a_folder_that_was_deleted_and_made_again_is_another_one,
+    a_folder_renamed_while_it_is_open_loses_nothing,
 );
 
 /// Dovecot sends no body for a message that another session removed, Cyrus still has it, and Courier invents one from
@@ -178,5 +179,60 @@ async fn a_folder_that_was_deleted_and_made_again_is_another_one(server: Brand) 
         (follower.count("message.received").await, gone().await),
         (10, 5)
     );
+    follower.stop().await;
+}
+
+/// Cyrus tells whoever has the folder open that all its messages are gone.
+async fn a_folder_renamed_while_it_is_open_loses_nothing(server: Brand) {
+    let user = server.user("open");
+    user.seed("Box", Generator::new(57).take(8));
+    let (old, new) = (server.path("Box"), server.path("Other"));
+    let choice = Choice {
+        // Without the INBOX, the first of the others is open while we wait.
+        monitored: Some(vec![old.clone(), new.clone()]),
+        ..Choice::on(server)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    // IDLE has begun.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let other = user.clone();
+    let (from, to) = (old.clone(), new.clone());
+    tokio::task::spawn_blocking(move || ImapProbe::login(&other).rename(&from, &to))
+        .await
+        .expect("the second client");
+    follower
+        .event("folder.renamed", |e| e.data["path"] == new)
+        .await;
+    follower.in_step().await;
+    let told = |kind: &'static str| follower.count(kind);
+    assert_eq!(told("message.received").await, 8);
+    assert_eq!(told("message.removed").await, 0);
+    follower.stop().await;
+}
+
+/// Numbers that changed meanwhile tell nothing; Cyrus has an id that stays (MAILBOXID).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_folder_is_known_by_its_lasting_id_also_when_mail_came_meanwhile() {
+    let user = Brand::Cyrus.user("lasting id");
+    user.seed("Box", Generator::new(58).take(6));
+    let mut follower = Follower::start(&user, Choice::on(Brand::Cyrus)).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let other = user.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&other);
+        probe.rename("Box", "Other");
+        probe.append("Other", "", "", b"Subject: meanwhile\r\n\r\nx\r\n");
+    })
+    .await
+    .expect("the second client");
+    follower.go();
+    follower
+        .event("folder.renamed", |e| e.data["path"] == "Other")
+        .await;
+    follower.in_step().await;
+    assert_eq!(follower.count("message.received").await, 7);
+    assert_eq!(follower.count("message.moved").await, 0);
     follower.stop().await;
 }
