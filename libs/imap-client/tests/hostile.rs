@@ -4,7 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use imap_client::{ImapError, Limits, ListOptions, MailboxName, MetaItems, Mode, Session, UidSet};
+use imap_client::{
+    ImapError, Limits, ListOptions, MailboxName, MetaItems, Mode, SearchReturn, Session,
+    StatusItem, StoreMode, UidSet,
+};
 use mail_net::Stream;
 use proptest::prelude::*;
 use support::{quick, session, turn};
@@ -35,7 +38,12 @@ const ODD: &[&str] = &[
     "* VANISHED",
     "* VANISHED junk,1:x,,5",
     "* QUOTA \"\" (STORAGE 10 512)",
+    "* QUOTA",
+    "* QUOTA NIL (STORAGE",
+    "* QUOTA r (STORAGE -1 99999999999999999999 MESSAGE)",
     "* QUOTAROOT INBOX \"\"",
+    "* ESEARCH (TAG \"A1\" UID ALL 5:1,*:3,x COUNT -1 MIN (1) MAX NIL MODSEQ",
+    "* SEARCH 5 (MODSEQ",
     "* ACL INBOX a lrswipkxtecda",
     "* METADATA INBOX (/shared/comment \"x\")",
     "* LANGUAGE (EN)",
@@ -50,6 +58,8 @@ const ODD: &[&str] = &[
     "* 5 FETCH (UID 5 BODYSTRUCTURE ( \"MIXED\" NIL NIL NIL))",
     "* 5 FETCH (UID 5 BODYSTRUCTURE ())",
     "* 5 FETCH (UID 5 X-GM-THRID 1278455344230334865 X-GM-LABELS (\\Inbox \"&2D3c7A-\"))",
+    "* 5 FETCH (UID 5 X-GM-LABELS NIL X-GM-MSGID NIL)",
+    "* 5 FETCH (UID 5 X-GM-LABELS (\"&AB-\" () \"\\\\Inbox\" {2}\r\n&-",
     "* 5 FETCH (UID 5 EMAILID (M6d99) THREADID NIL)",
     "* 5 FETCH (UID 5 SAVEDATE NIL PREVIEW \"x\")",
     "* 5 FETCH (UID 0)",
@@ -327,22 +337,54 @@ async fn user_text_cannot_become_a_command() {
     assert!(lines[0].ends_with("CREATE {18+}"), "{lines:?}");
 }
 
+/// Bytes of every kind, and pieces of answers.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    proptest::collection::vec(
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..40),
+            proptest::sample::select(ODD).prop_map(|odd| format!("{odd}\r\n").into_bytes()),
+            proptest::sample::select(
+                &[
+                    "(",
+                    ")",
+                    "\"",
+                    "{3}\r\n",
+                    "{",
+                    "}",
+                    "\r\n",
+                    "* ",
+                    "FETCH (",
+                    "BODY[] ",
+                    "UID 5 ",
+                    "~{9}\r\n",
+                    "[",
+                    "]",
+                    "P1 OK\r\n",
+                    "P2 OK\r\n",
+                    "P3 OK\r\n",
+                    "P4 OK\r\n",
+                    "P5 OK\r\n",
+                    "P6 NO x\r\n",
+                    "BODY[]<0> {3}\r\n",
+                    "BODY[]<",
+                    "X-GM-LABELS (",
+                    "{99999999999999999999}\r\n",
+                    "+ \r\n",
+                    "* 1 FETCH (BODY[] {4}\r\n",
+                ][..]
+            )
+            .prop_map(|text| text.as_bytes().to_vec()),
+        ],
+        0..40,
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn arbitrary_bytes_never_cause_a_panic(
-        pieces in proptest::collection::vec(
-            prop_oneof![
-                proptest::collection::vec(any::<u8>(), 0..40),
-                proptest::sample::select(ODD).prop_map(|odd| format!("{odd}\r\n").into_bytes()),
-                proptest::sample::select(&[
-                    "(", ")", "\"", "{3}\r\n", "{", "}", "\r\n", "* ", "FETCH (", "BODY[] ", "UID 5 ", "~{9}\r\n", "[", "]",
-                    "P1 OK\r\n", "P2 OK\r\n", "P3 OK\r\n", "P4 OK\r\n", "{99999999999999999999}\r\n", "+ \r\n", "* 1 FETCH (BODY[] {4}\r\n",
-                ][..]).prop_map(|text| text.as_bytes().to_vec()),
-            ],
-            0..40,
-        )
+        pieces in pieces()
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async move {
@@ -360,6 +402,40 @@ proptest! {
             let _ = session.fetch_meta(&UidSet::starting_at(1), &items, None, true).await;
             let _ = session.uid_search("ALL").await;
             let _ = session.idle(Duration::from_millis(20), std::future::pending()).await;
+            let _ = session.take_unsolicited();
+        });
+    }
+
+    #[test]
+    fn arbitrary_bytes_meet_the_extensions_without_a_panic(pieces in pieces(), compressed in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async move {
+            let (client, mut server) = duplex(1 << 20);
+            server.write_all(
+                b"* PREAUTH [CAPABILITY IMAP4rev1 ENABLE UTF8=ACCEPT ESEARCH QUOTA X-GM-EXT-1 OBJECTID COMPRESS=DEFLATE] hi\r\n\
+                  P1 OK\r\n* ENABLED UTF8=ACCEPT\r\nP2 OK\r\n",
+            ).await.unwrap();
+            let (mut session, _) = Session::start(Stream::from_io(client), quick(), None).await.unwrap();
+            if compressed {
+                session.compress().await.unwrap();
+            } else {
+                session.noop().await.unwrap();
+                session.enable(&["UTF8=ACCEPT"]).await.unwrap();
+            }
+            server.write_all(&pieces.concat()).await.unwrap();
+            server.shutdown().await.unwrap();
+            let inbox = MailboxName::inbox();
+            let names = [inbox.clone(), MailboxName::from_decoded("\u{fc}"), MailboxName::from_wire(b"\xff")];
+            let _ = session.status_all(&names, &StatusItem::ALL).await;
+            let mut sink = Vec::new();
+            if let Ok(Some(count)) = session.fetch_rest(5, 0, 3, &mut sink).await {
+                assert_eq!(count, sink.len() as u64);
+            }
+            let _ = session.quota_root(&inbox).await;
+            let want = SearchReturn { all: true, count: true, min: true, max: true };
+            let _ = session.uid_search_return("ALL", want).await;
+            let _ = session.uid_store_labels(&UidSet::parse("1:9"), StoreMode::Add, &["x"]).await;
+            let _ = session.unselect().await;
             let _ = session.take_unsolicited();
         });
     }
