@@ -1,6 +1,9 @@
 //! Which mail server a test user lives on. The domain of the address says it, so that every helper of the kit finds
 //! the right server by itself.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::servers::OtherServer;
@@ -100,7 +103,7 @@ impl TestUser {
     /// The server forgets a folder's UIDs, behind every client's back: they are given out anew under another
     /// UIDVALIDITY, as after a repair.
     pub fn forget_uids(&self, folder: &str) {
-        let remove = |dir: &std::path::Path, names: &[&str]| {
+        let remove = |dir: &Path, names: &[&str]| {
             for name in names {
                 match std::fs::remove_file(dir.join(name)) {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -128,46 +131,17 @@ impl TestUser {
                     "INBOX" => format!("user/{}", self.local_part()),
                     _ => format!("user/{}/{folder}", self.local_part()),
                 };
-                let dir = self.cyrus("mbpath", &[&name]);
+                let cyrus = Brand::Cyrus.other().expect("Cyrus is another server");
+                let tool = |name: &str| cyrus.programs.join(name);
+                let dir = as_cyrus(&tool("mbpath"), &[&name]);
                 // The new UIDVALIDITY is the time in seconds: it has to be another second.
                 std::thread::sleep(Duration::from_millis(1100));
-                remove(
-                    std::path::Path::new(dir.trim()),
-                    &["cyrus.index", "cyrus.cache"],
-                );
-                self.cyrus("reconstruct", &[&name]);
+                for file in ["cyrus.index", "cyrus.cache"] {
+                    as_cyrus(Path::new("rm"), &[&format!("{}/{file}", dir.trim())]);
+                }
+                as_cyrus(&tool("reconstruct"), &[&name]);
             }
         }
-    }
-
-    /// Runs one of Cyrus's administration tools and returns what it printed.
-    fn cyrus(&self, tool: &str, arguments: &[&str]) -> String {
-        let cyrus = Brand::Cyrus.other().expect("Cyrus is another server");
-        let config = servers().dir.join("cyrus/imapd.conf");
-        let mut command = std::process::Command::new("setpriv");
-        command
-            .args([
-                "--reuid",
-                &cyrus.uid.to_string(),
-                "--regid",
-                &cyrus.gid.to_string(),
-            ])
-            .args(["--clear-groups", "env"])
-            .arg(format!("LD_LIBRARY_PATH={}", cyrus.library_path))
-            .arg(cyrus.programs.join(tool))
-            .arg("-C")
-            .arg(config)
-            .args(arguments);
-        let output = command
-            .output()
-            .unwrap_or_else(|e| panic!("{tool} does not start: {e}"));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{tool} {}: {errors}",
-            arguments.join(" ")
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What stands before the `@`.
@@ -178,7 +152,7 @@ impl TestUser {
 
 /// Courier's lists begin with a version, the UIDVALIDITY and the next UID. The UIDVALIDITY of a list that is missing is
 /// the time in seconds, which may be the same second: here it becomes another one for sure.
-fn renumber(list: &std::path::Path) {
+fn renumber(list: &Path) {
     let Ok(text) = std::fs::read_to_string(list) else {
         return;
     };
@@ -196,4 +170,32 @@ fn renumber(list: &std::path::Path) {
         format!("{} {other} 1\n", words[0])
     };
     std::fs::write(list, head).unwrap_or_else(|e| panic!("{}: {e}", list.display()));
+}
+
+/// Runs a program as Cyrus's own user, with Cyrus's configuration where it is one of Cyrus's tools, and returns what it
+/// printed. Only root may: whoever is somebody else started the servers with sudo, too.
+fn as_cyrus(program: &Path, arguments: &[&str]) -> String {
+    let cyrus = Brand::Cyrus.other().expect("Cyrus is another server");
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    let mut command = Command::new(if is_root { "setpriv" } else { "sudo" });
+    if !is_root {
+        command.arg("setpriv");
+    }
+    let (uid, gid) = (cyrus.uid.to_string(), cyrus.gid.to_string());
+    command
+        .args(["--reuid", &uid, "--regid", &gid, "--clear-groups", "env"])
+        .arg(format!("LD_LIBRARY_PATH={}", cyrus.library_path))
+        .arg(program);
+    if program.starts_with(&cyrus.programs) {
+        command
+            .arg("-C")
+            .arg(servers().dir.join("cyrus/imapd.conf"));
+    }
+    let name = program.display();
+    let output = command.args(arguments).output();
+    let output = output.unwrap_or_else(|e| panic!("{name} does not start: {e}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let done = output.status.success();
+    assert!(done, "{name} {}: {errors}", arguments.join(" "));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
