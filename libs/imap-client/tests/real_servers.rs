@@ -458,3 +458,35 @@ async fn news_of_other_folders_comes_to_one_connection() {
     assert_eq!(told.messages, Some(1));
     assert!(first.notify(NotifySet::None).await.unwrap());
 }
+
+#[tokio::test]
+async fn names_stay_the_same_when_courier_is_switched_to_utf8() {
+    let brand = Brand::Courier;
+    let user = brand.user("utf8");
+    let mut session = session(brand, &user).await;
+    let path = |text: &str| MailboxName::from_decoded(&brand.path(text));
+    for name in ["Entwürfe", "R&D", "A&-B"] {
+        session.create(&path(name)).await.unwrap();
+    }
+    let names = |entries: Vec<imap_client::ListEntry>| {
+        let mut names: Vec<MailboxName> = entries.into_iter().map(|entry| entry.name).collect();
+        names.sort();
+        names
+    };
+    let before = names(session.list(&ListOptions::default()).await.unwrap());
+    let enabled = session.enable(&["UTF8=ACCEPT"]).await.unwrap();
+    assert_eq!(enabled, ["UTF8=ACCEPT"]);
+    let after = names(session.list(&ListOptions::default()).await.unwrap());
+    assert_eq!(before, after);
+    session.create(&path("日本語 & mehr")).await.unwrap();
+    append(&mut session, &path("日本語 & mehr"), &mail(1, 1)).await;
+    for name in ["Entwürfe", "R&D", "A&-B", "日本語 & mehr"] {
+        let selected = session.select(&path(name), Mode::Examine, None).await;
+        assert_eq!(selected.unwrap().exists, u64::from(name.contains("mehr")));
+    }
+    let told = session
+        .status(&path("R&D"), &[StatusItem::Messages])
+        .await
+        .unwrap();
+    assert_eq!(told.messages, Some(0));
+}
