@@ -17,7 +17,7 @@ async fn a_test_message_comes_back_and_leaves_no_trace() {
     let send = step(&report, StepCode::Send);
     assert_eq!(send.status, StepStatus::Pass, "{send:#?}");
     assert!(send.did.contains("it came back in "), "{}", send.did);
-    let copy = "; the server filed no Sent copy within 5 s: Postroom adds one";
+    let copy = "; the server filed no Sent copy within 2 s: Postroom adds one";
     assert!(send.did.contains(copy), "{}", send.did);
     assert_eq!(testkit::oracle(&user), before);
 }

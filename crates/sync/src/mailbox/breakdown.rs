@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The least time between two reports of one mailbox.
-const PAUSE: Duration = Duration::from_secs(600);
+pub(super) const PAUSE: Duration = Duration::from_secs(600);
 
 /// What was reported last.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use store::StoreError;
 use store::leases::Lease;
 use store::mailboxes::{Side, set_connection};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Remembers the last state that was written.
@@ -23,6 +24,8 @@ pub struct StateKeeper {
     unreported: bool,
     /// The report that is being made of it.
     reports: JoinSet<()>,
+    /// The settings' version of the last such report, and when it was begun.
+    reported: Option<(i64, Instant)>,
 }
 
 impl StateKeeper {
@@ -35,6 +38,7 @@ impl StateKeeper {
             tried: None,
             unreported: false,
             reports: JoinSet::new(),
+            reported: None,
         }
     }
 
@@ -70,7 +74,8 @@ impl StateKeeper {
         self.write(state, Some(now), None, None).await
     }
 
-    /// Makes the report of a mailbox that works where none says so, beside whatever else is done.
+    /// Makes the report of a mailbox that works where none says so, beside whatever else is done. Not again soon for the same
+    /// settings: a server that allows one connection only would be asked for a second at each visit.
     pub fn report(&mut self) {
         while self.reports.try_join_next().is_some() {}
         if !std::mem::take(&mut self.unreported) || !self.reports.is_empty() {
@@ -79,6 +84,14 @@ impl StateKeeper {
         let Some(mailbox) = self.tried.clone() else {
             return;
         };
+        let now = Instant::now();
+        let soon = |(version, at): (i64, Instant)| {
+            version == mailbox.version && now.duration_since(at) < breakdown::PAUSE
+        };
+        if self.reported.is_some_and(soon) {
+            return;
+        }
+        self.reported = Some((mailbox.version, now));
         let (context, cancel) = (self.context.clone(), self.cancel.clone());
         self.reports.spawn(async move {
             if let Err(error) = breakdown::report_at_work(&context, &mailbox, &cancel).await {

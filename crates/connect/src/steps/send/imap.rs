@@ -19,16 +19,14 @@ const LOOKS: [Duration; 4] = [
 ];
 /// How long the last look may take.
 const LAST_LOOK: Duration = Duration::from_millis(500);
-/// Pauses between the looks for a copy in the folder for sent mail: servers that file one take some seconds. Together they are
+/// Pauses between the looks for a copy in the folder for sent mail: servers that file one take a second or two. Together they are
 /// [`COPY_SECONDS`].
-const COPY_LOOKS: [Duration; 5] = [
+const COPY_LOOKS: [Duration; 3] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
-    Duration::from_millis(1_000),
-    Duration::from_millis(1_500),
-    Duration::from_millis(1_750),
+    Duration::from_millis(1_250),
 ];
-const COPY_SECONDS: u64 = 5;
+const COPY_SECONDS: u64 = 2;
 /// Time kept for taking the message away.
 const FOR_REMOVAL: Duration = Duration::from_secs(2);
 
