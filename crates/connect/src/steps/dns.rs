@@ -64,7 +64,16 @@ fn with_known_host(failure: Failure, peer: &Peer<'_>, address: &str, table: &Tab
             ),
             format!("use_host:{}", server.host),
         ),
-        _ => failure,
+        // The name is the right one: what looks it up is at fault.
+        Some(server) => failure.with_remedy(
+            format!(
+                "{} is right for {} (provider table of {}): check the name servers of the machine that Postroom runs on, and \
+                 whether it reaches the internet.",
+                server.host, provider.name, provider.compiled
+            ),
+            "try_again".to_owned(),
+        ),
+        None => failure,
     }
 }
 
@@ -110,6 +119,15 @@ mod tests {
                 .text
                 .starts_with("Use imap.gmail.com (provider table of 20")
         );
+        let right = Peer {
+            host: "imap.gmail.com",
+            ..peer
+        };
+        let unknown_here = right.failure("name_not_found", &[], None);
+        let told = with_known_host(unknown_here, &right, "ann@gmail.com", &table);
+        let remedy = told.problem.remedy;
+        assert_eq!(remedy.action.as_deref(), Some("try_again"));
+        assert!(remedy.text.contains("name servers"), "{}", remedy.text);
         let nobody = with_known_host(unknown(), &peer, "ann@example.com", &table);
         assert_eq!(nobody, unknown());
     }

@@ -23,7 +23,7 @@ pub(crate) struct Params {
     cursor: Option<String>,
 }
 
-/// Connection reports, newest first: the last 50 of each mailbox.
+/// Connection reports, newest first: the last 50 of each mailbox. Without the conversations: `GET` of one report has them.
 #[utoipa::path(get, path = "/v1/connection-tests", tag = "connection-tests", params(Params),
     responses((status = 200, body = Page<Report>)))]
 pub(crate) async fn list_connection_tests(
@@ -34,7 +34,7 @@ pub(crate) async fn list_connection_tests(
     caller.need(Scope::Read)?;
     let limit = page::limit(params.limit)?;
     let before = page::parse_id_cursor(params.cursor.as_deref())?;
-    let found = reports::list(
+    let mut found = reports::list(
         &state.store,
         params.mailbox_id,
         caller.visible(),
@@ -42,6 +42,12 @@ pub(crate) async fn list_connection_tests(
         limit,
     )
     .await?;
+    for step in found.iter_mut().flat_map(|report| &mut report.steps) {
+        step.transcript.clear();
+        for sub_step in &mut step.steps {
+            sub_step.transcript.clear();
+        }
+    }
     Ok(Json(Page::new(found, limit, |report| {
         page::id_cursor(&report.id)
     })))
