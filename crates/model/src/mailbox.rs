@@ -242,6 +242,8 @@ pub struct Mailbox {
     pub fetch_since: Option<Timestamp>,
     /// Folder paths to store; null: every folder but junk and trash.
     pub monitored_folders: Option<Vec<String>>,
+    /// POP3: days after which a message that is safely stored here is deleted from the server, 0: at once; null: never.
+    pub pop3_delete_after_days: Option<u32>,
     /// The newest connection report.
     pub last_report_id: Option<String>,
     /// When the mailbox was added.

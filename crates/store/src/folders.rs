@@ -275,7 +275,7 @@ fn apply_one(
                 return Ok(());
             };
             let path: String = row.get(0)?;
-            vanish_all(tx, id, now)?;
+            vanish(tx, id, now, "true")?;
             tx.exec("DELETE FROM folders WHERE id = $1", &[id.into()])?;
             let data = json!({"folder_id": id, "path": path});
             log.push(NewEvent::live("folder.removed", mailbox_id, data));
@@ -284,18 +284,16 @@ fn apply_one(
     Ok(())
 }
 
-/// Takes all placements of a folder away; its messages vanish unless they turn up elsewhere.
-pub(crate) fn vanish_all(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp) -> Result<()> {
-    tx.exec(
+/// Takes the placements `which` (of `p`) of a folder away; their messages vanish unless they turn up elsewhere.
+fn vanish(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp, which: &str) -> Result<()> {
+    let messages = format!(
         "UPDATE messages SET vanished_at = $2, vanished_from = $1
-         WHERE id IN (SELECT message_id FROM placements WHERE folder_id = $1)
-           AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id AND p.folder_id <> $1)",
-        &[folder_id.into(), now.into()],
-    )?;
-    tx.exec(
-        "DELETE FROM placements WHERE folder_id = $1",
-        &[folder_id.into()],
-    )?;
+         WHERE id IN (SELECT p.message_id FROM placements p WHERE p.folder_id = $1 AND {which})
+           AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id AND p.folder_id <> $1)"
+    );
+    tx.exec(&messages, &[folder_id.into(), now.into()])?;
+    let placements = format!("DELETE FROM placements AS p WHERE p.folder_id = $1 AND {which}");
+    tx.exec(&placements, &[folder_id.into()])?;
     tx.exec(
         "DELETE FROM failures WHERE folder_id = $1",
         &[folder_id.into()],
@@ -326,12 +324,16 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             if before == Some(uid_validity) {
                 return Ok(());
             }
-            vanish_all(tx, &folder_id, now)?;
+            // What only we have, since POP3 had it no more, is no part of the comparison.
+            vanish(tx, &folder_id, now, crate::pop3::LISTED)?;
+            let (messages, unread, free_uid) = crate::pop3::count_kept(tx, &folder_id)?;
+            let high_uid = if uid_validity == crate::pop3::UID_VALIDITY { free_uid } else { 1 };
             tx.exec(
-                "UPDATE folders SET uid_validity = $2, high_uid = 1, low_uid = NULL, mod_seq = NULL,
-                   server_messages = NULL, messages = 0, unread = 0, total = 0, backfilled = 0, asked = asked + 1,
+                "UPDATE folders SET uid_validity = $2, high_uid = $4, low_uid = NULL, mod_seq = NULL,
+                   server_messages = NULL, messages = $5, unread = $6, total = 0, backfilled = 0, asked = asked + 1,
                    resets = resets + $3 WHERE id = $1",
-                &[(&folder_id).into(), uid_validity.into(), i64::from(before.is_some()).into()],
+                &[(&folder_id).into(), uid_validity.into(), i64::from(before.is_some()).into(), high_uid.into(),
+                    messages.into(), unread.into()],
             )?;
             if before.is_some() {
                 let data = json!({"folder_id": folder_id, "path": row.get::<String>(1)?});

@@ -19,7 +19,7 @@ use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{
     Auth, Connection, ConnectionState, Coverage, CoverageState, Credentials, Incoming, Kind,
-    Lifecycle, Logins, Mailbox, Outgoing, Proof,
+    Lifecycle, Logins, Mailbox, Outgoing, Proof, Protocol,
 };
 use serde_json::json;
 
@@ -34,7 +34,7 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
     m.server_profile_id, m.login_formats,
     CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),
-    CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT)";
+    CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT), m.pop3_delete_after_days";
 
 /// What may change about a mailbox; `None` leaves it.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +59,8 @@ pub struct Change {
     pub fetch_since: Option<Option<Timestamp>>,
     /// New folders to store.
     pub monitored_folders: Option<Option<Vec<String>>>,
+    /// New days after which POP3 deletes what is stored; `Some(None)`: never.
+    pub pop3_delete_after_days: Option<Option<u32>>,
 }
 
 /// One mailbox.
@@ -198,6 +200,7 @@ pub async fn change(
             let new_sending = outgoing != old.outgoing || change.credentials.outgoing.is_some();
             let fetch_since = change.fetch_since.unwrap_or(old.fetch_since);
             let monitored = change.monitored_folders.unwrap_or(old.monitored_folders.clone());
+            let delete_after = change.pop3_delete_after_days.unwrap_or(old.pop3_delete_after_days);
             let args = [
                 Value::from(&id),
                 change.address.unwrap_or(old.address).into(),
@@ -211,11 +214,12 @@ pub async fn change(
                 if new_sending { Proof::Untested } else { old.sending }.as_str().into(),
                 change.server_profile_id.unwrap_or(old.server_profile_id).into(),
                 serde_json::to_string(&change.login_formats.unwrap_or(old.login_formats))?.into(),
+                deletion(incoming.as_ref(), delete_after).into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
                    fetch_since = $7, monitored = $8, receiving = $9, sending = $10, server_profile_id = $11,
-                   login_formats = $12, version = version + 1
+                   login_formats = $12, pop3_delete_after_days = $13, version = version + 1
                  WHERE id = $1",
                 &args,
             )?;
@@ -259,6 +263,12 @@ pub async fn change(
             read(tx, &id)
         })
         .await
+}
+
+/// Another protocol ends the wish to delete: who goes back to POP3 says it again.
+fn deletion(incoming: Option<&Incoming>, days: Option<u32>) -> Option<i64> {
+    let pop3 = incoming.is_some_and(|side| side.protocol == Protocol::Pop3);
+    days.filter(|_| pop3).map(i64::from)
 }
 
 /// Moves the mailbox to another stage of its life.
@@ -474,6 +484,11 @@ pub(crate) fn maybe_json<T: serde::de::DeserializeOwned>(
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
+fn days(row: &Row, index: usize) -> Result<Option<u32>> {
+    let days: Option<i64> = row.get(index)?;
+    Ok(days.and_then(|days| u32::try_from(days).ok()))
+}
+
 fn from_row(row: &Row) -> Result<Mailbox> {
     let (done, total, holes) = (
         row.get::<i64>(19)?,
@@ -514,6 +529,7 @@ fn from_row(row: &Row) -> Result<Mailbox> {
         outgoing: maybe_json(row, 13)?,
         fetch_since,
         monitored_folders: maybe_json(row, 15)?,
+        pop3_delete_after_days: days(row, 28)?,
         last_report_id: row.get(16)?,
         version: row.get(17)?,
         created_at: row.get(18)?,

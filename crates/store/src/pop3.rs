@@ -10,6 +10,11 @@
 //! When the same bytes turn up under another id (the provider moved, a bad server counts anew), the
 //! copy is taken for them: nothing is doubled, and nothing is told twice.
 
+mod copies;
+
+pub use copies::{Copy, copies, note_sizes, resized, reused, safe_since};
+pub(crate) use copies::{LISTED, count_kept, give_back};
+
 use crate::db::Column::{Int, Text};
 use crate::db::Row;
 use crate::error::Result;
@@ -155,21 +160,24 @@ pub async fn forget(
         .write(move |tx| {
             mailboxes::lock(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
-            let keys = serde_json::to_string(&keys)?;
-            let among = tx.dialect().texts(2);
-            let failed = format!(
-                "DELETE FROM failures WHERE folder_id = $1 AND uid_validity = $3 AND uid IN
-                 (SELECT uid FROM pop3_uids WHERE folder_id = $1 AND unique_id IN {among})"
-            );
-            tx.exec(
-                &failed,
-                &[(&id).into(), keys.clone().into(), UID_VALIDITY.into()],
-            )?;
-            let ids =
-                format!("DELETE FROM pop3_uids WHERE folder_id = $1 AND unique_id IN {among}");
-            tx.exec(&ids, &[id.into(), keys.into()]).map(drop)
+            forget_in(tx, &id, &keys)
         })
         .await
+}
+
+fn forget_in(tx: &mut Tx<'_>, folder_id: &str, keys: &[String]) -> Result<()> {
+    let keys = serde_json::to_string(keys)?;
+    let among = tx.dialect().texts(2);
+    let failed = format!(
+        "DELETE FROM failures WHERE folder_id = $1 AND uid_validity = $3 AND uid IN
+         (SELECT uid FROM pop3_uids WHERE folder_id = $1 AND unique_id IN {among})"
+    );
+    tx.exec(
+        &failed,
+        &[folder_id.into(), keys.clone().into(), UID_VALIDITY.into()],
+    )?;
+    let ids = format!("DELETE FROM pop3_uids WHERE folder_id = $1 AND unique_id IN {among}");
+    tx.exec(&ids, &[folder_id.into(), keys.into()]).map(drop)
 }
 
 /// The connection broke in the middle of this message. Returns how often it did so since the message
@@ -179,15 +187,16 @@ pub async fn forget(
 /// Another node works on the mailbox, or the database is out of reach.
 pub async fn strike(store: &Store, lease: &Lease, folder_id: &str, key: &str) -> Result<i64> {
     let (lease, id, key) = (lease.clone(), folder_id.to_owned(), key.to_owned());
+    let now = store.now();
     store
         .db
         .write(move |tx| {
             leases::check(tx, &lease)?;
             let row = tx.row(
-                "INSERT INTO pop3_uids (folder_id, unique_id, strikes) VALUES ($1, $2, 1)
+                "INSERT INTO pop3_uids (folder_id, unique_id, strikes, noted_at) VALUES ($1, $2, 1, $3)
                  ON CONFLICT (folder_id, unique_id) DO UPDATE SET strikes = pop3_uids.strikes + 1
                  RETURNING strikes",
-                &[id.into(), key.into()],
+                &[id.into(), key.into(), now.into()],
             )?;
             row.map_or(Ok(1), |row| row.get(0))
         })
@@ -222,7 +231,7 @@ pub async fn ingest(
         .write(move |tx| {
             mailboxes::lock(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
-            let mut batch = number(tx, haul)?;
+            let mut batch = number(tx, haul, now)?;
             keep_flags(tx, &lease.mailbox_id, &mut batch)?;
             ingest::run(tx, &lease, batch, threader, now)
         })
@@ -230,7 +239,7 @@ pub async fn ingest(
 }
 
 /// Gives the haul its UIDs and writes its ids down.
-fn number(tx: &mut Tx<'_>, haul: Haul) -> Result<Batch> {
+fn number(tx: &mut Tx<'_>, haul: Haul, now: Timestamp) -> Result<Batch> {
     let Haul {
         mut batch,
         keys,
@@ -266,7 +275,7 @@ fn number(tx: &mut Tx<'_>, haul: Haul) -> Result<Batch> {
     for (key, dated) in &left_out {
         rows.push(json!({"unique_id": key, "uid": null, "dated": dated.0}));
     }
-    write_ids(tx, &folder_id, &rows, "strikes = 0")?;
+    write_ids(tx, &folder_id, &rows, "strikes = 0", now)?;
     let mut failed = Vec::with_capacity(batch.failures.len());
     for failure in &mut batch.failures {
         let Some(key) = keys.get(failure.uid as usize) else {
@@ -275,7 +284,7 @@ fn number(tx: &mut Tx<'_>, haul: Haul) -> Result<Batch> {
         failure.uid = *uids.entry(key.clone()).or_insert_with(&mut fresh);
         failed.push(json!({"unique_id": key, "uid": failure.uid, "dated": null}));
     }
-    write_ids(tx, &folder_id, &failed, "strikes = pop3_uids.strikes")?;
+    write_ids(tx, &folder_id, &failed, "strikes = pop3_uids.strikes", now)?;
     batch.cursor.high_uid = Some(next);
     Ok(batch)
 }
@@ -356,21 +365,26 @@ fn write_ids(
     folder_id: &str,
     rows: &[serde_json::Value],
     strikes: &str,
+    now: Timestamp,
 ) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let columns = [Text("unique_id"), Int("uid"), Int("dated")];
     let sql = format!(
-        "INSERT INTO pop3_uids (folder_id, unique_id, uid, dated, strikes)
-         SELECT $2, unique_id, uid, dated, 0 FROM {} WHERE true
+        "INSERT INTO pop3_uids (folder_id, unique_id, uid, dated, strikes, noted_at)
+         SELECT $2, unique_id, uid, dated, 0, CAST($3 AS BIGINT) FROM {} WHERE true
          ON CONFLICT (folder_id, unique_id) DO UPDATE
-           SET uid = excluded.uid, dated = excluded.dated, {strikes}",
+           SET uid = excluded.uid, dated = excluded.dated, noted_at = excluded.noted_at, {strikes}",
         tx.dialect().records(1, &columns)
     );
     tx.exec(
         &sql,
-        &[serde_json::to_string(rows)?.into(), folder_id.into()],
+        &[
+            serde_json::to_string(rows)?.into(),
+            folder_id.into(),
+            now.into(),
+        ],
     )
     .map(drop)
 }

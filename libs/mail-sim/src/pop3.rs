@@ -23,6 +23,10 @@ pub enum Pop3Fault {
     StallAt(&'static str),
     /// UIDL is neither offered nor known.
     NoUidl,
+    /// TOP is neither offered nor known.
+    NoTop,
+    /// The connection is closed in the middle of a message that contains this text, at RETR.
+    CutIn(&'static str),
     /// A token is refused with this JSON as a challenge and then `-ERR` with this text (RFC 7628 section 3.2.2).
     TokenRefused(String, String),
     /// Plain text that pretends to come from inside TLS, sent together with the answer to STLS.
@@ -39,8 +43,14 @@ pub struct Pop3Script {
     greeting: String,
     wrong_password: String,
     capabilities: Vec<String>,
-    mails: Vec<Vec<u8>>,
+    mails: Vec<Mail>,
     faults: Vec<Pop3Fault>,
+}
+
+#[derive(Debug, Clone)]
+struct Mail {
+    unique_id: String,
+    raw: Vec<u8>,
 }
 
 impl Default for Pop3Script {
@@ -81,10 +91,20 @@ impl Pop3Script {
         self
     }
 
-    /// Adds a message.
+    /// Adds a message, under an id that no other has had.
     #[must_use]
-    pub fn mail(mut self, raw: &[u8]) -> Self {
-        self.mails.push(raw.to_vec());
+    pub fn mail(self, raw: &[u8]) -> Self {
+        let unique_id = format!("uid-{}", self.mails.len() + 1);
+        self.mail_as(&unique_id, raw)
+    }
+
+    /// Adds a message under this id.
+    #[must_use]
+    pub fn mail_as(mut self, unique_id: &str, raw: &[u8]) -> Self {
+        self.mails.push(Mail {
+            unique_id: unique_id.to_owned(),
+            raw: raw.to_vec(),
+        });
         self
     }
 
@@ -158,6 +178,29 @@ impl Pop3Sim {
     /// What clients sent, one line each, in order, passwords included.
     pub fn log(&self) -> Vec<String> {
         lock(&self.shared.log).clone()
+    }
+
+    /// Adds a message under this id, for sessions that begin from now on.
+    pub fn deliver(&self, unique_id: &str, raw: &[u8]) {
+        let mut script = lock(&self.shared.script);
+        *script = script.clone().mail_as(unique_id, raw);
+    }
+
+    /// Takes the messages with this id away, as another client would.
+    pub fn remove(&self, unique_id: &str) {
+        let mut script = lock(&self.shared.script);
+        script.mails.retain(|mail| mail.unique_id != unique_id);
+    }
+
+    /// Other faults than before, for sessions that begin from now on.
+    pub fn set_faults(&self, faults: &[Pop3Fault]) {
+        lock(&self.shared.script).faults = faults.to_vec();
+    }
+
+    /// The ids of the messages that are there.
+    pub fn unique_ids(&self) -> Vec<String> {
+        let script = lock(&self.shared.script);
+        script.mails.iter().map(|m| m.unique_id.clone()).collect()
     }
 
     /// How many sign-ins were tried.
@@ -237,21 +280,31 @@ impl Session {
                 "STAT" => {
                     let (count, bytes) = self
                         .there()
-                        .fold((0, 0), |(n, sum), (_, mail)| (n + 1, sum + mail.len()));
+                        .fold((0, 0), |(n, sum), (_, mail)| (n + 1, sum + mail.raw.len()));
                     self.say(&format!("+OK {count} {bytes}")).await?;
                 }
                 "LIST" => {
                     let lines = self
                         .there()
-                        .map(|(n, mail)| format!("{n} {}", mail.len()))
+                        .map(|(n, mail)| format!("{n} {}", mail.raw.len()))
                         .collect();
                     self.list(lines).await?;
                 }
                 "UIDL" if !self.script.faults.contains(&Pop3Fault::NoUidl) => {
-                    let lines = self.there().map(|(n, _)| format!("{n} uid-{n}")).collect();
+                    let lines = self
+                        .there()
+                        .map(|(n, mail)| format!("{n} {}", mail.unique_id))
+                        .collect();
                     self.list(lines).await?;
                 }
-                "TOP" | "RETR" => self.message(&verb, rest).await?,
+                "TOP" if self.script.faults.contains(&Pop3Fault::NoTop) => {
+                    self.say("-ERR unknown command").await?;
+                }
+                "TOP" | "RETR" => {
+                    if !self.message(&verb, rest).await? {
+                        return Ok(());
+                    }
+                }
                 "DELE" => {
                     let number: usize = rest.parse().unwrap_or(0);
                     match self.deleted.get_mut(number.wrapping_sub(1)) {
@@ -311,10 +364,12 @@ impl Session {
     fn capabilities(&self) -> Vec<String> {
         let waits = self.script.encryption == Encryption::Starttls && !self.connection.encrypted;
         let no_uidl = self.script.faults.contains(&Pop3Fault::NoUidl);
+        let no_top = self.script.faults.contains(&Pop3Fault::NoTop);
         let shown = self.script.capabilities.iter().filter(|line| {
             // Nobody signs in before TLS where TLS is offered.
             !(waits && (line.starts_with("SASL") || *line == "USER"))
                 && !(no_uidl && *line == "UIDL")
+                && !(no_top && *line == "TOP")
         });
         let mut shown: Vec<String> = shown.cloned().collect();
         if waits {
@@ -382,15 +437,23 @@ impl Session {
         }
     }
 
-    /// TOP and RETR, with dots stuffed.
-    async fn message(&mut self, verb: &str, rest: &str) -> std::io::Result<()> {
+    /// TOP and RETR, with dots stuffed. Tells whether the session goes on.
+    async fn message(&mut self, verb: &str, rest: &str) -> std::io::Result<bool> {
         let mut numbers = rest.split(' ').map(|word| word.parse().unwrap_or(0));
         let number: usize = numbers.next().unwrap_or(0);
         let found = self.there().find(|(n, _)| *n == number);
-        let Some(mail) = found.map(|(_, mail)| mail.clone()) else {
-            return self.say("-ERR no such message").await;
+        let Some(mail) = found.map(|(_, mail)| mail.raw.clone()) else {
+            return self.say("-ERR no such message").await.map(|()| true);
         };
         let text = String::from_utf8_lossy(&mail).into_owned();
+        let cut = self.script.faults.iter().any(
+            |fault| matches!(fault, Pop3Fault::CutIn(what) if verb == "RETR" && text.contains(what)),
+        );
+        if cut {
+            let half: String = text.chars().take(text.chars().count() / 2).collect();
+            self.connection.send(format!("+OK\r\n{half}")).await?;
+            return Ok(false);
+        }
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let body_lines = match verb {
             "TOP" => numbers.next().unwrap_or(0),
@@ -404,7 +467,7 @@ impl Session {
             true => format!(".{line}"),
             false => line.to_owned(),
         });
-        self.list(lines.collect()).await
+        self.list(lines.collect()).await.map(|()| true)
     }
 
     async fn quit(&mut self) -> std::io::Result<()> {
@@ -418,7 +481,7 @@ impl Session {
     }
 
     /// The messages that are not deleted, with their numbers.
-    fn there(&self) -> impl Iterator<Item = (usize, &Vec<u8>)> {
+    fn there(&self) -> impl Iterator<Item = (usize, &Mail)> {
         let numbered = self.script.mails.iter().enumerate();
         numbered
             .filter(|(i, _)| !self.deleted[*i])

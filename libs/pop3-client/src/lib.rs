@@ -10,7 +10,7 @@
 //!    this session only; what [`Session::uidl`] gives is the only lasting identity there is.
 //! 5. [`Session::retr`] and [`Session::top`] give a [`Download`] whose chunks are unstuffed on the way (`download.rs`,
 //!    `unstuff.rs`); [`Session::retr_all`] asks for many at once where the server can take that.
-//! 6. [`Session::dele`] marks; only [`Session::quit`] deletes, and says whether it did.
+//! 6. [`Session::dele`] and [`Session::dele_all`] mark (`deletion.rs`); only [`Session::quit`] deletes, and says whether it did.
 //!
 //! Everything the server says is bounded (`limits.rs`) and every wait has a deadline. A session whose exchange was cut short,
 //! by an error or because its future or a download was dropped, says [`Pop3Error::Unusable`] from then on.
@@ -18,6 +18,7 @@
 mod answer;
 mod auth;
 mod capability;
+mod deletion;
 mod download;
 mod error;
 mod limits;

@@ -141,26 +141,6 @@ impl Session {
         self.capa().await
     }
 
-    /// Marks a message for deletion. It is deleted when [`Session::quit`] says so, and not if the connection is lost before.
-    ///
-    /// # Errors
-    /// [`Pop3Error::Refused`] and those of the connection.
-    pub async fn dele(&mut self, number: u32) -> Result<(), Pop3Error> {
-        self.command("DELE", &format!("DELE {number}"), "the answer to DELE")
-            .await
-            .map(drop)
-    }
-
-    /// Takes all marks for deletion back.
-    ///
-    /// # Errors
-    /// [`Pop3Error::Refused`] and those of the connection.
-    pub async fn rset(&mut self) -> Result<(), Pop3Error> {
-        self.command("RSET", "RSET", "the answer to RSET")
-            .await
-            .map(drop)
-    }
-
     /// Asks whether the server is still there.
     ///
     /// # Errors

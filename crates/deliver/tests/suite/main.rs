@@ -153,6 +153,7 @@ impl Fixture {
             server_profile_id: None,
             fetch_since: None,
             monitored_folders: None,
+            pop3_delete_after_days: None,
         };
         let mailbox = store::mailboxes::create(&self.store, new)
             .await

@@ -176,6 +176,7 @@ impl Line {
             ("password", _) => "the password",
             ("fetch_since", _) => "--since",
             ("monitored_folders", _) => "--folder",
+            ("pop3_delete_after_days", _) => "--delete-after",
             ("test_recipient", _) => "--send-to",
             ("domains", _) => "--domain",
             ("name", _) => "--name",

@@ -100,6 +100,9 @@ pub struct Edit {
     /// Store every folder but junk and trash
     #[arg(long)]
     all_folders: bool,
+    /// POP3: delete from the server what is safely stored here, after so many days; `stored`: at once; `never`
+    #[arg(long, value_name = "DAYS|stored|never", value_parser = deletion)]
+    delete_after: Option<Deletion>,
     /// Ask for a new password
     #[arg(long)]
     new_password: bool,
@@ -111,6 +114,21 @@ pub struct Edit {
     no_profile: bool,
     #[command(flatten)]
     settings: Settings,
+}
+
+/// Days after which POP3 deletes what is stored; `None`: never.
+#[derive(Clone, Copy, Debug)]
+struct Deletion(Option<u32>);
+
+fn deletion(text: &str) -> Result<Deletion, String> {
+    match text {
+        "never" => Ok(Deletion(None)),
+        "stored" => Ok(Deletion(Some(0))),
+        days => match days.parse() {
+            Ok(days) => Ok(Deletion(Some(days))),
+            Err(_) => Err("give a number of days, `stored` or `never`".to_owned()),
+        },
+    }
 }
 
 /// Runs one of them.
@@ -266,6 +284,9 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
         body["monitored_folders"] = Value::Null;
     } else if !args.folder.is_empty() {
         body["monitored_folders"] = json!(args.folder);
+    }
+    if let Some(Deletion(days)) = args.delete_after {
+        body["pop3_delete_after_days"] = json!(days);
     }
     let password = args.new_password || args.settings.names_password();
     if args.no_profile {

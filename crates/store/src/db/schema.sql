@@ -21,7 +21,7 @@ CREATE TABLE mailboxes (
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
-  removed_at {int}
+  removed_at {int}, pop3_delete_after_days {int}
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.
@@ -109,10 +109,11 @@ CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
 CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
 CREATE INDEX failures_by_digest ON failures (digest) WHERE digest IS NOT NULL;
 
--- POP3: which unique id became which message (`uid`), or was left out for its `dated`; `strikes`: broken connections.
+-- POP3: which unique id became which message (`uid`), or was left out for its `dated`; `strikes`: broken connections;
+-- `octets`: its size as the server listed it; `noted_at`: since when the id is known.
 CREATE TABLE pop3_uids (
   folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, unique_id TEXT NOT NULL, uid {int}, dated {int},
-  strikes {int} NOT NULL DEFAULT 0, PRIMARY KEY (folder_id, unique_id)
+  strikes {int} NOT NULL DEFAULT 0, octets {int}, noted_at {int} NOT NULL, PRIMARY KEY (folder_id, unique_id)
 ) {strict};
 CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
 

@@ -151,6 +151,7 @@ pub(crate) fn run(
         .collect();
     blobs::index(tx, &stored, now)?;
 
+    crate::pop3::give_back(tx, &batch, now)?;
     let moved = relink_moved(tx, mailbox_id, &mut batch, &place, &mut log)?;
     outcome.moved = moved.len() as i64;
     if !batch.copies_too {

@@ -34,6 +34,8 @@ pub struct NewMailbox {
     pub fetch_since: Option<Timestamp>,
     /// Folders to store.
     pub monitored_folders: Option<Vec<String>>,
+    /// Days after which POP3 deletes what is stored.
+    pub pop3_delete_after_days: Option<u32>,
     /// What folders are for, by path, whatever the server says of them.
     pub folder_roles: BTreeMap<String, Option<Role>>,
 }
@@ -75,13 +77,15 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewMailbox) -> Result<Mai
         new.server_profile_id.clone().into(),
         serde_json::to_string(&new.login_formats)?.into(),
         serde_json::to_string(&new.folder_roles)?.into(),
+        super::deletion(new.incoming.as_ref(), new.pop3_delete_after_days).into(),
     ];
     tx.exec(
         "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
            connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
-           fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles)
+           fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles,
+           pop3_delete_after_days)
          VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-           $12, $13, $14)",
+           $12, $13, $14, $15)",
         &args,
     )?;
     let mailbox = read(tx, &id)?;

@@ -60,6 +60,7 @@ async fn mailbox(f: &Fixture, profile: &ServerProfile) -> Mailbox {
         server_profile_id: Some(profile.id.clone()),
         fetch_since: None,
         monitored_folders: None,
+        pop3_delete_after_days: None,
     };
     mailboxes::create(&f.store, new).await.expect("a mailbox")
 }

@@ -139,12 +139,16 @@ impl Ready {
     /// Takes a message in, unless it is one without an id that we know by what it says.
     fn take(&mut self, item: &Item, stored: Stored, job: &Job<'_>, read: &mut Read) {
         let key = match &item.key {
-            Some(key) => key.clone(),
+            Some(key) => {
+                read.proven.insert(key.clone(), item.number);
+                key.clone()
+            }
             None => {
                 let nth = read.equal.entry(stored.digest.clone()).or_default();
                 *nth += 1;
                 let key = content_key(&stored.digest, *nth);
                 read.seen.insert(key.clone());
+                read.proven.insert(key.clone(), item.number);
                 if job.known.get(&key) == Some(&Standing::Stored) {
                     self.blobs.abort();
                     return;

@@ -1,18 +1,21 @@
 //! Keeps a POP3 mailbox in step: sign in, list, fetch what is not known, sign off, wait.
 //!
 //! A maildrop becomes one folder, INBOX. POP3 tells nothing by itself and locks the maildrop while we
-//! are in it, so each round is a short session of its own. Everything stays on the server: nothing is
-//! deleted there, and what the server has no more keeps its copy here (see [`store::pop3`]).
+//! are in it, so each round is a short session of its own. Everything stays on the server, unless the
+//! mailbox says otherwise (`delete.rs`), and what the server has no more keeps its copy here (see
+//! [`store::pop3`]).
 //!
 //! Messages are known by the answer to UIDL. Where a server has none, or gives the same id to several
 //! messages, they are known by what they say: then they have to be fetched to be recognised, which is
 //! done only when STAT changed, for a tenth of the time at most, and for maildrops of a bounded size.
-//! An id that a server gives to another message after the first is gone cannot be told from the first
-//! (RFC 1939 section 7 advises against it); such a message is missed.
+//! An id that a server gives to another message after the first is gone (against RFC 1939 section 7) is
+//! seen when the sizes of the two differ (`identity.rs`); of the same size, such a message is missed.
 //!
 //! Flags live here alone, since POP3 has none. Some servers mark a message as read at RETR or TOP.
 
+mod delete;
 mod fetch;
+mod identity;
 mod plan;
 
 use crate::Context;
@@ -20,7 +23,9 @@ use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
 use crate::mailbox::StateKeeper;
 use connect::Peer;
+use delete::Marked;
 use fetch::{Ended, Job};
+use identity::Sizes;
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::{Mode, Role};
@@ -43,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 const INBOX: &str = "INBOX";
 /// How long the past is filled in one session before we sign in anew, to see new mail.
 const SLICE: Duration = Duration::from_secs(30);
-/// How long we wait for the answer to QUIT. We delete nothing, so nothing hangs on it.
+/// How long we wait for the answer to QUIT where nothing hangs on it, because nothing is deleted.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Longest pause between sign-ins that a server may ask for (LOGIN-DELAY, RFC 2449 section 6.5).
 const LOGIN_DELAY_MAX: Duration = Duration::from_secs(3600);
@@ -80,6 +85,7 @@ pub(crate) async fn run(
         login_delay: Duration::ZERO,
         next_sign_in: None,
         next_reading: None,
+        deletion: Marked::default(),
     };
     let ended = polling.work(state, wake, cancel).await;
     (polling.progress, ended)
@@ -100,6 +106,8 @@ struct Polling<'a> {
     next_sign_in: Option<Instant>,
     /// When messages without ids may be read again.
     next_reading: Option<Instant>,
+    /// What this session's QUIT deletes.
+    deletion: Marked,
 }
 
 /// What one reading of the messages without ids has seen.
@@ -109,6 +117,8 @@ struct Read {
     equal: HashMap<String, u32>,
     /// The keys of all of them.
     seen: HashSet<String>,
+    /// The numbers, by key, of messages whose bytes were read in this session: what these keys stand for is proven.
+    proven: HashMap<String, u32>,
 }
 
 impl Polling<'_> {
@@ -148,7 +158,9 @@ impl Polling<'_> {
         } else {
             self.is_alive(state).await.map(|()| true)
         };
-        if looked.is_ok() && session.is_usable() {
+        if looked.is_ok() && self.deletion.messages > 0 {
+            self.quit_and_delete(session).await;
+        } else if looked.is_ok() && session.is_usable() {
             let _ = tokio::time::timeout(GOODBYE, session.quit()).await;
         } else {
             drop(session);
@@ -157,7 +169,7 @@ impl Polling<'_> {
         if self.login_delay.is_zero() {
             state.report();
         }
-        looked
+        Ok(looked? && !std::mem::take(&mut self.deletion).more)
     }
 
     /// POP3 changes nothing on the server. Flags were changed here already, and that is all there is to
@@ -235,9 +247,18 @@ impl Polling<'_> {
             .iter()
             .find(|now| now.id == folder.id)
             .unwrap_or(folder);
-        let (listed, stat) = self.list(session).await?;
-        let known = store::pop3::known(store, &folder.id).await?;
-        let reading = stat.filter(|stat| self.must_read(folder, stat, &known));
+        self.deletion = Marked::default();
+        let (listed, stat, changed) = self.list(session, folder).await?;
+        let mut known = store::pop3::known(store, &folder.id).await?;
+        let sizes = match changed {
+            Some(_) => {
+                self.check_sizes(session, folder, &listed, &mut known)
+                    .await?
+            }
+            None => Sizes::default(),
+        };
+        let nameless_due = stat.is_some() && self.is_nameless_due(folder).await?;
+        let reading = stat.filter(|stat| nameless_due || self.must_read(folder, stat, &known));
         let situation = Situation {
             since: folder.since.or(self.mailbox.fetch_since),
             backfilled: folder.backfilled,
@@ -298,11 +319,21 @@ impl Polling<'_> {
             self.move_cursor(folder, done).await?;
         }
         self.finish_vanished(began.1).await?;
+        store::pop3::note_sizes(store, self.lease, &folder.id, &sizes.listed).await?;
+        if let Some(stat) = changed.filter(|_| !sizes.more) {
+            self.move_cursor(folder, counted(&stat)).await?;
+        }
+        self.deletion = self.mark(session, folder, &listed, &read).await?;
         Ok(true)
     }
 
-    /// The messages, and STAT where some of them have no id.
-    async fn list(&self, session: &mut Session) -> Result<(Vec<Listed>, Option<Stat>)> {
+    /// The messages; STAT where some of them have no id; and STAT where all have one and it is another than
+    /// at the last look.
+    async fn list(
+        &self,
+        session: &mut Session,
+        folder: &Known,
+    ) -> Result<(Vec<Listed>, Option<Stat>, Option<Stat>)> {
         let ids = match session.uidl().await {
             Ok(ids) => Some(ids),
             Err(Pop3Error::Unsupported { .. }) => None,
@@ -312,7 +343,13 @@ impl Polling<'_> {
         if let Some(listed) = &listed
             && listed.iter().all(|message| message.key.is_some())
         {
-            return Ok((listed.clone(), None));
+            let stat = match session.stat().await {
+                Ok(stat) => Some(stat),
+                Err(Pop3Error::Refused { .. }) => None,
+                Err(error) => return Err(self.told(&error)),
+            };
+            let changed = stat.filter(|stat| is_another(folder, stat));
+            return Ok((listed.clone(), None, changed));
         }
         let stat = session.stat().await.map_err(|error| self.told(&error))?;
         if stat.messages > NAMELESS_MESSAGES || stat.bytes > NAMELESS_BYTES {
@@ -323,15 +360,13 @@ impl Polling<'_> {
             )));
         }
         let listed = listed.unwrap_or_else(|| plan::without_ids(stat.messages));
-        Ok((listed, Some(stat)))
+        Ok((listed, Some(stat), None))
     }
 
     /// Whether messages without ids are read in this round: when STAT says that something changed, or
     /// one that failed is due.
     fn must_read(&self, folder: &Known, stat: &Stat, known: &HashMap<String, Standing>) -> bool {
-        let changed = !folder.backfilled
-            || folder.server_messages != Some(i64::from(stat.messages))
-            || folder.mod_seq != Some(octets(stat));
+        let changed = !folder.backfilled || is_another(folder, stat);
         let due = known.iter().any(|(key, standing)| {
             is_nameless(key) && matches!(standing, Standing::Failed { due: true } | Standing::Open)
         });
@@ -361,7 +396,7 @@ impl Polling<'_> {
     }
 
     /// All messages without ids were read: what none of them has said any more is forgotten, and STAT
-    /// tells from now on when to read again. (A maildrop has no MODSEQ; its octets take that place.)
+    /// tells from now on when to read again.
     async fn finish_reading(
         &mut self,
         folder: &Known,
@@ -376,12 +411,7 @@ impl Polling<'_> {
             .cloned()
             .collect();
         store::pop3::forget(&self.context.store, self.lease, &folder.id, gone).await?;
-        let cursor = Cursor {
-            server_messages: Some(i64::from(stat.messages)),
-            mod_seq: Some(octets(&stat)),
-            ..Cursor::default()
-        };
-        self.move_cursor(folder, cursor).await?;
+        self.move_cursor(folder, counted(&stat)).await?;
         let now = Instant::now();
         self.next_reading = Some(now + now.duration_since(began) * NAMELESS_PAUSE);
         Ok(())
@@ -493,6 +523,20 @@ fn left_behind(known: &[Known]) -> Vec<ListChange> {
 fn total(plan: &Plan) -> Cursor {
     Cursor {
         total: Some(plan.total),
+        ..Cursor::default()
+    }
+}
+
+/// Whether STAT is another than at the last look.
+fn is_another(folder: &Known, stat: &Stat) -> bool {
+    folder.server_messages != Some(i64::from(stat.messages)) || folder.mod_seq != Some(octets(stat))
+}
+
+/// STAT, to compare the next one with. (A maildrop has no MODSEQ; its octets take that place.)
+fn counted(stat: &Stat) -> Cursor {
+    Cursor {
+        server_messages: Some(i64::from(stat.messages)),
+        mod_seq: Some(octets(stat)),
         ..Cursor::default()
     }
 }

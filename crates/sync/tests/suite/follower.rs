@@ -41,6 +41,8 @@ pub struct Choice {
     pub security: Security,
     pub fetch_since: Option<Timestamp>,
     pub monitored: Option<Vec<String>>,
+    /// POP3: days after which what is stored is deleted on the server.
+    pub delete_after_days: Option<u32>,
     /// The settings were tested before: no report is made of a mailbox that works.
     pub tested: bool,
     /// How often all folders are counted.
@@ -57,6 +59,7 @@ impl Default for Choice {
             security: Security::Tls,
             fetch_since: None,
             monitored: None,
+            delete_after_days: None,
             tested: false,
             poll: Duration::from_millis(500),
         }
@@ -120,6 +123,7 @@ impl Follower {
             server_profile_id: None,
             fetch_since: choice.fetch_since,
             monitored_folders: choice.monitored,
+            pop3_delete_after_days: choice.delete_after_days,
         };
         let mailbox = store::mailboxes::create(&store, new)
             .await

@@ -10,6 +10,7 @@ mod follower;
 mod following;
 mod owed;
 mod pop3;
+mod pop3_originals;
 mod proofs;
 mod servers_differences;
 mod test_messages;

@@ -28,7 +28,7 @@ on_each_server!(
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-fn pop3s(server: Brand) -> Choice {
+pub fn pop3s(server: Brand) -> Choice {
     Choice {
         protocol: Protocol::Pop3,
         port: server.pop3s_port(),
@@ -36,7 +36,7 @@ fn pop3s(server: Brand) -> Choice {
     }
 }
 
-async fn until<F: Future<Output = bool>>(what: &str, mut fits: impl FnMut() -> F) {
+pub async fn until<F: Future<Output = bool>>(what: &str, mut fits: impl FnMut() -> F) {
     let end = Instant::now() + PATIENCE;
     while !fits().await {
         assert!(Instant::now() < end, "{what}: waited too long");
@@ -45,7 +45,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut fits: impl FnMut() -> F
 }
 
 /// The digests of what is stored, sorted.
-async fn stored(follower: &Follower) -> Vec<String> {
+pub async fn stored(follower: &Follower) -> Vec<String> {
     let view = follower.view().await;
     let mut digests: Vec<String> = view
         .get("INBOX")
@@ -61,7 +61,7 @@ async fn is_complete(follower: &Follower) -> bool {
 }
 
 /// Waits until the store has exactly what the server has.
-async fn in_step(follower: &Follower) {
+pub async fn in_step(follower: &Follower) {
     let server = follower.servers_view().await;
     let mut wanted: Vec<String> = server["INBOX"].values().map(|(_, d)| d.clone()).collect();
     wanted.sort();
@@ -71,7 +71,7 @@ async fn in_step(follower: &Follower) {
     .await;
 }
 
-async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Send + 'static) {
+pub async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Send + 'static) {
     let user = user.clone();
     tokio::task::spawn_blocking(move || {
         let mut probe = ImapProbe::login(&user);
@@ -82,7 +82,7 @@ async fn act(user: &TestUser, work: impl FnOnce(&TestUser, &mut ImapProbe) + Sen
 }
 
 /// Waits until the maildrop was looked at once more.
-async fn another_round(follower: &Follower) {
+pub async fn another_round(follower: &Follower) {
     let before = follower.now().await.connection.proven_alive_at;
     until("a round", || async {
         follower.now().await.connection.proven_alive_at > before
@@ -233,6 +233,36 @@ async fn keys(follower: &Follower) -> BTreeSet<String> {
     known.expect("the ids").into_keys().collect()
 }
 
+/// Changes the settings to another protocol of the same server.
+pub async fn set_protocol(follower: &Follower, server: Brand, protocol: Protocol) {
+    let mut incoming = follower.now().await.incoming.expect("the receiving side");
+    incoming.protocol = protocol;
+    incoming.port = match protocol {
+        Protocol::Pop3 => server.pop3s_port(),
+        Protocol::Imap => server.imaps_port(),
+    };
+    let change = store::mailboxes::Change {
+        incoming: Some(Some(incoming)),
+        ..store::mailboxes::Change::default()
+    };
+    store::mailboxes::change(&follower.store, &follower.mailbox.id, change, None)
+        .await
+        .expect("changed");
+}
+
+/// Changes the protocol, and waits until the other one works.
+pub async fn change_protocol(follower: &Follower, server: Brand, protocol: Protocol) {
+    set_protocol(follower, server, protocol).await;
+    let state = match protocol {
+        Protocol::Pop3 => "polling",
+        Protocol::Imap => "live",
+    };
+    until(state, || async {
+        follower.now().await.connection.state.as_str() == state
+    })
+    .await;
+}
+
 async fn a_mailbox_that_changes_its_protocol_keeps_its_messages(server: Brand) {
     let user = server.user("pop3switch");
     user.seed("INBOX", Generator::new(38).take(30));
@@ -248,27 +278,7 @@ async fn a_mailbox_that_changes_its_protocol_keeps_its_messages(server: Brand) {
     };
     let before = flags(follower.view().await);
     for protocol in [Protocol::Pop3, Protocol::Imap] {
-        let mut incoming = follower.now().await.incoming.expect("the receiving side");
-        incoming.protocol = protocol;
-        incoming.port = match protocol {
-            Protocol::Pop3 => server.pop3s_port(),
-            Protocol::Imap => server.imaps_port(),
-        };
-        let change = store::mailboxes::Change {
-            incoming: Some(Some(incoming)),
-            ..store::mailboxes::Change::default()
-        };
-        store::mailboxes::change(&follower.store, &follower.mailbox.id, change, None)
-            .await
-            .expect("changed");
-        let state = match protocol {
-            Protocol::Pop3 => "polling",
-            Protocol::Imap => "live",
-        };
-        until(state, || async {
-            follower.now().await.connection.state.as_str() == state
-        })
-        .await;
+        change_protocol(&follower, server, protocol).await;
         in_step(&follower).await;
         if protocol == Protocol::Pop3 {
             // POP3 tells no flags: those that were known stay. (Dovecot marks what RETR gave as read,

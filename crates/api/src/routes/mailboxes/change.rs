@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use model::access::Scope;
-use model::mailbox::Mailbox;
+use model::mailbox::{Mailbox, Protocol};
 use model::normalised::Normalised;
 use serde::Serialize;
 use serde_json::json;
@@ -76,6 +76,8 @@ async fn checked(
     }
     let folders = value.monitored_folders.as_ref().and_then(Option::as_deref);
     input::check_folders(&mut checks, folders);
+    let delete_after = value.pop3_delete_after_days.flatten();
+    input::check_deletion(&mut checks, delete_after);
     let profile = match &value.server_profile_id {
         Some(Some(id)) => Some(profile::named(state, id).await?),
         Some(None) | None => None,
@@ -109,6 +111,16 @@ async fn checked(
     if !keeps_incoming && !keeps_outgoing {
         checks.refuse("/incoming", "a mailbox receives or sends, or both");
     }
+    let incoming = settings.incoming.as_ref().unwrap_or(&old.incoming);
+    let pop3 = incoming
+        .as_ref()
+        .is_some_and(|side| side.protocol == Protocol::Pop3);
+    if delete_after.is_some() && !pop3 {
+        checks.refuse(
+            "/pop3_delete_after_days",
+            "is for POP3; this mailbox is received in another way",
+        );
+    }
     checks.end()?;
     let change = mailboxes::Change {
         login_formats: Some(settings.logins_over(old.login_formats)),
@@ -121,6 +133,7 @@ async fn checked(
         credentials: settings.credentials,
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
+        pop3_delete_after_days: value.pop3_delete_after_days,
     };
     Ok((change, settings.normalised))
 }

@@ -53,6 +53,10 @@ pub(crate) struct NewMailbox {
     /// Folders to store; null: every folder but junk and trash.
     #[serde(default)]
     monitored_folders: Option<Vec<String>>,
+    /// POP3: days after which a message that is safely stored here is deleted from the server, 0: at once; null: never.
+    #[serde(default)]
+    #[schema(maximum = 3650)]
+    pop3_delete_after_days: Option<u32>,
     /// What folders are for, by path, where the server does not say it or says it wrong; null: for nothing.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Role>)]
@@ -115,6 +119,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     let name = value.name.unwrap_or_else(|| address.clone());
     checks.line("/name", &name, 0, 200);
     input::check_folders(&mut checks, value.monitored_folders.as_deref());
+    input::check_deletion(&mut checks, value.pop3_delete_after_days);
     let sides = Sides {
         incoming: value.incoming,
         outgoing: value.outgoing,
@@ -135,6 +140,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
         server_profile_id: None,
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
+        pop3_delete_after_days: value.pop3_delete_after_days,
         folder_roles: value.folder_roles,
     };
     Ok(Checked { draft, rest })

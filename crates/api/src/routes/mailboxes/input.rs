@@ -12,6 +12,8 @@ use serde::Deserialize;
 
 /// Folders that may be named.
 const FOLDERS: usize = 1_000;
+/// The longest time that mail stays on a POP3 server before it is deleted there: ten years.
+const DELETION_DAYS: u32 = 3_650;
 
 /// The receiving side.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
@@ -224,6 +226,16 @@ impl OutgoingInput {
     }
 }
 
+/// When POP3 deletes what is stored.
+pub(crate) fn check_deletion(checks: &mut Checks, days: Option<u32>) {
+    if days.is_some_and(|days| days > DELETION_DAYS) {
+        checks.refuse(
+            "/pop3_delete_after_days",
+            format!("is a number of days, {DELETION_DAYS} at most"),
+        );
+    }
+}
+
 /// Folder names as people write them.
 pub(crate) fn check_folders(checks: &mut Checks, folders: Option<&[String]>) {
     let folders = folders.unwrap_or_default();
@@ -354,4 +366,8 @@ pub(crate) struct ChangeInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>)]
     pub(crate) monitored_folders: Option<Option<Vec<String>>>,
+    /// POP3: days after which a message that is safely stored here is deleted from the server, 0: at once; null: never.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>, maximum = 3650)]
+    pub(crate) pop3_delete_after_days: Option<Option<u32>>,
 }

@@ -60,6 +60,8 @@ export interface Mailbox {
   outgoing: Outgoing | null;
   fetch_since: Time | null;
   monitored_folders?: string[] | null;
+  /** POP3: days after which what is stored is deleted on the server, 0: at once; null: never. */
+  pop3_delete_after_days?: number | null;
   server_profile_id?: string | null;
   /** What is still missing until it works, in words. */
   missing?: { text: string }[];
@@ -77,6 +79,7 @@ export interface MailboxInput {
   password?: string;
   fetch_since?: string | null;
   monitored_folders?: string[] | null;
+  pop3_delete_after_days?: number | null;
   /** What folders are for, by path, where the server does not say or says it wrong. */
   folder_roles?: Record<string, Role>;
   enable?: boolean;

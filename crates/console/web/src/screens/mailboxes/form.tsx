@@ -202,6 +202,16 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
         <Field label="Mail since" className="c5" hint="Empty: everything, newest first." error={problem?.at("/fetch_since")}>
           {(ids) => <input {...ids} className="input" type="date" value={form.fetchSince} onChange={(e) => set({ fetchSince: e.target.value })} />}
         </Field>
+        {form.protocol === "pop3" && (
+          <Field
+            label="Delete from the server after" className="c7" error={problem?.at("/pop3_delete_after_days")}
+            hint="Days after a message is safely stored here; 0: at once. Empty: everything stays on the server."
+          >
+            {(ids) => (
+              <input {...ids} className="input" type="number" min={0} max={3650} step={1} placeholder="never" value={form.deleteAfter} onChange={(e) => set({ deleteAfter: e.target.value })} />
+            )}
+          </Field>
+        )}
         {form.protocol === "imap" && (
           <div className="c7 stack s">
             <span className="field-label" id="folders-label">Folders</span>

@@ -31,6 +31,8 @@ export interface SettingsForm {
   everyFolder: boolean;
   /** One folder path per line. */
   folders: string;
+  /** POP3: days after which what is stored is deleted on the server, 0: at once; empty: never. */
+  deleteAfter: string;
 }
 
 export type SideName = "incoming" | "outgoing";
@@ -60,7 +62,7 @@ const side = (service: Service): Side => ({
 export const emptyForm = (): SettingsForm => ({
   address: "", name: "", kind: "personal", receives: true, sends: true, protocol: "imap",
   incoming: side("imap"), outgoing: side("smtp"), password: "", outgoingPassword: "", ownOutgoingPassword: false,
-  fetchSince: "", everyFolder: true, folders: "INBOX",
+  fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "",
 });
 
 /** A saved mailbox back in the form; secrets stay where they are. */
@@ -83,6 +85,7 @@ export function formOf(mailbox: Mailbox): SettingsForm {
     fetchSince: mailbox.fetch_since?.slice(0, 10) ?? "",
     everyFolder: !mailbox.monitored_folders,
     folders: mailbox.monitored_folders?.join("\n") ?? form.folders,
+    deleteAfter: mailbox.pop3_delete_after_days?.toString() ?? "",
   };
 }
 
@@ -152,6 +155,9 @@ export function inputOf(form: SettingsForm): MailboxInput {
     ...(form.password ? { password: form.password } : {}),
     fetch_since: form.fetchSince || null,
     ...(form.everyFolder || !form.receives ? {} : { monitored_folders: paths }),
+    ...(form.receives && form.protocol === "pop3"
+      ? { pop3_delete_after_days: form.deleteAfter === "" ? null : Number(form.deleteAfter) }
+      : {}),
   };
 }
 
