@@ -123,6 +123,10 @@ async fn each_mistake_in_the_settings_is_pointed_to() {
         ("/outgoing/auth", json!("magic")),
         ("/kind", json!("nonsense")),
         ("/fetch_since", json!("yesterday")),
+        ("/pop3_delete_after_days", json!(-1)),
+        ("/pop3_delete_after_days", json!(3_651)),
+        // IMAP mailboxes have no such thing.
+        ("/pop3_delete_after_days", json!(0)),
         ("/monitored_folders/0", json!("")),
         ("/password", json!("a\r\nb")),
         ("/surprise", json!(1)),
@@ -143,6 +147,37 @@ async fn each_mistake_in_the_settings_is_pointed_to() {
         );
     }
     assert!(fixture.reporter.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_by_pop3_is_off_until_somebody_says_so_and_ends_with_pop3() {
+    let fixture = Fixture::new().await;
+    let mut body = ann();
+    body["incoming"]["protocol"] = json!("pop3");
+    body["incoming"]["port"] = json!(995);
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(mailbox["pop3_delete_after_days"], Value::Null);
+    let path = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let days = |days: Value| json!({"pop3_delete_after_days": days});
+    for wanted in [json!(14), json!(0), Value::Null, json!(30)] {
+        let changed = fixture
+            .patch(&path, &days(wanted.clone()))
+            .await
+            .expect(200);
+        assert_eq!(changed["pop3_delete_after_days"], wanted);
+    }
+    // A test takes the body of a new mailbox as it is.
+    body["pop3_delete_after_days"] = json!(30);
+    let test = fixture.post("/v1/connection-tests", &body).await;
+    test.expect(200);
+    let imap = json!({"incoming": {"protocol": "imap", "port": 993}});
+    let changed = fixture.patch(&path, &imap).await.expect(200);
+    assert_eq!(changed["pop3_delete_after_days"], Value::Null);
+    let problem = fixture.patch(&path, &days(json!(30))).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/pop3_delete_after_days");
+    let pop3 = json!({"incoming": {"protocol": "pop3", "port": 995}});
+    let changed = fixture.patch(&path, &pop3).await.expect(200);
+    assert_eq!(changed["pop3_delete_after_days"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]

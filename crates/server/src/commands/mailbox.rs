@@ -443,6 +443,13 @@ fn show(output: &Output, mailbox: &Value) -> String {
         ),
         format!("  coverage    {}", coverage(mailbox)),
     ];
+    match mailbox["pop3_delete_after_days"].as_u64() {
+        Some(0) => lines.push("  deletes     from the server, once a message is stored".to_owned()),
+        Some(days) => lines.push(format!(
+            "  deletes     from the server, {days} days after a message is stored"
+        )),
+        None => {}
+    }
     if let Some(problem) = mailbox
         .pointer("/connection/problem_id")
         .and_then(Value::as_str)
@@ -500,5 +507,20 @@ mod tests {
             assert!(text.contains(expected), "{expected} in {text}");
         }
         assert!(good_enough(&mailbox));
+    }
+
+    #[test]
+    fn deleting_from_the_server_is_said_in_days_or_in_words() {
+        let days = |text: &str| deletion(text).map(|Deletion(days)| days);
+        assert_eq!(days("never"), Ok(None));
+        assert_eq!(days("stored"), Ok(Some(0)));
+        assert_eq!(days("14"), Ok(Some(14)));
+        assert!(days("-1").is_err() && days("soon").is_err() && days("").is_err());
+        let shown = show(&Output::new(false), &json!({"pop3_delete_after_days": 14}));
+        assert!(
+            shown.contains("14 days after a message is stored"),
+            "{shown}"
+        );
+        assert!(!show(&Output::new(false), &json!({})).contains("deletes"));
     }
 }

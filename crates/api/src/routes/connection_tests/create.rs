@@ -67,6 +67,10 @@ pub(crate) struct TestInput {
     /// Not used here.
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
+    pop3_delete_after_days: Option<u32>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
     enable: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use model::access::Scope;
-use model::mailbox::{Mailbox, Protocol};
+use model::mailbox::Mailbox;
 use model::normalised::Normalised;
 use serde::Serialize;
 use serde_json::json;
@@ -111,17 +111,9 @@ async fn checked(
     if !keeps_incoming && !keeps_outgoing {
         checks.refuse("/incoming", "a mailbox receives or sends, or both");
     }
-    let incoming = settings.incoming.as_ref().unwrap_or(&old.incoming);
-    let pop3 = incoming
-        .as_ref()
-        .is_some_and(|side| side.protocol == Protocol::Pop3);
-    if delete_after.is_some() && !pop3 {
-        checks.refuse(
-            "/pop3_delete_after_days",
-            "is for POP3; this mailbox is received in another way",
-        );
-    }
     checks.end()?;
+    let incoming = settings.incoming.as_ref().unwrap_or(&old.incoming);
+    input::deletes_by_pop3(delete_after, Some(incoming))?;
     let change = mailboxes::Change {
         login_formats: Some(settings.logins_over(old.login_formats)),
         server_profile_id: value.server_profile_id,

@@ -159,6 +159,7 @@ async fn create(
         detected,
         server_profile_id,
     } = draft.complete(&state, &caller).await?;
+    input::deletes_by_pop3(rest.pop3_delete_after_days, settings.incoming.as_ref())?;
     let new = mailboxes::NewMailbox {
         login_formats: settings.logins(),
         server_profile_id,

@@ -236,6 +236,22 @@ pub(crate) fn check_deletion(checks: &mut Checks, days: Option<u32>) {
     }
 }
 
+/// IMAP has other ways to delete, each asked for by itself.
+pub(crate) fn deletes_by_pop3(
+    days: Option<u32>,
+    incoming: Option<&Option<Incoming>>,
+) -> Result<()> {
+    let pop3 = incoming.is_some_and(|side| {
+        side.as_ref()
+            .is_some_and(|side| side.protocol == Protocol::Pop3)
+    });
+    if days.is_some() && !pop3 {
+        let what = "is for mailboxes that are received by POP3";
+        return Err(ApiError::field("/pop3_delete_after_days", what));
+    }
+    Ok(())
+}
+
 /// Folder names as people write them.
 pub(crate) fn check_folders(checks: &mut Checks, folders: Option<&[String]>) {
     let folders = folders.unwrap_or_default();

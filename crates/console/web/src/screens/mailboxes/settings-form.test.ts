@@ -26,6 +26,14 @@ describe("the settings form", () => {
     expect(input).not.toHaveProperty("monitored_folders");
   });
 
+  it("deletes by POP3 only when a number of days was typed", () => {
+    const form = withProtocol(emptyForm(), "pop3");
+    expect(inputOf(form).pop3_delete_after_days).toBeNull();
+    expect(inputOf({ ...form, deleteAfter: "0" }).pop3_delete_after_days).toBe(0);
+    expect(inputOf({ ...form, deleteAfter: "14" }).pop3_delete_after_days).toBe(14);
+    expect(inputOf({ ...withProtocol(form, "imap"), deleteAfter: "14" })).not.toHaveProperty("pop3_delete_after_days");
+  });
+
   it("carries out a remedy on the side that failed", () => {
     const applied = applyAction(emptyForm(), "use:587:starttls", "outgoing");
     expect(applied?.form.outgoing).toMatchObject({ port: "587", security: "starttls" });
