@@ -42,6 +42,10 @@ export function MailboxPage() {
 /** States that are explained at the top of the page. */
 const STANDS: ConnectionState[] = ["held", "waiting", "limited"];
 
+/** When POP3 deletes on the server what is stored here. */
+const deletion = (days: number) =>
+  days === 0 ? "deleted from the server once it is stored here" : `deleted from the server ${days} ${days === 1 ? "day" : "days"} after it is stored here`;
+
 function Page({ mailbox }: { mailbox: Mailbox }) {
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -177,6 +181,7 @@ function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => voi
             <dd>
               {mailbox.fetch_since ? `mail since ${day(mailbox.fetch_since)}` : "all mail"}
               {mailbox.incoming.protocol === "imap" && <>, {mailbox.monitored_folders ? mailbox.monitored_folders.join(", ") : "every folder but junk and trash"}</>}
+              {typeof mailbox.pop3_delete_after_days === "number" && <div className="faint small">{deletion(mailbox.pop3_delete_after_days)}</div>}
             </dd>
           </>
         )}
