@@ -243,3 +243,100 @@ async fn strikes_and_dates_are_remembered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn only_what_is_stored_and_old_enough_is_safe_to_delete() {
+    both(|fixture| async move {
+        let drop = Maildrop::new(&fixture).await;
+        let (store, lease, folder) = (&drop.store, &drop.lease, &drop.folder);
+        drop.ingest(&[("a", "one")], &["b"]).await;
+        let first = store.now();
+        fixture.clock.advance(5_000);
+        drop.ingest(&[("c", "three")], &[]).await;
+        let safe = async |until: Timestamp| {
+            let safe = pop3::safe_since(store, lease, folder, until).await.unwrap();
+            safe.into_iter().map(|copy| copy.key).collect::<Vec<_>>()
+        };
+        assert_eq!(safe(Timestamp(first.0 - 1)).await, [""; 0]);
+        assert_eq!(safe(first).await, ["a"]);
+        assert_eq!(safe(store.now()).await, ["a", "c"]);
+        drop.forget(&["a"]).await;
+        assert_eq!(safe(store.now()).await, ["c"]);
+        let copies = pop3::copies(store, folder, &["a".into(), "c".into()]).await;
+        let copies = copies.unwrap();
+        assert_eq!(copies.len(), 1);
+        let bytes = store.blobs.read(&copies[0].place, 100).await.unwrap();
+        assert_eq!(bytes, b"three");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_size_is_compared_with_the_one_that_was_noted() {
+    both(|fixture| async move {
+        let drop = Maildrop::new(&fixture).await;
+        let (store, lease, folder) = (&drop.store, &drop.lease, &drop.folder);
+        drop.ingest(&[("a", "one"), ("b", "two")], &[]).await;
+        let sizes = |a: i64, b: i64| HashMap::from([("a".to_owned(), a), ("b".to_owned(), b)]);
+        let first = pop3::resized(store, folder, &sizes(3, 3)).await.unwrap();
+        assert!(first.is_empty(), "sizes that are new tell nothing");
+        pop3::note_sizes(store, lease, folder, &sizes(3, 3))
+            .await
+            .unwrap();
+        let later = pop3::resized(store, folder, &sizes(3, 9)).await.unwrap();
+        assert_eq!(later, ["b"]);
+        pop3::reused(store, lease, folder, later).await.unwrap();
+        assert_eq!(drop.known().await.len(), 1);
+        assert_eq!(drop.uids().await, [1, 2], "what is stored stays");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_server_had_no_more_under_pop3_stays_under_imap() {
+    both(|fixture| async move {
+        let drop = Maildrop::new(&fixture).await;
+        let (store, lease, folder) = (&drop.store, &drop.lease, &drop.folder);
+        drop.ingest(&[("a", "one"), ("b", "two"), ("c", "three")], &[])
+            .await;
+        drop.forget(&["b", "c"]).await;
+        let counts = async || {
+            let folder = folders::get(store, folder).await.unwrap();
+            (folder.messages, folder.unread)
+        };
+        folders::reset(store, lease, folder, 7).await.unwrap();
+        assert_eq!(drop.uids().await, [2, 3]);
+        assert_eq!(counts().await, (2, 2));
+        // One that was there under POP3, one that only we had, and a new one.
+        let mut messages = Vec::new();
+        for (uid, text) in [(10, "one"), (11, "two"), (12, "four")] {
+            messages.push(message(store, uid, text).await);
+        }
+        let batch = Batch {
+            folder_id: folder.clone(),
+            uid_validity: 7,
+            origin: Origin::Backfill,
+            messages,
+            failures: Vec::new(),
+            gone: Vec::new(),
+            cursor: Cursor::default(),
+            copies_too: false,
+        };
+        let outcome = store::ingest::ingest(store, lease, batch, alone)
+            .await
+            .unwrap();
+        assert_eq!((outcome.moved, outcome.stored), (2, 1));
+        assert_eq!(drop.uids().await, [3]);
+        assert_eq!(counts().await, (4, 4));
+        assert_eq!(received(&fixture.event_types().await), 4);
+        // And back.
+        pop3::begin(store, lease, folder).await.unwrap();
+        assert_eq!(counts().await, (1, 1));
+        let again = [("a", "one"), ("b", "two"), ("c", "three"), ("d", "four")];
+        let outcome = drop.ingest(&again, &[]).await;
+        assert_eq!((outcome.moved, outcome.known, outcome.stored), (3, 1, 0));
+        assert_eq!(counts().await, (4, 4));
+        assert_eq!(received(&fixture.event_types().await), 4);
+    })
+    .await;
+}
