@@ -169,7 +169,7 @@ async fn deleting_by_pop3_is_off_until_somebody_says_so_and_ends_with_pop3() {
     // A test takes the body of a new mailbox as it is.
     body["pop3_delete_after_days"] = json!(30);
     let test = fixture.post("/v1/connection-tests", &body).await;
-    test.expect(200);
+    test.expect(201);
     let imap = json!({"incoming": {"protocol": "imap", "port": 993}});
     let changed = fixture.patch(&path, &imap).await.expect(200);
     assert_eq!(changed["pop3_delete_after_days"], Value::Null);
