@@ -244,6 +244,8 @@ pub struct Mailbox {
     pub monitored_folders: Option<Vec<String>>,
     /// POP3: days after which a message that is safely stored here is deleted from the server, 0: at once; null: never.
     pub pop3_delete_after_days: Option<u32>,
+    /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent.
+    pub read_only: bool,
     /// The newest connection report.
     pub last_report_id: Option<String>,
     /// When the mailbox was added.

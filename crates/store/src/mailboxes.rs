@@ -34,7 +34,8 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
     m.server_profile_id, m.login_formats,
     CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),
-    CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT), m.pop3_delete_after_days";
+    CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT), m.pop3_delete_after_days,
+     m.read_only";
 
 /// What may change about a mailbox; `None` leaves it.
 #[derive(Clone, Debug, Default)]
@@ -452,6 +453,31 @@ fn wake(tx: &mut Tx<'_>, id: &str) {
 }
 
 /// Reads a mailbox and holds its row until the transaction ends.
+/// Says whether the server of a mailbox may be changed. What is owed to it rests while it may not.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn set_read_only(store: &Store, id: &str, read_only: bool) -> Result<Mailbox> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = lock(tx, &id)?;
+            if old.read_only == read_only {
+                return Ok(old);
+            }
+            tx.exec(
+                "UPDATE mailboxes SET read_only = $2, version = version + 1 WHERE id = $1",
+                &[(&id).into(), i64::from(read_only).into()],
+            )?;
+            let data = json!({"version": old.version + 1});
+            events::append(tx, &[NewEvent::live("mailbox.changed", &id, data)], now)?;
+            wake(tx, &id);
+            read(tx, &id)
+        })
+        .await
+}
+
 pub(crate) fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
     let sql = format!(
         "SELECT 1 FROM mailboxes WHERE id = $1{}",
@@ -530,6 +556,7 @@ fn from_row(row: &Row) -> Result<Mailbox> {
         fetch_since,
         monitored_folders: maybe_json(row, 15)?,
         pop3_delete_after_days: days(row, 28)?,
+        read_only: row.get(29)?,
         last_report_id: row.get(16)?,
         version: row.get(17)?,
         created_at: row.get(18)?,

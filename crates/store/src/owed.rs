@@ -84,6 +84,26 @@ pub struct Owed {
     pub spot: Option<Spot>,
     /// Tries so far.
     pub attempts: i64,
+    /// Where the target folder ended before a try copied the message there.
+    pub copy_from: Option<CopyFrom>,
+}
+
+/// Where a folder ended: what was copied later has this UID or a higher one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyFrom {
+    /// UIDVALIDITY.
+    pub uid_validity: i64,
+    /// UIDNEXT.
+    pub uid_next: i64,
+}
+
+/// How the server confirmed a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Where a moved message lies now, if the server said so.
+    pub moved_to: Option<Spot>,
+    /// All flags of the message, as the server has them after the change.
+    pub flags: Option<Flags>,
 }
 
 /// Changes a message's flags here at once, and owes the change to the server.
@@ -242,6 +262,11 @@ fn target(tx: &mut Tx<'_>, id: &str) -> Result<Target> {
     let row = tx.row(sql, &[id.into()])?.ok_or(gone)?;
     let mailbox_id: String = row.get(0)?;
     let mailbox = mailboxes::lock(tx, &mailbox_id)?;
+    if mailbox.read_only {
+        return Err(StoreError::Conflict(
+            "the mailbox is set to be read only, and Postroom changes nothing on its server".into(),
+        ));
+    }
     let row = tx
         .row(
             "SELECT thread_id, seen, answered, flagged, draft, keywords FROM messages WHERE id = $1",
@@ -291,7 +316,7 @@ pub(crate) fn owe(
     Ok(())
 }
 
-/// What is owed now, oldest first. A change waits behind an older one about the same message.
+/// What is owed now, oldest first; nothing while the mailbox may only be read. A change waits behind an older one about the same message.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -301,10 +326,11 @@ pub async fn due(store: &Store, mailbox_id: &str, limit: i64) -> Result<Vec<Owed
         .db
         .read(move |tx| {
             let rows = tx.rows(
-                "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid
+                "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from
                  FROM owed o LEFT JOIN placements p ON p.message_id = o.message_id
                  LEFT JOIN folders f ON f.id = p.folder_id
                  WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2
+                   AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)
                    AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n
                                    AND e.next_attempt_at > $2)
                  ORDER BY o.n LIMIT $3",
@@ -324,7 +350,8 @@ pub async fn next_due(store: &Store, mailbox_id: &str) -> Result<Option<Timestam
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT min(next_attempt_at) FROM owed WHERE mailbox_id = $1";
+            let sql = "SELECT min(next_attempt_at) FROM owed WHERE mailbox_id = $1
+                AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)";
             tx.row(sql, &[id.into()])?
                 .map_or(Ok(None), |row| row.get(0))
         })
@@ -333,6 +360,7 @@ pub async fn next_due(store: &Store, mailbox_id: &str) -> Result<Option<Timestam
 
 fn from_row(row: &Row) -> Result<Owed> {
     let folder: Option<String> = row.get(4)?;
+    let copy_from: Option<String> = row.get(8)?;
     let spot = match folder {
         Some(folder_id) => Some(Spot {
             folder_id,
@@ -348,14 +376,35 @@ fn from_row(row: &Row) -> Result<Owed> {
         message_id: row.get(2)?,
         spot,
         attempts: row.get(3)?,
+        copy_from: copy_from
+            .map(|text| serde_json::from_str(&text))
+            .transpose()?,
     })
 }
 
-/// The server has confirmed a change. `moved_to`: where a moved message lies now, if the server said so.
+/// Notes where the target folder ends, before a message is copied there: should the answer be lost, the
+/// copy is looked for from there on and not made twice.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
-pub async fn done(store: &Store, lease: &Lease, owed: &Owed, moved_to: Option<Spot>) -> Result<()> {
+pub async fn copying(store: &Store, lease: &Lease, owed: &Owed, from: CopyFrom) -> Result<()> {
+    let (lease, id) = (lease.clone(), owed.id.clone());
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let sql = "UPDATE owed SET copy_from = $2 WHERE id = $1";
+            tx.exec(sql, &[id.into(), serde_json::to_string(&from)?.into()])
+                .map(drop)
+        })
+        .await
+}
+
+/// The server has confirmed a change. What else it tells of the message's flags is somebody else's change.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirmed) -> Result<()> {
     let (now, lease, owed) = (store.now(), lease.clone(), owed.clone());
     store
         .db
@@ -370,14 +419,64 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, moved_to: Option<Sp
                     &[submission_id.into()],
                 )?;
             }
+            if let (Some(flags), Some(spot), Some(message_id)) =
+                (&confirmed.flags, &owed.spot, &owed.message_id)
+            {
+                take_flags(tx, mailbox_id, message_id, spot, flags, now)?;
+            }
             let (Some(from), Some(to), Some(message_id)) =
-                (&owed.spot, &moved_to, &owed.message_id)
+                (&owed.spot, &confirmed.moved_to, &owed.message_id)
             else {
                 return Ok(());
             };
             replace_placement(tx, mailbox_id, message_id, from, to, now)
         })
         .await
+}
+
+/// Takes over the flags that the server tells after our change. Ours are in them, so a difference comes from
+/// somebody else, and news of it may have been kept back while our own change was owed.
+fn take_flags(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    message_id: &str,
+    spot: &Spot,
+    after: &Flags,
+    now: Timestamp,
+) -> Result<()> {
+    let owed = "SELECT 1 FROM owed WHERE message_id = $1 AND kind = 'flags' LIMIT 1";
+    if tx.row(owed, &[message_id.into()])?.is_some() {
+        return Ok(());
+    }
+    let Target {
+        thread_id,
+        flags: before,
+        ..
+    } = match target(tx, message_id) {
+        Ok(target) => target,
+        // Gone, or read only meanwhile: the next look at the folder tells the rest.
+        Err(StoreError::NotFound(_) | StoreError::Conflict(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if before == *after {
+        return Ok(());
+    }
+    write_flags(tx, message_id, after)?;
+    let unread = i64::from(before.seen) - i64::from(after.seen);
+    tx.exec(
+        "UPDATE folders SET unread = unread + $2
+         WHERE id IN (SELECT folder_id FROM placements WHERE message_id = $1)",
+        &[message_id.into(), unread.into()],
+    )?;
+    crate::ingest::refresh_threads(tx, mailbox_id, &HashSet::from([thread_id]))?;
+    let data = json!({
+        "message_id": message_id, "folder_id": spot.folder_id, "flags": after, "before": before,
+    });
+    events::append(
+        tx,
+        &[event("message.changed", mailbox_id, Origin::Live, data)],
+        now,
+    )
 }
 
 fn replace_placement(

@@ -1,23 +1,28 @@
 //! Pays what we owe the server, oldest first, each confirmed before it is forgotten. Every change is
 //! safe to repeat: flags are set or cleared by name, a message that is no longer there cannot be
-//! moved twice, and a copy is looked for by its Message-ID before it is filed.
+//! moved twice, and a copy is looked for before it is made again. An OK is not believed where the server
+//! shows nothing for it: the message is read again, and what did not happen stays owed.
 
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, Mode, StoreMode, UidSet, quoted};
+use imap_client::{ImapError, MailboxName, MetaItems, Mode, StatusItem, StoreMode, UidSet, quoted};
 use model::folder::Role;
-use store::folders::wire_bytes;
-use store::owed::{self, Intent, Owed, Spot};
+use model::message::Flags;
+use store::folders::{Known, wire_bytes};
+use store::owed::{self, Confirmed, CopyFrom, Intent, Owed, Spot};
 
 /// Changes that are paid before anything else is looked at.
 const BATCH: i64 = 200;
 /// Pause before a refused change is tried again; it doubles.
 const PAUSE_MILLIS: i64 = 20_000;
 
+/// Messages in the target folder that are compared to find a copy that an earlier try made.
+const COMPARED: usize = 1_000;
+
 /// How one change went.
 enum Paid {
-    /// Confirmed; a moved message lies at the spot, if the server said where.
-    Done(Option<Spot>),
+    /// Confirmed.
+    Done(Confirmed),
     /// Refused, in the server's words.
     Refused(&'static str, String),
     /// It cannot be done any more.
@@ -48,7 +53,7 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
         visit.news.collect(&mut visit.session);
         let (store, lease) = (&visit.context.store, visit.lease);
         match paid {
-            Paid::Done(spot) => owed::done(store, lease, change, spot).await?,
+            Paid::Done(confirmed) => owed::done(store, lease, change, confirmed).await?,
             Paid::Void => owed::failed(store, lease, change, "message_vanished", None).await?,
             Paid::Refused(problem, text) => {
                 tracing::info!(change = change.id, text, "the server refused a change");
@@ -102,41 +107,15 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     if selected.uidvalidity.unwrap_or(1) as i64 != spot.uid_validity {
         return Ok(Paid::Void);
     }
-    let mut uid = UidSet::new();
-    uid.insert(spot.uid as u64);
+    let uid = one(spot.uid as u64);
     match &change.intent {
-        Intent::Flags { add, remove } => {
-            if !add.is_empty() {
-                visit
-                    .session
-                    .uid_store(&uid, StoreMode::Add, add, None)
-                    .await?;
-            }
-            if !remove.is_empty() {
-                visit
-                    .session
-                    .uid_store(&uid, StoreMode::Remove, remove, None)
-                    .await?;
-            }
-            Ok(Paid::Done(None))
-        }
+        Intent::Flags { add, remove } => flags(visit, &uid, add, remove).await,
         Intent::Move { folder_id } => {
             let target = visit.known.iter().find(|folder| folder.id == *folder_id);
             let Some(target) = target.cloned() else {
                 return Ok(Paid::Void);
             };
-            let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
-            let went = visit.session.uid_move(&uid, &to).await?;
-            let spot = went.and_then(|went| {
-                let (_, new) = went.pairs.iter().find(|(old, _)| *old == spot.uid as u64)?;
-                Some(Spot {
-                    folder_id: target.id.clone(),
-                    wire_name: target.wire_name.clone(),
-                    uid_validity: went.uidvalidity as i64,
-                    uid: *new as i64,
-                })
-            });
-            Ok(Paid::Done(spot))
+            move_to(visit, change, &uid, &target).await
         }
         Intent::Expunge => {
             visit
@@ -144,10 +123,211 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
                 .uid_store(&uid, StoreMode::Add, &["\\Deleted"], None)
                 .await?;
             visit.session.uid_expunge(&uid).await?;
-            Ok(Paid::Done(None))
+            if flags_of(visit, &uid).await?.is_some() {
+                return Ok(did_nothing("remove the message"));
+            }
+            Ok(Paid::Done(Confirmed::default()))
         }
         Intent::Append { .. } => Ok(Paid::Void),
     }
+}
+
+fn one(uid: u64) -> UidSet {
+    let mut set = UidSet::new();
+    set.insert(uid);
+    set
+}
+
+/// The server said OK, and a second look shows that nothing happened.
+fn did_nothing(what: &str) -> Paid {
+    let text = format!("the server said OK to the request to {what}, and did not do it");
+    Paid::Refused("command_refused", text)
+}
+
+/// Sets and clears flags by name, which leaves what others change meanwhile alone, and reads them again.
+async fn flags(
+    visit: &mut Visit<'_>,
+    uid: &UidSet,
+    add: &[String],
+    remove: &[String],
+) -> Result<Paid> {
+    for (mode, flags) in [(StoreMode::Add, add), (StoreMode::Remove, remove)] {
+        if !flags.is_empty() {
+            visit.session.uid_store(uid, mode, flags, None).await?;
+        }
+    }
+    let Some(now) = flags_of(visit, uid).await? else {
+        return Ok(Paid::Void);
+    };
+    let has = |flag: &String| now.iter().any(|there| there.eq_ignore_ascii_case(flag));
+    if !add.iter().all(has) || remove.iter().any(has) {
+        return Ok(did_nothing("change the flags"));
+    }
+    Ok(Paid::Done(Confirmed {
+        flags: Some(Flags::from_imap(&now)),
+        ..Confirmed::default()
+    }))
+}
+
+/// A message's flags on the server now; `None`: it is not there any more.
+async fn flags_of(visit: &mut Visit<'_>, uid: &UidSet) -> Result<Option<Vec<String>>> {
+    let items = MetaItems {
+        flags: true,
+        ..MetaItems::default()
+    };
+    let told = visit.session.fetch_meta(uid, &items, None, false).await?;
+    let ours = told
+        .messages
+        .into_iter()
+        .find(|meta| meta.uid == uid.first());
+    Ok(ours.map(|meta| meta.flags.unwrap_or_default()))
+}
+
+/// Moves a message: in one step where the server can, else by a copy that is made once.
+async fn move_to(
+    visit: &mut Visit<'_>,
+    change: &Owed,
+    uid: &UidSet,
+    target: &Known,
+) -> Result<Paid> {
+    let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
+    let old = uid.first().unwrap_or_default();
+    let (validity, new) = if visit.session.supports("MOVE") {
+        let went = visit.session.uid_move(uid, &to).await?;
+        let told = went.and_then(|went| Some((went.uidvalidity, paired(&went.pairs, old)?)));
+        // Without a word of where it went, it may not have gone.
+        if told.is_none() && flags_of(visit, uid).await?.is_some() {
+            return Ok(did_nothing("move the message"));
+        }
+        let Some(told) = told else {
+            return Ok(Paid::Done(Confirmed::default()));
+        };
+        told
+    } else {
+        if !visit.session.supports("UIDPLUS") {
+            return Err(ImapError::NeedsExpunge.into());
+        }
+        let Some(copy) = copied(visit, change, uid, &to).await? else {
+            return Ok(did_nothing("copy the message"));
+        };
+        visit
+            .session
+            .uid_store(uid, StoreMode::Add, &["\\Deleted"], None)
+            .await?;
+        visit.session.uid_expunge(uid).await?;
+        if flags_of(visit, uid).await?.is_some() {
+            return Ok(did_nothing("remove the message that was copied"));
+        }
+        copy
+    };
+    let moved_to = Spot {
+        folder_id: target.id.clone(),
+        wire_name: target.wire_name.clone(),
+        uid_validity: validity as i64,
+        uid: new as i64,
+    };
+    Ok(Paid::Done(Confirmed {
+        moved_to: Some(moved_to),
+        ..Confirmed::default()
+    }))
+}
+
+fn paired(pairs: &[(u64, u64)], old: u64) -> Option<u64> {
+    let (_, new) = pairs.iter().find(|(from, _)| *from == old)?;
+    Some(*new)
+}
+
+/// Copies a message, once: where the target ends is written down before, so that a try whose answer was lost
+/// is known by its copy. Gives the copy's UIDVALIDITY and UID; `None`: there is none. The message's own folder
+/// is open before and after.
+async fn copied(
+    visit: &mut Visit<'_>,
+    change: &Owed,
+    uid: &UidSet,
+    to: &MailboxName,
+) -> Result<Option<(u64, u64)>> {
+    let items = [StatusItem::UidValidity, StatusItem::UidNext];
+    let status = visit.session.status(to, &items).await?;
+    let validity = status.uidvalidity.unwrap_or_default();
+    if let Some(from) = change
+        .copy_from
+        .filter(|from| from.uid_validity == validity as i64)
+        && let Some(copy) = find_copy(visit, uid, to, from.uid_next as u64).await?
+    {
+        return Ok(Some((validity, copy)));
+    }
+    let from = CopyFrom {
+        uid_validity: validity as i64,
+        uid_next: status.uidnext.unwrap_or(1) as i64,
+    };
+    owed::copying(&visit.context.store, visit.lease, change, from).await?;
+    let went = visit.session.uid_copy(uid, to).await?;
+    let told = went.and_then(|went| {
+        let new = paired(&went.pairs, uid.first()?)?;
+        Some((went.uidvalidity, new))
+    });
+    if told.is_some() {
+        return Ok(told);
+    }
+    let found = find_copy(visit, uid, to, from.uid_next as u64).await?;
+    Ok(found.map(|copy| (validity, copy)))
+}
+
+/// Looks from this UID on for a message with the same header and size.
+async fn find_copy(
+    visit: &mut Visit<'_>,
+    uid: &UidSet,
+    to: &MailboxName,
+    from: u64,
+) -> Result<Option<u64>> {
+    let Some(here) = visit.session.selected().cloned() else {
+        return Ok(None);
+    };
+    let items = MetaItems {
+        size: true,
+        header: true,
+        ..MetaItems::default()
+    };
+    let told = visit.session.fetch_meta(uid, &items, None, false).await?;
+    let original = told
+        .messages
+        .into_iter()
+        .find(|meta| meta.uid == uid.first());
+    let Some(original) = original else {
+        return Ok(None);
+    };
+    visit.session.select(to, Mode::Examine, None).await?;
+    let sizes = MetaItems {
+        size: true,
+        ..MetaItems::default()
+    };
+    let later = UidSet::starting_at(from);
+    let told = visit
+        .session
+        .fetch_meta(&later, &sizes, None, false)
+        .await?;
+    let mut alike = UidSet::new();
+    // `n:*` gives the last message even below `n`.
+    told.messages
+        .iter()
+        .filter(|meta| meta.size == original.size)
+        .filter_map(|meta| meta.uid.filter(|uid| *uid >= from))
+        .take(COMPARED)
+        .for_each(|uid| alike.insert(uid));
+    let mut copy = None;
+    if !alike.is_empty() {
+        let told = visit
+            .session
+            .fetch_meta(&alike, &items, None, false)
+            .await?;
+        copy = told
+            .messages
+            .iter()
+            .find(|meta| meta.header.is_some() && meta.header == original.header)
+            .and_then(|meta| meta.uid);
+    }
+    visit.session.select(&here, Mode::ReadWrite, None).await?;
+    Ok(copy)
 }
 
 /// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.
@@ -171,7 +351,7 @@ async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result
     };
     let criteria = format!("HEADER Message-ID {quoted}");
     if !visit.session.uid_search(&criteria).await?.is_empty() {
-        return Ok(Paid::Done(None));
+        return Ok(Paid::Done(Confirmed::default()));
     }
     let place = store::blobs::find(&visit.context.store, digest).await?;
     let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
@@ -180,5 +360,5 @@ async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result
         .session
         .append(&name, &["\\Seen"], date, raw.len() as u64, &raw[..])
         .await?;
-    Ok(Paid::Done(None))
+    Ok(Paid::Done(Confirmed::default()))
 }

@@ -93,6 +93,12 @@ pub enum ImapError {
     /// A move needs MOVE or UIDPLUS; without them messages of other clients could be removed.
     #[error("the IMAP server has neither MOVE nor UIDPLUS, so messages cannot be moved safely")]
     NeedsExpunge,
+    /// The session may only read (see [`crate::Session::read_only`]); nothing was sent.
+    #[error("{command} was not sent, because the mailbox is set to be read only")]
+    ReadOnly {
+        /// The command's name.
+        command: &'static str,
+    },
     /// The extension is not offered.
     #[error("the IMAP server does not offer {what}")]
     Unsupported {
@@ -111,6 +117,7 @@ impl ImapError {
             | ImapError::NoMechanism { .. }
             | ImapError::LoginDisabled
             | ImapError::NeedsExpunge
+            | ImapError::ReadOnly { .. }
             | ImapError::Unsupported { .. } => false,
             ImapError::Net(_)
             | ImapError::Io(_)

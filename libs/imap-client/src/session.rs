@@ -65,6 +65,30 @@ pub enum GreetingKind {
     Bye,
 }
 
+/// The commands of a session that may only read. Bodies are fetched with PEEK, which sets no flag.
+const CHANGES_NOTHING: [&str; 20] = [
+    "AUTHENTICATE",
+    "CAPABILITY",
+    "CLOSE",
+    "COMPRESS",
+    "ENABLE",
+    "EXAMINE",
+    "GETQUOTAROOT",
+    "ID",
+    "IDLE",
+    "LIST",
+    "LOGIN",
+    "LOGOUT",
+    "NAMESPACE",
+    "NOOP",
+    "NOTIFY",
+    "STARTTLS",
+    "STATUS",
+    "UID FETCH",
+    "UID SEARCH",
+    "UNSELECT",
+];
+
 /// An IMAP connection.
 pub struct Session {
     pub(crate) wire: Wire,
@@ -82,6 +106,8 @@ pub struct Session {
     pub(crate) bodies: BodyStream,
     next_tag: u64,
     state: State,
+    /// Whether commands that change something on the server are refused here.
+    read_only: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,6 +191,7 @@ impl Session {
             bodies: BodyStream::default(),
             next_tag: 1,
             state: State::Ready,
+            read_only: false,
         };
         session.wire.expect("the greeting", limits.greeting);
         let greeting = session.read_greeting().await?;
@@ -209,6 +236,17 @@ impl Session {
         let length = range.len();
         self.wire.consume(length);
         greeting
+    }
+
+    /// From now on no command leaves that could change something on the server: it fails with
+    /// [`ImapError::ReadOnly`] before its first byte, and SELECT becomes EXAMINE. There is no way back.
+    pub fn read_only(&mut self) {
+        self.read_only = true;
+    }
+
+    /// Whether [`Session::read_only`] was called.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// What TLS agreed on; `None` on a plain connection.
@@ -364,6 +402,12 @@ impl Session {
         command: &Command,
         handler: &mut Handler<'_>,
     ) -> Result<Option<Completed>, ImapError> {
+        // Every command passes here, so what is not known to change nothing stays here.
+        if self.read_only && !CHANGES_NOTHING.contains(&command.name) {
+            return Err(ImapError::ReadOnly {
+                command: command.name,
+            });
+        }
         let mut bytes = format!("{tag} ").into_bytes();
         for (index, part) in command.parts.iter().enumerate() {
             if index > 0

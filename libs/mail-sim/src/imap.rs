@@ -81,6 +81,8 @@ pub enum ImapFault {
     Greeting(String),
     /// NO with this text to every command of this name (`LIST`, `UID FETCH`, `STARTTLS`).
     Refuse(&'static str, String),
+    /// OK to every command of this name, and nothing is done.
+    OkButNothing(&'static str),
     /// `* BYE` with this text instead of an answer to a command of this name, then the connection is closed.
     ByeAt(&'static str, String),
     /// A token is refused with this JSON as a challenge and then NO with this text (RFC 7628 section 3.2.2).

@@ -73,6 +73,9 @@ pub fn imap(error: &ImapError, peer: &Peer<'_>) -> Failure {
             &[("what", "to move a message safely")],
             None,
         ),
+        ImapError::ReadOnly { command } => {
+            peer.failure("command_refused", &[("what", command)], None)
+        }
         ImapError::Unsupported { what } => peer.failure("command_refused", &[("what", what)], None),
     }
 }

@@ -21,7 +21,7 @@ CREATE TABLE mailboxes (
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
-  removed_at {int}, pop3_delete_after_days {int}
+  removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.
@@ -117,12 +117,12 @@ CREATE TABLE pop3_uids (
 ) {strict};
 CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
 
--- What we owe a server.
+-- What we owe a server. `copy_from`: where the target folder ended before the message was copied there.
 CREATE TABLE owed (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
   kind TEXT NOT NULL CHECK (kind IN ('flags','move','append','expunge')),
   message_id TEXT, folder_id TEXT, body TEXT NOT NULL, attempts {int} NOT NULL DEFAULT 0, next_attempt_at {int} NOT NULL,
-  problem_id TEXT, created_at {int} NOT NULL
+  problem_id TEXT, copy_from TEXT, created_at {int} NOT NULL
 ) {strict};
 CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
 CREATE INDEX owed_by_message ON owed (message_id);

@@ -456,7 +456,8 @@ fn apply(
     let keeps_mail = mailbox
         .incoming
         .as_ref()
-        .is_some_and(|incoming| incoming.protocol == Protocol::Imap);
+        .is_some_and(|incoming| incoming.protocol == Protocol::Imap)
+        && !mailbox.read_only;
     let sent_copy = match (before, settlement.sent_copy_by) {
         (SentCopyState::Pending, _) if !taken => before,
         (SentCopyState::Pending, _) if old.submission.message_id.is_some() => SentCopyState::Filed,

@@ -354,7 +354,9 @@ async fn our_own_change_of_flags_is_no_foreign_event_when_it_comes_back() {
             .unwrap();
         let due = owed::due(store, &a.mailbox_id, 10).await.unwrap();
         assert_eq!(due.len(), 1);
-        owed::done(store, &a.lease, &due[0], None).await.unwrap();
+        owed::done(store, &a.lease, &due[0], owed::Confirmed::default())
+            .await
+            .unwrap();
         // ... and its confirmation is nothing new.
         let seen = Flags {
             seen: true,

@@ -85,6 +85,9 @@ impl<'a> Visit<'a> {
         mut session: Session,
         stop: CancellationToken,
     ) -> Result<Self> {
+        if mailbox.read_only {
+            session.read_only();
+        }
         let enabled = if session.supports("QRESYNC") {
             session.enable(&["QRESYNC", "CONDSTORE"]).await?
         } else {

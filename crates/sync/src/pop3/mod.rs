@@ -180,7 +180,9 @@ impl Polling<'_> {
         let due = owed::due(store, &self.mailbox.id, OWED_BATCH).await?;
         for change in &due {
             match change.intent {
-                Intent::Flags { .. } => owed::done(store, self.lease, change, None).await?,
+                Intent::Flags { .. } => {
+                    owed::done(store, self.lease, change, owed::Confirmed::default()).await?
+                }
                 Intent::Move { .. } | Intent::Expunge | Intent::Append { .. } => {
                     tracing::info!(
                         change = change.id,

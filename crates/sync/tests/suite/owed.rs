@@ -1,8 +1,10 @@
 //! What the application changes here reaches the server, also when the server was away meanwhile.
 
 use crate::follower::{Choice, Follower};
+use mail_sim::{ImapFault, ImapScript, ImapSim};
+use model::mailbox::Security;
 use model::message::FlagChange;
-use testkit::{Brand, Generator};
+use testkit::{Brand, Generator, TestUser};
 
 on_each_server!(
     flags_and_moves_reach_the_server_and_are_no_foreign_events,
@@ -136,5 +138,146 @@ async fn what_is_thrown_away_twice_lies_in_the_trash() {
     follower.go();
     paid(&follower, &message).await;
     assert_eq!(follower.servers_view().await["Trash"].len(), 2);
+    follower.stop().await;
+}
+
+/// A mailbox with one message on a simulator.
+async fn simulated(script: ImapScript) -> (ImapSim, Follower, String) {
+    let sim = ImapSim::start(script.mail("INBOX", b"Subject: first\r\n\r\nx\r\n"));
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        ..Choice::default()
+    };
+    let follower = Follower::start(&user, choice).await;
+    let received = follower.event("message.received", |_| true).await;
+    let message = received.data["message_id"].as_str().unwrap().to_owned();
+    (sim, follower, message)
+}
+
+fn flagged() -> FlagChange {
+    FlagChange {
+        flagged: Some(true),
+        ..FlagChange::default()
+    }
+}
+
+/// How often the newest owed change was tried, and why it is still owed.
+async fn tries(follower: &Follower) -> (i64, Option<String>) {
+    let row = follower.store.db.read(|tx| {
+        let row = tx.row(
+            "SELECT attempts, problem_id FROM owed ORDER BY n DESC LIMIT 1",
+            &[],
+        )?;
+        row.map_or(Ok((0, None)), |row| Ok((row.get(0)?, row.get(1)?)))
+    });
+    row.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_31_a_server_that_says_ok_and_does_nothing_is_still_owed_the_change() {
+    for command in ["UID STORE", "UID EXPUNGE"] {
+        let script = ImapScript::new().fault(ImapFault::OkButNothing(command));
+        let (sim, mut follower, message) = simulated(script).await;
+        let wanted = match command {
+            "UID STORE" => store::owed::change_flags(&follower.store, &message, flagged()).await,
+            _ => store::owed::trash(&follower.store, &message).await,
+        };
+        wanted.unwrap();
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while tries(&follower).await.0 == 0 {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "{command}: {:?}",
+                sim.log()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let pending = store::owed::pending(&follower.store, &message).await;
+        assert_eq!(pending.unwrap().len(), 1, "{command}");
+        assert_eq!(tries(&follower).await.1.as_deref(), Some("command_refused"));
+        follower.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_may_only_be_read_is_sent_no_change_and_takes_none() {
+    let (sim, mut follower, message) = simulated(ImapScript::new()).await;
+    follower.stop().await;
+    let store = follower.store.clone();
+    store::owed::change_flags(&store, &message, flagged())
+        .await
+        .unwrap();
+    let id = follower.mailbox.id.clone();
+    store::mailboxes::set_read_only(&store, &id, true)
+        .await
+        .unwrap();
+    let before = sim.log().len();
+    follower.go();
+    sim.deliver("INBOX", b"Subject: second\r\n\r\nx\r\n");
+    follower
+        .event("message.received", |e| e.data["subject"] == "second")
+        .await;
+    for said in &sim.log()[before..] {
+        assert!(
+            !said.contains("STORE") && !said.contains(" SELECT"),
+            "{said}"
+        );
+    }
+    let refused = store::owed::trash(&store, &message).await;
+    assert!(matches!(refused, Err(store::StoreError::Conflict(_))));
+    assert_eq!(
+        store::owed::pending(&store, &message).await.unwrap().len(),
+        1
+    );
+    store::mailboxes::set_read_only(&store, &id, false)
+        .await
+        .unwrap();
+    paid(&follower, &message).await;
+    assert!(sim.log().iter().any(|said| said.contains("STORE")));
+    follower.stop().await;
+}
+
+/// Courier has no MOVE: the copy was made, and the connection ended before its answer came.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_38_a_copy_whose_answer_was_lost_is_not_made_twice() {
+    let server = Brand::Courier;
+    let user = server.user("owedcopy");
+    user.seed("INBOX", Generator::new(25).take(2));
+    user.seed("Archive", Generator::new(26).take(1));
+    let archive_path = server.path("Archive");
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let message = message_at(&follower, 1).await;
+    let folders = store::folders::list(&follower.store, &follower.mailbox.id).await;
+    let archive = folders
+        .unwrap()
+        .into_iter()
+        .find(|f| f.path == archive_path);
+    let archive = archive.expect("Archive").id;
+    store::owed::move_to(&follower.store, &message, &archive)
+        .await
+        .unwrap();
+    let noted = follower.store.db.write(move |tx| {
+        let sql = "SELECT uid_validity FROM folders WHERE id = $1";
+        let row = tx.row(sql, &[(&archive).into()])?.expect("the folder");
+        let validity: i64 = row.get(0)?;
+        let note = format!("{{\"uid_validity\":{validity},\"uid_next\":2}}");
+        tx.exec("UPDATE owed SET copy_from = $1", &[note.into()])
+    });
+    assert_eq!(noted.await.unwrap(), 1);
+    user.seed("Archive", Generator::new(25).take(1));
+    follower.go();
+    paid(&follower, &message).await;
+    follower.in_step().await;
+    let there = follower.servers_view().await;
+    assert_eq!(there["INBOX"].len(), 1);
+    assert_eq!(there[&archive_path].len(), 2, "one copy");
+    assert_eq!(follower.count("message.moved").await, 1);
     follower.stop().await;
 }

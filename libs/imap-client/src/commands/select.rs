@@ -98,6 +98,11 @@ impl Session {
         since: Option<&QresyncFrom>,
         sink: &mut MetaSink<'_>,
     ) -> Result<Selected, ImapError> {
+        let mode = if self.is_read_only() {
+            Mode::Examine
+        } else {
+            mode
+        };
         let verb = match mode {
             Mode::Examine => "EXAMINE",
             Mode::ReadWrite => "SELECT",

@@ -128,6 +128,10 @@ impl Session {
                     self.connection.send(answer).await?;
                     return Ok(Some(Next::GoOn));
                 }
+                ImapFault::OkButNothing(name) if name == command.name => {
+                    self.done(&command.tag, "", "OK").await?;
+                    return Ok(Some(Next::GoOn));
+                }
                 ImapFault::ByeAt(name, text) if name == command.name => {
                     self.connection.send(format!("* BYE {text}\r\n")).await?;
                     return Ok(Some(Next::End));
