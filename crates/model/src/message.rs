@@ -147,6 +147,8 @@ pub struct Message {
     pub size: i64,
     /// Flags.
     pub flags: Flags,
+    /// The whole message is stored; otherwise only its header.
+    pub complete: bool,
     /// The parsed head, a JSON object as text.
     pub head: String,
 }
@@ -169,6 +171,7 @@ impl Message {
             size: i64,
             flags: &'a Flags,
             labels: [&'a str; 0],
+            complete: bool,
         }
         let own = Own {
             id: &self.id,
@@ -180,6 +183,7 @@ impl Message {
             size: self.size,
             flags: &self.flags,
             labels: [],
+            complete: self.complete,
         };
         serde_json::to_writer(&mut *out, &own)?;
         // The head was written by our own serialiser and starts with "{".
@@ -242,6 +246,7 @@ mod tests {
             received_at: Timestamp(0),
             size: 3,
             flags: Flags::default(),
+            complete: true,
             head: "{\"subject\":\"Hi\"}".into(),
         };
         let value: serde_json::Value =

@@ -25,7 +25,9 @@ use std::collections::BTreeMap;
 const COLUMNS: &str =
     "f.id, f.mailbox_id, f.path, f.delimiter, f.role, f.mode, f.since, f.messages, f.unread,
     f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NULL),
-    (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL)";
+    (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL),
+    (SELECT count(*) FROM messages q JOIN placements z ON z.message_id = q.id AND z.folder_id = f.id
+     WHERE q.mailbox_id = f.mailbox_id AND q.body = 'asked')";
 
 /// A folder as the synchronisation knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -523,8 +525,14 @@ fn from_row(row: &Row) -> Result<Folder> {
     };
     let mode: Mode = row.word(5, Mode::parse)?;
     // What is left out on purpose is not to come.
-    let (done, total) = (row.get::<i64>(7)?, row.get::<i64>(9)? - row.get::<i64>(12)?);
-    let state = match (mode, row.get::<bool>(10)?, row.get::<i64>(11)?) {
+    let (messages, total) = (row.get::<i64>(7)?, row.get::<i64>(9)? - row.get::<i64>(12)?);
+    // Of messages whose rest was asked for, the header alone is there: in a folder that is to be whole, that is not enough.
+    let asked = match mode {
+        Mode::Full => row.get::<i64>(13)?,
+        Mode::Watch | Mode::Off => 0,
+    };
+    let filled = row.get::<bool>(10)? && asked == 0;
+    let state = match (mode, filled, row.get::<i64>(11)?) {
         (Mode::Off, ..) => CoverageState::None,
         (_, false, _) => CoverageState::Filling,
         (_, true, 0) => CoverageState::Complete,
@@ -538,12 +546,12 @@ fn from_row(row: &Row) -> Result<Folder> {
         role: row.maybe_word(4, Role::parse)?,
         mode,
         since: row.get(6)?,
-        messages: done,
+        messages,
         unread: row.get(8)?,
         progress: Progress {
             state,
-            done,
-            total: total.max(done),
+            done: messages - asked,
+            total: total.max(messages),
         },
     })
 }

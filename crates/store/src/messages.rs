@@ -4,6 +4,10 @@
 //! placements of what was found. Which index fits depends on what is asked (all mail, a mailbox, a
 //! folder, a conversation, a rare word); see [`list`].
 
+mod whole;
+
+pub use whole::{ask, asked_folders, asked_uids};
+
 use crate::blobs;
 use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
@@ -28,7 +32,7 @@ const SWITCHED_OFF: &str =
 /// What a page needs of each message, behind the time of the order: see [`from_row`].
 const COLUMNS: &str =
     "m.id, m.mailbox_id, m.thread_id, m.direction, m.received_at, m.size, m.seen, m.answered, m.flagged,
-     m.draft, m.keywords, m.head";
+     m.draft, m.keywords, m.head, m.body";
 
 /// Which messages are wanted; what is absent does not narrow.
 #[derive(Clone, Debug, Default)]
@@ -394,7 +398,7 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
                 found.len() - 1
             }
         };
-        let Some(folder_id) = row.get::<Option<String>>(13)? else {
+        let Some(folder_id) = row.get::<Option<String>>(14)? else {
             continue;
         };
         let placements = &mut found[index].message.folders;
@@ -404,8 +408,8 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
         }
         placements.push(Placement {
             folder_id,
-            path: row.get(14)?,
-            role: row.maybe_word(15, Role::parse)?,
+            path: row.get(15)?,
+            role: row.maybe_word(16, Role::parse)?,
         });
     }
     found.sort_by(newest_first);
@@ -433,6 +437,7 @@ fn from_row(row: &Row) -> Result<Message> {
             },
         },
         head: row.get(12)?,
+        complete: row.get::<String>(13)? == "whole",
     })
 }
 
@@ -476,6 +481,8 @@ pub struct Raw {
     pub digest: String,
     /// Where the bytes are.
     pub place: blobs::Place,
+    /// They are the whole message; otherwise they are its header.
+    pub complete: bool,
 }
 
 /// Where the raw bytes of a message are.
@@ -488,7 +495,7 @@ pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
         .db
         .read(move |tx| {
             let sql = format!(
-                "SELECT m.mailbox_id, m.digest, b.segment, b.position, b.length
+                "SELECT m.mailbox_id, m.digest, b.segment, b.position, b.length, m.body
                  FROM messages m JOIN blobs b ON b.digest = m.digest WHERE m.id = $1 AND {}",
                 not_removed("m.mailbox_id")
             );
@@ -503,6 +510,7 @@ pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
                     position: row.get::<i64>(3)? as u64,
                     length: row.get::<i64>(4)? as u64,
                 },
+                complete: row.get::<String>(5)? == "whole",
             })
         })
         .await

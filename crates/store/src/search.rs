@@ -66,6 +66,17 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
     Ok(())
 }
 
+/// Puts other words in the place of a message's.
+pub(crate) fn replace(tx: &mut Tx<'_>, n: i64, words: &Words) -> Result<()> {
+    let key = match tx.dialect() {
+        Dialect::Sqlite => "rowid",
+        Dialect::Postgres => "n",
+    };
+    let sql = format!("DELETE FROM message_search WHERE {key} = $1");
+    tx.exec(&sql, &[n.into()])?;
+    add(tx, &[(n, words)])
+}
+
 /// Removes the words of messages. (PostgreSQL's rows go with the message rows.)
 pub(crate) fn remove(tx: &mut Tx<'_>, numbers: &[i64]) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {

@@ -426,6 +426,7 @@ impl Fixture {
             let head = &summary.head;
             let tokens = mail_message::search::tokens;
             batch.push(NewMessage {
+                headers_only: None,
                 uid: *uid,
                 flags: Flags::default(),
                 mod_seq: 1,

@@ -56,12 +56,14 @@ CREATE INDEX blobs_by_age ON blobs (touched_at, digest);
 -- Segments that no blob lies in any more, and since when: somebody may still read from them.
 CREATE TABLE retired_segments (segment TEXT PRIMARY KEY, since {int} NOT NULL) {strict};
 
+-- `body`: 'head': only the header is stored (its digest is the header's); 'asked': and the rest is to be fetched.
 CREATE TABLE messages (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
   thread_id TEXT NOT NULL, digest TEXT NOT NULL, internet_message_id TEXT, direction TEXT NOT NULL,
   received_at {int} NOT NULL, size {int} NOT NULL, seen {int} NOT NULL, answered {int} NOT NULL,
   flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
-  sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT
+  sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT,
+  body TEXT NOT NULL DEFAULT 'whole' CHECK (body IN ('whole','head','asked'))
 ) {strict};
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
@@ -70,6 +72,7 @@ CREATE INDEX messages_by_digest ON messages (digest);
 CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
 CREATE INDEX messages_unread ON messages (mailbox_id, received_at, id) WHERE seen = 0;
 CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;
+CREATE INDEX messages_headers_only ON messages (mailbox_id, body) WHERE body <> 'whole';
 CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;
 
 CREATE TABLE placements (

@@ -47,6 +47,20 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
                     again.into(),
                 ],
             )?;
+            // Whole messages keep their rest; of headers, it is wanted in a folder that is to be whole.
+            let wish = match mode {
+                _ if mode == old.mode => None,
+                Mode::Full => Some(("head", "asked")),
+                Mode::Watch => Some(("asked", "head")),
+                Mode::Off => None,
+            };
+            if let Some((from, to)) = wish {
+                tx.exec(
+                    "UPDATE messages SET body = $4 WHERE mailbox_id = $2 AND body = $3
+                     AND id IN (SELECT message_id FROM placements WHERE folder_id = $1)",
+                    &[(&id).into(), (&old.mailbox_id).into(), from.into(), to.into()],
+                )?;
+            }
             tx.wake(Topic::Mailbox(old.mailbox_id));
             read(tx, &id)
         })

@@ -3,6 +3,7 @@
 //! (folder, UIDVALIDITY, UID) is a unique key.
 
 mod changes;
+mod complete;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
@@ -37,6 +38,8 @@ pub struct NewMessage {
     pub received_at: Timestamp,
     /// The raw bytes.
     pub stored: Stored,
+    /// The whole message's size as the server says it, where `stored` is its header alone; `None`: `stored` is all of it.
+    pub headers_only: Option<u64>,
     /// The parsed head: a JSON object as text.
     pub head: String,
     /// The words for the search.
@@ -53,6 +56,13 @@ pub struct NewMessage {
     pub automatic: bool,
     /// Has attachments.
     pub has_attachments: bool,
+}
+
+impl NewMessage {
+    /// Octets of the whole message, stored or not.
+    pub fn size(&self) -> i64 {
+        i64::try_from(self.headers_only.unwrap_or(self.stored.place.length)).unwrap_or(i64::MAX)
+    }
 }
 
 /// What came of one stretch of a folder.
@@ -132,6 +142,7 @@ pub(crate) fn run(
 
     let before = batch.messages.len();
     let known = known_uids(tx, &batch)?;
+    let completing = complete::take_out(tx, &mut batch)?;
     batch
         .messages
         .retain(|message| !known.contains(&message.uid));
@@ -141,6 +152,7 @@ pub(crate) fn run(
     let stored: Vec<Stored> = batch
         .messages
         .iter()
+        .chain(completing.iter().map(|(_, message)| message))
         .map(|message| message.stored.clone())
         .chain(
             batch
@@ -152,6 +164,9 @@ pub(crate) fn run(
     blobs::index(tx, &stored, now)?;
 
     crate::pop3::give_back(tx, &batch, now)?;
+    for (id, message) in &completing {
+        log.push(complete::one(tx, mailbox_id, id, message, &batch)?);
+    }
     let moved = relink_moved(tx, mailbox_id, &mut batch, &place, &mut log)?;
     outcome.moved = moved.len() as i64;
     if !batch.copies_too {
@@ -200,6 +215,7 @@ pub(crate) fn run(
         .iter()
         .map(|m| m.uid)
         .chain(moved.iter().map(|(_, m)| m.uid))
+        .chain(completing.iter().map(|(_, m)| m.uid))
         .chain(batch.gone.iter().copied())
         .collect();
     forget_failures(tx, &batch, &done)?;
@@ -273,11 +289,14 @@ fn relink_moved(
     log: &mut Vec<NewEvent>,
 ) -> Result<Vec<(String, NewMessage)>> {
     let vanished = tx.rows(
-        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords FROM messages
+        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id
+         FROM messages
          WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
         &[mailbox_id.into()],
     )?;
-    let mut by_digest: HashMap<String, Vec<(String, Option<String>, Flags)>> = HashMap::new();
+    let mut by_digest: HashMap<(String, i64), Vec<(String, Option<String>, Flags)>> =
+        HashMap::new();
+    let mut other_part = complete::OtherPart::default();
     for row in vanished.iter().rev() {
         let flags = Flags {
             seen: row.get(3)?,
@@ -286,17 +305,31 @@ fn relink_moved(
             draft: row.get(6)?,
             keywords: row.json(7)?,
         };
-        let known = (row.get(0)?, row.get(2)?, flags);
-        by_digest.entry(row.get(1)?).or_default().push(known);
+        let known = (row.get::<String>(0)?, row.get(2)?, flags);
+        let size = row.get(8)?;
+        other_part.add(row.get(9)?, row.get(10)?, size, &known);
+        by_digest
+            .entry((row.get(1)?, size))
+            .or_default()
+            .push(known);
     }
     let mut moved = Vec::new();
     let mut rest = Vec::with_capacity(batch.messages.len());
     for message in std::mem::take(&mut batch.messages) {
-        let Some((id, from, before)) = by_digest.get_mut(&message.stored.digest).and_then(Vec::pop)
-        else {
+        let key = (message.stored.digest.clone(), message.size());
+        let same = by_digest.get_mut(&key).and_then(Vec::pop);
+        let other = match same {
+            Some(_) => None,
+            None => other_part.take(&message),
+        };
+        let completes = other.is_some() && message.headers_only.is_none();
+        let Some((id, from, before)) = same.or(other) else {
             rest.push(message);
             continue;
         };
+        if completes {
+            log.push(complete::one(tx, mailbox_id, &id, &message, batch)?);
+        }
         write_flags(tx, &id, &message.flags)?;
         tx.exec(
             "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = $2 WHERE id = $1",
@@ -334,7 +367,7 @@ fn take_twins(tx: &mut Tx<'_>, mailbox_id: &str, batch: &mut Batch) -> Result<Ve
         .map(|message| message.stored.digest.as_str())
         .collect();
     let sql = format!(
-        "SELECT m.digest FROM messages m JOIN placements p ON p.message_id = m.id
+        "SELECT m.digest, m.size FROM messages m JOIN placements p ON p.message_id = m.id
          WHERE m.mailbox_id = $1 AND p.folder_id <> $2 AND m.digest IN {}",
         tx.dialect().texts(3)
     );
@@ -343,14 +376,18 @@ fn take_twins(tx: &mut Tx<'_>, mailbox_id: &str, batch: &mut Batch) -> Result<Ve
         (&batch.folder_id).into(),
         serde_json::to_string(&digests)?.into(),
     ];
-    let elsewhere: HashSet<String> = tx
+    let elsewhere: HashSet<(String, i64)> = tx
         .rows(&sql, &args)?
         .iter()
-        .map(|row| row.get(0))
+        .map(|row| Ok((row.get(0)?, row.get(1)?)))
         .collect::<Result<_>>()?;
+    let other_part = complete::other_parts_elsewhere(tx, mailbox_id, batch)?;
     let (twins, rest) = std::mem::take(&mut batch.messages)
         .into_iter()
-        .partition(|message| elsewhere.contains(&message.stored.digest));
+        .partition(|message| {
+            elsewhere.contains(&(message.stored.digest.clone(), message.size()))
+                || other_part.contains(&message.uid)
+        });
     batch.messages = rest;
     Ok(twins)
 }
@@ -397,7 +434,7 @@ fn insert_messages<'b>(
         records.push(json!({
             "id": id, "thread_id": thread, "digest": message.stored.digest,
             "internet_message_id": message.refs.message_id, "direction": message.direction.as_str(),
-            "received_at": message.received_at.0, "size": message.stored.place.length,
+            "received_at": message.received_at.0, "size": message.size(), "body": if message.headers_only.is_some() { "head" } else { "whole" },
             "seen": i64::from(message.flags.seen), "answered": i64::from(message.flags.answered),
             "flagged": i64::from(message.flags.flagged), "draft": i64::from(message.flags.draft),
             "keywords": serde_json::to_string(&message.flags.keywords)?,
@@ -422,10 +459,11 @@ fn insert_messages<'b>(
         Int("has_attachments"),
         Text("sender"),
         Text("head"),
+        Text("body"),
     ];
     let names =
         "id, thread_id, digest, internet_message_id, direction, received_at, size, seen, answered,
-        flagged, draft, keywords, has_attachments, sender, head";
+        flagged, draft, keywords, has_attachments, sender, head, body";
     let sql = format!(
         "INSERT INTO messages (mailbox_id, {names}) SELECT $2, {names} FROM {} WHERE true RETURNING n, id",
         tx.dialect().records(1, &columns)
@@ -517,7 +555,8 @@ fn received(
         "folder_path": place.path, "folder_role": place.role, "direction": message.direction,
         "automatic": message.automatic, "subject": message.subject, "from": message.sender,
         "internet_message_id": message.refs.message_id, "received_at": message.received_at,
-        "size": message.stored.place.length, "has_attachments": message.has_attachments, "flags": message.flags,
+        "size": message.size(), "has_attachments": message.has_attachments, "flags": message.flags,
+        "complete": message.headers_only.is_none(),
     });
     event(kind, mailbox_id, batch.origin, data)
 }

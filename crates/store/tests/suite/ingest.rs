@@ -81,6 +81,7 @@ async fn set_up(fixture: &Fixture) -> Box {
 async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
     let stored: Stored = store.blobs.put(text.as_bytes()).await.unwrap();
     NewMessage {
+        headers_only: None,
         uid,
         flags: Flags::default(),
         mod_seq: 1,

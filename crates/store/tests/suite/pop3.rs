@@ -122,6 +122,7 @@ impl Maildrop {
 
 async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
     NewMessage {
+        headers_only: None,
         uid,
         flags: Flags::default(),
         mod_seq: 0,

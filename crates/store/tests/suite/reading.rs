@@ -90,6 +90,7 @@ pub(crate) async fn put(
 ) {
     let raw = format!("{text} {uid} {folder}");
     let message = NewMessage {
+        headers_only: None,
         uid,
         flags: Flags {
             seen: uid % 2 == 0,
@@ -680,6 +681,7 @@ async fn a_word_with_very_many_hits_is_found_newest_first_too() {
         let a = mailbox(&fixture, "a@example.com").await;
         let stored = store.blobs.put(b"the same bytes").await.unwrap();
         let message = |uid: i64| NewMessage {
+            headers_only: None,
             uid,
             flags: Flags::default(),
             mod_seq: 1,

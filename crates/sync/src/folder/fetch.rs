@@ -2,6 +2,7 @@
 //! and committed. A batch counts only when the server has said OK; of one that was cut, the messages
 //! that came whole are kept all the same, and nothing else.
 
+use super::heads;
 use super::parse::{self, Fetched, Owner};
 use crate::Context;
 use crate::error::{Result, SyncError};
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 
 /// The length of the message that Courier invents for one that another session removed, which announces just that
 /// length. Any other message may be as long: it costs a question.
-const INVENTED: u64 = 129;
+pub(super) const INVENTED: u64 = 129;
 
 /// What is fetched, and into which folder it goes.
 pub struct Job<'a> {
@@ -40,6 +41,8 @@ pub struct Job<'a> {
     pub owner: Owner,
     /// How we came to know.
     pub origin: Origin,
+    /// Only the headers are wanted.
+    pub headers_only: bool,
 }
 
 /// How the cursors move with a batch.
@@ -51,12 +54,14 @@ pub enum Direction {
     Down,
     /// Messages tried again: no cursor moves.
     Stay,
+    /// Messages of which the header is stored and the rest is wanted: no cursor moves.
+    Complete,
 }
 
 /// A batch on its way from the network to the store.
-struct Ready {
-    blobs: BlobBatch,
-    fetched: Vec<Fetched>,
+pub(super) struct Ready {
+    pub(super) blobs: BlobBatch,
+    pub(super) fetched: Vec<Fetched>,
     failures: Vec<NewFailure>,
     gone: Vec<i64>,
     cursor: Cursor,
@@ -121,7 +126,7 @@ async fn fetch_all(
         for failure in &ready.failures {
             wanted.remove(failure.uid as u64);
         }
-        let refused = match fetch_one(session, &wanted, &mut ready).await {
+        let refused = match fetch_one(session, job.headers_only, &wanted, &mut ready).await {
             Ok(refused) => refused,
             Err(Cut { error, in_body }) => {
                 isolation.strike(job.folder_id, &wanted, in_body, &error);
@@ -195,6 +200,7 @@ struct Cut {
 /// Fetches one set. Returns the server's words when it refused.
 async fn fetch_one(
     session: &mut Session,
+    headers_only: bool,
     wanted: &UidSet,
     ready: &mut Ready,
 ) -> Result<Option<String>, Cut> {
@@ -202,8 +208,12 @@ async fn fetch_one(
         return Ok(None);
     }
     let mut in_body = None;
-    let reading = read_bodies(session, wanted, ready, &mut in_body);
-    let outcome = crate::timed("fetch", reading).await;
+    let outcome = if headers_only {
+        crate::timed("fetch", heads::read(session, wanted, ready)).await
+    } else {
+        let reading = read_bodies(session, wanted, ready, &mut in_body);
+        crate::timed("fetch", reading).await
+    };
     let (refused, doubtful) = outcome.map_err(|error| Cut { error, in_body })?;
     let came: UidSet = ready
         .fetched
@@ -293,7 +303,7 @@ async fn read_bodies(
                     .iter()
                     .any(|message| message.uid == uid as i64)
                 {
-                    ready.fetched.push(fetched(uid, &meta, stored));
+                    ready.fetched.push(fetched(uid, &meta, stored, None));
                 }
             }
             BodyEvent::Done {
@@ -308,7 +318,12 @@ async fn read_bodies(
     }
 }
 
-fn fetched(uid: u64, meta: &MessageMeta, stored: Stored) -> Fetched {
+pub(super) fn fetched(
+    uid: u64,
+    meta: &MessageMeta,
+    stored: Stored,
+    headers_only: Option<u64>,
+) -> Fetched {
     Fetched {
         uid: uid as i64,
         flags: Flags::from_imap(meta.flags.as_deref().unwrap_or_default()),
@@ -316,6 +331,7 @@ fn fetched(uid: u64, meta: &MessageMeta, stored: Stored) -> Fetched {
         internal_date: meta
             .internal_date
             .map(|seconds| Timestamp(seconds.saturating_mul(1000))),
+        headers_only,
         stored,
     }
 }

@@ -1,6 +1,7 @@
 //! One folder: look at it, take in what changed, fetch what is new, fill the past.
 
 pub mod fetch;
+mod heads;
 pub mod look;
 pub mod parse;
 pub mod plan;

@@ -30,6 +30,8 @@ pub struct Fetched {
     pub mod_seq: i64,
     /// INTERNALDATE; `None` where the server's was unreadable.
     pub internal_date: Option<Timestamp>,
+    /// The whole message's size, where `stored` is its header alone.
+    pub headers_only: Option<u64>,
     /// The raw bytes.
     pub stored: Stored,
 }
@@ -156,6 +158,7 @@ fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessag
         },
         // A head is made of texts and lists: it always has a JSON form.
         head: serde_json::to_string(&head).unwrap_or_else(|_| "{}".to_owned()),
+        headers_only: fetched.headers_only,
         stored: fetched.stored,
     }
 }
@@ -181,6 +184,7 @@ mod tests {
             flags: Flags::default(),
             mod_seq: 0,
             internal_date: None,
+            headers_only: None,
             stored: Stored {
                 digest: "d".into(),
                 place: store::blobs::Place {

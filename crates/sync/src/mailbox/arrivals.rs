@@ -264,6 +264,7 @@ impl Visit<'_> {
                 role: folder.role,
             },
             origin,
+            headers_only: folder.mode == Mode::Watch && direction != Direction::Complete,
         };
         let (news, stop) = (&mut self.news, self.stop.clone());
         let outcome = fetch::run(

@@ -13,6 +13,7 @@ use std::time::Duration;
 use store::StoreError;
 use store::folders::{self, Cursor, Known};
 use store::ingest;
+use store::messages;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,7 @@ impl Visit<'_> {
         cancel: &CancellationToken,
     ) -> Result<bool> {
         let Some(i) = self.next_unfilled() else {
-            return Ok(false);
+            return self.complete(isolation, cancel).await;
         };
         let stopping = |_| StoreError::Unavailable("the server is stopping".into());
         let filling = self.context.filling.clone();
@@ -94,6 +95,48 @@ impl Visit<'_> {
                 ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
         }
         Ok(true)
+    }
+
+    /// Fetches a slice of what is asked for of messages whose header alone is stored. Returns whether it got on.
+    async fn complete(
+        &mut self,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        let store = &self.context.store;
+        let asked = messages::asked_folders(store, &self.mailbox.id).await?;
+        let mut got_on = false;
+        for id in asked {
+            let known = self.known.iter().position(|folder| folder.id == id);
+            let Some(i) = known.filter(|i| self.known[*i].mode != Mode::Off) else {
+                continue;
+            };
+            let stopping = |_| StoreError::Unavailable("the server is stopping".into());
+            let filling = self.context.filling.clone();
+            let _place = filling.acquire().await.map_err(stopping)?;
+            if self.closed.contains(&id) || !self.ensure_open(i).await? {
+                continue;
+            }
+            let Some(validity) = self.known[i].uid_validity else {
+                continue;
+            };
+            let uids = messages::asked_uids(&self.context.store, &id, validity).await?;
+            let batches = self.batches(&look::to_set(&uids), SLICE_MESSAGES).await?;
+            let until = Some((Instant::now() + SLICE, cancel));
+            let done = self
+                .fetch(
+                    i,
+                    batches,
+                    Direction::Complete,
+                    Origin::Backfill,
+                    isolation,
+                    until,
+                )
+                .await?;
+            got_on |= done.known > 0;
+        }
+        self.progress |= got_on;
+        Ok(got_on)
     }
 
     pub(super) fn can_be_filled(&self, folder: &Known) -> bool {

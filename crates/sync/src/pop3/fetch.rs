@@ -158,6 +158,7 @@ impl Ready {
         };
         self.bytes += stored.place.length;
         self.fetched.push(Fetched {
+            headers_only: None,
             uid: self.keys.len() as i64,
             // POP3 tells no flags: a message begins unread.
             flags: Flags::default(),

@@ -8,6 +8,7 @@ mod differential;
 mod first;
 mod follower;
 mod following;
+mod headers_only;
 mod owed;
 mod pop3;
 mod pop3_originals;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use model::Timestamp;
 use model::access::Scope;
 use model::folder::{Folder, Mode, Role};
+use model::mailbox::Protocol;
 use serde::Deserialize;
 use store::folders;
 
@@ -38,11 +39,14 @@ pub(crate) async fn change_folder(
     Json { value, .. }: Json<FolderChange>,
 ) -> Result<axum::Json<Folder>> {
     caller.need(Scope::Manage)?;
-    if value.mode == Some(Mode::Watch) {
-        let text = "headers alone cannot be stored yet: choose `full` or `off`";
+    let mailbox = mailboxes::visible(&state, &caller, &id).await?;
+    let pop3 = mailbox
+        .incoming
+        .is_some_and(|incoming| incoming.protocol == Protocol::Pop3);
+    if value.mode == Some(Mode::Watch) && pop3 {
+        let text = "a POP3 mailbox is stored whole: choose `full` or `off`";
         return Err(ApiError::field("/mode", text));
     }
-    mailboxes::visible(&state, &caller, &id).await?;
     if folders::get(&state.store, &folder_id).await?.mailbox_id != id {
         return Err(ApiError::not_found("the folder"));
     }

@@ -30,6 +30,7 @@ pub(crate) async fn get_attachment(
     caller.need(Scope::Read)?;
     let raw = messages::raw(&state.store, &id).await?;
     caller.must_see(&raw.mailbox_id, "the message")?;
+    super::whole(&raw)?;
     let missing = || ApiError::not_found("the attachment");
     let index = attachment_index(&attachment_id).ok_or_else(missing)?;
     let found = with_beginning(&state, &raw, PARSE_BYTES, move |bytes| {

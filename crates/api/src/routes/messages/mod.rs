@@ -3,6 +3,7 @@
 mod attachment;
 mod body;
 mod change;
+mod fetch;
 mod get;
 mod list;
 mod query;
@@ -14,7 +15,7 @@ pub(crate) use body::{is_huge, with_bytes};
 pub(crate) use schema::{Address, MessageShape};
 
 use crate::caller::Caller;
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::state::ApiState;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -33,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
             change::change_message,
             remove::remove_message
         ))
+        .routes(routes!(fetch::fetch_message))
         .routes(routes!(raw::get_raw_message))
         .routes(routes!(attachment::get_attachment))
 }
@@ -42,6 +44,16 @@ pub(crate) async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Resu
     let message = messages::get(&state.store, id).await?;
     caller.must_see(&message.mailbox_id, "the message")?;
     Ok(message)
+}
+
+/// What is not there cannot be given: of this message, only the header is stored.
+pub(crate) fn whole(raw: &messages::Raw) -> Result<()> {
+    if raw.complete {
+        return Ok(());
+    }
+    let text =
+        "only the header of this message is stored: POST /v1/messages/{id}/fetch fetches the rest";
+    Err(ApiError::conflict(text))
 }
 
 /// How long a request waits for the server to carry out what it asked for.

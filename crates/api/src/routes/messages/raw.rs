@@ -28,6 +28,7 @@ pub(crate) async fn get_raw_message(
     caller.need(Scope::Read)?;
     let raw = messages::raw(&state.store, &id).await?;
     caller.must_see(&raw.mailbox_id, "the message")?;
+    super::whole(&raw)?;
     let length = raw.place.length;
     let (status, range) = match ranges::asked(&headers, length) {
         Asked::Whole => (StatusCode::OK, 0..length),

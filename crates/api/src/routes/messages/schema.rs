@@ -36,6 +36,8 @@ pub(crate) struct MessageShape {
     flags: Flags,
     /// Labels.
     labels: Vec<String>,
+    /// The whole message is stored; otherwise only its header (`POST …/fetch` fetches the rest).
+    complete: bool,
     /// The Message-ID, without brackets.
     internet_message_id: Option<String>,
     /// What it answers.

@@ -216,6 +216,8 @@ export interface Message {
   preview: string;
   has_attachments: boolean;
   automatic: boolean;
+  /** The whole message is stored; otherwise only its header. */
+  complete: boolean;
 }
 
 export interface MessageBody extends Message {

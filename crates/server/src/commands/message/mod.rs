@@ -26,6 +26,8 @@ pub enum Command {
     Show(read::Show),
     /// The original bytes
     Raw(read::Raw),
+    /// Fetch the rest of messages whose header alone is stored
+    Fetch(read::Fetch),
     /// Move to another folder, on the server
     Move(sort::Move),
     /// Set or clear flags, on the server
@@ -49,6 +51,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Search { query, list } => read::list(context, client, list, Some(query)).await,
         Command::Show(args) => read::show(context, client, &args).await,
         Command::Raw(args) => read::raw(client, &args).await,
+        Command::Fetch(args) => read::fetch(context, client, &args).await,
         Command::Move(args) => sort::move_to(context, client, &args).await,
         Command::Flag(args) => sort::flag(context, client, &args).await,
         Command::Delete(args) => sort::delete(context, client, &args).await,

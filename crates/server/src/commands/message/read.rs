@@ -58,6 +58,14 @@ pub struct Raw {
     output: Option<PathBuf>,
 }
 
+/// Arguments of `message fetch`.
+#[derive(Debug, clap::Args)]
+pub struct Fetch {
+    /// The messages, msg_...
+    #[arg(required = true)]
+    ids: Vec<String>,
+}
+
 /// Prints a list, or what a search found.
 pub async fn list(
     context: &Context,
@@ -214,6 +222,22 @@ pub async fn raw(client: &Client, args: &Raw) -> Result<Exit, Failure> {
         output::print(&output::text(&String::from_utf8_lossy(&all)))?;
     } else {
         client.bytes(&path, output::print_bytes).await?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Fetches the rest of messages whose header alone is stored.
+pub async fn fetch(context: &Context, client: &Client, args: &Fetch) -> Result<Exit, Failure> {
+    for id in &args.ids {
+        let path = format!("{}/fetch", path(id));
+        let message = client.post(&path, &serde_json::json!({})).await?;
+        context.output.value(&message, |message, _| {
+            let id = output::line(id);
+            match message["complete"].as_bool() {
+                Some(true) => format!("{id} is stored whole."),
+                _ => format!("{id} is on its way: the server has not sent it yet."),
+            }
+        })?;
     }
     Ok(Exit::Good)
 }

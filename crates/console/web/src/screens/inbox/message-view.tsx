@@ -1,12 +1,14 @@
 // One message: who, when, what, its files, and what it looks like.
 
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { ChevronUp, Code2, Download, File as FileIcon, FileText, Image as ImageIcon, ImageOff, MailOpen } from "lucide-react";
 import { useState } from "react";
+import { api } from "../../api/client";
 import { message as messageQuery } from "../../api/queries";
 import type { Address, Attachment, Message, MessageBody } from "../../api/types";
 import { Button, Failed, Kbd, Note, Pill, Waiting } from "../../ui/basics";
 import { bytes, fullTime, plural, who, whole } from "../../ui/format";
+import { toastProblem } from "../../ui/overlays";
 import { useFlag } from "./actions";
 import { MessageFrame } from "./frame";
 import { TextBody } from "./text-body";
@@ -37,7 +39,7 @@ export function MessageView({ id, known, onFold }: Props) {
       {body && (
         <>
           {body.attachments.some((a) => !a.inline) && <Attachments message={body} />}
-          <Body body={body} images={images} plain={plain} onImages={() => setImages(true)} />
+          {body.complete ? <Body body={body} images={images} plain={plain} onImages={() => setImages(true)} /> : <HeadersOnly message={body} onFetched={() => void query.refetch()} />}
           {body.html && body.text && (
             <button type="button" className="link small" onClick={() => setPlain(!plain)}>{plain ? "Show as designed" : "Show as plain text"}</button>
           )}
@@ -112,6 +114,21 @@ function UnreadLine({ message }: { message: Message }) {
       <span className="grow">Still unread on the server: looking at it here changed nothing.</span>
       <Button size="small" onClick={() => flag.mutate({ messages: [message], change: { seen: true } })}>Mark read <Kbd>u</Kbd></Button>
     </div>
+  );
+}
+
+/** Of this message, the folder's mode or a limit left the text on the server. */
+function HeadersOnly({ message, onFetched }: { message: Message; onFetched: () => void }) {
+  const fetch = useMutation({
+    mutationFn: () => api.post(`/v1/messages/${message.id}/fetch`),
+    onSuccess: onFetched,
+    onError: toastProblem,
+  });
+  return (
+    <Note tone="info" title="Only the header of this message is stored">
+      <p className="small">The message itself ({bytes(message.size)}) is on its server.</p>
+      <Button size="small" icon={Download} disabled={fetch.isPending} onClick={() => fetch.mutate()}>{fetch.isPending ? "Fetching" : "Fetch the message"}</Button>
+    </Note>
   );
 }
 

@@ -227,7 +227,7 @@ function Failures({ mailbox }: { mailbox: Mailbox }) {
   );
 }
 
-const MODES = { full: "Whole messages", off: "Not stored" } as const;
+const MODES = { full: "Whole messages", watch: "Headers only", off: "Not stored" } as const;
 
 function Folders({ mailbox }: { mailbox: Mailbox }) {
   const query = useQuery({ ...foldersQuery(mailbox.id), refetchInterval: mailbox.coverage.state === "filling" ? 3_000 : false });
@@ -257,7 +257,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
                   <td data-label="Role"><RoleSelect path={f.path} role={f.role} disabled={change.isPending} onChange={(role) => change.mutate({ folder: f, role })} /></td>
                   <td data-label="Stored">
                     <select className="input mode" aria-label={`What is stored of ${f.path}`} value={f.mode} disabled={change.isPending} onChange={(e) => change.mutate({ folder: f, mode: e.target.value as Folder["mode"] })}>
-                      {Object.entries(MODES).map(([mode, word]) => <option key={mode} value={mode}>{word}</option>)}
+                      {Object.entries(MODES).filter(([mode]) => mode !== "watch" || mailbox.incoming?.protocol === "imap").map(([mode, word]) => <option key={mode} value={mode}>{word}</option>)}
                     </select>
                   </td>
                   <td className="right num" data-label="Messages">{count(f.messages)}</td>

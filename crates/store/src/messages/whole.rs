@@ -1,0 +1,64 @@
+//! Messages whose header alone is stored, and the wish for the rest.
+
+use super::read;
+use crate::Store;
+use crate::error::Result;
+use crate::wake::Topic;
+use model::message::Message;
+
+/// Asks for the rest of a message whose header alone is stored. A whole message stays as it is.
+///
+/// # Errors
+/// No such message.
+pub async fn ask(store: &Store, id: &str) -> Result<Message> {
+    let id = id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            let message = read(tx, &id)?;
+            let sql = "UPDATE messages SET body = 'asked' WHERE id = $1 AND body = 'head'";
+            tx.exec(sql, &[(&id).into()])?;
+            tx.wake(Topic::Mailbox(message.mailbox_id.clone()));
+            Ok(message)
+        })
+        .await
+}
+
+/// The folders with messages whose rest was asked for.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn asked_folders(store: &Store, mailbox_id: &str) -> Result<Vec<String>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let rows = tx.rows(
+                "SELECT DISTINCT p.folder_id FROM messages m JOIN placements p ON p.message_id = m.id
+                 WHERE m.mailbox_id = $1 AND m.body = 'asked'",
+                &[id.into()],
+            )?;
+            rows.iter().map(|row| row.get(0)).collect()
+        })
+        .await
+}
+
+/// The UIDs of a folder's messages whose rest was asked for.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn asked_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Vec<i64>> {
+    let folder_id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let rows = tx.rows(
+                "SELECT p.uid FROM folders f JOIN messages m ON m.mailbox_id = f.mailbox_id AND m.body = 'asked'
+                 JOIN placements p ON p.message_id = m.id AND p.folder_id = f.id
+                 WHERE f.id = $1 AND p.uid_validity = $2",
+                &[folder_id.into(), uid_validity.into()],
+            )?;
+            rows.iter().map(|row| row.get(0)).collect()
+        })
+        .await
+}

@@ -1,0 +1,53 @@
+//! Fetches the headers of messages and nothing else: for folders that are only watched.
+
+use super::fetch::{INVENTED, Ready, fetched};
+use crate::error::Result;
+use imap_client::{MessageMeta, MetaItems, UidSet};
+
+/// Fetches the headers of one set. Returns the server's words when it refused, and the messages that may be an invention.
+pub(super) async fn read(
+    session: &mut imap_client::Session,
+    wanted: &UidSet,
+    ready: &mut Ready,
+) -> Result<(Option<String>, UidSet)> {
+    let items = MetaItems {
+        flags: true,
+        size: true,
+        internal_date: true,
+        modseq: true,
+        header: true,
+        ..MetaItems::default()
+    };
+    let mut came: Vec<MessageMeta> = Vec::new();
+    let told = session
+        .fetch_meta_with(wanted, &items, None, false, |meta| came.push(meta))
+        .await;
+    let mut doubtful = UidSet::new();
+    let mut seen = UidSet::new();
+    for mut meta in came {
+        let (Some(uid), Some(header), Some(size)) = (meta.uid, meta.header.take(), meta.size)
+        else {
+            continue;
+        };
+        if !wanted.contains(uid) || seen.contains(uid) {
+            continue;
+        }
+        seen.insert(uid);
+        if size == INVENTED {
+            doubtful.insert(uid);
+        }
+        ready.blobs.begin();
+        ready.blobs.append(&header).await?;
+        let stored = ready.blobs.end();
+        // A message without a body is its header.
+        let headers_only = Some(size).filter(|size| *size != header.len() as u64);
+        ready
+            .fetched
+            .push(fetched(uid, &meta, stored, headers_only));
+    }
+    match told {
+        Ok(_) => Ok((None, doubtful)),
+        Err(error) if !error.is_fatal() => Ok((Some(error.to_string()), doubtful)),
+        Err(error) => Err(error.into()),
+    }
+}
