@@ -103,7 +103,7 @@ pub(super) fn one(
 }
 
 /// A message that vanished: its id, the folder it left, and its flags.
-type Vanished = (String, Option<String>, Flags);
+pub(super) type Vanished = (String, Option<String>, Flags);
 
 /// Messages that vanished, by Message-ID, size, and whether they are whole.
 #[derive(Default)]

@@ -294,8 +294,7 @@ fn relink_moved(
          WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
         &[mailbox_id.into()],
     )?;
-    let mut by_digest: HashMap<(String, i64), Vec<(String, Option<String>, Flags)>> =
-        HashMap::new();
+    let mut by_digest: HashMap<(String, i64), Vec<complete::Vanished>> = HashMap::new();
     let mut other_part = complete::OtherPart::default();
     for row in vanished.iter().rev() {
         let flags = Flags {

@@ -80,6 +80,7 @@ async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
         .expect("a UIDVALIDITY");
     let raw = format!("Message-ID: <{MESSAGE_ID}>\r\n\r\nin {role}");
     let message = NewMessage {
+        headers_only: None,
         uid: 1,
         flags: Flags::default(),
         mod_seq: 0,

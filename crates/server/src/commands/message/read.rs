@@ -231,7 +231,7 @@ pub async fn fetch(context: &Context, client: &Client, args: &Fetch) -> Result<E
     for id in &args.ids {
         let path = format!("{}/fetch", path(id));
         let message = client.post(&path, &serde_json::json!({})).await?;
-        context.output.value(&message, |message, _| {
+        context.output.value(&message, |_, message| {
             let id = output::line(id);
             match message["complete"].as_bool() {
                 Some(true) => format!("{id} is stored whole."),
