@@ -247,6 +247,22 @@ impl ImapProbe {
         self.ok(&format!("CREATE {}", name(folder)));
     }
 
+    /// Makes a folder that was removed just now. Dovecot may say that it is there still or again: another session had it
+    /// open.
+    ///
+    /// # Panics
+    /// At any other refusal.
+    pub fn create_again(&mut self, folder: &str) {
+        let reply = self.command(&format!("CREATE {}", name(folder)));
+        let there = reply.status == "OK" || reply.code.eq_ignore_ascii_case("ALREADYEXISTS");
+        assert!(there, "CREATE {folder}: {reply:?}");
+    }
+
+    /// Opens a folder for reading and writing, where the server lets us.
+    pub fn try_select(&mut self, folder: &str) -> bool {
+        self.command(&format!("SELECT {}", name(folder))).status == "OK"
+    }
+
     /// Renames a folder.
     pub fn rename(&mut self, from: &str, to: &str) {
         self.ok(&format!("RENAME {} {}", name(from), name(to)));

@@ -47,7 +47,9 @@ impl SecondClient {
     /// Opens a folder that has mail, and chooses up to four messages of it.
     fn choose(&mut self) -> Option<(String, String)> {
         let folder = self.any_folder();
-        self.probe.select(&folder);
+        if !self.probe.try_select(&folder) {
+            return None;
+        }
         let all = self.probe.search("ALL");
         if all.is_empty() {
             return None;
@@ -130,7 +132,7 @@ impl SecondClient {
                 self.probe.select("INBOX");
                 self.probe.delete(&self.folders[i]);
                 // The same name again, with nothing in it and other UIDs.
-                self.probe.create(&self.folders[i]);
+                self.probe.create_again(&self.folders[i]);
             }
             _ => {
                 let name = self.fresh_name();
