@@ -1,7 +1,7 @@
 //! Failures as problem documents (RFC 9457). The words of each code come from the one catalogue of
 //! problems; what the store says of itself stays inside.
 
-use crate::layers;
+use crate::trace;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::report::Report;
@@ -235,7 +235,7 @@ impl ApiError {
             }),
             action: self.0.action.clone(),
             mailboxes: self.0.mailboxes.clone(),
-            trace_id: layers::trace_id(),
+            trace_id: trace::id(),
             report_id: self.0.report_id.clone(),
         }
     }

@@ -1,30 +1,18 @@
 //! What every request passes: a trace id, a span, security headers, and a net under panics.
 
 use crate::error::ApiError;
+use crate::trace;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
-/// Where the trace id travels.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The policy of what is no page: nothing may run, nothing may frame it.
 const CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// Longest trace id that is taken over from the caller.
-const TRACE_ID_BYTES: usize = 64;
-
-tokio::task_local! {
-    static TRACE_ID: String;
-}
-
-/// The trace id of the request at work; empty outside of one.
-pub(crate) fn trace_id() -> String {
-    TRACE_ID.try_with(Clone::clone).unwrap_or_default()
-}
 
 /// Wraps the whole router.
 pub(crate) fn wrap(router: Router) -> Router {
@@ -39,13 +27,12 @@ pub(crate) fn wrap(router: Router) -> Router {
 }
 
 async fn around(request: Request, next: Next) -> Response {
-    let trace_id = taken_over(request.headers()).unwrap_or_else(fresh_trace_id);
+    let trace_id = trace::id_of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     // The query stays out of the logs: people put secrets there.
     let span = tracing::info_span!("request", %method, path = uri.path(), trace_id);
     let begun = Instant::now();
-    let mut response = TRACE_ID
-        .scope(trace_id.clone(), next.run(request))
+    let mut response = trace::within(trace_id.clone(), next.run(request))
         .instrument(span.clone())
         .await;
     add_headers(response.headers_mut(), &uri, &trace_id);
@@ -68,26 +55,6 @@ fn log(span: &tracing::Span, method: &Method, response: &Response, begun: Instan
     }
 }
 
-fn taken_over(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(&REQUEST_ID)?.to_str().ok()?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (!text.is_empty() && text.len() <= TRACE_ID_BYTES && text.bytes().all(plain))
-        .then(|| text.to_owned())
-}
-
-fn fresh_trace_id() -> String {
-    use std::fmt::Write as _;
-    let mut bytes = [0u8; 12];
-    // Without randomness the id is a row of zeros: it is only for finding log lines.
-    let _ = getrandom::fill(&mut bytes);
-    bytes
-        .iter()
-        .fold(String::with_capacity(24), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
 fn add_headers(headers: &mut HeaderMap, uri: &Uri, trace_id: &str) {
     let fixed = |text: &'static str| HeaderValue::from_static(text);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
@@ -101,6 +68,6 @@ fn add_headers(headers: &mut HeaderMap, uri: &Uri, trace_id: &str) {
             .or_insert(fixed("no-store"));
     }
     if let Ok(value) = HeaderValue::from_str(trace_id) {
-        headers.insert(REQUEST_ID, value);
+        headers.insert(trace::REQUEST_ID, value);
     }
 }

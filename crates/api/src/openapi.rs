@@ -9,9 +9,8 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
 
-/// The whole description.
-pub fn document() -> OpenApi {
-    let (_, mut document) = crate::routes::described().split_for_parts();
+/// The description that the handlers make, with what is the same everywhere.
+pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
@@ -36,11 +35,6 @@ pub fn document() -> OpenApi {
         }
     }
     document
-}
-
-/// The description as JSON.
-pub(crate) fn text() -> bytes::Bytes {
-    document().to_json().unwrap_or_default().into()
 }
 
 /// The frame that the handlers are hung into.

@@ -85,8 +85,8 @@ pub struct Inner {
 }
 
 impl ApiState {
-    /// The state of a fresh process.
-    pub fn new(setup: &Setup) -> Self {
+    /// The state of a fresh process. `openapi`: the description of the API, JSON.
+    pub(crate) fn new(setup: &Setup, openapi: bytes::Bytes) -> Self {
         let now = setup.store.now();
         Self(Arc::new(Inner {
             store: setup.store.clone(),
@@ -108,7 +108,7 @@ impl ApiState {
             large_at_once: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             parses_at_once: Arc::new(Semaphore::new(PARSES_AT_ONCE)),
             streams_at_once: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
-            openapi: crate::openapi::text(),
+            openapi,
         }))
     }
 }

@@ -8,14 +8,15 @@
 use crate::open::{Opening, Waits};
 use crate::recognise::Peer;
 use crate::report::{Without, judge, judge_servers};
+use crate::request::TestRequest;
 use crate::run::{Run, Task};
 use crate::steps::{self, SignIn};
 use crate::test_message::{TestMessage, TestMessageId};
 use mail_net::Net;
 use mail_net::sasl::Tries;
-use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Logins, Outgoing};
+use model::mailbox::{Auth, Credentials, Incoming, LoginChoice, Outgoing};
 use model::report::{Report, Step, StepCode, Trigger};
-use model::{Clock, Timestamp, fresh_id};
+use model::{Clock, fresh_id};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,41 +30,6 @@ const OVERALL: Duration = Duration::from_secs(45);
 const KEPT_FOR_SENDING: Duration = Duration::from_secs(15);
 /// How long a goodbye may take; nothing depends on it.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// What to test.
-#[derive(Clone, Debug)]
-pub struct TestRequest {
-    /// The mailbox, if the settings were saved.
-    pub mailbox_id: Option<String>,
-    /// The mail address: the sender of the test message.
-    pub address: String,
-    /// The receiving side; none: send only.
-    pub incoming: Option<Incoming>,
-    /// The sending side; none: receive only.
-    pub outgoing: Option<Outgoing>,
-    /// The secrets of both sides.
-    pub credentials: Credentials,
-    /// Where the user names come from; `auto` tries several.
-    pub login: Logins,
-    /// Folders that must exist, as people write them; empty: INBOX.
-    pub monitored_folders: Vec<String>,
-    /// Whether to count what there is to fetch, for a plan.
-    pub count: Option<Count>,
-    /// Who gets a test message; none: no message is sent.
-    pub test_recipient: Option<String>,
-    /// The Message-ID of that message. Whoever imports the mailbox that may get it makes one ([`TestMessageId::fresh`]), takes
-    /// note of it before the engine is asked, and leaves a message with it out; none: the engine makes one.
-    pub test_message_id: Option<TestMessageId>,
-    /// Why the report is made.
-    pub trigger: Trigger,
-}
-
-/// What to count.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Count {
-    /// Mail from this time on; none: all.
-    pub since: Option<Timestamp>,
-}
 
 /// The names to try on one side, at least one. A name that the other side has just proven goes first.
 fn user_names(choice: LoginChoice, address: &str, set: &str, proven: Option<&str>) -> Vec<String> {

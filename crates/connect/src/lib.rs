@@ -16,14 +16,16 @@ pub mod problems;
 pub mod providers;
 pub mod recognise;
 mod report;
+mod request;
 pub mod roles;
 mod run;
 mod steps;
 mod test_message;
 pub mod typed;
 
-pub use engine::{Count, Engine, TestRequest};
+pub use engine::Engine;
 pub use model::mailbox::Logins;
 pub use recognise::{Failure, Peer, Spoken};
 pub use report::{for_a_person, proofs};
+pub use request::{Count, TestRequest};
 pub use test_message::TestMessageId;

@@ -1,8 +1,8 @@
 //! One report in the making: steps are taken within their limits, told to whoever listens, and freed of secrets.
 
-use crate::engine::TestRequest;
 use crate::recognise::{Failure, Peer};
 use crate::report::{Good, ended, skipped};
+use crate::request::TestRequest;
 use crate::steps;
 use mail_net::Transcript;
 use mail_net::sasl::hide;

@@ -8,6 +8,7 @@ pub mod detection;
 pub mod event;
 pub mod folder;
 pub mod id;
+mod lacks;
 pub mod limits;
 pub mod mailbox;
 pub mod message;

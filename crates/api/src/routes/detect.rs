@@ -1,7 +1,7 @@
 //! From an address to settings.
 
 use crate::caller::Caller;
-use crate::detector;
+use crate::detection;
 use crate::error::Result;
 use crate::input::Json;
 use crate::state::ApiState;
@@ -41,14 +41,14 @@ async fn detect(
 ) -> Result<axum::Json<Detection>> {
     caller.need(Scope::Manage)?;
     caller.need_all_mailboxes()?;
-    let profiles = detector::profiles(&state, &value.address).await?;
+    let profiles = detection::profiles(&state, &value.address).await?;
     let request = DetectRequest {
         address: value.address,
         directory: value.directory,
         all: value.all,
         profiles,
     };
-    detector::run(&state, &caller, request)
+    detection::run(&state, &caller, request)
         .await
         .map(axum::Json)
 }

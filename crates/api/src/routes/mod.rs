@@ -27,10 +27,11 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, extract::Request};
 use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// All routes with their descriptions.
-pub(crate) fn described() -> OpenApiRouter<ApiState> {
+fn described() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(system::routes())
         .merge(setup::routes())
@@ -53,10 +54,17 @@ pub(crate) fn described() -> OpenApiRouter<ApiState> {
         .merge(stats::routes())
 }
 
+/// The whole description (OpenAPI 3.1).
+pub fn document() -> OpenApi {
+    let (_, document) = described().split_for_parts();
+    openapi::complete(document)
+}
+
 /// The API as a service.
 pub fn router(setup: Setup) -> Router {
-    let state = ApiState::new(&setup);
-    let (router, _) = described().split_for_parts();
+    let (router, document) = described().split_for_parts();
+    let description = openapi::complete(document).to_json().unwrap_or_default();
+    let state = ApiState::new(&setup, description.into());
     let fallback = setup.fallback;
     let router = router
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,9 +1,9 @@
 use super::stream;
 use crate::caller::Caller;
-use crate::detector;
+use crate::detection;
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, Json, present};
-use crate::reporter;
+use crate::proving;
 use crate::routes::mailboxes::draft::Draft;
 use crate::routes::mailboxes::input::{self, IncomingInput, OutgoingInput, Sides};
 use crate::routes::mailboxes::{self, profile};
@@ -115,14 +115,14 @@ pub(crate) async fn create_connection_test(
         && value.address.is_none()
         && value.server_profile_id.is_none()
         && value.monitored_folders.is_none();
-    let (on_step, steps) = reporter::steps();
+    let (on_step, steps) = proving::steps();
     match mailbox {
         Some(mailbox) if own_settings => {
             checks.end()?;
-            reporter::admit(&state, &caller)?;
+            proving::admit(&state, &caller)?;
             let report = async move {
                 let trigger = Trigger::Button;
-                let proven = reporter::prove(&state, &mailbox, recipient, trigger, on_step).await;
+                let proven = proving::prove(&state, &mailbox, recipient, trigger, on_step).await;
                 let report = proven?.report;
                 Ok(TestReport {
                     report,
@@ -143,9 +143,9 @@ pub(crate) async fn create_connection_test(
             let (request, mut normalised) =
                 checked(who, value, mailbox.as_ref(), stored, checks).await?;
             normalised.extend(put_right);
-            reporter::admit(&state, &caller)?;
+            proving::admit(&state, &caller)?;
             let report = async move {
-                let report = reporter::run(&state, request, on_step).await?;
+                let report = proving::run(&state, request, on_step).await?;
                 Ok(TestReport { report, normalised })
             };
             stream::answer(&headers, StatusCode::CREATED, steps, report).await
@@ -204,7 +204,7 @@ async fn checked(
             "must be given, or `mailbox_id`",
         ));
     };
-    let (address, put_right) = detector::tidy(&address);
+    let (address, put_right) = detection::tidy(&address);
     checks.address("/address", &address);
     input::check_folders(&mut checks, value.monitored_folders.as_deref());
     let sides = Sides {

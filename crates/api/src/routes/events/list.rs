@@ -1,3 +1,4 @@
+use crate::authentication;
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::Query;
@@ -215,7 +216,7 @@ impl Following {
             }
             if self.rights <= Instant::now() {
                 self.rights = Instant::now() + RIGHTS;
-                if !self.caller.still_there(&self.state).await {
+                if !authentication::still_there(&self.state, &self.caller).await {
                     return None;
                 }
             }

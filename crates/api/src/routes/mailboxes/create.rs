@@ -1,11 +1,11 @@
 use super::draft::{Complete, Draft};
 use super::input::{self, IncomingInput, OutgoingInput, Sides};
 use crate::caller::Caller;
-use crate::detector;
+use crate::detection;
 use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
-use crate::reporter;
+use crate::proving;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -98,7 +98,7 @@ pub(crate) async fn create_mailbox(
     let enable = value.enable;
     let checked = checked(&state, value).await?;
     if enable {
-        reporter::admit(&state, &caller)?;
+        proving::admit(&state, &caller)?;
     }
     let (inner, actor) = (state.clone(), caller.clone());
     let work = |key| create(inner, actor, checked, enable, key);
@@ -114,7 +114,7 @@ struct Checked {
 
 async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     let mut checks = Checks::default();
-    let (address, put_right) = detector::tidy(&value.address);
+    let (address, put_right) = detection::tidy(&value.address);
     checks.address("/address", &address);
     let name = value.name.unwrap_or_else(|| address.clone());
     checks.line("/name", &name, 0, 200);
@@ -188,8 +188,8 @@ async fn create(
         return Ok(answer);
     }
     // Whatever the test brings, what was typed is kept.
-    let on_step = reporter::unheard();
-    let proven = reporter::prove(&state, &created.mailbox, None, Trigger::Enable, on_step).await?;
+    let on_step = proving::unheard();
+    let proven = proving::prove(&state, &created.mailbox, None, Trigger::Enable, on_step).await?;
     created.mailbox = proven.mailbox;
     if proven.current && super::good_enough(&created.mailbox) {
         let id = created.mailbox.id.clone();

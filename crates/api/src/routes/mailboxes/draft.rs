@@ -3,7 +3,7 @@
 use super::input::{self, Settings, Sides};
 use super::profile;
 use crate::caller::Caller;
-use crate::detector;
+use crate::detection;
 use crate::error::Result;
 use crate::input::Checks;
 use crate::state::ApiState;
@@ -81,7 +81,7 @@ impl Draft {
         let mut detected = None;
         if sides.profile.is_none() {
             let nothing_said = settings.incoming.is_none() && settings.outgoing.is_none();
-            match detector::fill(state, caller, &address, &mut settings).await {
+            match detection::fill(state, caller, &address, &mut settings).await {
                 Ok(found) => detected = found,
                 Err(error) => {
                     let default = if nothing_said {

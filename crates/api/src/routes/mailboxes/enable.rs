@@ -1,7 +1,7 @@
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::{Ids, Query};
-use crate::reporter;
+use crate::proving;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::Response;
@@ -32,9 +32,9 @@ pub(crate) async fn enable_mailbox(
     caller.need(Scope::Manage)?;
     let mailbox = super::visible(&state, &caller, &id).await?;
     if params.test != Some(false) {
-        reporter::admit(&state, &caller)?;
-        let on_step = reporter::unheard();
-        let proven = reporter::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
+        proving::admit(&state, &caller)?;
+        let on_step = proving::unheard();
+        let proven = proving::prove(&state, &mailbox, None, Trigger::Enable, on_step).await?;
         if !proven.current {
             return Err(ApiError::conflict(
                 "the settings were changed while they were tested; nothing was switched on",

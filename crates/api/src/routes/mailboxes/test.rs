@@ -1,7 +1,7 @@
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::Ids;
-use crate::reporter;
+use crate::proving;
 use crate::routes::connection_tests::stream;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -21,10 +21,10 @@ pub(crate) async fn test_mailbox(
 ) -> Result<Response> {
     caller.need(Scope::Manage)?;
     let mailbox = super::visible(&state, &caller, &id).await?;
-    reporter::admit(&state, &caller)?;
-    let (on_step, steps) = reporter::steps();
+    proving::admit(&state, &caller)?;
+    let (on_step, steps) = proving::steps();
     let report = async move {
-        let proven = reporter::prove(&state, &mailbox, None, Trigger::Button, on_step).await;
+        let proven = proving::prove(&state, &mailbox, None, Trigger::Button, on_step).await;
         proven.map(|proven| proven.report)
     };
     stream::answer(&headers, axum::http::StatusCode::OK, steps, report).await

@@ -1,7 +1,7 @@
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::Ids;
-use crate::reporter;
+use crate::proving;
 use crate::routes::connection_tests::stream;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -24,7 +24,7 @@ pub(crate) async fn test_server_profile(
 ) -> Result<Response> {
     super::admit(&caller)?;
     let profile = server_profiles::get(&state.store, &id).await?;
-    reporter::admit(&state, &caller)?;
+    proving::admit(&state, &caller)?;
     let request = TestRequest {
         count: None,
         mailbox_id: None,
@@ -38,7 +38,7 @@ pub(crate) async fn test_server_profile(
         test_message_id: None,
         trigger: Trigger::Profile,
     };
-    let (on_step, steps) = reporter::steps();
-    let report = async move { reporter::run(&state, request, on_step).await };
+    let (on_step, steps) = proving::steps();
+    let report = async move { proving::run(&state, request, on_step).await };
     stream::answer(&headers, StatusCode::OK, steps, report).await
 }
