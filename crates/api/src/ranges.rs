@@ -1,7 +1,8 @@
 //! Byte ranges (RFC 9110 section 14): one range of a thing whose length is known.
 
 use crate::error::ApiError;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use std::ops::Range;
 
 /// What a request asks for of `length` bytes.
@@ -50,13 +51,18 @@ fn parse(text: &str, length: u64) -> Option<Asked> {
     })
 }
 
-/// 416.
-pub(crate) fn nothing() -> ApiError {
-    ApiError::new(
+/// 416, with the length that there is.
+pub(crate) fn out_of_range(length: u64) -> Response {
+    let refused = ApiError::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         "invalid_request",
         "the range is outside of what there is",
-    )
+    );
+    let mut response = refused.into_response();
+    if let Ok(value) = HeaderValue::try_from(format!("bytes */{length}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(crate) async fn get_attachment(
     let (status, range) = match ranges::asked(&headers, length) {
         Asked::Whole => (StatusCode::OK, 0..length),
         Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Asked::Nothing => return Ok(super::raw::out_of_range(length)),
+        Asked::Nothing => return Ok(ranges::out_of_range(length)),
     };
     let mut response = Response::new(Body::from(
         bytes.slice(range.start as usize..range.end as usize),

@@ -6,7 +6,7 @@ use crate::state::ApiState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use futures_util::stream;
 use model::access::Scope;
 use std::ops::Range;
@@ -33,7 +33,7 @@ pub(crate) async fn get_raw_message(
     let (status, range) = match ranges::asked(&headers, length) {
         Asked::Whole => (StatusCode::OK, 0..length),
         Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Asked::Nothing => return Ok(out_of_range(length)),
+        Asked::Nothing => return Ok(ranges::out_of_range(length)),
     };
     let (from, to) = (range.start, range.end);
     // The first piece is read here, so that a store that cannot give it is an error and not a cut.
@@ -70,15 +70,6 @@ pub(crate) async fn get_raw_message(
         headers.insert(header::CONTENT_RANGE, value);
     }
     Ok(response)
-}
-
-/// 416, with the length that there is.
-pub(super) fn out_of_range(length: u64) -> Response {
-    let mut response = ranges::nothing().into_response();
-    if let Ok(value) = HeaderValue::try_from(format!("bytes */{length}")) {
-        response.headers_mut().insert(header::CONTENT_RANGE, value);
-    }
-    response
 }
 
 /// Piece by piece, however large the message is.

@@ -1,7 +1,7 @@
 //! From the parts of a request to the bytes of a message.
 
-use super::create::Ready;
 use super::input::{File, NewSubmission, Person};
+use super::ready::Ready;
 use crate::caller::Caller;
 use crate::error::{ApiError, FieldError, Result};
 use crate::routes::messages;

@@ -1,4 +1,5 @@
 use super::input::NewSubmission;
+use super::ready::Ready;
 use super::{compose, raw};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
@@ -9,21 +10,12 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use mail_message::Composed;
 use model::access::Scope;
 use model::limits::{SUBMISSION_BYTES, SUBMISSION_RECIPIENTS};
 use model::mailbox::{Lifecycle, Mailbox};
 use model::submission::Submission;
 use store::idempotency::{Key, Stage};
 use store::submissions;
-
-/// A message on its way into the outbox.
-pub(super) struct Ready {
-    /// Its bytes and envelope.
-    pub(super) composed: Composed,
-    /// Its subject, for lists.
-    pub(super) subject: String,
-}
 
 /// Queues a message. Once this answers, it is on disk and goes out by itself.
 #[utoipa::path(post, path = "/v1/submissions", tag = "submissions", request_body = NewSubmission,

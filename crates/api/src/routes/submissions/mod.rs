@@ -7,6 +7,7 @@ mod get;
 mod input;
 mod list;
 mod raw;
+mod ready;
 mod retry;
 
 use crate::caller::Caller;

@@ -2,8 +2,8 @@
 //! message must have.
 
 use super::compose::decode;
-use super::create::Ready;
 use super::input::NewSubmission;
+use super::ready::Ready;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
 use crate::state::ApiState;
