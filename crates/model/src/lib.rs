@@ -19,6 +19,7 @@ pub mod report;
 pub mod secret;
 pub mod server_profile;
 pub mod submission;
+pub mod tag;
 mod text_enum;
 pub mod time;
 pub mod webhook;

@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use crate::folder::Role;
+use crate::tag::TagRef;
 use crate::text_enum::text_enum;
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -147,6 +148,8 @@ pub struct Message {
     pub size: i64,
     /// Flags.
     pub flags: Flags,
+    /// Our own tags and folder: the server does not know them.
+    pub tags: Vec<TagRef>,
     /// The whole message is stored; otherwise only its header.
     pub complete: bool,
     /// The parsed head, a JSON object as text.
@@ -171,6 +174,7 @@ impl Message {
             size: i64,
             flags: &'a Flags,
             labels: [&'a str; 0],
+            tags: &'a [TagRef],
             complete: bool,
         }
         let own = Own {
@@ -183,6 +187,7 @@ impl Message {
             size: self.size,
             flags: &self.flags,
             labels: [],
+            tags: &self.tags,
             complete: self.complete,
         };
         serde_json::to_writer(&mut *out, &own)?;
@@ -246,6 +251,7 @@ mod tests {
             received_at: Timestamp(0),
             size: 3,
             flags: Flags::default(),
+            tags: vec![],
             complete: true,
             head: "{\"subject\":\"Hi\"}".into(),
         };

@@ -30,6 +30,7 @@ pub mod server_profiles;
 pub mod settings;
 pub mod submissions;
 pub mod sweep;
+pub mod tags;
 pub mod test_messages;
 pub mod threads;
 pub mod wake;

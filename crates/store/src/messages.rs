@@ -25,7 +25,7 @@ const FEW_HITS: i64 = 2_000;
 
 /// Mail of folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
 /// behind when its mailbox changed to POP3 is not a person's choice.)
-const SWITCHED_OFF: &str =
+pub(crate) const SWITCHED_OFF: &str =
     "NOT EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
     WHERE x.message_id = m.id AND y.mode = 'off' AND y.mode_fixed = 1)";
 
@@ -47,6 +47,8 @@ pub struct Filter {
     pub role: Option<Role>,
     /// Of this conversation.
     pub thread_id: Option<String>,
+    /// With all of these own tags and folders.
+    pub tags: Vec<String>,
     /// With these words.
     pub terms: Vec<Term>,
     /// From an address with each of these texts in it.
@@ -98,6 +100,9 @@ fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> 
     let sought = Sought::find(tx, &filter.terms)?;
     let mut starts = Vec::new();
     match (&filter.folder_id, filter.role) {
+        (None, None) if !sought.is_few() && !filter.tags.is_empty() => {
+            starts.push(Wanted::tagged(&filter.tags[0]));
+        }
         (None, None) => starts.push(Wanted::all()),
         (folder_id, role) if sought.is_few() => {
             let mut wanted = Wanted::all();
@@ -203,6 +208,14 @@ impl Wanted {
         wanted
     }
 
+    fn tagged(tag_id: &str) -> Self {
+        let mut wanted = Self::all();
+        wanted.from = "message_tags g JOIN messages m ON m.id = g.message_id";
+        wanted.order = ("g.received_at", "g.message_id");
+        wanted.and("g.tag_id = $", tag_id);
+        wanted
+    }
+
     /// Adds a condition; `$` in it stands for the argument.
     fn and(&mut self, condition: &str, arg: impl Into<Value>) {
         self.args.push(arg.into());
@@ -238,6 +251,11 @@ impl Wanted {
         }
         if let Some(id) = &filter.thread_id {
             self.and("m.thread_id = $", id);
+        }
+        for tag in &filter.tags {
+            let has =
+                "EXISTS (SELECT 1 FROM message_tags h WHERE h.message_id = m.id AND h.tag_id = $)";
+            self.and(has, tag);
         }
         for part in &filter.from {
             let escaped: String = part
@@ -412,6 +430,7 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
             role: row.maybe_word(16, Role::parse)?,
         });
     }
+    crate::tags::onto(tx, found.iter_mut().map(|found| &mut found.message))?;
     found.sort_by(newest_first);
     Ok((found, doubled))
 }
@@ -436,6 +455,7 @@ fn from_row(row: &Row) -> Result<Message> {
                 other => serde_json::from_str(other)?,
             },
         },
+        tags: Vec::new(),
         head: row.get(12)?,
         complete: row.get::<String>(13)? == "whole",
     })

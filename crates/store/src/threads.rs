@@ -3,10 +3,11 @@
 use crate::db::Row;
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
-use crate::{Store, Tx, messages};
+use crate::{Store, Tx, messages, tags};
 use model::Timestamp;
 use model::folder::Role;
 use model::message::Message;
+use model::tag::TagRef;
 use std::collections::HashMap;
 
 /// Messages of one conversation that are shown; of a longer one the newest.
@@ -40,6 +41,8 @@ pub struct Found {
     pub heads: Vec<String>,
     /// Whether one of those messages is marked.
     pub flagged: bool,
+    /// Own tags and folders of its messages.
+    pub tags: Vec<TagRef>,
 }
 
 /// Which conversations are wanted; what is absent does not narrow.
@@ -51,6 +54,8 @@ pub struct Filter {
     pub mailbox_id: Option<String>,
     /// With a message in a folder with this role.
     pub role: Option<Role>,
+    /// With a message that has this own tag, or lies in this own folder.
+    pub tag: Option<String>,
     /// With unread messages, or without.
     pub unread: Option<bool>,
 }
@@ -100,6 +105,14 @@ fn page(
             args.len()
         ));
     }
+    if let Some(tag) = filter.tag {
+        args.push(tag.into());
+        sql.push_str(&format!(
+            " AND t.id IN (SELECT m.thread_id FROM message_tags g JOIN messages m ON m.id = g.message_id
+                           WHERE g.tag_id = ${} AND m.vanished_at IS NULL)",
+            args.len()
+        ));
+    }
     if let Some(unread) = filter.unread {
         let side = if unread { ">" } else { "=" };
         sql.push_str(&format!(" AND t.unread {side} 0"));
@@ -135,11 +148,14 @@ fn with_heads(tx: &mut Tx<'_>, threads: Vec<Thread>) -> Result<Vec<Found>> {
         of.push(row.get(1)?);
         *flagged |= row.get::<bool>(2)?;
     }
+    let mut tags = tags::of_threads(tx, &ids)?;
     Ok(threads
-        .into_iter()
+        .iter()
+        .cloned()
         .map(|thread| {
             let (heads, flagged) = heads.remove(&thread.id).unwrap_or_default();
             Found {
+                tags: tags.remove(&thread.id).unwrap_or_default(),
                 thread,
                 heads,
                 flagged,

@@ -16,6 +16,7 @@ mod setup;
 mod stats;
 mod submissions;
 mod system;
+mod tags;
 mod threads;
 mod tokens;
 mod webhooks;
@@ -44,6 +45,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .merge(failures::routes())
         .merge(messages::routes())
         .merge(threads::routes())
+        .merge(tags::routes())
         .merge(submissions::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

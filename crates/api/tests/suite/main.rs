@@ -13,5 +13,6 @@ mod negative;
 mod providers;
 mod server_profiles;
 mod submissions;
+mod tags;
 mod typed;
 mod webhooks;

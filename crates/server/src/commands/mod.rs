@@ -18,6 +18,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod sync;
+mod tag;
 mod test;
 mod token;
 mod webhook;
@@ -81,6 +82,9 @@ enum Command {
     /// Read, sort and send mail
     #[command(subcommand)]
     Message(message::Command),
+    /// Tags and folders of your own, beside the server's
+    #[command(subcommand)]
+    Tag(tag::Command),
     /// What is on its way out
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -197,6 +201,7 @@ async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure
                 Command::Profile(command) => profile::run(context, &client, command).await,
                 Command::Folder(command) => folder::run(context, &client, command).await,
                 Command::Message(command) => message::run(context, &client, command).await,
+                Command::Tag(command) => tag::run(context, &client, command).await,
                 Command::Outbox(command) => outbox::run(context, &client, command).await,
                 Command::Sync(command) => sync::run(context, &client, command).await,
                 Command::Webhook(command) => webhook::run(context, &client, command).await,

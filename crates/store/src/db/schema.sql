@@ -83,6 +83,24 @@ CREATE TABLE placements (
 CREATE INDEX placements_by_message ON placements (message_id);
 CREATE INDEX placements_by_time ON placements (folder_id, received_at, message_id);
 
+-- The application's own tags and folders, beside the server's. `mailbox_id`: only its messages can have it.
+CREATE TABLE tags (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('tag','folder')), name TEXT NOT NULL, name_key TEXT NOT NULL, color TEXT,
+  mailbox_id TEXT REFERENCES mailboxes (id) ON DELETE CASCADE, created_at {int} NOT NULL
+) {strict};
+CREATE UNIQUE INDEX tags_by_name ON tags (kind, coalesce(mailbox_id, ''), name_key);
+CREATE TABLE message_tags (
+  tag_id TEXT NOT NULL REFERENCES tags (id) ON DELETE CASCADE, message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+  received_at {int} NOT NULL, PRIMARY KEY (message_id, tag_id)
+) {strict};
+CREATE INDEX message_tags_by_time ON message_tags (tag_id, received_at, message_id);
+-- The own folder that a mailbox's incoming mail is put in (E-11).
+CREATE TABLE put_in (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE,
+  tag_id TEXT NOT NULL REFERENCES tags (id) ON DELETE CASCADE
+) {strict};
+CREATE INDEX put_in_by_tag ON put_in (tag_id);
+
 -- Which conversation a Message-ID belongs to, seen or only referred to.
 CREATE TABLE thread_links (
   mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, internet_message_id TEXT NOT NULL,

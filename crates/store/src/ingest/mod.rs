@@ -17,7 +17,7 @@ use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
 use crate::search::{self, Words};
-use crate::{Store, Tx, events, mailboxes, submissions, test_messages};
+use crate::{Store, Tx, events, mailboxes, submissions, tags, test_messages};
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
@@ -185,8 +185,13 @@ pub(crate) fn run(
         .chain(refs.iter().copied())
         .collect();
     insert_placements(tx, &batch, &placed)?;
+    let put_in = tags::put_new(tx, mailbox_id, &refs)?;
     for ((id, message), thread) in refs.iter().zip(&threads) {
-        log.push(received(mailbox_id, id, thread, message, &batch, &place));
+        let mut event = received(mailbox_id, id, thread, message, &batch, &place);
+        if let Some(folder) = put_in.as_ref().filter(|_| tags::is_put(message)) {
+            event.data["tags"] = json!([folder]);
+        }
+        log.push(event);
     }
     let sent: Vec<(&str, &str)> = refs
         .iter()

@@ -17,4 +17,5 @@ mod reports;
 mod server_profiles;
 mod submissions;
 mod sweep;
+mod tags;
 mod webhooks;

@@ -41,6 +41,24 @@ pub(crate) struct Filled {
     folders: HashMap<String, String>,
 }
 
+impl Filled {
+    pub(crate) const fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// That these UIDs are gone from a folder.
+    pub(crate) fn gone(&self, folder: &str, vanished: Vec<(i64, i64)>) -> ingest::Changes {
+        ingest::Changes {
+            folder_id: self.folders[folder].clone(),
+            uid_validity: 7,
+            origin: Origin::Live,
+            flags: Vec::new(),
+            vanished,
+            cursor: Cursor::default(),
+        }
+    }
+}
+
 pub(crate) async fn mailbox(fixture: &Fixture, address: &str) -> Filled {
     let mailbox = fixture.mailbox(address).await;
     leases::renew(&fixture.store).await.unwrap();
@@ -89,6 +107,19 @@ pub(crate) async fn put(
     topic: &str,
 ) {
     let raw = format!("{text} {uid} {folder}");
+    put_raw(store, filled, folder, uid, text, topic, &raw).await;
+}
+
+/// Like [`put`], with these bytes.
+pub(crate) async fn put_raw(
+    store: &Store,
+    filled: &Filled,
+    folder: &str,
+    uid: i64,
+    text: &str,
+    topic: &str,
+    raw: &str,
+) {
     let message = NewMessage {
         headers_only: None,
         uid,

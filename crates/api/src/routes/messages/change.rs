@@ -2,13 +2,14 @@ use super::MessageShape;
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, Ids, Json};
+use crate::routes::tags::TagPut;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::Response;
 use model::access::Scope;
 use model::message::FlagChange;
 use serde::Deserialize;
-use store::owed;
+use store::{owed, tags};
 
 /// Keywords of one message.
 const KEYWORDS: usize = 50;
@@ -22,6 +23,9 @@ pub(crate) struct MessageChange {
     /// Flags to set and clear.
     #[serde(default)]
     flags: Option<FlagChange>,
+    /// Own tags and folders to put on and to take off: here alone, the server does not hear of them.
+    #[serde(default)]
+    tags: Option<TagPut>,
     /// The folder to move it to.
     #[serde(default)]
     folder_id: Option<String>,
@@ -38,11 +42,18 @@ pub(crate) async fn change_message(
 ) -> Result<Response> {
     caller.need(Scope::Write)?;
     let before = super::visible(&state, &caller, &id).await?;
-    if value.flags.is_none() && value.folder_id.is_none() {
-        return Err(ApiError::field("/flags", "must be given, or `folder_id`"));
+    if value.flags.is_none() && value.folder_id.is_none() && value.tags.is_none() {
+        let text = "must be given, or `folder_id`, or `tags`";
+        return Err(ApiError::field("/flags", text));
     }
     if let Some(flags) = &value.flags {
         check_keywords(flags)?;
+    }
+    let put = value.tags.map(TagPut::checked).transpose()?;
+    if let Some(put) = put {
+        tags::on_message(&state.store, &id, put)
+            .await
+            .map_err(TagPut::error)?;
     }
     // The move first: it is the one that can be refused.
     if let Some(folder_id) = &value.folder_id {

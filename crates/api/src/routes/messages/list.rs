@@ -16,6 +16,9 @@ use store::messages::{self, After, Filter};
 /// Longest search.
 const QUERY_BYTES: usize = 2_000;
 
+/// Tags that one list can ask for.
+const TAGS: usize = 20;
+
 /// Which messages; what is left out does not narrow.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +32,8 @@ pub(crate) struct Params {
     role: Option<Role>,
     /// Of this conversation.
     thread_id: Option<String>,
+    /// With this own tag, or in this own folder: `tag_…`; several, separated by commas: with all of them.
+    tag_id: Option<String>,
     /// Words, `"phrases"`, and `from:`, `to:`, `subject:`, `has:attachment`, `is:unread`, `before:`, `after:`.
     q: Option<String>,
     /// From an address with this text in it.
@@ -87,6 +92,14 @@ fn filter(params: Params, caller: &Caller) -> Result<Option<Filter>> {
         folder_id: params.folder_id,
         role: params.role,
         thread_id: params.thread_id,
+        tags: params
+            .tag_id
+            .iter()
+            .flat_map(|ids| ids.split(','))
+            .map(|id| id.trim().to_owned())
+            .filter(|id| !id.is_empty())
+            .take(TAGS)
+            .collect(),
         from: params
             .from
             .into_iter()

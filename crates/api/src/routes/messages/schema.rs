@@ -36,6 +36,8 @@ pub(crate) struct MessageShape {
     flags: Flags,
     /// Labels.
     labels: Vec<String>,
+    /// Own tags and the own folder, which the server does not know.
+    tags: Vec<model::tag::TagRef>,
     /// The whole message is stored; otherwise only its header (`POST …/fetch` fetches the rest).
     complete: bool,
     /// The Message-ID, without brackets.

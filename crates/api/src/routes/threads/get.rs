@@ -7,6 +7,8 @@ use crate::state::ApiState;
 use axum::Json;
 use axum::extract::State;
 use model::access::Scope;
+use model::message::Message;
+use model::tag::TagRef;
 use serde_json::value::RawValue;
 use store::threads;
 
@@ -21,8 +23,18 @@ pub(crate) async fn get_thread(
     caller.need(Scope::Read)?;
     let (thread, messages) = threads::get(&state.store, &id).await?;
     caller.must_see(&thread.mailbox_id, "the thread")?;
+    written(thread, &messages).map(Json)
+}
+
+/// The conversation as it is now, for a caller who may see it.
+pub(super) async fn detail(state: &ApiState, id: &str) -> Result<ThreadDetail> {
+    let (thread, messages) = threads::get(&state.store, id).await?;
+    written(thread, &messages)
+}
+
+fn written(thread: threads::Thread, messages: &[Message]) -> Result<ThreadDetail> {
     let mut text = Vec::new();
-    write_array(&mut text, &messages)?;
+    write_array(&mut text, messages)?;
     let text = String::from_utf8(text).map_err(|_| ApiError::internal())?;
     let heads: Vec<_> = messages
         .iter()
@@ -30,11 +42,14 @@ pub(crate) async fn get_thread(
         .map(|message| message.head.clone())
         .collect();
     let flagged = messages.iter().any(|message| message.flags.flagged);
-    let mut thread = Thread::new(thread, &heads, flagged);
+    let mut tags: Vec<TagRef> = messages.iter().flat_map(|m| m.tags.clone()).collect();
+    tags.sort_by(|a, b| a.id.cmp(&b.id));
+    tags.dedup();
+    let mut thread = Thread::new(thread, &heads, flagged, tags);
     // In the detail this name is the list itself.
     thread.messages = None;
-    Ok(Json(ThreadDetail {
+    Ok(ThreadDetail {
         thread,
         messages: RawValue::from_string(text)?,
-    }))
+    })
 }

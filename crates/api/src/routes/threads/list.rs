@@ -21,6 +21,8 @@ pub(crate) struct Params {
     mailbox_id: Option<String>,
     /// With a message in a folder with this role.
     role: Option<Role>,
+    /// With a message that has this own tag, or lies in this own folder: `tag_…`.
+    tag_id: Option<String>,
     /// With unread messages, or without.
     unread: Option<bool>,
     /// 1 to 500; 50 when left out.
@@ -44,6 +46,7 @@ pub(crate) async fn list_threads(
         visible: caller.visible(),
         mailbox_id: params.mailbox_id,
         role: params.role,
+        tag: params.tag_id,
         unread: params.unread,
     };
     let found = threads::list(&state.store, filter, after, limit).await?;
@@ -54,7 +57,7 @@ pub(crate) async fn list_threads(
     let data = page.data.into_iter();
     Ok(Json(Page {
         data: data
-            .map(|found| Thread::new(found.thread, &found.heads, found.flagged))
+            .map(|found| Thread::new(found.thread, &found.heads, found.flagged, found.tags))
             .collect(),
         next_cursor: page.next_cursor,
     }))

@@ -1,11 +1,13 @@
 //! Conversations.
 
+mod change;
 mod get;
 mod list;
 
 use crate::routes::messages::{Address, MessageShape};
 use crate::state::ApiState;
 use model::Timestamp;
+use model::tag::TagRef;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -18,7 +20,7 @@ const PARTICIPANTS: usize = 12;
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         .routes(routes!(list::list_threads))
-        .routes(routes!(get::get_thread))
+        .routes(routes!(get::get_thread, change::change_thread))
 }
 
 /// A conversation.
@@ -48,6 +50,8 @@ pub(crate) struct Thread {
     has_attachments: bool,
     /// Whether any message is marked.
     flagged: bool,
+    /// Own tags and folders of its messages.
+    tags: Vec<TagRef>,
 }
 
 /// A conversation with its messages.
@@ -75,7 +79,7 @@ struct Head {
 
 impl Thread {
     /// From the store's row and the heads of its messages, newest first.
-    fn new(thread: threads::Thread, heads: &[String], flagged: bool) -> Self {
+    fn new(thread: threads::Thread, heads: &[String], flagged: bool, tags: Vec<TagRef>) -> Self {
         let heads: Vec<Head> = heads
             .iter()
             .filter_map(|head| serde_json::from_str(head).ok())
@@ -101,6 +105,7 @@ impl Thread {
             preview: newest.map_or_else(String::new, |head| head.preview.clone()),
             has_attachments: heads.iter().any(|head| head.has_attachments),
             flagged,
+            tags,
         }
     }
 }

@@ -5,6 +5,7 @@ mod read;
 pub mod sanitize;
 mod send;
 mod sort;
+mod tags;
 
 use super::Context;
 use crate::client::{Client, segment};
@@ -34,6 +35,10 @@ pub enum Command {
     Flag(sort::Flag),
     /// Move to the trash, on the server
     Delete(sort::Delete),
+    /// Put tags of your own on messages or conversations, or take them off
+    Tag(tags::Tag),
+    /// Put messages or conversations in a folder of your own, leaving them where they are on the server
+    Put(tags::Put),
     /// Send a message
     Send(Box<send::Send>),
     /// Answer a message
@@ -55,6 +60,8 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Move(args) => sort::move_to(context, client, &args).await,
         Command::Flag(args) => sort::flag(context, client, &args).await,
         Command::Delete(args) => sort::delete(context, client, &args).await,
+        Command::Tag(args) => tags::tag(context, client, &args).await,
+        Command::Put(args) => tags::put(context, client, &args).await,
         Command::Send(args) => send::send(context, client, *args).await,
         Command::Reply(args) => send::reply(context, client, *args).await,
         Command::Parse(args) => parse::run(context, &args),

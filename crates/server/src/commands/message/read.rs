@@ -2,7 +2,7 @@
 
 use super::path;
 use crate::client::Client;
-use crate::commands::{Context, folder, mailbox};
+use crate::commands::{Context, folder, mailbox, tag};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use serde_json::Value;
@@ -24,6 +24,9 @@ pub struct List {
     /// Only this conversation, thr_...
     #[arg(long)]
     thread: Option<String>,
+    /// Only with this tag, or in this folder, of your own: its name or tag_...
+    #[arg(long)]
+    tag: Option<String>,
     /// Only from this address
     #[arg(long)]
     from: Option<String>,
@@ -82,7 +85,12 @@ pub async fn list(
         }
         (_, None) => None,
     };
+    let tag = match args.tag {
+        Some(named) => Some(tag::resolve(client, &named).await?),
+        None => None,
+    };
     let query = [
+        ("tag_id", tag),
         ("mailbox_id", mailbox),
         ("folder_id", folder),
         ("role", args.role.map(|role| role.to_string())),
@@ -175,6 +183,15 @@ fn letter(message: &Value) -> String {
         .map(|f| output::at(f, "/path"))
         .collect();
     lines.push(format!("Folders: {}", output::line(&folders.join(", "))));
+    let tags: Vec<_> = message["tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|tag| output::at(tag, "/name"))
+        .collect();
+    if !tags.is_empty() {
+        lines.push(format!("Tags: {}", output::line(&tags.join(", "))));
+    }
     for attachment in message["attachments"].as_array().into_iter().flatten() {
         lines.push(format!(
             "Attachment: {} ({}, {}) {}",
