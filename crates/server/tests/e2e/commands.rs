@@ -212,6 +212,53 @@ fn a_mailbox_is_added_listed_read_and_sent_from_by_commands() {
 }
 
 #[test]
+fn own_tags_and_folders_are_put_on_mail_and_the_server_keeps_it_where_it_is() {
+    let ann = user("own tags");
+    ann.seed("INBOX", Generator::new(62).take(3));
+    let postroom = here().start();
+    connect_whole(&postroom, &ann);
+    let message = text(&all(&postroom, "/v1/messages")[0], "id").to_owned();
+    let folder = [
+        "tag",
+        "add",
+        "Deals",
+        "--folder",
+        "--receive-from",
+        &ann.address,
+    ];
+    ok(&postroom, &folder);
+    let tag = ok(&postroom, &["tag", "add", "Urgent", "--color", "#cc3300"]);
+    ok(&postroom, &["message", "tag", &message, "--add", "urgent"]);
+    let put = ok(&postroom, &["message", "put", &message, "--into", "Deals"]);
+    assert_eq!(
+        put["data"][0]["tags"].as_array().map(Vec::len),
+        Some(2),
+        "{put:#}"
+    );
+    let listed = ok(&postroom, &["message", "list", "--tag", "Deals"]);
+    assert_eq!(listed["data"][0]["id"], message.as_str(), "{listed:#}");
+    // What arrives from now on is put there by itself.
+    ann.seed("INBOX", Generator::new(63).take(1));
+    wait_for(SOON, "it is put in the own folder", || {
+        let listed = ok(&postroom, &["message", "list", "--tag", "Deals"]);
+        (listed["data"].as_array().map(Vec::len) == Some(2)).then_some(())
+    });
+    let mut probe = testkit::ImapProbe::login(&ann);
+    assert_eq!(probe.examine("INBOX").exists, 4);
+    let tags = ok(&postroom, &["tag", "list"]);
+    assert_eq!(tags["data"][0]["messages"], 2, "{tags:#}");
+    ok(&postroom, &["tag", "edit", "Urgent", "--name", "Soon"]);
+    assert_eq!(
+        postroom
+            .run(&["tag", "remove", "Urgent", "--yes"])
+            .status
+            .code(),
+        Some(4)
+    );
+    ok(&postroom, &["tag", "remove", text(&tag, "id"), "--yes"]);
+}
+
+#[test]
 fn a_parsed_file_equals_what_the_api_shows() {
     let user = user("parse");
     user.seed("INBOX", Generator::new(61).take(40));

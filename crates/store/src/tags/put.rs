@@ -139,7 +139,7 @@ fn change(
     let other_folder = add.iter().any(|tag| tag.kind == Kind::Folder);
     let mut after: Vec<TagRef> = before
         .iter()
-        .filter(|tag| !remove.contains(&tag.id) && !(other_folder && tag.kind == Kind::Folder))
+        .filter(|tag| !(remove.contains(&tag.id) || other_folder && tag.kind == Kind::Folder))
         .cloned()
         .collect();
     for tag in add {
