@@ -265,6 +265,9 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict(detail) => Self::conflict(detail),
+            StoreError::ReadOnly => {
+                Self::new(StatusCode::CONFLICT, "mailbox_read_only", error.to_string())
+            }
             StoreError::Fenced => Self::conflict("another node works on this mailbox now"),
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "the store is not available");

@@ -78,6 +78,7 @@ pub(crate) async fn prove(
         login: mailbox.login_formats,
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient,
+        read_only: mailbox.read_only,
         test_message_id: None,
         trigger,
     };

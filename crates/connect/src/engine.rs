@@ -230,7 +230,8 @@ impl Engine {
             "",
             Waits::Short,
         )
-        .observed(&run.reading_talk, tries);
+        .observed(&run.reading_talk, tries)
+        .reading_only(request.read_only);
         let kept = if request.outgoing.is_some() {
             KEPT_FOR_SENDING
         } else {

@@ -26,6 +26,8 @@ pub struct TestRequest {
     pub count: Option<Count>,
     /// Who gets a test message; none: no message is sent.
     pub test_recipient: Option<String>,
+    /// Whether nothing may be changed on the receiving server: a test message that came back stays there.
+    pub read_only: bool,
     /// The Message-ID of that message. Whoever imports the mailbox that may get it makes one ([`TestMessageId::fresh`]), takes
     /// note of it before the engine is asked, and leaves a message with it out; none: the engine makes one.
     pub test_message_id: Option<TestMessageId>,

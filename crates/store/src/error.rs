@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// The mailbox may only be read.
+    #[error("the mailbox is set to be read only, and Postroom changes nothing on its server")]
+    ReadOnly,
     /// Another node has taken over: this worker's writes are refused.
     #[error("another node works on this mailbox now")]
     Fenced,

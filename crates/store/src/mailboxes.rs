@@ -65,6 +65,8 @@ pub struct Change {
     pub monitored_folders: Option<Option<Vec<String>>>,
     /// New days after which POP3 deletes what is stored; `Some(None)`: never.
     pub pop3_delete_after_days: Option<Option<u32>>,
+    /// Whether the server may only be read. What is owed to it rests meanwhile.
+    pub read_only: Option<bool>,
 }
 
 /// One mailbox.
@@ -219,11 +221,12 @@ pub async fn change(
                 change.server_profile_id.unwrap_or(old.server_profile_id).into(),
                 serde_json::to_string(&change.login_formats.unwrap_or(old.login_formats))?.into(),
                 deletion(incoming.as_ref(), delete_after).into(),
+                i64::from(change.read_only.unwrap_or(old.read_only)).into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
                    fetch_since = $7, monitored = $8, receiving = $9, sending = $10, server_profile_id = $11,
-                   login_formats = $12, pop3_delete_after_days = $13, version = version + 1
+                   login_formats = $12, pop3_delete_after_days = $13, read_only = $14, version = version + 1
                  WHERE id = $1",
                 &args,
             )?;
@@ -456,31 +459,6 @@ fn wake(tx: &mut Tx<'_>, id: &str) {
 }
 
 /// Reads a mailbox and holds its row until the transaction ends.
-/// Says whether the server of a mailbox may be changed. What is owed to it rests while it may not.
-///
-/// # Errors
-/// No such mailbox.
-pub async fn set_read_only(store: &Store, id: &str, read_only: bool) -> Result<Mailbox> {
-    let (now, id) = (store.now(), id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            let old = lock(tx, &id)?;
-            if old.read_only == read_only {
-                return Ok(old);
-            }
-            tx.exec(
-                "UPDATE mailboxes SET read_only = $2, version = version + 1 WHERE id = $1",
-                &[(&id).into(), i64::from(read_only).into()],
-            )?;
-            let data = json!({"version": old.version + 1});
-            events::append(tx, &[NewEvent::live("mailbox.changed", &id, data)], now)?;
-            wake(tx, &id);
-            read(tx, &id)
-        })
-        .await
-}
-
 pub(crate) fn lock(tx: &mut Tx<'_>, id: &str) -> Result<Mailbox> {
     let sql = format!(
         "SELECT 1 FROM mailboxes WHERE id = $1{}",

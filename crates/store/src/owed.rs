@@ -263,9 +263,7 @@ fn target(tx: &mut Tx<'_>, id: &str) -> Result<Target> {
     let mailbox_id: String = row.get(0)?;
     let mailbox = mailboxes::lock(tx, &mailbox_id)?;
     if mailbox.read_only {
-        return Err(StoreError::Conflict(
-            "the mailbox is set to be read only, and Postroom changes nothing on its server".into(),
-        ));
+        return Err(StoreError::ReadOnly);
     }
     let row = tx
         .row(
@@ -455,7 +453,7 @@ fn take_flags(
     } = match target(tx, message_id) {
         Ok(target) => target,
         // Gone, or read only meanwhile: the next look at the folder tells the rest.
-        Err(StoreError::NotFound(_) | StoreError::Conflict(_)) => return Ok(()),
+        Err(StoreError::NotFound(_) | StoreError::ReadOnly) => return Ok(()),
         Err(error) => return Err(error),
     };
     if before == *after {

@@ -66,7 +66,7 @@ pub enum GreetingKind {
 }
 
 /// The commands of a session that may only read. Bodies are fetched with PEEK, which sets no flag.
-const CHANGES_NOTHING: [&str; 20] = [
+const CHANGES_NOTHING: [&str; 21] = [
     "AUTHENTICATE",
     "CAPABILITY",
     "CLOSE",
@@ -82,6 +82,8 @@ const CHANGES_NOTHING: [&str; 20] = [
     "NAMESPACE",
     "NOOP",
     "NOTIFY",
+    // Only for lasting UIDs: whoever wants to write is given EXAMINE.
+    "SELECT",
     "STARTTLS",
     "STATUS",
     "UID FETCH",
@@ -239,7 +241,8 @@ impl Session {
     }
 
     /// From now on no command leaves that could change something on the server: it fails with
-    /// [`ImapError::ReadOnly`] before its first byte, and SELECT becomes EXAMINE. There is no way back.
+    /// [`ImapError::ReadOnly`] before its first byte, and SELECT becomes EXAMINE, but where UIDs last only for who selects
+    /// ([`Mode::LastingUids`](crate::Mode::LastingUids)). There is no way back.
     pub fn read_only(&mut self) {
         self.read_only = true;
     }

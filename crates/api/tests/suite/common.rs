@@ -48,6 +48,8 @@ pub struct StandIn {
     pub accepts: Arc<Mutex<Option<String>>>,
     /// The passwords that it was handed, incoming and outgoing.
     pub seen: Arc<Mutex<Vec<Passwords>>>,
+    /// Whether nothing may be changed on the receiving server, for each test.
+    pub read_only: Arc<Mutex<Vec<bool>>>,
     /// The Message-IDs that it was handed for test messages.
     pub test_messages: Arc<Mutex<Vec<String>>>,
     /// Tests that have begun wait for a place here before they end, but for those of the host `quick.example.com`.
@@ -66,6 +68,7 @@ impl Reporter for StandIn {
             secret(request.credentials.outgoing),
         );
         self.seen.lock().unwrap().push(seen);
+        self.read_only.lock().unwrap().push(request.read_only);
         let given = request.test_message_id.map(|id| id.to_string());
         self.test_messages.lock().unwrap().extend(given);
         let broken = *self.broken.lock().unwrap();
@@ -376,6 +379,7 @@ impl Fixture {
             fetch_since: None,
             monitored_folders: None,
             pop3_delete_after_days: None,
+            read_only: false,
         };
         let mailbox = store::mailboxes::create(&self.store, new).await.unwrap();
         let id = mailbox.id;

@@ -181,6 +181,35 @@ async fn deleting_by_pop3_is_off_until_somebody_says_so_and_ends_with_pop3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_may_be_read_only_from_the_start_and_be_changed_later() {
+    let fixture = Fixture::new().await;
+    let mut body = ann();
+    body["read_only"] = json!(true);
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(mailbox["read_only"], true);
+    let path = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    for wanted in [false, true] {
+        let change = json!({"read_only": wanted});
+        let changed = fixture.patch(&path, &change).await.expect(200);
+        assert_eq!(changed["read_only"], wanted);
+    }
+    let other = json!({"name": "Anna"});
+    let changed = fixture.patch(&path, &other).await.expect(200);
+    assert_eq!(changed["read_only"], true, "what is left out stays");
+    // A test of it changes nothing there, and a test of settings takes the body of a new mailbox as it is.
+    fixture
+        .post(&format!("{path}/test"), &json!({}))
+        .await
+        .expect(200);
+    fixture
+        .post("/v1/connection-tests", &body)
+        .await
+        .expect(201);
+    let told = fixture.reporter.read_only.lock().unwrap();
+    assert!(told.len() == 3 && told.iter().all(|read_only| *read_only));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plain_text_goes_to_this_machine_or_where_it_was_allowed() {
     let fixture = Fixture::new().await;
     let with = |host: &str, allow: bool| {

@@ -287,6 +287,33 @@ async fn flags_change_at_once_and_are_owed_to_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_may_only_be_read_takes_no_change() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let id = list["data"][0]["id"].as_str().unwrap().to_owned();
+    let mailbox = format!("/v1/mailboxes/{}", a.id);
+    let read_only = json!({"read_only": true});
+    fixture.patch(&mailbox, &read_only).await.expect(200);
+    let uri = format!("/v1/messages/{id}");
+    for change in [
+        json!({"flags": {"seen": true}}),
+        json!({"folder_id": a.folders["Archive"]}),
+    ] {
+        let problem = fixture.patch(&uri, &change).await.problem(409);
+        assert_eq!(problem["code"], "mailbox_read_only");
+        assert!(problem["remedy"].as_str().unwrap().contains("read only"));
+    }
+    let problem = fixture.delete(&uri).await.problem(409);
+    assert_eq!(problem["code"], "mailbox_read_only");
+    let owed = store::owed::pending(&fixture.store, &id).await.unwrap();
+    assert!(owed.is_empty(), "{owed:?}");
+    let message = fixture.get(&uri).await.expect(200);
+    assert_eq!(message["flags"]["seen"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conversations_show_who_takes_part() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -140,6 +140,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) tries: Tries,
     /// What is said, for a report.
     talk: Option<Transcript>,
+    read_only: bool,
 }
 
 impl<'a> Opening<'a> {
@@ -163,6 +164,7 @@ impl<'a> Opening<'a> {
             greeting_took: Duration::ZERO,
             tries: Tries::unlimited(),
             talk: None,
+            read_only: false,
         }
     }
 
@@ -173,6 +175,16 @@ impl<'a> Opening<'a> {
             tries: tries.clone(),
             ..self
         }
+    }
+
+    /// The same where nothing may be changed on the server.
+    pub(crate) fn reading_only(self, read_only: bool) -> Self {
+        Self { read_only, ..self }
+    }
+
+    /// Whether nothing may be changed on the server.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Notes in the conversation what nobody said.
@@ -370,7 +382,10 @@ impl<'a> Opening<'a> {
             }
         };
         match started {
-            Ok((conversation, greeting)) => {
+            Ok((mut conversation, greeting)) => {
+                if let (true, Conversation::Imap(talk)) = (self.read_only, &mut conversation) {
+                    talk.session.read_only();
+                }
                 self.conversation = Some(conversation);
                 self.greeting = Some(greeting);
                 self.greeting_took = began.elapsed();

@@ -195,6 +195,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "mailbox_read_only",
+        step: None,
+        title: "The mailbox may only be read",
+        cause: "The mailbox is set to be read only, so Postroom changes nothing on its server: no flag, no folder, no message.",
+        remedy: "Switch \"read only\" off in the mailbox's settings (`postroom mailbox edit --read-only no`) if Postroom may change it.",
+        action: "edit_mailbox",
+        retry: AfterChange,
+        likely_others: &["The change was meant for another mailbox."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "receive_only",
         step: None,
         title: "The mailbox cannot send",

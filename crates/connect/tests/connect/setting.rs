@@ -72,6 +72,7 @@ pub fn request(
         login: connect::Logins::default(),
         monitored_folders: Vec::new(),
         test_recipient: None,
+        read_only: false,
         test_message_id: None,
         trigger: Trigger::Command,
     }

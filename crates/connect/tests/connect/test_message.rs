@@ -40,6 +40,48 @@ async fn a_test_message_is_seen_to_come_back_by_pop3_too_and_leaves_no_trace() {
     assert_eq!(testkit::oracle(&user), before);
 }
 
+/// The message that was asked for arrives; nothing else happens there.
+#[tokio::test]
+async fn in_a_mailbox_that_may_only_be_read_the_test_message_stays() {
+    for protocol in [Protocol::Imap, Protocol::Pop3] {
+        let user = user("read only");
+        user.seed("INBOX", Generator::new(4).take(2));
+        let before = testkit::oracle(&user);
+        let mut test = good(&user);
+        if protocol == Protocol::Pop3 {
+            let incoming = test.incoming.as_mut().unwrap();
+            incoming.protocol = protocol;
+            incoming.port = servers().pop3s_port;
+        }
+        test.test_recipient = Some(user.address.clone());
+        test.read_only = true;
+        let report = report(test).await;
+        let send = step(&report, StepCode::Send);
+        assert_eq!(send.status, StepStatus::Pass, "{send:#?}");
+        assert!(send.did.contains("it came back in "), "{}", send.did);
+        let stays = "; the test message stays there: the mailbox may only be read";
+        assert!(send.did.ends_with(stays), "{}", send.did);
+        for changing in [
+            "C: SELECT",
+            " SELECT ",
+            " STORE ",
+            "EXPUNGE",
+            "APPEND",
+            "DELE",
+        ] {
+            for said in report.steps.iter().flat_map(|step| &step.transcript) {
+                let ours = said.starts_with("C:");
+                assert!(!ours || !said.contains(changing), "{said}");
+            }
+        }
+        let after = testkit::oracle(&user);
+        assert_eq!(after["INBOX"].len(), before["INBOX"].len() + 1);
+        for (uid, message) in &before["INBOX"] {
+            assert_eq!(after["INBOX"].get(uid), Some(message));
+        }
+    }
+}
+
 #[tokio::test]
 async fn each_step_keeps_its_conversation_without_secrets() {
     let user = user("conversation");

@@ -76,6 +76,7 @@ impl Breakdown {
             login: Logins::default(),
             monitored_folders: Vec::new(),
             test_recipient: None,
+            read_only: mailbox.read_only,
             test_message_id: None,
             trigger: Trigger::Runtime,
         };

@@ -154,6 +154,7 @@ impl Fixture {
             fetch_since: None,
             monitored_folders: None,
             pop3_delete_after_days: None,
+            read_only: false,
         };
         let mailbox = store::mailboxes::create(&self.store, new)
             .await

@@ -177,6 +177,7 @@ impl Line {
             ("fetch_since", _) => "--since",
             ("monitored_folders", _) => "--folder",
             ("pop3_delete_after_days", _) => "--delete-after",
+            ("read_only", _) => "--read-only",
             ("test_recipient", _) => "--send-to",
             ("domains", _) => "--domain",
             ("name", _) => "--name",

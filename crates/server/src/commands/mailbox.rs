@@ -76,6 +76,9 @@ pub struct Add {
     /// Take the servers from this server profile: its name or spr_... [default: the one for the address's domain]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
+    /// Change nothing on the receiving server: no flag, no folder, no copy of what is sent
+    #[arg(long)]
+    read_only: bool,
     /// Test it, and switch it on if it works
     #[arg(long)]
     enable: bool,
@@ -103,6 +106,9 @@ pub struct Edit {
     /// POP3: delete from the server what is safely stored here, after so many days; `stored`: at once; `never`
     #[arg(long, value_name = "DAYS|stored|never", value_parser = deletion)]
     delete_after: Option<Deletion>,
+    /// Whether Postroom changes nothing on the receiving server; what is owed to it rests meanwhile
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    read_only: Option<bool>,
     /// Ask for a new password
     #[arg(long)]
     new_password: bool,
@@ -119,6 +125,14 @@ pub struct Edit {
 /// Days after which POP3 deletes what is stored; `None`: never.
 #[derive(Clone, Copy, Debug)]
 struct Deletion(Option<u32>);
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("is `yes` or `no`".to_owned()),
+    }
+}
 
 fn deletion(text: &str) -> Result<Deletion, String> {
     match text {
@@ -252,6 +266,9 @@ async fn add(context: &Context, client: &Client, args: Add) -> Result<Exit, Fail
     if let Some(named) = &args.profile {
         body["server_profile_id"] = json!(profile::resolve(client, named).await?);
     }
+    if args.read_only {
+        body["read_only"] = json!(true);
+    }
     let by_profile = args.profile.is_some();
     args.settings
         .fill(&mut body, &args.address, (by_profile, by_profile), true)?;
@@ -287,6 +304,9 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
     }
     if let Some(Deletion(days)) = args.delete_after {
         body["pop3_delete_after_days"] = json!(days);
+    }
+    if let Some(read_only) = args.read_only {
+        body["read_only"] = json!(read_only);
     }
     let password = args.new_password || args.settings.names_password();
     if args.no_profile {
@@ -449,6 +469,9 @@ fn show(output: &Output, mailbox: &Value) -> String {
             "  deletes     from the server, {days} days after a message is stored"
         )),
         None => {}
+    }
+    if mailbox["read_only"] == json!(true) {
+        lines.push("  changes     nothing on the server: it is only read".to_owned());
     }
     if let Some(problem) = mailbox
         .pointer("/connection/problem_id")

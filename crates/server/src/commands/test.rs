@@ -216,6 +216,7 @@ fn request(
         login: settled.login,
         monitored_folders: args.folder,
         test_recipient: args.send_to,
+        read_only: false,
         test_message_id: None,
         trigger: Trigger::Command,
         address: args.target,
@@ -313,6 +314,7 @@ async fn of_mailbox(store: &Store, mailbox: &Mailbox, args: Args) -> Result<Test
             args.folder
         },
         test_recipient: args.send_to,
+        read_only: mailbox.read_only,
         test_message_id,
         trigger: Trigger::Command,
     })

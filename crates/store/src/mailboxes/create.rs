@@ -36,6 +36,8 @@ pub struct NewMailbox {
     pub monitored_folders: Option<Vec<String>>,
     /// Days after which POP3 deletes what is stored.
     pub pop3_delete_after_days: Option<u32>,
+    /// Whether the server may only be read.
+    pub read_only: bool,
     /// What folders are for, by path, whatever the server says of them.
     pub folder_roles: BTreeMap<String, Option<Role>>,
 }
@@ -78,14 +80,15 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewMailbox) -> Result<Mai
         serde_json::to_string(&new.login_formats)?.into(),
         serde_json::to_string(&new.folder_roles)?.into(),
         super::deletion(new.incoming.as_ref(), new.pop3_delete_after_days).into(),
+        i64::from(new.read_only).into(),
     ];
     tx.exec(
         "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
            connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
            fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles,
-           pop3_delete_after_days)
+           pop3_delete_after_days, read_only)
          VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-           $12, $13, $14, $15)",
+           $12, $13, $14, $15, $16)",
         &args,
     )?;
     let mailbox = read(tx, &id)?;

@@ -61,6 +61,7 @@ async fn mailbox(f: &Fixture, profile: &ServerProfile) -> Mailbox {
         fetch_since: None,
         monitored_folders: None,
         pop3_delete_after_days: None,
+        read_only: false,
     };
     mailboxes::create(&f.store, new).await.expect("a mailbox")
 }

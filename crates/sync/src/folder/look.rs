@@ -70,7 +70,7 @@ pub async fn look(
     let mut selected = crate::timed("select", entering).await?;
     if selected.uidnext.is_none() {
         // Courier: whoever only reads gets UIDs that nobody writes down, under another UIDVALIDITY every second.
-        let entering = session.select(&name, Mode::ReadWrite, None);
+        let entering = session.select(&name, Mode::LastingUids, None);
         selected = crate::timed("select", entering).await?;
     }
     // A server without UIDVALIDITY promises nothing across sessions; one epoch is all we can assume.

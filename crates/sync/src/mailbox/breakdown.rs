@@ -101,6 +101,7 @@ async fn make(
         login: Logins::default(),
         monitored_folders: mailbox.monitored_folders.clone().unwrap_or_default(),
         test_recipient: None,
+        read_only: mailbox.read_only,
         test_message_id: None,
         trigger: Trigger::Runtime,
     };

@@ -31,6 +31,9 @@ pub(super) struct Marked {
 impl Polling<'_> {
     /// The time before which a message has to have been stored, to be deleted now.
     fn deletion_until(&self) -> Option<Timestamp> {
+        if self.mailbox.read_only {
+            return None;
+        }
         let days = self.mailbox.pop3_delete_after_days?;
         let now = self.context.store.now();
         Some(Timestamp(now.0 - i64::from(days) * DAY_MS))

@@ -43,6 +43,8 @@ pub struct Choice {
     pub monitored: Option<Vec<String>>,
     /// POP3: days after which what is stored is deleted on the server.
     pub delete_after_days: Option<u32>,
+    /// Nothing may be changed on the server.
+    pub read_only: bool,
     /// The settings were tested before: no report is made of a mailbox that works.
     pub tested: bool,
     /// How often all folders are counted.
@@ -60,6 +62,7 @@ impl Default for Choice {
             fetch_since: None,
             monitored: None,
             delete_after_days: None,
+            read_only: false,
             tested: false,
             poll: Duration::from_millis(500),
         }
@@ -124,6 +127,7 @@ impl Follower {
             fetch_since: choice.fetch_since,
             monitored_folders: choice.monitored,
             pop3_delete_after_days: choice.delete_after_days,
+            read_only: choice.read_only,
         };
         let mailbox = store::mailboxes::create(&store, new)
             .await

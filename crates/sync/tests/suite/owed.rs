@@ -159,6 +159,16 @@ async fn simulated(script: ImapScript) -> (ImapSim, Follower, String) {
     (sim, follower, message)
 }
 
+async fn read_only(store: &store::Store, id: &str, read_only: bool) {
+    let change = store::mailboxes::Change {
+        read_only: Some(read_only),
+        ..store::mailboxes::Change::default()
+    };
+    store::mailboxes::change(store, id, change, None)
+        .await
+        .unwrap();
+}
+
 fn flagged() -> FlagChange {
     FlagChange {
         flagged: Some(true),
@@ -213,9 +223,7 @@ async fn a_mailbox_that_may_only_be_read_is_sent_no_change_and_takes_none() {
         .await
         .unwrap();
     let id = follower.mailbox.id.clone();
-    store::mailboxes::set_read_only(&store, &id, true)
-        .await
-        .unwrap();
+    read_only(&store, &id, true).await;
     let before = sim.log().len();
     follower.go();
     sim.deliver("INBOX", b"Subject: second\r\n\r\nx\r\n");
@@ -229,14 +237,12 @@ async fn a_mailbox_that_may_only_be_read_is_sent_no_change_and_takes_none() {
         );
     }
     let refused = store::owed::trash(&store, &message).await;
-    assert!(matches!(refused, Err(store::StoreError::Conflict(_))));
+    assert!(matches!(refused, Err(store::StoreError::ReadOnly)));
     assert_eq!(
         store::owed::pending(&store, &message).await.unwrap().len(),
         1
     );
-    store::mailboxes::set_read_only(&store, &id, false)
-        .await
-        .unwrap();
+    read_only(&store, &id, false).await;
     paid(&follower, &message).await;
     assert!(sim.log().iter().any(|said| said.contains("STORE")));
     follower.stop().await;

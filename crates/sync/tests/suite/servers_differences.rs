@@ -10,6 +10,7 @@ on_each_server!(
     messages_removed_while_they_are_copied_leave_no_trace,
     reading_marks_nothing_as_read,
     folders_that_nobody_opened_before_keep_their_identity,
+    folders_that_nobody_opened_before_keep_it_where_nothing_may_be_changed,
     folder_names_survive_the_way_there_and_back,
     special_folders_are_known_by_attribute_or_name,
     a_folder_that_was_deleted_and_made_again_is_another_one,
@@ -73,10 +74,25 @@ async fn reading_marks_nothing_as_read(server: Brand) {
 /// Courier writes UIDs down only for who opens a folder for writing: whoever only reads sees another UIDVALIDITY every
 /// second, and one UID for two messages.
 async fn folders_that_nobody_opened_before_keep_their_identity(server: Brand) {
+    keep_their_identity(server, false).await;
+}
+
+async fn folders_that_nobody_opened_before_keep_it_where_nothing_may_be_changed(server: Brand) {
+    keep_their_identity(server, true).await;
+}
+
+async fn keep_their_identity(server: Brand, read_only: bool) {
     let user = server.user("fresh");
     user.seed("INBOX", Generator::new(53).take(8));
     user.seed("Box", Generator::new(54).take(8));
-    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    let mut follower = Follower::start(
+        &user,
+        Choice {
+            read_only,
+            ..Choice::on(server)
+        },
+    )
+    .await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     // Several rounds, in several seconds, without any other client.
     tokio::time::sleep(Duration::from_secs(4)).await;

@@ -15,8 +15,11 @@ use crate::{ImapError, MailboxName, UidSet, Unsolicited};
 pub enum Mode {
     /// EXAMINE: nothing we do changes the folder, not even `\Recent`.
     Examine,
-    /// SELECT.
+    /// SELECT; on a session that may only read, EXAMINE.
     ReadWrite,
+    /// SELECT, also on a session that may only read: some servers write UIDs down only for whoever selects, and without that one UID
+    /// may name two messages one after the other. No message changes by it; `\Recent` is lost.
+    LastingUids,
 }
 
 /// What the server said on entering a folder. `None` where it did not say.
@@ -98,14 +101,13 @@ impl Session {
         since: Option<&QresyncFrom>,
         sink: &mut MetaSink<'_>,
     ) -> Result<Selected, ImapError> {
-        let mode = if self.is_read_only() {
-            Mode::Examine
-        } else {
-            mode
+        let mode = match mode {
+            Mode::ReadWrite if self.is_read_only() => Mode::Examine,
+            mode => mode,
         };
         let verb = match mode {
             Mode::Examine => "EXAMINE",
-            Mode::ReadWrite => "SELECT",
+            Mode::ReadWrite | Mode::LastingUids => "SELECT",
         };
         let mut command = self.command(verb).mailbox(name)?;
         let parameter = since

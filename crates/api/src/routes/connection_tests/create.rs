@@ -68,6 +68,9 @@ pub(crate) struct TestInput {
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
     pop3_delete_after_days: Option<u32>,
+    /// Whether nothing may be changed on the receiving server: a test message that came back stays there.
+    #[serde(default)]
+    read_only: bool,
     /// Not used here.
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
@@ -253,6 +256,7 @@ async fn checked(
         login,
         monitored_folders: value.monitored_folders.or(old_folders).unwrap_or_default(),
         test_recipient: value.test_recipient,
+        read_only: value.read_only || mailbox.is_some_and(|mailbox| mailbox.read_only),
         test_message_id: None,
         trigger: Trigger::Wizard,
     };

@@ -126,6 +126,7 @@ async fn checked(
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
+        read_only: value.read_only,
     };
     Ok((change, settings.normalised))
 }

@@ -57,6 +57,9 @@ pub(crate) struct NewMailbox {
     #[serde(default)]
     #[schema(maximum = 3650)]
     pop3_delete_after_days: Option<u32>,
+    /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent.
+    #[serde(default)]
+    read_only: bool,
     /// What folders are for, by path, where the server does not say it or says it wrong; null: for nothing.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Role>)]
@@ -141,6 +144,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
         fetch_since: value.fetch_since,
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
+        read_only: value.read_only,
         folder_roles: value.folder_roles,
     };
     Ok(Checked { draft, rest })

@@ -386,4 +386,7 @@ pub(crate) struct ChangeInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u32>, maximum = 3650)]
     pub(crate) pop3_delete_after_days: Option<Option<u32>>,
+    /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent. What is owed rests meanwhile.
+    #[serde(default)]
+    pub(crate) read_only: Option<bool>,
 }

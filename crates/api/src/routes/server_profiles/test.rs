@@ -35,6 +35,7 @@ pub(crate) async fn test_server_profile(
         login: Logins::default(),
         monitored_folders: Vec::new(),
         test_recipient: None,
+        read_only: true,
         test_message_id: None,
         trigger: Trigger::Profile,
     };

@@ -59,6 +59,7 @@ pub(super) async fn look_for(
     arrived.sender = sender;
     arrived.copy = tidied.copy.words();
     arrived.left = tidied.left;
+    arrived.read_only = talk.session.is_read_only();
     Ok(Some(arrived))
 }
 
@@ -199,7 +200,7 @@ async fn tidy_up(
     message: &TestMessage,
     end: Instant,
 ) -> Tidied {
-    let can_remove = talk.session.supports("UIDPLUS");
+    let can_remove = talk.session.supports("UIDPLUS") && !talk.session.is_read_only();
     let mut tidied = Tidied {
         left: !can_remove,
         ..Tidied::default()

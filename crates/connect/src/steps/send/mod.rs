@@ -89,6 +89,8 @@ struct Arrived {
     copy: String,
     /// The message could not be removed.
     left: bool,
+    /// It was not to be removed: the mailbox may only be read.
+    read_only: bool,
 }
 
 impl Arrived {
@@ -100,6 +102,7 @@ impl Arrived {
             sender: Vec::new(),
             copy: String::new(),
             left: true,
+            read_only: false,
         }
     }
 
@@ -110,10 +113,10 @@ impl Arrived {
             how_long(ms),
             in_words(&self.sender),
             self.copy,
-            if self.left {
-                "; the test message could not be removed"
-            } else {
-                ""
+            match (self.left, self.read_only) {
+                (_, true) => "; the test message stays there: the mailbox may only be read",
+                (true, false) => "; the test message could not be removed",
+                (false, false) => "",
             },
         ))
         .with(DetailName::Authentication, self.sender)

@@ -83,7 +83,7 @@ async fn look(
 ) -> Result<Option<Arrived>, Failure> {
     reading.start_again().await?;
     reading.sign_in(secret).await?;
-    let peer = reading.peer;
+    let (peer, read_only) = (reading.peer, reading.is_read_only());
     let Some(Conversation::Pop3(session)) = &mut reading.conversation else {
         return Ok(None);
     };
@@ -98,6 +98,11 @@ async fn look(
         sender: header_results(&header),
         ..Arrived::new()
     };
+    if read_only {
+        arrived.read_only = true;
+        end(reading).await;
+        return Ok(Some(arrived));
+    }
     // It came back: whatever goes wrong from here on does not make that a failure.
     let marked = session.dele(number).await.is_ok();
     arrived.left = !(end(reading).await && marked);

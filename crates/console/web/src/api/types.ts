@@ -62,6 +62,8 @@ export interface Mailbox {
   monitored_folders?: string[] | null;
   /** POP3: days after which what is stored is deleted on the server, 0: at once; null: never. */
   pop3_delete_after_days?: number | null;
+  /** Postroom changes nothing on the receiving server. */
+  read_only?: boolean;
   server_profile_id?: string | null;
   /** What is still missing until it works, in words. */
   missing?: { text: string }[];
@@ -80,6 +82,7 @@ export interface MailboxInput {
   fetch_since?: string | null;
   monitored_folders?: string[] | null;
   pop3_delete_after_days?: number | null;
+  read_only?: boolean;
   /** What folders are for, by path, where the server does not say or says it wrong. */
   folder_roles?: Record<string, Role>;
   enable?: boolean;

@@ -47,6 +47,7 @@ const DEEDS: Record<string, (value: string) => Deed> = {
   free_space: () => DONE_THERE,
   try_again: () => ({ kind: "test", label: "Try again" }),
   retry: () => ({ kind: "test", label: "Try again" }),
+  edit_mailbox: () => ({ kind: "screen", label: "Go to the mailboxes", to: "/mailboxes" }),
   enable_mailbox: () => ({ kind: "screen", label: "Go to the mailboxes", to: "/mailboxes" }),
   edit_message: () => ({ kind: "screen", label: "Go to the outbox", to: "/outbox" }),
   edit_recipient: () => ({ kind: "screen", label: "Go to the outbox", to: "/outbox" }),

@@ -232,6 +232,13 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
             )}
           </div>
         )}
+        <div className="c12">
+          <label className="check">
+            <input type="checkbox" checked={form.readOnly} onChange={(e) => set({ readOnly: e.target.checked })} />
+            Read only: change nothing on the server
+          </label>
+          <p className="faint small">No flag, no folder, no message, and no copy of what is sent. What was asked for before rests until this is off.</p>
+        </div>
       </div>
     </fieldset>
   );

@@ -182,6 +182,7 @@ function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => voi
               {mailbox.fetch_since ? `mail since ${day(mailbox.fetch_since)}` : "all mail"}
               {mailbox.incoming.protocol === "imap" && <>, {mailbox.monitored_folders ? mailbox.monitored_folders.join(", ") : "every folder but junk and trash"}</>}
               {typeof mailbox.pop3_delete_after_days === "number" && <div className="faint small">{deletion(mailbox.pop3_delete_after_days)}</div>}
+              {mailbox.read_only && <div className="faint small">read only: nothing is changed on the server</div>}
             </dd>
           </>
         )}

@@ -29,6 +29,8 @@ describe("the settings form", () => {
   it("deletes by POP3 only when a number of days was typed", () => {
     const form = withProtocol(emptyForm(), "pop3");
     expect(inputOf(form).pop3_delete_after_days).toBeNull();
+    expect(inputOf(form).read_only).toBe(false);
+    expect(inputOf({ ...form, readOnly: true }).read_only).toBe(true);
     expect(inputOf({ ...form, deleteAfter: "0" }).pop3_delete_after_days).toBe(0);
     expect(inputOf({ ...form, deleteAfter: "14" }).pop3_delete_after_days).toBe(14);
     expect(inputOf({ ...withProtocol(form, "imap"), deleteAfter: "14" })).not.toHaveProperty("pop3_delete_after_days");

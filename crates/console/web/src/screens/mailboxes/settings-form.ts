@@ -33,6 +33,8 @@ export interface SettingsForm {
   folders: string;
   /** POP3: days after which what is stored is deleted on the server, 0: at once; empty: never. */
   deleteAfter: string;
+  /** Nothing is changed on the receiving server. */
+  readOnly: boolean;
 }
 
 export type SideName = "incoming" | "outgoing";
@@ -62,7 +64,7 @@ const side = (service: Service): Side => ({
 export const emptyForm = (): SettingsForm => ({
   address: "", name: "", kind: "personal", receives: true, sends: true, protocol: "imap",
   incoming: side("imap"), outgoing: side("smtp"), password: "", outgoingPassword: "", ownOutgoingPassword: false,
-  fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "",
+  fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "", readOnly: false,
 });
 
 /** A saved mailbox back in the form; secrets stay where they are. */
@@ -86,6 +88,7 @@ export function formOf(mailbox: Mailbox): SettingsForm {
     everyFolder: !mailbox.monitored_folders,
     folders: mailbox.monitored_folders?.join("\n") ?? form.folders,
     deleteAfter: mailbox.pop3_delete_after_days?.toString() ?? "",
+    readOnly: mailbox.read_only ?? false,
   };
 }
 
@@ -155,6 +158,7 @@ export function inputOf(form: SettingsForm): MailboxInput {
     ...(form.password ? { password: form.password } : {}),
     fetch_since: form.fetchSince || null,
     ...(form.everyFolder || !form.receives ? {} : { monitored_folders: paths }),
+    ...(form.receives ? { read_only: form.readOnly } : {}),
     ...(form.receives && form.protocol === "pop3"
       ? { pop3_delete_after_days: form.deleteAfter === "" ? null : Number(form.deleteAfter) }
       : {}),
