@@ -152,6 +152,8 @@ pub struct Message {
     pub tags: Vec<TagRef>,
     /// The whole message is stored; otherwise only its header.
     pub complete: bool,
+    /// Labels, where the server has them; those with a meaning of their own begin with a backslash, as `\Inbox`.
+    pub labels: Vec<String>,
     /// The parsed head, a JSON object as text.
     pub head: String,
 }
@@ -173,8 +175,8 @@ impl Message {
             received_at: Timestamp,
             size: i64,
             flags: &'a Flags,
-            labels: [&'a str; 0],
             tags: &'a [TagRef],
+            labels: &'a [String],
             complete: bool,
         }
         let own = Own {
@@ -186,8 +188,8 @@ impl Message {
             received_at: self.received_at,
             size: self.size,
             flags: &self.flags,
-            labels: [],
             tags: &self.tags,
+            labels: &self.labels,
             complete: self.complete,
         };
         serde_json::to_writer(&mut *out, &own)?;
@@ -253,6 +255,7 @@ mod tests {
             flags: Flags::default(),
             tags: vec![],
             complete: true,
+            labels: vec![],
             head: "{\"subject\":\"Hi\"}".into(),
         };
         let value: serde_json::Value =

@@ -14,7 +14,7 @@ use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::leases::Lease;
 use crate::removal::not_removed;
-use crate::{Store, Tx, events, leases, mailboxes};
+use crate::{Store, Tx, events, ingest, leases, mailboxes};
 use model::event::{NewEvent, Origin};
 use model::folder::{Folder, Mode, Progress, Role};
 use model::mailbox::CoverageState;
@@ -277,7 +277,9 @@ fn apply_one(
                 return Ok(());
             };
             let path: String = row.get(0)?;
+            let elsewhere = ingest::stay_behind(tx, id)?;
             vanish(tx, id, now, "true")?;
+            ingest::left(tx, mailbox_id, id, &elsewhere, Origin::Live, log)?;
             tx.exec("DELETE FROM folders WHERE id = $1", &[id.into()])?;
             let data = json!({"folder_id": id, "path": path});
             log.push(NewEvent::live("folder.removed", mailbox_id, data));

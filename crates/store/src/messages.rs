@@ -23,16 +23,18 @@ const FOLDERS_WALKED: usize = 16;
 /// A search with fewer hits starts from the hits, one with more from the newest mail.
 const FEW_HITS: i64 = 2_000;
 
-/// Mail of folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
+/// Mail that lies only in folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
 /// behind when its mailbox changed to POP3 is not a person's choice.)
 pub(crate) const SWITCHED_OFF: &str =
     "NOT EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
-    WHERE x.message_id = m.id AND y.mode = 'off' AND y.mode_fixed = 1)";
+    WHERE x.message_id = m.id AND y.mode = 'off' AND y.mode_fixed = 1
+      AND NOT EXISTS (SELECT 1 FROM placements a JOIN folders b ON b.id = a.folder_id
+                      WHERE a.message_id = m.id AND b.mode <> 'off'))";
 
 /// What a page needs of each message, behind the time of the order: see [`from_row`].
 const COLUMNS: &str =
     "m.id, m.mailbox_id, m.thread_id, m.direction, m.received_at, m.size, m.seen, m.answered, m.flagged,
-     m.draft, m.keywords, m.head, m.body";
+     m.draft, m.keywords, m.head, m.body, m.labels";
 
 /// Which messages are wanted; what is absent does not narrow.
 #[derive(Clone, Debug, Default)]
@@ -416,7 +418,7 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
                 found.len() - 1
             }
         };
-        let Some(folder_id) = row.get::<Option<String>>(14)? else {
+        let Some(folder_id) = row.get::<Option<String>>(15)? else {
             continue;
         };
         let placements = &mut found[index].message.folders;
@@ -426,8 +428,8 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
         }
         placements.push(Placement {
             folder_id,
-            path: row.get(15)?,
-            role: row.maybe_word(16, Role::parse)?,
+            path: row.get(16)?,
+            role: row.maybe_word(17, Role::parse)?,
         });
     }
     crate::tags::onto(tx, found.iter_mut().map(|found| &mut found.message))?;
@@ -456,6 +458,7 @@ fn from_row(row: &Row) -> Result<Message> {
             },
         },
         tags: Vec::new(),
+        labels: row.json(14)?,
         head: row.get(12)?,
         complete: row.get::<String>(13)? == "whole",
     })

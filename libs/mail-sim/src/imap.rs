@@ -307,6 +307,19 @@ impl ImapSim {
         uid
     }
 
+    /// Gives a message these labels and no others, as another client of Gmail would: it shows in the folders of its labels.
+    pub fn set_labels(&self, folder: &str, uid: u32, labels: &[&str]) {
+        let mut script = lock(&self.shared.script);
+        let found = script.mailbox.folder_mut(folder).messages.get(&uid);
+        let Some(id) = found.map(|message| message.id) else {
+            return;
+        };
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        script.mailbox.label(id, None, &labels);
+        drop(script);
+        self.shared.arrivals.send_modify(|count| *count += 1);
+    }
+
     /// Gives a folder another UIDVALIDITY; its messages keep their UIDs.
     pub fn set_uid_validity(&self, folder: &str, value: u32) {
         lock(&self.shared.script)

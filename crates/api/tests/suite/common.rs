@@ -456,6 +456,8 @@ impl Fixture {
                 subject: head.subject.clone().unwrap_or_default(),
                 automatic: head.automatic,
                 has_attachments: head.has_attachments,
+                object_id: None,
+                labels: None,
             });
         }
         let batch = Batch {

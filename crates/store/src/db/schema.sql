@@ -63,12 +63,14 @@ CREATE TABLE messages (
   received_at {int} NOT NULL, size {int} NOT NULL, seen {int} NOT NULL, answered {int} NOT NULL,
   flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
   sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT,
-  body TEXT NOT NULL DEFAULT 'whole' CHECK (body IN ('whole','head','asked'))
+  body TEXT NOT NULL DEFAULT 'whole' CHECK (body IN ('whole','head','asked')),
+  object_id TEXT, labels TEXT NOT NULL DEFAULT '[]'
 ) {strict};
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
 CREATE INDEX messages_by_thread ON messages (thread_id, received_at);
 CREATE INDEX messages_by_digest ON messages (digest);
+CREATE INDEX messages_by_object ON messages (mailbox_id, object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
 CREATE INDEX messages_unread ON messages (mailbox_id, received_at, id) WHERE seen = 0;
 CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;

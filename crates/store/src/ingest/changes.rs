@@ -1,15 +1,16 @@
 //! What changed about messages that are stored: flags, and messages that left their folder.
 
-use super::{event, threads, write_flags};
+use super::{Place, event, placing, threads, write_flags};
 use crate::error::{Result, StoreError};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
 use crate::{Store, Tx, events, mailboxes, search};
 use model::Timestamp;
-use model::event::Origin;
+use model::event::{NewEvent, Origin};
+use model::folder::Role;
 use model::message::Flags;
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A message's flags as the server has them now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct FlagUpdate {
     pub flags: Flags,
     /// Its MODSEQ; 0 where the server has none.
     pub mod_seq: i64,
+    /// All its labels but for the one of this folder, where the server said them.
+    pub labels: Option<Vec<String>>,
 }
 
 /// What changed in one folder.
@@ -52,9 +55,14 @@ pub async fn apply(store: &Store, lease: &Lease, changes: Changes) -> Result<()>
             let mailbox_id = lease.mailbox_id.as_str();
             mailboxes::lock(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
-            let sql = "SELECT uid_validity FROM folders WHERE id = $1";
+            let sql = "SELECT uid_validity, path, role FROM folders WHERE id = $1";
             let row = tx.row(sql, &[(&changes.folder_id).into()])?;
-            let validity: Option<i64> = row.ok_or(StoreError::NotFound("the folder"))?.get(0)?;
+            let row = row.ok_or(StoreError::NotFound("the folder"))?;
+            let validity: Option<i64> = row.get(0)?;
+            let place = Place {
+                path: row.get(1)?,
+                role: row.maybe_word(2, Role::parse)?,
+            };
             if validity != Some(changes.uid_validity) {
                 return Err(StoreError::Conflict(
                     "the folder was reset meanwhile".into(),
@@ -62,8 +70,8 @@ pub async fn apply(store: &Store, lease: &Lease, changes: Changes) -> Result<()>
             }
             let mut log = Vec::new();
             let mut touched = HashSet::new();
-            vanish(tx, &changes, now, &mut touched)?;
-            change_flags(tx, mailbox_id, &changes, &mut log, &mut touched)?;
+            vanish(tx, mailbox_id, &changes, now, &mut log, &mut touched)?;
+            change_flags(tx, mailbox_id, &changes, &place, &mut log, &mut touched)?;
             threads::refresh(tx, mailbox_id, &touched)?;
             log.extend(folders::write_cursor(
                 tx,
@@ -78,8 +86,10 @@ pub async fn apply(store: &Store, lease: &Lease, changes: Changes) -> Result<()>
 
 fn vanish(
     tx: &mut Tx<'_>,
+    mailbox_id: &str,
     changes: &Changes,
     now: Timestamp,
+    log: &mut Vec<NewEvent>,
     touched: &mut HashSet<String>,
 ) -> Result<()> {
     let mut gone = 0i64;
@@ -127,6 +137,14 @@ fn vanish(
                 (&changes.folder_id).into(),
             ],
         )?;
+        placing::left(
+            tx,
+            mailbox_id,
+            &changes.folder_id,
+            &ids,
+            changes.origin,
+            log,
+        )?;
     }
     if gone > 0 {
         tx.exec(
@@ -141,7 +159,8 @@ fn change_flags(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     changes: &Changes,
-    log: &mut Vec<model::event::NewEvent>,
+    place: &Place,
+    log: &mut Vec<NewEvent>,
     touched: &mut HashSet<String>,
 ) -> Result<()> {
     let mut unread = 0i64;
@@ -151,7 +170,7 @@ fn change_flags(
         let uids: Vec<i64> = wanted.keys().copied().collect();
         // What we owe the server ourselves comes first: its older word must not undo it here.
         let sql = format!(
-            "SELECT p.uid, m.id, m.thread_id, m.seen, m.answered, m.flagged, m.draft, m.keywords
+            "SELECT p.uid, m.id, m.thread_id, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.labels
              FROM placements p JOIN messages m ON m.id = p.message_id
              WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid IN {}
                AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = 'flags')",
@@ -174,10 +193,16 @@ fn change_flags(
                 draft: row.get(6)?,
                 keywords: row.json(7)?,
             };
-            if before == update.flags {
+            let id: String = row.get(1)?;
+            let labels_before: BTreeSet<String> = row.json(8)?;
+            let labels = update
+                .labels
+                .as_deref()
+                .map(|labels| placing::all_labels(labels, place))
+                .filter(|labels| *labels != labels_before);
+            if before == update.flags && labels.is_none() {
                 continue;
             }
-            let id: String = row.get(1)?;
             write_flags(tx, &id, &update.flags)?;
             tx.exec(
                 "UPDATE placements SET mod_seq = $4 WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
@@ -188,11 +213,32 @@ fn change_flags(
                     update.mod_seq.into(),
                 ],
             )?;
-            unread += i64::from(before.seen) - i64::from(update.flags.seen);
+            let more_unread = i64::from(before.seen) - i64::from(update.flags.seen);
+            unread += more_unread;
+            if more_unread != 0 {
+                // The other places of a message with labels.
+                tx.exec(
+                    "UPDATE folders SET unread = unread + $3 WHERE id <> $2
+                       AND id IN (SELECT folder_id FROM placements WHERE message_id = $1)",
+                    &[
+                        (&id).into(),
+                        (&changes.folder_id).into(),
+                        more_unread.into(),
+                    ],
+                )?;
+            }
             touched.insert(row.get(2)?);
-            let data = json!({
+            let mut data = json!({
                 "message_id": id, "folder_id": changes.folder_id, "flags": update.flags, "before": before,
             });
+            if let Some(labels) = labels {
+                tx.exec(
+                    "UPDATE messages SET labels = $2 WHERE id = $1",
+                    &[(&id).into(), serde_json::to_string(&labels)?.into()],
+                )?;
+                data["labels"] = json!(labels);
+                data["labels_before"] = json!(labels_before);
+            }
             log.push(event("message.changed", mailbox_id, changes.origin, data));
         }
     }

@@ -3,6 +3,7 @@
 //! A header has another digest than its message. The same message is recognised by its Message-ID and its size, but only
 //! across that difference: between two headers, or two whole messages, the bytes decide.
 
+use super::moving::Vanished;
 use super::{Batch, NewMessage, event};
 use crate::Tx;
 use crate::error::{Result, StoreError};
@@ -101,9 +102,6 @@ pub(super) fn one(
     });
     Ok(event("message.changed", mailbox_id, batch.origin, data))
 }
-
-/// A message that vanished: its id, the folder it left, and its flags.
-pub(super) type Vanished = (String, Option<String>, Flags);
 
 /// Messages that vanished, by Message-ID, size, and whether they are whole.
 #[derive(Default)]

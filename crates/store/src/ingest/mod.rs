@@ -4,9 +4,12 @@
 
 mod changes;
 mod complete;
+mod moving;
+mod placing;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
+pub(crate) use placing::{left, stay_behind};
 pub(crate) use threads::refresh as refresh_threads;
 pub use threads::{ThreadRefs, Threaded, Threader};
 
@@ -56,6 +59,10 @@ pub struct NewMessage {
     pub automatic: bool,
     /// Has attachments.
     pub has_attachments: bool,
+    /// What the server calls it for life: EMAILID (RFC 8474) or X-GM-MSGID.
+    pub object_id: Option<String>,
+    /// Its labels, where the server has labels (X-GM-EXT-1): a message is then one in all its folders.
+    pub labels: Option<Vec<String>>,
 }
 
 impl NewMessage {
@@ -93,7 +100,7 @@ pub struct Batch {
 pub struct Outcome {
     /// New messages.
     pub stored: i64,
-    /// Messages that had moved here.
+    /// Messages that had moved here, or lie here too.
     pub moved: i64,
     /// Messages that were there already.
     pub known: i64,
@@ -167,16 +174,17 @@ pub(crate) fn run(
     for (id, message) in &completing {
         log.push(complete::one(tx, mailbox_id, id, message, &batch)?);
     }
-    let moved = relink_moved(tx, mailbox_id, &mut batch, &place, &mut log)?;
-    outcome.moved = moved.len() as i64;
+    let mut moved = moving::relink(tx, mailbox_id, &mut batch, &place, &mut log)?;
     if !batch.copies_too {
-        outcome.doubtful = take_twins(tx, mailbox_id, &mut batch)?;
+        outcome.doubtful = moving::take_twins(tx, mailbox_id, &mut batch)?;
         if !outcome.doubtful.is_empty() {
             batch.cursor = Cursor::default();
         }
     }
+    moved.extend(placing::join(tx, mailbox_id, &mut batch, &place, &mut log)?);
+    outcome.moved = moved.len() as i64;
     let threads = threads::assign(tx, mailbox_id, &batch.messages, threader, now)?;
-    let new = insert_messages(tx, mailbox_id, &batch, &threads, now)?;
+    let new = insert_messages(tx, mailbox_id, &batch, &place, &threads, now)?;
     outcome.stored = new.len() as i64;
     let refs: Vec<(&str, &NewMessage)> = new.iter().map(|(id, m)| (id.as_str(), *m)).collect();
     let placed: Vec<(&str, &NewMessage)> = moved
@@ -285,117 +293,6 @@ fn known_uids(tx: &mut Tx<'_>, batch: &Batch) -> Result<HashSet<i64>> {
     tx.rows(&sql, &args)?.iter().map(|row| row.get(0)).collect()
 }
 
-/// Messages whose bytes lay elsewhere until just now have moved: they keep their ids.
-fn relink_moved(
-    tx: &mut Tx<'_>,
-    mailbox_id: &str,
-    batch: &mut Batch,
-    place: &Place,
-    log: &mut Vec<NewEvent>,
-) -> Result<Vec<(String, NewMessage)>> {
-    let vanished = tx.rows(
-        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id
-         FROM messages
-         WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
-        &[mailbox_id.into()],
-    )?;
-    let mut by_digest: HashMap<(String, i64), Vec<complete::Vanished>> = HashMap::new();
-    let mut other_part = complete::OtherPart::default();
-    for row in vanished.iter().rev() {
-        let flags = Flags {
-            seen: row.get(3)?,
-            answered: row.get(4)?,
-            flagged: row.get(5)?,
-            draft: row.get(6)?,
-            keywords: row.json(7)?,
-        };
-        let known = (row.get::<String>(0)?, row.get(2)?, flags);
-        let size = row.get(8)?;
-        other_part.add(row.get(9)?, row.get(10)?, size, &known);
-        by_digest
-            .entry((row.get(1)?, size))
-            .or_default()
-            .push(known);
-    }
-    let mut moved = Vec::new();
-    let mut rest = Vec::with_capacity(batch.messages.len());
-    for message in std::mem::take(&mut batch.messages) {
-        let key = (message.stored.digest.clone(), message.size());
-        let same = by_digest.get_mut(&key).and_then(Vec::pop);
-        let other = match same {
-            Some(_) => None,
-            None => other_part.take(&message),
-        };
-        let completes = other.is_some() && message.headers_only.is_none();
-        let Some((id, from, before)) = same.or(other) else {
-            rest.push(message);
-            continue;
-        };
-        if completes {
-            log.push(complete::one(tx, mailbox_id, &id, &message, batch)?);
-        }
-        write_flags(tx, &id, &message.flags)?;
-        tx.exec(
-            "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = $2 WHERE id = $1",
-            &[(&id).into(), message.direction.as_str().into()],
-        )?;
-        if from.as_deref() != Some(&batch.folder_id) {
-            let data = json!({
-                "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
-                "folder_path": place.path, "folder_role": place.role,
-            });
-            log.push(event("message.moved", mailbox_id, live(batch.origin), data));
-        }
-        if before != message.flags {
-            let data = json!({
-                "message_id": id, "folder_id": batch.folder_id, "flags": message.flags, "before": before,
-            });
-            log.push(event(
-                "message.changed",
-                mailbox_id,
-                live(batch.origin),
-                data,
-            ));
-        }
-        moved.push((id, message));
-    }
-    batch.messages = rest;
-    Ok(moved)
-}
-
-/// Takes out the messages whose bytes lie in another folder of the mailbox.
-fn take_twins(tx: &mut Tx<'_>, mailbox_id: &str, batch: &mut Batch) -> Result<Vec<NewMessage>> {
-    let digests: Vec<&str> = batch
-        .messages
-        .iter()
-        .map(|message| message.stored.digest.as_str())
-        .collect();
-    let sql = format!(
-        "SELECT m.digest, m.size FROM messages m JOIN placements p ON p.message_id = m.id
-         WHERE m.mailbox_id = $1 AND p.folder_id <> $2 AND m.digest IN {}",
-        tx.dialect().texts(3)
-    );
-    let args = [
-        mailbox_id.into(),
-        (&batch.folder_id).into(),
-        serde_json::to_string(&digests)?.into(),
-    ];
-    let elsewhere: HashSet<(String, i64)> = tx
-        .rows(&sql, &args)?
-        .iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?)))
-        .collect::<Result<_>>()?;
-    let other_part = complete::other_parts_elsewhere(tx, mailbox_id, batch)?;
-    let (twins, rest) = std::mem::take(&mut batch.messages)
-        .into_iter()
-        .partition(|message| {
-            elsewhere.contains(&(message.stored.digest.clone(), message.size()))
-                || other_part.contains(&message.uid)
-        });
-    batch.messages = rest;
-    Ok(twins)
-}
-
 /// A move is never part of filling the past.
 fn live(origin: Origin) -> Origin {
     if origin == Origin::Backfill {
@@ -425,6 +322,7 @@ fn insert_messages<'b>(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     batch: &'b Batch,
+    place: &Place,
     threads: &[String],
     now: Timestamp,
 ) -> Result<Vec<(String, &'b NewMessage)>> {
@@ -443,7 +341,8 @@ fn insert_messages<'b>(
             "flagged": i64::from(message.flags.flagged), "draft": i64::from(message.flags.draft),
             "keywords": serde_json::to_string(&message.flags.keywords)?,
             "has_attachments": i64::from(message.has_attachments),
-            "sender": message.sender, "head": message.head,
+            "sender": message.sender, "head": message.head, "object_id": message.object_id,
+            "labels": placing::labels_text(message.labels.as_deref(), place)?,
         }));
         ids.push(id);
     }
@@ -464,10 +363,12 @@ fn insert_messages<'b>(
         Text("sender"),
         Text("head"),
         Text("body"),
+        Text("object_id"),
+        Text("labels"),
     ];
     let names =
         "id, thread_id, digest, internet_message_id, direction, received_at, size, seen, answered,
-        flagged, draft, keywords, has_attachments, sender, head, body";
+        flagged, draft, keywords, has_attachments, sender, head, body, object_id, labels";
     let sql = format!(
         "INSERT INTO messages (mailbox_id, {names}) SELECT $2, {names} FROM {} WHERE true RETURNING n, id",
         tx.dialect().records(1, &columns)

@@ -97,6 +97,8 @@ async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
         subject: "x".to_owned(),
         automatic: false,
         has_attachments: false,
+        object_id: None,
+        labels: None,
     };
     let batch = Batch {
         folder_id,

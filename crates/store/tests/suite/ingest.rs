@@ -103,6 +103,8 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
         subject: text.into(),
         automatic: false,
         has_attachments: false,
+        object_id: None,
+        labels: None,
     }
 }
 
@@ -349,6 +351,7 @@ async fn our_own_change_of_flags_is_no_foreign_event_when_it_comes_back() {
             uid: 1,
             flags: Flags::default(),
             mod_seq: 2,
+            labels: None,
         };
         ingest::apply(store, &a.lease, flags(&a.inbox, older))
             .await
@@ -367,6 +370,7 @@ async fn our_own_change_of_flags_is_no_foreign_event_when_it_comes_back() {
             uid: 1,
             flags: seen,
             mod_seq: 3,
+            labels: None,
         };
         ingest::apply(store, &a.lease, flags(&a.inbox, echo))
             .await

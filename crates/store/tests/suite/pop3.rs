@@ -141,6 +141,8 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
         subject: text.into(),
         automatic: false,
         has_attachments: false,
+        object_id: None,
+        labels: None,
     }
 }
 

@@ -152,6 +152,8 @@ pub(crate) async fn put_raw(
         subject: text.into(),
         automatic: false,
         has_attachments: uid == 5,
+        object_id: None,
+        labels: None,
     };
     let batch = Batch {
         folder_id: filled.folders[folder].clone(),
@@ -734,6 +736,8 @@ async fn a_word_with_very_many_hits_is_found_newest_first_too() {
             subject: String::new(),
             automatic: false,
             has_attachments: false,
+            object_id: None,
+            labels: None,
         };
         let batch = Batch {
             folder_id: a.folders["INBOX"].clone(),

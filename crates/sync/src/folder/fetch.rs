@@ -333,6 +333,8 @@ pub(super) fn fetched(
             .map(|seconds| Timestamp(seconds.saturating_mul(1000))),
         headers_only,
         stored,
+        object_id: meta.email_id.clone(),
+        labels: meta.labels.clone(),
     }
 }
 

@@ -149,6 +149,7 @@ async fn by_condstore(
 ) -> Result<Found> {
     let items = MetaItems {
         flags: true,
+        labels: true,
         modseq: true,
         ..MetaItems::default()
     };
@@ -188,6 +189,7 @@ async fn by_comparison(
     if selected.exists > 0 {
         let items = MetaItems {
             flags: true,
+            labels: true,
             ..MetaItems::default()
         };
         let all = UidSet::starting_at(1);
@@ -246,5 +248,6 @@ pub(crate) fn update(meta: &MessageMeta) -> Option<FlagUpdate> {
         uid: meta.uid? as i64,
         flags: Flags::from_imap(meta.flags.as_ref()?),
         mod_seq: meta.modseq.unwrap_or(0) as i64,
+        labels: meta.labels.clone(),
     })
 }

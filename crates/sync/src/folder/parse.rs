@@ -34,6 +34,10 @@ pub struct Fetched {
     pub headers_only: Option<u64>,
     /// The raw bytes.
     pub stored: Stored,
+    /// EMAILID or X-GM-MSGID.
+    pub object_id: Option<String>,
+    /// X-GM-LABELS, where the server has them.
+    pub labels: Option<Vec<String>>,
 }
 
 /// Whose mail it is and where it lies: decides the direction.
@@ -160,6 +164,8 @@ fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessag
         head: serde_json::to_string(&head).unwrap_or_else(|_| "{}".to_owned()),
         headers_only: fetched.headers_only,
         stored: fetched.stored,
+        object_id: fetched.object_id,
+        labels: fetched.labels,
     }
 }
 
@@ -193,6 +199,8 @@ mod tests {
                     length: 0,
                 },
             },
+            object_id: None,
+            labels: None,
         }
     }
 

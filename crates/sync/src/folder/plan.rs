@@ -87,7 +87,7 @@ pub fn changed_flags(
         .into_iter()
         .filter(|update| {
             ours.get(&update.uid)
-                .is_some_and(|flags| *flags != update.flags)
+                .is_some_and(|flags| *flags != update.flags || update.labels.is_some())
         })
         .collect()
 }

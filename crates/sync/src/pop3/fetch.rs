@@ -165,6 +165,8 @@ impl Ready {
             mod_seq: 0,
             internal_date: None,
             stored,
+            object_id: None,
+            labels: None,
         });
         self.keys.push(key);
     }

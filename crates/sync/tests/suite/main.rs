@@ -9,6 +9,7 @@ mod first;
 mod follower;
 mod following;
 mod headers_only;
+mod labels;
 mod owed;
 mod pop3;
 mod pop3_originals;

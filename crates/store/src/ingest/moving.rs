@@ -1,0 +1,163 @@
+//! Messages on the move: known again in their new folder by their bytes, and, of equal ones, by their lasting id.
+
+use super::{Batch, NewMessage, Place, complete, event, live, placing, write_flags};
+use crate::Tx;
+use crate::error::Result;
+use model::event::NewEvent;
+use model::message::Flags;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+
+/// Messages whose bytes lay elsewhere until just now have moved: they keep their ids.
+pub(super) fn relink(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    batch: &mut Batch,
+    place: &Place,
+    log: &mut Vec<NewEvent>,
+) -> Result<Vec<(String, NewMessage)>> {
+    let vanished = tx.rows(
+        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id,
+                object_id
+         FROM messages
+         WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
+        &[mailbox_id.into()],
+    )?;
+    let mut by_digest: HashMap<(String, i64), Vec<Vanished>> = HashMap::new();
+    let mut other_part = complete::OtherPart::default();
+    for row in vanished.iter().rev() {
+        let flags = Flags {
+            seen: row.get(3)?,
+            answered: row.get(4)?,
+            flagged: row.get(5)?,
+            draft: row.get(6)?,
+            keywords: row.json(7)?,
+        };
+        let known = Vanished {
+            id: row.get(0)?,
+            from: row.get(2)?,
+            flags,
+            object_id: row.get(11)?,
+        };
+        let size = row.get(8)?;
+        other_part.add(row.get(9)?, row.get(10)?, size, &known);
+        by_digest
+            .entry((row.get(1)?, size))
+            .or_default()
+            .push(known);
+    }
+    let mut moved = Vec::new();
+    let mut rest = Vec::with_capacity(batch.messages.len());
+    for message in std::mem::take(&mut batch.messages) {
+        let key = (message.stored.digest.clone(), message.size());
+        let same = by_digest
+            .get_mut(&key)
+            .and_then(|same| take_best(same, message.object_id.as_deref()));
+        let other = match same {
+            Some(_) => None,
+            None => other_part.take(&message),
+        };
+        let completes = other.is_some() && message.headers_only.is_none();
+        let Some(Vanished {
+            id,
+            from,
+            flags: before,
+            ..
+        }) = same.or(other)
+        else {
+            rest.push(message);
+            continue;
+        };
+        if completes {
+            log.push(complete::one(tx, mailbox_id, &id, &message, batch)?);
+        }
+        write_flags(tx, &id, &message.flags)?;
+        tx.exec(
+            "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = $2, object_id = $3, labels = $4
+             WHERE id = $1",
+            &[
+                (&id).into(),
+                message.direction.as_str().into(),
+                message.object_id.clone().into(),
+                placing::labels_text(message.labels.as_deref(), place)?.into(),
+            ],
+        )?;
+        if from.as_deref() != Some(&batch.folder_id) {
+            let data = json!({
+                "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
+                "folder_path": place.path, "folder_role": place.role,
+            });
+            log.push(event("message.moved", mailbox_id, live(batch.origin), data));
+        }
+        if before != message.flags {
+            let data = json!({
+                "message_id": id, "folder_id": batch.folder_id, "flags": message.flags, "before": before,
+            });
+            log.push(event(
+                "message.changed",
+                mailbox_id,
+                live(batch.origin),
+                data,
+            ));
+        }
+        moved.push((id, message));
+    }
+    batch.messages = rest;
+    Ok(moved)
+}
+
+/// A message that has lost its place and may have another one.
+#[derive(Clone, Debug)]
+pub(super) struct Vanished {
+    pub(super) id: String,
+    /// The folder it left.
+    from: Option<String>,
+    flags: Flags,
+    object_id: Option<String>,
+}
+
+/// Of messages with the same bytes, the one that the server calls the same; else any of them.
+fn take_best(same: &mut Vec<Vanished>, object_id: Option<&str>) -> Option<Vanished> {
+    let named = |known: &Vanished| object_id.is_some() && known.object_id.as_deref() == object_id;
+    match same.iter().rposition(named) {
+        Some(at) => Some(same.remove(at)),
+        None => same.pop(),
+    }
+}
+
+/// Takes out the messages whose bytes lie in another folder of the mailbox.
+pub(super) fn take_twins(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    batch: &mut Batch,
+) -> Result<Vec<NewMessage>> {
+    let digests: Vec<&str> = batch
+        .messages
+        .iter()
+        .map(|message| message.stored.digest.as_str())
+        .collect();
+    let sql = format!(
+        "SELECT m.digest, m.size FROM messages m JOIN placements p ON p.message_id = m.id
+         WHERE m.mailbox_id = $1 AND p.folder_id <> $2 AND m.digest IN {}",
+        tx.dialect().texts(3)
+    );
+    let args = [
+        mailbox_id.into(),
+        (&batch.folder_id).into(),
+        serde_json::to_string(&digests)?.into(),
+    ];
+    let elsewhere: HashSet<(String, i64)> = tx
+        .rows(&sql, &args)?
+        .iter()
+        .map(|row| Ok((row.get(0)?, row.get(1)?)))
+        .collect::<Result<_>>()?;
+    let other_part = complete::other_parts_elsewhere(tx, mailbox_id, batch)?;
+    let (twins, rest) = std::mem::take(&mut batch.messages)
+        .into_iter()
+        .partition(|message| {
+            elsewhere.contains(&(message.stored.digest.clone(), message.size()))
+                || other_part.contains(&message.uid)
+        });
+    batch.messages = rest;
+    Ok(twins)
+}
