@@ -19,7 +19,7 @@ usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [repor
   --rounds N          rounds of first_sync, interleaved with its peers (2)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
   --deliveries N      messages delivered by new_mail (40)
-  --mailboxes N       mailboxes connected by memory (1000)
+  --mailboxes N       mailboxes connected by memory (5000)
   --listed N          messages in the store of list, over five mailboxes (100000)
   --seconds N         seconds for each question of list (10)
   --connections N     connections of list's load (8)
@@ -62,7 +62,7 @@ impl Options {
             rounds: 2,
             messages: 20_000,
             deliveries: 40,
-            mailboxes: 1_000,
+            mailboxes: 5_000,
             listed: 100_000,
             seconds: 10,
             connections: 8,

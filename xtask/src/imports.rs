@@ -162,7 +162,7 @@ pub const TABLE: &[Rule] = &[
     rule(
         "benches",
         "benches",
-        &["testkit", "mail-net"],
+        &["testkit", "mail-net", "mail-sim"],
         "measures from outside",
     ),
 ];

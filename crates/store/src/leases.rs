@@ -11,7 +11,7 @@ use model::limits::LEASE_MILLIS;
 const LEASE_MOST_MILLIS: i64 = 2 * LEASE_MILLIS;
 
 /// The right to work on a mailbox, until it is taken over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The mailbox.
     pub mailbox_id: String,
@@ -130,19 +130,23 @@ pub async fn acquire(store: &Store, limit: i64) -> Result<Vec<Lease>> {
         .await
 }
 
-/// Gives a lease back, so that another node need not wait for its end.
+/// Gives leases back, in one transaction, so that another node need not wait for their end.
 ///
 /// # Errors
-/// The database is out of reach: then it runs out by itself.
-pub async fn release(store: &Store, lease: &Lease) -> Result<()> {
-    let lease = lease.clone();
+/// The database is out of reach: then they run out by themselves.
+pub async fn release(store: &Store, leases: Vec<Lease>) -> Result<()> {
+    if leases.is_empty() {
+        return Ok(());
+    }
     store
         .db
         .write(move |tx| {
-            tx.exec(
-                "UPDATE leases SET expires_at = 0, node = '' WHERE mailbox_id = $1 AND node = $2 AND epoch = $3",
-                &[(&lease.mailbox_id).into(), (&lease.node).into(), lease.epoch.into()],
-            )?;
+            for lease in &leases {
+                tx.exec(
+                    "UPDATE leases SET expires_at = 0, node = '' WHERE mailbox_id = $1 AND node = $2 AND epoch = $3",
+                    &[(&lease.mailbox_id).into(), (&lease.node).into(), lease.epoch.into()],
+                )?;
+            }
             tx.wake(crate::wake::Topic::Roster);
             Ok(())
         })

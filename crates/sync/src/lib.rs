@@ -14,6 +14,7 @@
 
 mod alive;
 mod backoff;
+mod doors;
 pub mod error;
 pub mod folder;
 pub mod list;
@@ -35,8 +36,6 @@ const PARSE_MIB: usize = 160;
 const FILLING: usize = 4;
 /// Connection reports of mailboxes that broke, made at once.
 const REPORTING: usize = 4;
-/// Connections that may be opened at the same time: no storm of sign-ins after a restart.
-const CONNECTING: usize = 16;
 
 /// Awaits a command to an IMAP server, and records how long it took.
 pub(crate) async fn timed<T>(command: &'static str, work: impl Future<Output = T>) -> T {
@@ -85,7 +84,7 @@ pub struct Context {
     alive: alive::Alive,
     parsing: Arc<Semaphore>,
     filling: Arc<Semaphore>,
-    connecting: Arc<Semaphore>,
+    doors: doors::Doors,
     reporting: Arc<Semaphore>,
 }
 
@@ -100,7 +99,7 @@ impl Context {
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             filling: Arc::new(Semaphore::new(FILLING)),
-            connecting: Arc::new(Semaphore::new(CONNECTING)),
+            doors: doors::Doors::default(),
             reporting: Arc::new(Semaphore::new(REPORTING)),
         }
     }

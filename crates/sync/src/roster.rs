@@ -3,7 +3,7 @@
 
 use crate::{Context, mailbox};
 use model::limits::{LEASE_MILLIS, LEASE_RENEW_MILLIS};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::leases::{self, Lease};
 use store::wake::Topic;
@@ -11,8 +11,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Leases taken in one step: a restart with thousands of mailboxes is spread out.
+/// Leases taken in one step: nodes that begin together, or inherit from a dead one, all get some.
 const TAKEN_AT_ONCE: i64 = 400;
+/// The pause before the next step where there may be more to take.
+const MORE: Duration = Duration::from_millis(500);
+/// Wake-ups that come together are one: hundreds of mailboxes may be switched on in a second.
+const TOGETHER: Duration = Duration::from_millis(20);
+/// How often the leases are renewed.
+const RENEW: Duration = Duration::from_millis(LEASE_RENEW_MILLIS as u64);
 /// How long the tasks may take to stop when asked.
 const STOPPING: Duration = Duration::from_secs(5);
 
@@ -27,21 +33,26 @@ pub async fn run(context: Context, cancel: CancellationToken) {
     let mut roster = Roster {
         context,
         workers: HashMap::new(),
-        renewed: Instant::now(),
+        renewed: None,
+        begun: Instant::now(),
     };
     let mut wake = roster.context.store.db.wakes().listen(Topic::Roster);
-    let renew = Duration::from_millis(LEASE_RENEW_MILLIS as u64);
     loop {
-        if let Err(error) = roster.step().await {
-            tracing::warn!(%error, "the leases cannot be renewed now");
-            roster.stop_when_stale().await;
+        let mut next = RENEW;
+        match roster.step().await {
+            Ok(taken) if taken == TAKEN_AT_ONCE as usize => next = MORE,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the leases cannot be renewed now");
+                roster.stop_when_stale().await;
+            }
         }
         if let Err(error) = roster.context.alive.flush(&roster.context.store).await {
             tracing::debug!(%error, "proofs of life were not written");
         }
         tokio::select! {
-            () = tokio::time::sleep(renew) => {}
-            () = wake.next() => {}
+            () = tokio::time::sleep(next) => {}
+            () = wake.next() => tokio::time::sleep(TOGETHER).await,
             () = cancel.cancelled() => break,
         }
     }
@@ -54,15 +65,21 @@ pub async fn run(context: Context, cancel: CancellationToken) {
 struct Roster {
     context: Context,
     workers: HashMap<String, Worker>,
-    renewed: Instant,
+    /// When the leases were last renewed.
+    renewed: Option<Instant>,
+    begun: Instant,
 }
 
 impl Roster {
-    async fn step(&mut self) -> Result<(), store::StoreError> {
-        let store = &self.context.store;
-        let held = leases::renew(store).await?;
-        self.renewed = Instant::now();
-        self.end_finished(&held).await?;
+    /// Renews, hands over, takes. Returns how many leases were taken.
+    async fn step(&mut self) -> Result<usize, store::StoreError> {
+        if self.renewed.is_none_or(|at| at.elapsed() >= RENEW) {
+            self.renew().await?;
+        } else {
+            let finished = self.workers.values().filter(|w| w.task.is_finished());
+            let finished: Vec<String> = finished.map(|w| w.lease.mailbox_id.clone()).collect();
+            self.stop_some(&finished).await;
+        }
         let store = &self.context.store;
         let surplus = usize::try_from(leases::surplus(store).await?).unwrap_or(0);
         // Another node has joined: the newest work is handed over first, all of it at the same time.
@@ -70,24 +87,34 @@ impl Roster {
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.truncate(surplus);
         self.stop_some(&ids).await;
-        for lease in held {
-            if !self.workers.contains_key(&lease.mailbox_id) {
-                // A lease without a task: the task has ended, or this process has just begun.
-                leases::release(&self.context.store, &lease).await?;
-            }
-        }
-        for lease in leases::acquire(&self.context.store, TAKEN_AT_ONCE).await? {
+        let taken = leases::acquire(&self.context.store, TAKEN_AT_ONCE).await?;
+        let count = taken.len();
+        for lease in taken {
             self.start(lease);
         }
-        Ok(())
+        Ok(count)
+    }
+
+    /// Renews all leases, and ends the work of those that are lost.
+    async fn renew(&mut self) -> Result<(), store::StoreError> {
+        let held = leases::renew(&self.context.store).await?;
+        self.renewed = Some(Instant::now());
+        self.end_finished(&held).await?;
+        // A lease without a task: the task has ended, or this process has just begun.
+        let workers = &self.workers;
+        let idle = held
+            .into_iter()
+            .filter(|lease| !workers.contains_key(&lease.mailbox_id));
+        leases::release(&self.context.store, idle.collect()).await
     }
 
     /// Ends the tasks whose lease is lost, and forgets those that ended by themselves.
     async fn end_finished(&mut self, held: &[Lease]) -> Result<(), store::StoreError> {
+        let held: HashSet<&Lease> = held.iter().collect();
         let lost: Vec<String> = self
             .workers
             .values()
-            .filter(|worker| !held.contains(&worker.lease) || worker.task.is_finished())
+            .filter(|worker| !held.contains(&&worker.lease) || worker.task.is_finished())
             .map(|worker| worker.lease.mailbox_id.clone())
             .collect();
         self.stop_some(&lost).await;
@@ -117,14 +144,16 @@ impl Roster {
             worker.cancel.cancel();
         }
         let end = Instant::now() + STOPPING;
+        let mut leases = Vec::with_capacity(workers.len());
         for worker in workers {
             let abort = worker.task.abort_handle();
             if tokio::time::timeout_at(end, worker.task).await.is_err() {
                 abort.abort();
             }
-            if let Err(error) = leases::release(&self.context.store, &worker.lease).await {
-                tracing::debug!(%error, "a lease was not given back");
-            }
+            leases.push(worker.lease);
+        }
+        if let Err(error) = leases::release(&self.context.store, leases).await {
+            tracing::debug!(%error, "leases were not given back");
         }
     }
 
@@ -148,7 +177,8 @@ impl Roster {
     /// Without a renewal for the life of a lease, others may have taken over: the work must stop.
     /// (Fencing would refuse its writes; this spares the servers a second connection.)
     async fn stop_when_stale(&mut self) {
-        if self.renewed.elapsed() >= Duration::from_millis(LEASE_MILLIS as u64) {
+        let renewed = self.renewed.unwrap_or(self.begun);
+        if renewed.elapsed() >= Duration::from_millis(LEASE_MILLIS as u64) {
             self.stop_all().await;
         }
     }

@@ -51,6 +51,8 @@ pub struct Launch {
     binary: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// The authorities that are trusted besides the system's.
+    authorities: PathBuf,
     data: Arc<TempDir>,
 }
 
@@ -66,6 +68,7 @@ impl Launch {
             binary: binary.as_ref().to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            authorities: servers().ca_pem_path.clone(),
             data: Arc::new(data),
         }
     }
@@ -81,6 +84,19 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Trusts one more authority, such as that of a simulator.
+    ///
+    /// # Panics
+    /// When the file with both cannot be written.
+    #[must_use]
+    pub fn trust(mut self, pem: &str) -> Self {
+        let mut all = std::fs::read_to_string(&self.authorities).expect("the test authority");
+        all.push_str(pem);
+        self.authorities = self.data.path().join("test-authorities.pem");
+        std::fs::write(&self.authorities, all).expect("a file in the data directory");
         self
     }
 
@@ -258,7 +274,7 @@ fn serve(launch: &Launch) -> (Child, Arc<Mutex<String>>, u16) {
             "127.0.0.0/8",
             "--tls-extra-ca-file",
         ])
-        .arg(&servers().ca_pem_path)
+        .arg(&launch.authorities)
         .arg("--data-dir")
         .arg(launch.data_dir())
         .args(&launch.arguments)

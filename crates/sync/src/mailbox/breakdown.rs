@@ -54,6 +54,11 @@ impl Breakdown {
         problem_id: &str,
         cancel: &CancellationToken,
     ) -> Result<Option<Report>, StoreError> {
+        // Many mailboxes fail there: what is wrong is not this one, and reports would be connections beside the line.
+        let incoming = mailbox.incoming.as_ref();
+        if incoming.is_some_and(|at| context.doors.in_trouble(&at.host, at.port)) {
+            return Ok(None);
+        }
         let Some(report) = make(context, mailbox, cancel).await? else {
             return Ok(None);
         };

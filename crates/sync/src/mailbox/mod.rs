@@ -12,7 +12,7 @@ mod state;
 mod visit;
 mod waiting;
 
-pub(crate) use open::secret;
+pub(crate) use open::signed_in;
 pub(crate) use state::StateKeeper;
 pub(crate) use visit::Visit;
 
@@ -155,7 +155,12 @@ impl Life {
     }
 
     async fn imap(&mut self, mailbox: &Mailbox) -> Result<()> {
-        let session = open::session(&self.context, mailbox, &self.cancel).await?;
+        let topic = Topic::Mailbox(mailbox.id.clone());
+        let mut changes = self.context.store.db.wakes().listen(topic);
+        let session = tokio::select! {
+            session = open::session(&self.context, mailbox, &self.cancel) => session?,
+            () = changed(&self.context, mailbox, &mut changes) => return Ok(()),
+        };
         let Some(session) = session else {
             return Ok(());
         };
@@ -163,17 +168,10 @@ impl Life {
         // Other settings end the connection also in the middle of a long round: in order if it can, and else as a cut would.
         let stop = self.cancel.child_token();
         let visit = Visit::new(&self.context, &self.lease, mailbox, session, stop.clone()).await?;
-        let topic = Topic::Mailbox(mailbox.id.clone());
-        let mut changes = self.context.store.db.wakes().listen(topic);
         let changed = async {
-            loop {
-                changes.next().await;
-                if differs(&self.context, mailbox).await.unwrap_or(false) {
-                    stop.cancel();
-                    tokio::time::sleep(LEAVING).await;
-                    return;
-                }
-            }
+            changed(&self.context, mailbox, &mut changes).await;
+            stop.cancel();
+            tokio::time::sleep(LEAVING).await;
         };
         let staying = visit.stay(&mut self.state, &mut self.isolation, &mut self.wake, &stop);
         let (progress, ended) = tokio::select! {
@@ -382,6 +380,16 @@ impl Life {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Waits until a mailbox has other settings, or another stage of its life.
+async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
+    loop {
+        changes.next().await;
+        if differs(context, mailbox).await.unwrap_or(false) {
+            return;
         }
     }
 }

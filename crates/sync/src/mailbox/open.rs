@@ -1,10 +1,12 @@
-//! Opens the connection of a mailbox, a bounded number at a time.
+//! Opens the connection of a mailbox when its server's door lets it in.
 
+use super::differs;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use connect::{Failure, Peer};
 use imap_client::{ImapError, Session};
-use model::mailbox::Mailbox;
+use model::mailbox::{Incoming, Mailbox};
+use model::problem::Retry;
 use model::{Secret, Timestamp};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
@@ -18,15 +20,43 @@ pub(super) async fn session(
     let Some(incoming) = &mailbox.incoming else {
         return Ok(None);
     };
-    let secret = secret(context, mailbox).await?;
-    let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-    let _place = context.connecting.acquire().await.map_err(stopping)?;
+    // Boxed: a thousand mailboxes that wait for news keep no room for signing in.
+    let opening = Box::pin(signed_in(context, mailbox, incoming, |secret| async move {
+        connect::open::imap(&context.net, incoming, &secret).await
+    }));
     tokio::select! {
-        opened = connect::open::imap(&context.net, incoming, &secret) => {
-            Ok(Some(opened.map_err(SyncError::Connect)?))
-        }
+        opened = opening => opened.map(Some),
         () = cancel.cancelled() => Ok(None),
     }
+}
+
+/// Stands in line at the server's door, signs in, and tells the door how it went.
+pub(crate) async fn signed_in<S, F>(
+    context: &Context,
+    mailbox: &Mailbox,
+    incoming: &Incoming,
+    open: impl FnOnce(Secret) -> F,
+) -> Result<S>
+where
+    F: Future<Output = Result<S, Failure>>,
+{
+    let mut pass = context.doors.enter(&incoming.host, incoming.port).await;
+    // The wait may have been long: the connection would be one with old settings, or one that nobody wants any more.
+    if differs(context, mailbox).await? {
+        return Err(StoreError::Conflict("the mailbox was changed meanwhile".into()).into());
+    }
+    let secret = secret(context, mailbox).await?;
+    let opened = pass.open(open(secret)).await;
+    match &opened {
+        Err(failure) if is_the_servers(failure) => pass.failed(),
+        _ => pass.answered(),
+    }
+    opened.map_err(SyncError::Connect)
+}
+
+/// Whether a failure says that the server is away, or wants to be left alone; a refused password does not.
+fn is_the_servers(failure: &Failure) -> bool {
+    matches!(failure.problem.retry, Retry::Backoff | Retry::PauseUntil)
 }
 
 /// The secret of the receiving side that belongs to these settings: a later one may be for another server.

@@ -21,7 +21,7 @@ mod plan;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
-use crate::mailbox::StateKeeper;
+use crate::mailbox::{StateKeeper, signed_in};
 use connect::Peer;
 use delete::Marked;
 use fetch::{Ended, Job};
@@ -223,10 +223,11 @@ impl Polling<'_> {
     }
 
     async fn sign_in(&mut self) -> Result<Session> {
-        let secret = crate::mailbox::secret(self.context, self.mailbox).await?;
-        let _place = self.context.connecting.acquire().await;
-        let opened = connect::open::pop3(&self.context.net, self.incoming, &secret).await;
-        let session = opened.map_err(SyncError::Connect)?;
+        let (context, incoming) = (self.context, self.incoming);
+        let opening = signed_in(context, self.mailbox, incoming, |secret| async move {
+            connect::open::pop3(&context.net, incoming, &secret).await
+        });
+        let session = Box::pin(opening).await?;
         let seconds = session.capabilities().login_delay_seconds.unwrap_or(0);
         self.login_delay = Duration::from_secs(seconds.into()).min(LOGIN_DELAY_MAX);
         self.next_sign_in = Some(Instant::now() + self.login_delay);

@@ -90,19 +90,44 @@ pub fn wanted(oracle: Oracle) -> Oracle {
         .collect()
 }
 
+/// A store in a folder of its own.
+pub async fn fresh_store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = store::Config {
+        database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
+        blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
+        key_file: dir.path().join("key"),
+        extra_ca_file: None,
+        node: "local".to_owned(),
+    };
+    let store = Store::open(&config, Clock::system())
+        .await
+        .expect("the store opens");
+    (dir, store)
+}
+
+/// What the work on mailboxes needs; all folders are counted this often.
+pub fn context(store: &Store, poll: Duration, dns: Option<SocketAddr>) -> Context {
+    let ca = std::fs::read(&servers().ca_pem_path).expect("the CA");
+    let tls = TlsSettings::new(Some(&ca)).expect("TLS settings");
+    let mut policy = Policy::public_only();
+    policy.allow.push("127.0.0.0/8".parse().expect("a network"));
+    policy.allow.push("::1/128".parse().expect("a network"));
+    let mut net = Net::new(policy, tls, Timeouts::default());
+    if let Some(dns) = dns {
+        net = net.using_dns(vec![dns]);
+    }
+    let engine = Engine::new(net.clone(), Clock::system(), "test.local");
+    let timing = Timing {
+        poll,
+        ..Timing::default()
+    };
+    Context::new(store.clone(), net, engine, timing)
+}
+
 impl Follower {
     pub async fn start(user: &TestUser, choice: Choice) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let config = store::Config {
-            database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
-            blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
-            key_file: dir.path().join("key"),
-            extra_ca_file: None,
-            node: "local".to_owned(),
-        };
-        let store = Store::open(&config, Clock::system())
-            .await
-            .expect("the store opens");
+        let (dir, store) = fresh_store().await;
         let new = NewMailbox {
             folder_roles: std::collections::BTreeMap::new(),
             address: user.address.clone(),
@@ -158,21 +183,7 @@ impl Follower {
 
     /// Starts the work (again).
     pub fn go(&mut self) {
-        let ca = std::fs::read(&servers().ca_pem_path).expect("the CA");
-        let tls = TlsSettings::new(Some(&ca)).expect("TLS settings");
-        let mut policy = Policy::public_only();
-        policy.allow.push("127.0.0.0/8".parse().expect("a network"));
-        policy.allow.push("::1/128".parse().expect("a network"));
-        let mut net = Net::new(policy, tls, Timeouts::default());
-        if let Some(dns) = self.dns {
-            net = net.using_dns(vec![dns]);
-        }
-        let engine = Engine::new(net.clone(), Clock::system(), "test.local");
-        let timing = Timing {
-            poll: self.poll,
-            ..Timing::default()
-        };
-        let context = Context::new(self.store.clone(), net, engine, timing);
+        let context = context(&self.store, self.poll, self.dns);
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(
             context,

@@ -4,6 +4,7 @@
 mod servers_each;
 
 mod breakdown;
+mod crowd;
 mod differential;
 mod first;
 mod follower;
