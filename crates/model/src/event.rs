@@ -45,6 +45,7 @@ pub const TYPES: &[&str] = &[
     "message.removed",
     "message.bounced",
     "message.unreadable",
+    "change.failed",
     "submission.queued",
     "submission.accepted",
     "submission.deferred",

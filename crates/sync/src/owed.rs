@@ -9,7 +9,7 @@ use imap_client::{ImapError, MailboxName, MetaItems, Mode, StatusItem, StoreMode
 use model::folder::Role;
 use model::message::Flags;
 use store::folders::{Known, wire_bytes};
-use store::owed::{self, Confirmed, CopyFrom, Intent, Owed, Spot};
+use store::owed::{self, Confirmed, CopyFrom, Intent, Owed, Refusal, Spot};
 
 /// Changes that are paid before anything else is looked at.
 const BATCH: i64 = 200;
@@ -23,15 +23,15 @@ const COMPARED: usize = 1_000;
 enum Paid {
     /// Confirmed.
     Done(Confirmed),
-    /// Refused, in the server's words.
+    /// Refused for now, in the server's words.
     Refused(&'static str, String),
-    /// It cannot be done any more.
-    Void,
+    /// It can never be done.
+    Never(&'static str, String),
 }
 
 /// Pays what is due.
 pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
-    let due = owed::due(&visit.context.store, &visit.lease.mailbox_id, BATCH).await?;
+    let due = owed::take(&visit.context.store, visit.lease, BATCH).await?;
     for change in &due {
         let paid = match pay_one(visit, change).await {
             Ok(paid) => paid,
@@ -46,7 +46,12 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
                 };
                 let (store, lease) = (&visit.context.store, visit.lease);
                 let next = store.now().plus_millis(pause);
-                owed::failed(store, lease, change, "server_closed", Some(next)).await?;
+                let refusal = Refusal {
+                    problem_id: "server_closed",
+                    reason: "the connection ended before the server answered".to_owned(),
+                };
+                owed::failed(store, lease, change, refusal, Some(next)).await?;
+                owed::rest(store, lease).await?;
                 return Err(error);
             }
         };
@@ -54,11 +59,22 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
         let (store, lease) = (&visit.context.store, visit.lease);
         match paid {
             Paid::Done(confirmed) => owed::done(store, lease, change, confirmed).await?,
-            Paid::Void => owed::failed(store, lease, change, "message_vanished", None).await?,
-            Paid::Refused(problem, text) => {
-                tracing::info!(change = change.id, text, "the server refused a change");
+            Paid::Never(problem_id, reason) => {
+                tracing::info!(change = change.id, problem_id, "a change is given up");
+                let refusal = Refusal { problem_id, reason };
+                owed::failed(store, lease, change, refusal, None).await?;
+            }
+            Paid::Refused(problem_id, reason) => {
+                // What the server said may speak of the message: it is shown to who may see it, and not logged.
+                tracing::info!(
+                    change = change.id,
+                    problem_id,
+                    tries = change.attempts + 1,
+                    "the server refused a change"
+                );
                 let next = store.now().plus_millis(pause(change));
-                owed::failed(store, lease, change, problem, Some(next)).await?;
+                let refusal = Refusal { problem_id, reason };
+                owed::failed(store, lease, change, refusal, Some(next)).await?;
             }
         }
     }
@@ -98,14 +114,15 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         return append(visit, digest, internet_message_id).await;
     }
     let Some(spot) = &change.spot else {
-        return Ok(Paid::Void);
+        return Ok(gone(change));
     };
     let name = MailboxName::from_wire(&wire_bytes(&spot.wire_name));
     visit.open = None;
     let selected = visit.session.select(&name, Mode::ReadWrite, None).await?;
     // A UID means nothing under another UIDVALIDITY (RFC 4549 section 3).
     if selected.uidvalidity.unwrap_or(1) as i64 != spot.uid_validity {
-        return Ok(Paid::Void);
+        let text = "the server numbered the folder anew: the message is looked for";
+        return Ok(Paid::Refused("message_vanished", text.to_owned()));
     }
     let uid = one(spot.uid as u64);
     match &change.intent {
@@ -113,7 +130,7 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         Intent::Move { folder_id } => {
             let target = visit.known.iter().find(|folder| folder.id == *folder_id);
             let Some(target) = target.cloned() else {
-                return Ok(Paid::Void);
+                return Ok(never_folder());
             };
             move_to(visit, change, &uid, &target).await
         }
@@ -128,8 +145,23 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
             }
             Ok(Paid::Done(Confirmed::default()))
         }
-        Intent::Append { .. } => Ok(Paid::Void),
+        // Filed above.
+        Intent::Append { .. } => Ok(Paid::Done(Confirmed::default())),
     }
+}
+
+/// The message is not where it was, and may yet turn up elsewhere; who wanted it gone has it gone.
+fn gone(change: &Owed) -> Paid {
+    if change.intent == Intent::Expunge {
+        return Paid::Done(Confirmed::default());
+    }
+    let text = "the message is not on the server any more";
+    Paid::Refused("message_vanished", text.to_owned())
+}
+
+fn never_folder() -> Paid {
+    let text = "the folder is not on the server any more";
+    Paid::Never("folder_missing", text.to_owned())
 }
 
 fn one(uid: u64) -> UidSet {
@@ -157,7 +189,8 @@ async fn flags(
         }
     }
     let Some(now) = flags_of(visit, uid).await? else {
-        return Ok(Paid::Void);
+        let text = "the message is not on the server any more";
+        return Ok(Paid::Refused("message_vanished", text.to_owned()));
     };
     let has = |flag: &String| now.iter().any(|there| there.eq_ignore_ascii_case(flag));
     if !add.iter().all(has) || remove.iter().any(has) {
@@ -347,7 +380,8 @@ async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result
     visit.open = None;
     visit.session.select(&name, Mode::Examine, None).await?;
     let Some(quoted) = quoted(message_id) else {
-        return Ok(Paid::Void);
+        let text = "the Message-ID cannot be looked for, so a copy might be a second one";
+        return Ok(Paid::Never("command_refused", text.to_owned()));
     };
     let criteria = format!("HEADER Message-ID {quoted}");
     if !visit.session.uid_search(&criteria).await?.is_empty() {

@@ -8,6 +8,7 @@ mod failures;
 mod folders;
 pub(crate) mod mailboxes;
 mod messages;
+mod owed;
 mod problems;
 mod providers;
 mod server_profiles;
@@ -43,6 +44,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .merge(detect::routes())
         .merge(folders::routes())
         .merge(failures::routes())
+        .merge(owed::routes())
         .merge(messages::routes())
         .merge(threads::routes())
         .merge(tags::routes())

@@ -271,6 +271,7 @@ async fn for_a_limited_token_other_mailboxes_do_not_exist() {
         format!("/v1/mailboxes/{}", other.id),
         format!("/v1/mailboxes/{}/folders", other.id),
         format!("/v1/mailboxes/{}/failures", other.id),
+        format!("/v1/mailboxes/{}/owed", other.id),
         format!("/v1/messages/{message}"),
         format!("/v1/messages/{message}?body=text"),
         format!("/v1/messages/{message}/raw"),

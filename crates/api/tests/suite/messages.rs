@@ -287,6 +287,61 @@ async fn flags_change_at_once_and_are_owed_to_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_is_shown_tried_again_and_given_up() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let id = list["data"][0]["id"].as_str().unwrap().to_owned();
+    let uri = format!("/v1/messages/{id}");
+    let archive = a.folders["Archive"].clone();
+    let body = json!({"flags": {"seen": true}, "folder_id": archive});
+    fixture.patch(&uri, &body).await.expect(200);
+    let owed = format!("/v1/mailboxes/{}/owed", a.id);
+    let first = fixture.get(&format!("{owed}?limit=1")).await.expect(200);
+    let entry = &first["data"][0];
+    assert_eq!(entry["kind"], "move");
+    assert_eq!(entry["state"], "pending");
+    assert_eq!(entry["message_id"], json!(id));
+    assert_eq!(entry["folder_id"], json!(archive));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = fixture.get(&format!("{owed}?cursor={cursor}")).await;
+    let rest = rest.expect(200);
+    assert_eq!(rest["data"][0]["what"], "set \\Seen");
+    assert_eq!(rest["data"].as_array().unwrap().len(), 1);
+    let one = format!("{owed}/{}", entry["id"].as_str().unwrap());
+    let tried = fixture.post(&format!("{one}/retry"), &json!({})).await;
+    assert_eq!(tried.expect(200)["attempts"], 0);
+    let cancelled = fixture.post(&format!("{one}/cancel"), &json!({})).await;
+    assert_eq!(cancelled.status, 204);
+    fixture.get(&one).await.problem(404);
+    let left = store::owed::pending(&fixture.store, &id).await.unwrap();
+    assert_eq!(left, ["flags"]);
+    let taken = store::owed::take(&fixture.store, &a.lease, 10).await;
+    let flags = &taken.unwrap()[0];
+    let at_work = format!("{owed}/{}/cancel", flags.id);
+    fixture.post(&at_work, &json!({})).await.problem(409);
+    let refusal = store::owed::Refusal {
+        problem_id: "command_refused",
+        reason: "no".to_owned(),
+    };
+    store::owed::failed(&fixture.store, &a.lease, flags, refusal, None)
+        .await
+        .unwrap();
+    let failed = fixture.get(&owed).await.expect(200);
+    let failed = &failed["data"][0];
+    assert_eq!(failed["state"], "failed");
+    assert_eq!(failed["problem_id"], "command_refused");
+    assert_eq!(failed["next_attempt_at"], Value::Null);
+    let events = fixture
+        .get("/v1/events?from=start&types=change.failed")
+        .await;
+    let events = events.expect(200);
+    assert_eq!(events["data"][0]["data"]["owed_id"], failed["id"]);
+    assert_eq!(events["data"][0]["data"]["kind"], "flags");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_may_only_be_read_takes_no_change() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -12,6 +12,7 @@ mod mailbox;
 mod message;
 mod nearest;
 mod outbox;
+mod owed;
 mod profile;
 mod provider;
 mod secrets;
@@ -88,6 +89,9 @@ enum Command {
     /// What is on its way out
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Changes that a mailbox's server has not confirmed
+    #[command(subcommand)]
+    Owed(owed::Command),
     /// How far the local copy is
     #[command(subcommand)]
     Sync(sync::Command),
@@ -203,6 +207,7 @@ async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure
                 Command::Message(command) => message::run(context, &client, command).await,
                 Command::Tag(command) => tag::run(context, &client, command).await,
                 Command::Outbox(command) => outbox::run(context, &client, command).await,
+                Command::Owed(command) => owed::run(context, &client, command).await,
                 Command::Sync(command) => sync::run(context, &client, command).await,
                 Command::Webhook(command) => webhook::run(context, &client, command).await,
                 Command::Event(command) => event::run(context, &client, command).await,

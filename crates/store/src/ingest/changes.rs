@@ -173,7 +173,8 @@ fn change_flags(
             "SELECT p.uid, m.id, m.thread_id, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.labels
              FROM placements p JOIN messages m ON m.id = p.message_id
              WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid IN {}
-               AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = 'flags')",
+               AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = 'flags'
+                               AND o.state <> 'failed')",
             tx.dialect().integers(3)
         );
         let args = [

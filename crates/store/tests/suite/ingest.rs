@@ -17,7 +17,7 @@ use store::search::Words;
 use store::{Store, StoreError, mailboxes, owed};
 
 /// Every message its own thread: threading itself is tested where it lives.
-fn alone(
+pub fn alone(
     _: &HashMap<String, String>,
     batch: &[ThreadRefs],
     fresh: &mut dyn FnMut() -> String,
@@ -35,14 +35,14 @@ fn alone(
     }
 }
 
-struct Box {
-    lease: Lease,
-    mailbox_id: String,
-    inbox: String,
-    archive: String,
+pub struct Box {
+    pub lease: Lease,
+    pub mailbox_id: String,
+    pub inbox: String,
+    pub archive: String,
 }
 
-async fn set_up(fixture: &Fixture) -> Box {
+pub async fn set_up(fixture: &Fixture) -> Box {
     let mailbox = fixture.mailbox("ann@example.test").await;
     let lease = leases::acquire(&fixture.store, 10).await.unwrap().remove(0);
     let folder = |path: &str, role| {
@@ -78,7 +78,7 @@ async fn set_up(fixture: &Fixture) -> Box {
     }
 }
 
-async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
+pub async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
     let stored: Stored = store.blobs.put(text.as_bytes()).await.unwrap();
     NewMessage {
         headers_only: None,
@@ -108,7 +108,7 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
     }
 }
 
-fn batch(folder: &str, messages: Vec<NewMessage>) -> Batch {
+pub fn batch(folder: &str, messages: Vec<NewMessage>) -> Batch {
     Batch {
         folder_id: folder.into(),
         uid_validity: 7,
@@ -128,7 +128,7 @@ async fn kinds(store: &Store) -> Vec<String> {
     events.into_iter().map(|event| event.kind).collect()
 }
 
-async fn count(store: &Store, kind: &str) -> usize {
+pub async fn count(store: &Store, kind: &str) -> usize {
     kinds(store).await.iter().filter(|k| *k == kind).count()
 }
 
@@ -356,7 +356,7 @@ async fn our_own_change_of_flags_is_no_foreign_event_when_it_comes_back() {
         ingest::apply(store, &a.lease, flags(&a.inbox, older))
             .await
             .unwrap();
-        let due = owed::due(store, &a.mailbox_id, 10).await.unwrap();
+        let due = owed::take(store, &a.lease, 10).await.unwrap();
         assert_eq!(due.len(), 1);
         owed::done(store, &a.lease, &due[0], owed::Confirmed::default())
             .await
@@ -381,7 +381,7 @@ async fn our_own_change_of_flags_is_no_foreign_event_when_it_comes_back() {
     .await;
 }
 
-fn flags(folder: &str, update: FlagUpdate) -> Changes {
+pub fn flags(folder: &str, update: FlagUpdate) -> Changes {
     Changes {
         flags: vec![update],
         vanished: Vec::new(),
@@ -389,7 +389,7 @@ fn flags(folder: &str, update: FlagUpdate) -> Changes {
     }
 }
 
-async fn one_message(store: &Store, mailbox_id: &str) -> String {
+pub async fn one_message(store: &Store, mailbox_id: &str) -> String {
     let id = mailbox_id.to_owned();
     store
         .db

@@ -9,6 +9,7 @@ mod blobs;
 mod events;
 mod evidence;
 mod ingest;
+mod owed;
 mod pop3;
 mod proofs;
 mod reading;

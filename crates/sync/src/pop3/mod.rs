@@ -177,7 +177,7 @@ impl Polling<'_> {
     /// spoke POP3 is dropped. Returns how many changes there were.
     async fn settle_owed(&mut self) -> Result<usize> {
         let store = &self.context.store;
-        let due = owed::due(store, &self.mailbox.id, OWED_BATCH).await?;
+        let due = owed::take(store, self.lease, OWED_BATCH).await?;
         for change in &due {
             match change.intent {
                 Intent::Flags { .. } => {
@@ -188,7 +188,11 @@ impl Polling<'_> {
                         change = change.id,
                         "POP3 cannot make this change on the server"
                     );
-                    owed::failed(store, self.lease, change, "command_refused", None).await?;
+                    let refusal = owed::Refusal {
+                        problem_id: "command_refused",
+                        reason: "POP3 cannot make this change".to_owned(),
+                    };
+                    owed::failed(store, self.lease, change, refusal, None).await?;
                 }
             }
         }

@@ -287,3 +287,35 @@ async fn invariant_38_a_copy_whose_answer_was_lost_is_not_made_twice() {
     assert_eq!(follower.count("message.moved").await, 1);
     follower.stop().await;
 }
+
+/// The server refuses for the last time: the application is told, and what was changed here ahead of the server is put right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_fails_for_good_is_told_and_the_servers_state_counts_again() {
+    let refused = "[CANNOT] not this one, secret-of-the-server";
+    let script = ImapScript::new().fault(ImapFault::Refuse("UID STORE", refused.to_owned()));
+    let (_sim, mut follower, message) = simulated(script).await;
+    follower.stop().await;
+    let store = follower.store.clone();
+    store::owed::change_flags(&store, &message, flagged())
+        .await
+        .unwrap();
+    let last = store
+        .db
+        .write(|tx| tx.exec("UPDATE owed SET attempts = 5", &[]));
+    assert_eq!(last.await.unwrap(), 1);
+    follower.go();
+    let failed = follower.event("change.failed", |_| true).await;
+    assert_eq!(failed.data["message_id"], message);
+    assert_eq!(failed.data["kind"], "flags");
+    assert_eq!(failed.data["problem_id"], "command_refused");
+    let back = |e: &model::event::Event| e.data["flags"]["flagged"] == false;
+    let back = follower.event("message.changed", back).await;
+    assert_eq!(back.data["before"]["flagged"], true);
+    let shown = store::messages::get(&store, &message).await.unwrap();
+    assert!(!shown.flags.flagged);
+    let entries = store::owed::list(&store, &follower.mailbox.id, None, 10).await;
+    let entries = entries.unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0].state, store::owed::State::Failed);
+    follower.stop().await;
+}

@@ -21,12 +21,14 @@ export function staleAfter(type: string): string[] {
       // New mail leaves an open message as it is; a change may be about it.
       return type === "message.received" || type === "message.sent"
         ? ["messages", "threads", "thread", "folders"]
-        : ["messages", "threads", "thread", "folders", "message"];
+        : ["messages", "threads", "thread", "folders", "message", "owed"];
     case "folder":
       return ["folders", "mailboxes"];
     case "mailbox":
     case "credential":
       return ["mailboxes", "folders", "failures"];
+    case "change":
+      return ["owed", "messages", "message"];
     case "submission":
       return ["submissions"];
     case "webhook":

@@ -4,7 +4,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, path, Problem } from "./client";
 import type {
-  CatalogueEntry, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
+  CatalogueEntry, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -75,6 +75,13 @@ export const failures = (mailboxId: string) =>
   queryOptions({
     queryKey: ["failures", mailboxId],
     queryFn: ({ signal }) => api.get<Page<Failure>>(`/v1/mailboxes/${mailboxId}/failures`, signal),
+  });
+
+export const owed = (mailboxId: string) =>
+  queryOptions({
+    queryKey: ["owed", mailboxId],
+    queryFn: ({ signal }) => api.get<Page<Owed>>(`/v1/mailboxes/${mailboxId}/owed`, signal),
+    refetchInterval: 15_000,
   });
 
 export const report = (id: string | null) =>

@@ -174,6 +174,22 @@ export interface Failure {
   created_at: Time;
 }
 
+/** A change that the server has not confirmed. */
+export interface Owed {
+  id: string;
+  mailbox_id: string;
+  state: "pending" | "working" | "failed";
+  kind: string;
+  what: string;
+  message_id: string | null;
+  folder_id: string | null;
+  attempts: number;
+  next_attempt_at: Time | null;
+  problem_id: string | null;
+  reason: string | null;
+  created_at: Time;
+}
+
 export interface Address {
   name: string | null;
   address: string;

@@ -17,6 +17,7 @@ import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { Connected } from "./add/connected";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
+import { OwedCard } from "./owed";
 import { carry, isAboutRoles } from "./remedies";
 import type { Hands } from "./remedy-view";
 import { ReportCard, ReportList } from "./reports";
@@ -106,6 +107,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
           <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
           <div className="stack">
             <SettingsCard mailbox={mailbox} onEdit={edit} />
+            <OwedCard mailbox={mailbox} />
             <Failures mailbox={mailbox} />
             <ReportList mailbox={mailbox} open={open} />
           </div>

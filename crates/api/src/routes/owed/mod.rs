@@ -1,0 +1,85 @@
+//! What is owed to a mailbox's server: changes that were asked for and are not confirmed yet, and those that failed.
+
+mod cancel;
+mod get;
+mod list;
+mod retry;
+
+use crate::state::ApiState;
+use model::Timestamp;
+use serde::Serialize;
+use store::owed::{Entry, Intent, State};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::default()
+        .routes(routes!(list::list_owed))
+        .routes(routes!(get::get_owed))
+        .routes(routes!(retry::retry_owed))
+        .routes(routes!(cancel::cancel_owed))
+}
+
+/// A change that the server has not confirmed.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Owed {
+    /// `owe_…`
+    id: String,
+    /// The mailbox.
+    mailbox_id: String,
+    /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.
+    #[schema(value_type = String)]
+    state: State,
+    /// `flags`, `move`, `expunge` (for good) or `append` (the copy of a sent message).
+    kind: &'static str,
+    /// The change in words.
+    what: String,
+    /// The message that it is about.
+    message_id: Option<String>,
+    /// The folder that it is about, or that the message goes to.
+    folder_id: Option<String>,
+    /// Tries so far.
+    attempts: i64,
+    /// When the next try comes; null: not by itself.
+    next_attempt_at: Option<Timestamp>,
+    /// What stood in the way of the last try, as the catalogue knows it.
+    problem_id: Option<String>,
+    /// The same in words.
+    reason: Option<String>,
+    /// When it was asked for.
+    created_at: Timestamp,
+}
+
+impl From<Entry> for Owed {
+    fn from(entry: Entry) -> Self {
+        Self {
+            kind: entry.kind(),
+            what: in_words(&entry.intent),
+            id: entry.id,
+            mailbox_id: entry.mailbox_id,
+            state: entry.state,
+            message_id: entry.message_id,
+            folder_id: entry.folder_id,
+            attempts: entry.attempts,
+            next_attempt_at: entry.next_attempt_at,
+            problem_id: entry.problem_id,
+            reason: entry.reason,
+            created_at: entry.created_at,
+        }
+    }
+}
+
+fn in_words(intent: &Intent) -> String {
+    match intent {
+        Intent::Flags { add, remove } => {
+            let part = |word: &str, flags: &[String]| match flags {
+                [] => None,
+                flags => Some(format!("{word} {}", flags.join(" "))),
+            };
+            let parts = [part("set", add), part("clear", remove)];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+        Intent::Move { .. } => "move the message".to_owned(),
+        Intent::Expunge => "remove the message for good".to_owned(),
+        Intent::Append { .. } => "file the copy of a sent message".to_owned(),
+    }
+}

@@ -1,0 +1,23 @@
+use super::Owed;
+use crate::caller::Caller;
+use crate::error::Result;
+use crate::input::Ids;
+use crate::routes::mailboxes;
+use crate::state::ApiState;
+use axum::Json;
+use axum::extract::State;
+use model::access::Scope;
+use store::owed;
+
+/// Has a change tried again at once, also one that had failed for good.
+#[utoipa::path(post, path = "/v1/mailboxes/{id}/owed/{owed_id}/retry", tag = "owed",
+    params(("id" = String, Path), ("owed_id" = String, Path)), responses((status = 200, body = Owed)))]
+pub(crate) async fn retry_owed(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id, owed_id]): Ids<2>,
+) -> Result<Json<Owed>> {
+    caller.need(Scope::Write)?;
+    mailboxes::visible(&state, &caller, &id).await?;
+    Ok(Json(owed::retry(&state.store, &id, &owed_id).await?.into()))
+}

@@ -1,0 +1,120 @@
+//! Wishes: what the application wants changed is written down here, and owed to the server.
+
+use super::{Intent, Target, owe, target};
+use crate::error::{Result, StoreError};
+use crate::ingest::{event, write_flags};
+use crate::{Store, Tx, events};
+use model::event::Origin;
+use model::message::FlagChange;
+use serde_json::json;
+use std::collections::HashSet;
+
+/// Changes a message's flags here at once, and owes the change to the server.
+///
+/// # Errors
+/// No such message.
+pub async fn change_flags(store: &Store, message_id: &str, change: FlagChange) -> Result<()> {
+    let (now, id) = (store.now(), message_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let Target {
+                mailbox_id,
+                thread_id,
+                flags,
+                ..
+            } = target(tx, &id)?;
+            let (add, remove) = change.difference(&flags);
+            if add.is_empty() && remove.is_empty() {
+                return Ok(());
+            }
+            let after = change.apply(&flags);
+            write_flags(tx, &id, &after)?;
+            let unread = i64::from(flags.seen) - i64::from(after.seen);
+            tx.exec(
+                "UPDATE folders SET unread = unread + $2
+                 WHERE id IN (SELECT folder_id FROM placements WHERE message_id = $1)",
+                &[(&id).into(), unread.into()],
+            )?;
+            crate::ingest::refresh_threads(tx, &mailbox_id, &HashSet::from([thread_id]))?;
+            owe(
+                tx,
+                &mailbox_id,
+                Some(&id),
+                &Intent::Flags { add, remove },
+                now,
+            )?;
+            let data = json!({"message_id": id, "flags": after, "before": flags, "by": "api"});
+            events::append(
+                tx,
+                &[event("message.changed", &mailbox_id, Origin::Live, data)],
+                now,
+            )
+        })
+        .await
+}
+
+/// Owes the server a move into a folder; the message shows there once the server has confirmed it.
+///
+/// # Errors
+/// No such message, the folder is not of its mailbox, or the mailbox is read by POP3.
+pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result<()> {
+    let (now, id, folder_id) = (store.now(), message_id.to_owned(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let target = target(tx, &id)?;
+            let folder = crate::folders::read(tx, &folder_id)?;
+            if folder.mailbox_id != target.mailbox_id {
+                return Err(StoreError::NotFound("the folder"));
+            }
+            if target.folder_ids.contains(&folder_id) {
+                return Ok(());
+            }
+            target.can_be_moved()?;
+            let intent = Intent::Move { folder_id };
+            owe(tx, &target.mailbox_id, Some(&id), &intent, now)
+        })
+        .await
+}
+
+/// Owes the server a move to the trash; from the trash (or without one) the message is removed for good.
+///
+/// # Errors
+/// No such message, or its mailbox is read by POP3.
+pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
+    let (now, id) = (store.now(), message_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let target = target(tx, &id)?;
+            target.can_be_moved()?;
+            let Target { mailbox_id, folder_ids, .. } = target;
+            let row = tx.row(
+                "SELECT id FROM folders WHERE mailbox_id = $1 AND role = 'trash' ORDER BY id LIMIT 1",
+                &[(&mailbox_id).into()],
+            )?;
+            let trash: Option<String> = row.map(|row| row.get(0)).transpose()?;
+            if let Some(trash) = &trash
+                && is_on_its_way(tx, &id, trash)?
+            {
+                return Ok(());
+            }
+            let intent = match trash {
+                Some(folder_id) if !folder_ids.contains(&folder_id) => Intent::Move { folder_id },
+                _ => Intent::Expunge,
+            };
+            owe(tx, &mailbox_id, Some(&id), &intent, now)
+        })
+        .await
+}
+
+/// Whether the last move that is owed of a message leads to this folder.
+fn is_on_its_way(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<bool> {
+    let sql = "SELECT body FROM owed WHERE message_id = $1 AND kind = 'move' AND state <> 'failed' ORDER BY n DESC LIMIT 1";
+    let Some(row) = tx.row(sql, &[message_id.into()])? else {
+        return Ok(false);
+    };
+    let last: Intent = row.json(0)?;
+    Ok(matches!(last, Intent::Move { folder_id: to } if to == folder_id))
+}

@@ -1,0 +1,132 @@
+//! What is to be carried out now. What is taken is marked as being at work: nobody cancels it under our hands.
+
+use super::{CopyFrom, Owed, Spot};
+use crate::db::Row;
+use crate::error::Result;
+use crate::leases::{self, Lease};
+use crate::{Store, Tx};
+use model::Timestamp;
+
+/// Takes what is owed now, oldest first; nothing while the mailbox may only be read. A change waits behind an older one
+/// about the same message.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn take(store: &Store, lease: &Lease, limit: i64) -> Result<Vec<Owed>> {
+    let (now, id) = (store.now(), lease.mailbox_id.clone());
+    // Mostly nothing is owed, and that costs no writing.
+    let any = store
+        .db
+        .read(move |tx| Ok(!due(tx, &id, now, 1)?.is_empty()))
+        .await?;
+    if !any {
+        return Ok(Vec::new());
+    }
+    let lease = lease.clone();
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let taken = due(tx, &lease.mailbox_id, now, limit)?;
+            let ids: Vec<&str> = taken.iter().map(|owed| owed.id.as_str()).collect();
+            let sql = format!(
+                "UPDATE owed SET state = 'working' WHERE id IN {}",
+                tx.dialect().texts(1)
+            );
+            tx.exec(&sql, &[serde_json::to_string(&ids)?.into()])?;
+            Ok(taken)
+        })
+        .await
+}
+
+fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<Vec<Owed>> {
+    let rows = tx.rows(
+        "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from
+         FROM owed o LEFT JOIN placements p ON p.message_id = o.message_id
+         LEFT JOIN folders f ON f.id = p.folder_id
+         WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2 AND o.state <> 'failed'
+           AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)
+           AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n
+                           AND e.state <> 'failed' AND e.next_attempt_at > $2)
+         ORDER BY o.n LIMIT $3",
+        &[mailbox_id.into(), now.into(), limit.into()],
+    )?;
+    rows.iter().map(from_row).collect()
+}
+
+/// What was taken and not settled waits again: the connection broke.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn rest(store: &Store, lease: &Lease) -> Result<()> {
+    let lease = lease.clone();
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let sql =
+                "UPDATE owed SET state = 'pending' WHERE mailbox_id = $1 AND state = 'working'";
+            tx.exec(sql, &[(&lease.mailbox_id).into()]).map(drop)
+        })
+        .await
+}
+
+/// When the next owed change of a mailbox is due.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn next_due(store: &Store, mailbox_id: &str) -> Result<Option<Timestamp>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql =
+                "SELECT min(next_attempt_at) FROM owed WHERE mailbox_id = $1 AND state <> 'failed'
+                AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)";
+            tx.row(sql, &[id.into()])?
+                .map_or(Ok(None), |row| row.get(0))
+        })
+        .await
+}
+
+fn from_row(row: &Row) -> Result<Owed> {
+    let folder: Option<String> = row.get(4)?;
+    let copy_from: Option<String> = row.get(8)?;
+    let spot = match folder {
+        Some(folder_id) => Some(Spot {
+            folder_id,
+            wire_name: row.get(5)?,
+            uid_validity: row.get(6)?,
+            uid: row.get(7)?,
+        }),
+        None => None,
+    };
+    Ok(Owed {
+        id: row.get(0)?,
+        intent: row.json(1)?,
+        message_id: row.get(2)?,
+        spot,
+        attempts: row.get(3)?,
+        copy_from: copy_from
+            .map(|text| serde_json::from_str(&text))
+            .transpose()?,
+    })
+}
+
+/// Notes where the target folder ends, before a message is copied there: should the answer be lost, the
+/// copy is looked for from there on and not made twice.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn copying(store: &Store, lease: &Lease, owed: &Owed, from: CopyFrom) -> Result<()> {
+    let (lease, id) = (lease.clone(), owed.id.clone());
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let sql = "UPDATE owed SET copy_from = $2 WHERE id = $1";
+            tx.exec(sql, &[id.into(), serde_json::to_string(&from)?.into()])
+                .map(drop)
+        })
+        .await
+}
