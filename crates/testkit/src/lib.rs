@@ -25,6 +25,7 @@ mod proxy;
 mod random;
 mod replay;
 mod response;
+mod rewriting;
 mod samples;
 pub mod script;
 mod second_client;

@@ -1,4 +1,4 @@
-//! A TCP proxy that misbehaves on demand: cuts, stalls, refuses, blocks, counts.
+//! A TCP proxy that misbehaves on demand: cuts, stalls, refuses, blocks, counts, and puts other words into the server's mouth.
 //!
 //! It runs in a thread of its own, so that blocking and asynchronous tests use it alike.
 
@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::rewriting::{Edit, Editor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
@@ -46,6 +47,19 @@ struct Shared {
 impl Proxy {
     /// Starts a proxy in front of a port of 127.0.0.1.
     pub fn start(target_port: u16) -> Self {
+        Self::begin(target_port, None)
+    }
+
+    /// Starts a proxy that asks `edit` about each line of the server (with its CRLF; not about what lies in literals): `None`
+    /// lets it pass, a text takes its place, an empty text swallows it. Only for conversations without TLS.
+    pub fn rewriting(
+        target_port: u16,
+        edit: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::begin(target_port, Some(Arc::new(edit)))
+    }
+
+    fn begin(target_port: u16, edit: Option<Edit>) -> Self {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener
             .local_addr()
@@ -64,6 +78,7 @@ impl Proxy {
                 address,
                 target_port,
                 state,
+                edit,
                 faults,
                 cut_numbers,
             ));
@@ -118,6 +133,7 @@ async fn serve(
     address: SocketAddr,
     target_port: u16,
     shared: Arc<Shared>,
+    edit: Option<Edit>,
     mut faults: watch::Receiver<Fault>,
     cuts: watch::Receiver<u64>,
 ) {
@@ -142,7 +158,14 @@ async fn serve(
             changed = faults.changed() => if changed.is_err() { return },
             accepted = accept(listener.as_ref()) => {
                 shared.connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(connection(accepted, target_port, Arc::clone(&shared), faults.clone(), cuts.clone()));
+                tokio::spawn(connection(
+                    accepted,
+                    target_port,
+                    Arc::clone(&shared),
+                    edit.clone().map(Editor::new),
+                    faults.clone(),
+                    cuts.clone(),
+                ));
             }
         }
     }
@@ -166,6 +189,7 @@ async fn connection(
     client: TcpStream,
     target_port: u16,
     shared: Arc<Shared>,
+    editor: Option<Editor>,
     faults: watch::Receiver<Fault>,
     mut cuts: watch::Receiver<u64>,
 ) {
@@ -182,8 +206,8 @@ async fn connection(
             // An end of the client is passed on; the answers to its last words still come.
             () = async {
                 tokio::join!(
-                    pump(client_read, server_write, &shared.to_server, faults.clone(), None),
-                    pump(server_read, client_write, &shared.to_client, faults.clone(), Some(&cut)),
+                    pump(client_read, server_write, &shared.to_server, faults.clone(), None, None),
+                    pump(server_read, client_write, &shared.to_client, faults.clone(), editor, Some(&cut)),
                 );
             } => {}
             () = cut.notified() => {}
@@ -200,12 +224,14 @@ async fn pump(
     mut to: tokio::net::tcp::OwnedWriteHalf,
     counter: &AtomicU64,
     mut faults: watch::Receiver<Fault>,
+    mut editor: Option<Editor>,
     cut: Option<&Notify>,
 ) {
     let mut buffer = vec![0; BUFFER];
     let mut carried = 0_u64;
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let mut rest = &buffer[..read];
+        let edited = editor.as_mut().map(|editor| editor.feed(&buffer[..read]));
+        let mut rest = edited.as_deref().unwrap_or(&buffer[..read]);
         while !rest.is_empty() {
             let fault = *faults.borrow_and_update();
             let allowed = match fault {

@@ -92,7 +92,15 @@ pub async fn look(
         _ => Way::Compare,
     };
     let (flags, vanished) = match way {
-        Way::Qresync(_) => (updates(&selected.changed), plan::ranges(&selected.vanished)),
+        Way::Qresync(_) => {
+            // A list that names other messages than those that are gone agrees with EXISTS: what is told as gone is looked for
+            // (0.1 to 3 KB, and only where something is).
+            let vanished = match selected.vanished.is_empty() {
+                true => Vec::new(),
+                false => by_listing(session, context, known).await?,
+            };
+            (updates(&selected.changed), vanished)
+        }
         Way::Condstore(then) => by_condstore(session, context, known, then).await?,
         Way::Compare => by_comparison(session, context, known, &selected).await?,
     };

@@ -11,6 +11,7 @@ mod follower;
 mod following;
 mod headers_only;
 mod labels;
+mod invariants;
 mod owed;
 mod pop3;
 mod pop3_originals;

@@ -1,0 +1,40 @@
+//! How messages are fetched: 23 and 25.
+
+use super::{dovecot_saying, follow, with_number};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use testkit::{Generator, user};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i23_a_size_that_lies_costs_no_message() {
+    for lie in [0, 77, 4_000_000] {
+        let user = user(&format!("i23 {lie}"));
+        user.seed("INBOX", Generator::new(123).take(30));
+        let proxy = dovecot_saying(move |line| with_number(line, "RFC822.SIZE ", |_| lie));
+        let mut follower = follow(&user, &proxy).await;
+        follower.in_step().await;
+        assert_eq!(follower.count("message.unreadable").await, 0, "{lie}");
+        follower.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i25_flags_told_unasked_between_bodies_are_not_taken_for_an_answer() {
+    let told = Arc::new(AtomicU64::new(0));
+    let telling = Arc::clone(&told);
+    let proxy = dovecot_saying(move |line| {
+        (line.starts_with("* ") && line.contains(" BODY[] {")).then(|| {
+            telling.fetch_add(1, Ordering::SeqCst);
+            // Without a UID, of a message beside it, and of one that is not in the set at all.
+            format!("* 2 FETCH (FLAGS (\\Answered))\r\n* 900 FETCH (UID 9000 FLAGS ())\r\n{line}")
+        })
+    });
+    let user = user("i25");
+    user.seed("INBOX", Generator::new(125).take(30));
+    let mut follower = follow(&user, &proxy).await;
+    follower.in_step().await;
+    assert!(told.load(Ordering::SeqCst) >= 30);
+    assert_eq!(follower.count("message.received").await, 30);
+    assert_eq!(follower.count("message.unreadable").await, 0);
+    follower.stop().await;
+}
