@@ -6,12 +6,14 @@ use super::heads;
 use super::parse::{self, Fetched, Owner};
 use crate::Context;
 use crate::error::{Result, SyncError};
+use crate::mailbox::asks_for_quiet;
 use crate::mailbox::isolation::Isolation;
 use connect::problems;
-use imap_client::{BodyEvent, Completion, MessageMeta, Session, UidSet};
+use imap_client::{BodyEvent, Completion, ImapError, MessageMeta, Session, UidSet};
 use model::Timestamp;
 use model::event::Origin;
 use model::limits::BATCH_MESSAGES;
+use model::mailbox::Mailbox;
 use model::message::Flags;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +39,8 @@ pub struct Job<'a> {
     pub folder_id: &'a str,
     /// UIDVALIDITY of the folder that is selected.
     pub uid_validity: i64,
+    /// The mailbox, as it was when the connection was opened.
+    pub mailbox: &'a Mailbox,
     /// Whose mail it is.
     pub owner: Owner,
     /// How we came to know.
@@ -126,7 +130,7 @@ async fn fetch_all(
         for failure in &ready.failures {
             wanted.remove(failure.uid as u64);
         }
-        let refused = match fetch_one(session, job.headers_only, &wanted, &mut ready).await {
+        let refused = match fetch_one(session, job, &wanted, &mut ready).await {
             Ok(refused) => refused,
             Err(Cut { error, in_body }) => {
                 isolation.strike(job.folder_id, &wanted, in_body, &error);
@@ -200,7 +204,7 @@ struct Cut {
 /// Fetches one set. Returns the server's words when it refused.
 async fn fetch_one(
     session: &mut Session,
-    headers_only: bool,
+    job: &Job<'_>,
     wanted: &UidSet,
     ready: &mut Ready,
 ) -> Result<Option<String>, Cut> {
@@ -208,13 +212,25 @@ async fn fetch_one(
         return Ok(None);
     }
     let mut in_body = None;
-    let outcome = if headers_only {
+    let outcome = if job.headers_only {
         crate::timed("fetch", heads::read(session, wanted, ready)).await
     } else {
         let reading = read_bodies(session, wanted, ready, &mut in_body);
         crate::timed("fetch", reading).await
     };
     let (refused, doubtful) = outcome.map_err(|error| Cut { error, in_body })?;
+    let refused = match refused {
+        // No message is to blame, and asking for each of them alone would be the opposite of quiet.
+        Some(error) if asks_for_quiet(&error, job.mailbox, job.context.store.now()) => {
+            return Err(Cut {
+                error: error.into(),
+                in_body: None,
+            });
+        }
+        Some(ImapError::No { text, .. } | ImapError::Bad { text, .. }) => Some(text),
+        Some(error) => Some(error.to_string()),
+        None => None,
+    };
     let came: UidSet = ready
         .fetched
         .iter()
@@ -272,7 +288,7 @@ async fn read_bodies(
     wanted: &UidSet,
     ready: &mut Ready,
     in_body: &mut Option<u64>,
-) -> Result<(Option<String>, UidSet)> {
+) -> Result<(Option<ImapError>, UidSet)> {
     let mut doubtful = UidSet::new();
     let mut stored: Option<Stored> = None;
     let only = (wanted.len() == 1).then(|| wanted.first()).flatten();
@@ -311,9 +327,29 @@ async fn read_bodies(
                 ..
             } => return Ok((None, doubtful)),
             BodyEvent::Done {
-                status: Completion::No { text, .. } | Completion::Bad { text, .. },
+                status: Completion::No { code, text },
                 ..
-            } => return Ok((Some(text), doubtful)),
+            } => {
+                let command = "UID FETCH";
+                let refused = ImapError::No {
+                    command,
+                    code,
+                    text,
+                };
+                return Ok((Some(refused), doubtful));
+            }
+            BodyEvent::Done {
+                status: Completion::Bad { code, text },
+                ..
+            } => {
+                let command = "UID FETCH";
+                let refused = ImapError::Bad {
+                    command,
+                    code,
+                    text,
+                };
+                return Ok((Some(refused), doubtful));
+            }
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::fetch::{INVENTED, Ready, fetched};
 use crate::error::Result;
-use imap_client::{MessageMeta, MetaItems, UidSet};
+use imap_client::{ImapError, MessageMeta, MetaItems, UidSet};
 
 /// Fetches the headers of one set. Returns the server's words when it refused, and the messages that may be an invention.
 pub(super) async fn read(
     session: &mut imap_client::Session,
     wanted: &UidSet,
     ready: &mut Ready,
-) -> Result<(Option<String>, UidSet)> {
+) -> Result<(Option<ImapError>, UidSet)> {
     let items = MetaItems {
         flags: true,
         size: true,
@@ -47,7 +47,7 @@ pub(super) async fn read(
     }
     match told {
         Ok(_) => Ok((None, doubtful)),
-        Err(error) if !error.is_fatal() => Ok((Some(error.to_string()), doubtful)),
+        Err(error) if !error.is_fatal() => Ok((Some(error), doubtful)),
         Err(error) => Err(error.into()),
     }
 }

@@ -259,6 +259,7 @@ impl Visit<'_> {
             lease: self.lease,
             folder_id: &folder.id,
             uid_validity: folder.uid_validity.unwrap_or(0),
+            mailbox: self.mailbox,
             owner: Owner {
                 address: self.mailbox.address.to_lowercase(),
                 role: folder.role,

@@ -51,6 +51,10 @@ impl Isolation {
         let SyncError::Imap(error) = error else {
             return;
         };
+        // A refusal that ends the work is about the server's load.
+        if !error.is_fatal() {
+            return;
+        }
         let alone = (wanted.len() == 1).then(|| wanted.first()).flatten();
         let Some(uid) = in_body.or(alone) else {
             let limit = (wanted.len() / 4).max(1);

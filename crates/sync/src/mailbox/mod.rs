@@ -12,7 +12,7 @@ mod state;
 mod visit;
 mod waiting;
 
-pub(crate) use open::signed_in;
+pub(crate) use open::{asks_for_quiet, signed_in};
 pub(crate) use state::StateKeeper;
 pub(crate) use visit::Visit;
 

@@ -78,3 +78,9 @@ pub(super) fn recognise(error: &ImapError, mailbox: &Mailbox, now: Timestamp) ->
         None => Failure::new("internal_error", &[], None),
     }
 }
+
+/// Whether a refusal asks for a pause of the whole mailbox, and says nothing about the folder or message that was asked for.
+pub(crate) fn asks_for_quiet(error: &ImapError, mailbox: &Mailbox, now: Timestamp) -> bool {
+    matches!(error, ImapError::No { .. } | ImapError::Bad { .. })
+        && recognise(error, mailbox, now).problem.retry == Retry::PauseUntil
+}

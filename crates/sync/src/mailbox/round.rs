@@ -1,5 +1,6 @@
 //! A round: what we owe, the list of folders, what changed in them, new mail, what is gone.
 
+use super::asks_for_quiet;
 use super::isolation::Isolation;
 use super::visit::{CHEAP_ROUND_WHILE_FILLING, ROUND_WHILE_FILLING, Visit};
 use crate::error::{Result, SyncError};
@@ -181,8 +182,11 @@ impl Visit<'_> {
                 self.open_next = open.uid_next;
                 Ok(Some(open))
             }
-            // A folder that cannot be opened does not stop the others.
-            Err(SyncError::Imap(error)) if !error.is_fatal() => {
+            // A folder that cannot be opened does not stop the others; a server that wants quiet means all of them.
+            Err(SyncError::Imap(error))
+                if !error.is_fatal()
+                    && !asks_for_quiet(&error, self.mailbox, self.context.store.now()) =>
+            {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
                 Ok(None)
             }
