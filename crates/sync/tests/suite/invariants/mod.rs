@@ -45,3 +45,29 @@ fn with_number(line: &str, word: &str, number: impl Fn(u64) -> u64) -> Option<St
     let (head, tail) = (&line[..begin], &line[begin + digits..]);
     Some(format!("{head}{}{tail}", number(old)))
 }
+
+/// Every test that `docs/invariants.md` names exists, and all 44 invariants are in it.
+#[test]
+fn the_table_of_invariants_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let table = std::fs::read_to_string(root.join("docs/invariants.md")).expect("the table");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("crates"), root.join("libs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).expect("a source"));
+            }
+        }
+    }
+    for number in 1..=44 {
+        assert!(table.contains(&format!("\n| {number} |")), "{number}");
+    }
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    for name in rows.flat_map(|row| row.split('`').skip(1).step_by(2)) {
+        assert!(sources.contains(&format!("fn {name}(")), "no test {name}");
+    }
+}
