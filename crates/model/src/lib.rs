@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod changes;
+pub mod completeness;
 pub mod detection;
 pub mod event;
 pub mod folder;

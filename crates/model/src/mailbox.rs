@@ -248,6 +248,8 @@ pub struct Mailbox {
     pub read_only: bool,
     /// The newest connection report.
     pub last_report_id: Option<String>,
+    /// What the last comparison of everything with the server found; null: there was none yet.
+    pub last_audit: Option<crate::completeness::LastAudit>,
     /// When the mailbox was added.
     pub created_at: Timestamp,
     /// Grows with every change of the settings: the ETag.

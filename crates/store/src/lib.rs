@@ -8,6 +8,7 @@ pub mod access;
 pub mod ahead;
 pub mod audit;
 pub mod blobs;
+pub mod completeness;
 pub mod db;
 pub mod deliveries;
 pub mod error;

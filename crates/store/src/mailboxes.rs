@@ -14,7 +14,7 @@ pub use crate::removal::remove;
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
-use crate::{Store, Tx, events};
+use crate::{Store, Tx, completeness, events};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{
@@ -38,7 +38,11 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     m.server_profile_id, m.login_formats,
     CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),
     CAST(CASE WHEN m.outgoing_secret IS NULL THEN 0 ELSE 1 END AS BIGINT), m.pop3_delete_after_days,
-     m.read_only";
+     m.read_only,
+    (SELECT c.finished_at FROM completeness c WHERE c.mailbox_id = m.id),
+    (SELECT c.outcome FROM completeness c WHERE c.mailbox_id = m.id),
+    (SELECT c.differences FROM completeness c WHERE c.mailbox_id = m.id),
+    (SELECT c.repaired FROM completeness c WHERE c.mailbox_id = m.id)";
 
 /// What may change about a mailbox; `None` leaves it.
 #[derive(Clone, Debug, Default)]
@@ -539,6 +543,7 @@ fn from_row(row: &Row) -> Result<Mailbox> {
         pop3_delete_after_days: days(row, 28)?,
         read_only: row.get(29)?,
         last_report_id: row.get(16)?,
+        last_audit: completeness::last(row, 30)?,
         version: row.get(17)?,
         created_at: row.get(18)?,
         server_profile_id: row.get(24)?,

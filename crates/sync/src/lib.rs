@@ -13,6 +13,7 @@
 //! - [`owed`]: what the application asked us to change on the server
 
 mod alive;
+mod audit;
 mod backoff;
 mod doors;
 pub mod error;
@@ -57,6 +58,8 @@ pub struct Timing {
     pub backoff: std::time::Duration,
     /// Longest pause after failures.
     pub backoff_max: std::time::Duration,
+    /// Everything is compared with the server this often; zero: only when it is asked for.
+    pub audit: std::time::Duration,
 }
 
 impl Default for Timing {
@@ -66,6 +69,7 @@ impl Default for Timing {
             poll: std::time::Duration::from_secs(60),
             backoff: std::time::Duration::from_secs(2),
             backoff_max: std::time::Duration::from_secs(300),
+            audit: std::time::Duration::from_secs(24 * 3600),
         }
     }
 }

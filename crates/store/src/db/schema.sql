@@ -132,6 +132,12 @@ CREATE UNIQUE INDEX failures_by_uid ON failures (folder_id, uid_validity, uid);
 CREATE INDEX failures_by_mailbox ON failures (mailbox_id, id);
 CREATE INDEX failures_by_digest ON failures (digest) WHERE digest IS NOT NULL;
 
+-- The completeness audit: the one that is asked for, and what the last one found.
+CREATE TABLE completeness (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, asked_at {int}, repair {int} NOT NULL DEFAULT 0,
+  finished_at {int}, outcome TEXT, differences {int}, repaired {int}, folders TEXT
+) {strict};
+
 -- POP3: which unique id became which message (`uid`), or was left out for its `dated`; `strikes`: broken connections;
 -- `octets`: its size as the server listed it; `noted_at`: since when the id is known.
 CREATE TABLE pop3_uids (

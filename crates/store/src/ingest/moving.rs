@@ -82,7 +82,8 @@ pub(super) fn relink(
                 placing::labels_text(message.labels.as_deref(), place)?.into(),
             ],
         )?;
-        if from.as_deref() != Some(&batch.folder_id) {
+        // What lay in no folder at all (see the completeness audit) has not moved.
+        if from.as_deref().is_some_and(|from| from != batch.folder_id) {
             let data = json!({
                 "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
                 "folder_path": place.path, "folder_role": place.role,

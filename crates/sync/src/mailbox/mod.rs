@@ -2,6 +2,7 @@
 //! held until a person acts.
 
 mod arrivals;
+mod audit;
 mod breakdown;
 mod filling;
 pub mod isolation;

@@ -163,6 +163,7 @@ impl<'a> Visit<'a> {
             self.end_of_catching_up().await?;
             state.alive(self.manner()).await?;
             state.report();
+            self.audit_if_due(isolation, cancel).await?;
             if self.slice(isolation, cancel).await? {
                 if self.mailbox_changed().await? {
                     return Ok(());

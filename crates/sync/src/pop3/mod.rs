@@ -13,6 +13,7 @@
 //!
 //! Flags live here alone, since POP3 has none. Some servers mark a message as read at RETR or TOP.
 
+mod audit;
 mod delete;
 mod fetch;
 mod identity;
@@ -330,6 +331,7 @@ impl Polling<'_> {
         if let Some(stat) = changed.filter(|_| !sizes.more) {
             self.move_cursor(folder, counted(&stat)).await?;
         }
+        self.audit_if_due(folder, &listed, &known).await?;
         self.deletion = self.mark(session, folder, &listed, &read).await?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 #[macro_use]
 mod servers_each;
 
+mod audit;
 mod breakdown;
 mod crowd;
 mod differential;

@@ -1,0 +1,263 @@
+//! The completeness audit of an IMAP mailbox: every message of every folder, the server's against ours. Differences are
+//! repaired in the ways that all mail comes, changes and goes. What an ordinary look at a folder mends is mended before
+//! anything is counted.
+
+use super::isolation::Isolation;
+use super::visit::{Visit, since};
+use crate::audit::{self, Order};
+use crate::error::Result;
+use crate::folder::fetch::Direction;
+use crate::folder::{look, plan};
+use imap_client::{MetaItems, UidSet};
+use model::completeness::FolderAudit;
+use model::event::Origin;
+use model::folder::Mode;
+use std::collections::{HashMap, HashSet};
+use store::folders::{self, Cursor};
+use store::ingest::{self, Changes, FlagUpdate};
+use store::{StoreError, completeness};
+use tokio_util::sync::CancellationToken;
+
+/// Missing messages that an audit fetches of one folder; the rest is filled like any other past.
+const FETCHED: usize = 2_000;
+
+/// How a folder differs.
+#[derive(Clone, Debug, Default)]
+struct Difference {
+    server: i64,
+    stored: i64,
+    in_ledger: i64,
+    missing: UidSet,
+    surplus: UidSet,
+    flags: HashMap<i64, FlagUpdate>,
+    sizes: i64,
+    miscounted: i64,
+}
+
+impl Difference {
+    fn is_none(&self) -> bool {
+        self.missing.is_empty()
+            && self.surplus.is_empty()
+            && self.flags.is_empty()
+            && self.miscounted == 0
+    }
+
+    /// What differed before too: anything else happened between two questions.
+    fn lasting(mut self, before: &Self) -> Self {
+        self.missing = self.missing.intersect(&before.missing);
+        self.surplus = self.surplus.intersect(&before.surplus);
+        self.flags.retain(|uid, _| before.flags.contains_key(uid));
+        self.miscounted = self.miscounted.min(before.miscounted);
+        self
+    }
+
+    fn as_found(&self, found: FolderAudit) -> FolderAudit {
+        FolderAudit {
+            server: self.server,
+            stored: self.stored,
+            missing: self.missing.len() as i64,
+            surplus: self.surplus.len() as i64,
+            flags: self.flags.len() as i64,
+            sizes: self.sizes,
+            miscounted: self.miscounted,
+            in_ledger: self.in_ledger,
+            ..found
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// Compares everything with the server, where a person asked for it or the time has come.
+    pub(super) async fn audit_if_due(
+        &mut self,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let Some(order) = audit::due(self.context, &self.mailbox.id).await? else {
+            return Ok(());
+        };
+        if !order.by_hand && self.next_unfilled().is_some() {
+            return Ok(());
+        }
+        // Many may be due at once after a night without power: they take turns with those who fetch their past.
+        let stopping = |_| StoreError::Unavailable("the server is stopping".into());
+        let filling = self.context.filling.clone();
+        let _place = filling.acquire().await.map_err(stopping)?;
+        if order.repair {
+            completeness::give_up_adrift(&self.context.store, self.lease).await?;
+        }
+        let mut folders = Vec::new();
+        for i in 0..self.known.len() {
+            if self.known[i].mode == Mode::Off {
+                continue;
+            }
+            folders.push(self.audit_folder(i, order, isolation).await?);
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        audit::finish(self.context, self.lease, order, folders).await?;
+        // What is surplus vanished, and is settled by a round.
+        self.news.elsewhere = true;
+        Ok(())
+    }
+
+    async fn audit_folder(
+        &mut self,
+        i: usize,
+        order: Order,
+        isolation: &mut Isolation,
+    ) -> Result<FolderAudit> {
+        let found = FolderAudit {
+            folder_id: self.known[i].id.clone(),
+            path: self.known[i].path.clone(),
+            ..FolderAudit::default()
+        };
+        let Some(first) = self.compare(i).await? else {
+            return Ok(FolderAudit {
+                problem_id: Some("command_refused".to_owned()),
+                ..found
+            });
+        };
+        let mut difference = first;
+        if !difference.is_none() {
+            self.session.noop().await?;
+            difference = match self.compare(i).await? {
+                Some(second) => second.lasting(&difference),
+                None => Difference::default(),
+            };
+        }
+        let mut found = difference.as_found(found);
+        if !self.known[i].backfilled {
+            // What was never fetched is not missing yet.
+            found.to_come = found.missing;
+            found.missing = 0;
+            difference.missing = UidSet::new();
+        }
+        if order.repair && found.differences() > 0 {
+            let failed = self.repair(i, &difference, isolation).await?;
+            let left = match self.compare(i).await? {
+                Some(left) => left.lasting(&difference).as_found(FolderAudit::default()),
+                None => found.clone(),
+            };
+            found.repaired = (found.differences() - left.differences() - failed).max(0);
+        }
+        Ok(found)
+    }
+
+    /// Opens a folder and compares it. `None`: it cannot be opened.
+    async fn compare(&mut self, i: usize) -> Result<Option<Difference>> {
+        if self.look(i).await?.is_none() {
+            return Ok(None);
+        }
+        self.reload(i).await?;
+        let folder = self.known[i].clone();
+        let Some(validity) = folder.uid_validity else {
+            return Ok(None);
+        };
+        let mut seen: HashMap<i64, (FlagUpdate, Option<u64>)> = HashMap::new();
+        let mut listed = UidSet::new();
+        if self.exists != Some(0) {
+            listed = self.session.uid_search("ALL").await?;
+            let items = MetaItems {
+                flags: true,
+                size: true,
+                ..MetaItems::default()
+            };
+            let all = UidSet::starting_at(1);
+            let told = self
+                .session
+                .fetch_meta_with(&all, &items, None, false, |meta| {
+                    if let Some(update) = look::update(&meta) {
+                        seen.insert(update.uid, (update, meta.size));
+                    }
+                })
+                .await;
+            match told {
+                // Refused because of one of them, perhaps: the others' UIDs are known all the same.
+                Err(error) if !error.is_fatal() => tracing::debug!(%error, "no flags to compare"),
+                told => {
+                    told?;
+                }
+            }
+        }
+        let store = &self.context.store;
+        let held = completeness::held(store, &folder.id, validity).await?;
+        let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
+        let counts = completeness::counts(store, &folder.id).await?;
+        let mut ours = UidSet::new();
+        for uid in held.keys() {
+            ours.insert(uid.unsigned_abs());
+        }
+        let below = UidSet::range(1, (folder.high_uid.max(1) - 1).unsigned_abs());
+        let mut wanted = listed.intersect(&below);
+        if let Some(since) = since(&folder, self.mailbox) {
+            wanted = self.only_since(wanted, since).await?;
+        }
+        let mut difference = Difference {
+            server: wanted.len() as i64,
+            stored: held.len() as i64,
+            in_ledger: failed.len() as i64,
+            missing: wanted.difference(&ours).difference(&failed),
+            miscounted: counts.off_by.abs().max(i64::from(counts.unread_wrong)),
+            ..Difference::default()
+        };
+        // Not only what SEARCH leaves out: what is named by either is there.
+        let named: HashSet<i64> = seen.keys().copied().collect();
+        for (uid, held) in &held {
+            match seen.remove(uid) {
+                Some((update, size)) => {
+                    difference.sizes +=
+                        i64::from(size.is_some_and(|size| size as i64 != held.size));
+                    if update.flags != held.flags && !held.owed {
+                        difference.flags.insert(*uid, update);
+                    }
+                }
+                None if !named.contains(uid)
+                    && !listed.contains(uid.unsigned_abs())
+                    && !held.owed =>
+                {
+                    difference.surplus.insert(uid.unsigned_abs());
+                }
+                None => {}
+            }
+        }
+        Ok(Some(difference))
+    }
+
+    /// Makes the store equal. Returns how many messages went to the ledger.
+    async fn repair(
+        &mut self,
+        i: usize,
+        difference: &Difference,
+        isolation: &mut Isolation,
+    ) -> Result<i64> {
+        let folder = self.known[i].clone();
+        let changes = Changes {
+            folder_id: folder.id.clone(),
+            uid_validity: folder.uid_validity.unwrap_or(0),
+            origin: Origin::CatchUp,
+            flags: difference.flags.values().cloned().collect(),
+            vanished: plan::ranges(&difference.surplus),
+            cursor: Cursor::default(),
+        };
+        ingest::apply(&self.context.store, self.lease, changes).await?;
+        let batches = self.batches(&difference.missing, FETCHED).await?;
+        let outcome = self
+            .fetch(
+                i,
+                batches,
+                Direction::Stay,
+                Origin::CatchUp,
+                isolation,
+                None,
+            )
+            .await?;
+        completeness::recount(&self.context.store, self.lease, &folder.id).await?;
+        self.reload(i).await?;
+        if difference.missing.len() > FETCHED as u64 {
+            self.known[i].backfilled = false;
+        }
+        Ok(outcome.failed)
+    }
+}
