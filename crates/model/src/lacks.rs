@@ -77,14 +77,10 @@ impl Mailbox {
             ConnectionState::Limited => "asked by the provider to wait",
             _ => return None,
         };
-        let text = match (&connection.problem_id, connection.since) {
-            (Some(problem), Some(since)) => format!("{state}: {problem}, since {since}"),
-            (Some(problem), None) => format!("{state}: {problem}"),
-            (None, _) => state.to_owned(),
-        };
+        // The problem and the time are told beside the text, for a program to put into words.
         Some(Missing {
             id: MissingId::Connection,
-            text,
+            text: state.to_owned(),
             problem_id: connection.problem_id.clone(),
             since: connection.since,
         })

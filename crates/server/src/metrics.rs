@@ -101,6 +101,14 @@ fn describe() {
         "Problems met, by their id in the catalogue."
     );
     describe_counter!(
+        "postroom_audits_total",
+        "Comparisons of everything with a server, by outcome."
+    );
+    describe_counter!(
+        "postroom_audit_differences_total",
+        "Messages that such a comparison found different, by kind."
+    );
+    describe_counter!(
         "postroom_submissions_total",
         "Submissions that ended, by result."
     );

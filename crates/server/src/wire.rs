@@ -183,7 +183,10 @@ pub async fn start(
         store.clone(),
         net.clone(),
         engine.clone(),
-        sync::Timing::default(),
+        sync::Timing {
+            audit: config.audit,
+            ..sync::Timing::default()
+        },
     );
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
     supervisor.spawn("housekeeping", Housekeeping::new(store.clone()));

@@ -524,3 +524,33 @@ async fn folders_are_listed_and_their_mode_and_role_change() {
         json!([])
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_is_asked_for_and_shown() {
+    let fixture = Fixture::new().await;
+    let mailbox = fixture.post("/v1/mailboxes", &ann()).await.expect(201);
+    assert_eq!(mailbox["last_audit"], Value::Null);
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let none = fixture.get(&format!("{uri}/audit")).await.expect(200);
+    assert_eq!(
+        (&none["asked_at"], &none["last"], &none["folders"]),
+        (&Value::Null, &Value::Null, &json!([]))
+    );
+    let wish = json!({"repair": true});
+    let asked = fixture.post(&format!("{uri}/audit"), &wish).await;
+    assert!(asked.expect(202)["asked_at"].is_string());
+    fixture
+        .post(&format!("{uri}/pause"), &json!({}))
+        .await
+        .expect(200);
+    fixture
+        .post(&format!("{uri}/audit"), &wish)
+        .await
+        .problem(409);
+    fixture
+        .post(&format!("{uri}/audit"), &json!({"surprise": 1}))
+        .await
+        .problem(422);
+    let nobody = "/v1/mailboxes/mbx_00000000000000000000000000/audit";
+    fixture.post(nobody, &wish).await.problem(404);
+}

@@ -1,6 +1,7 @@
 //! The commands: one file for each family. Each parses its own arguments, does its one thing through
 //! the REST client or the store, and prints a table or JSON.
 
+mod audit;
 mod completions;
 mod config;
 mod correct;

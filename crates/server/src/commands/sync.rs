@@ -34,6 +34,14 @@ pub enum Command {
         #[arg(long)]
         mailbox: Option<String>,
     },
+    /// Compare everything with the server: messages, flags, sizes
+    Audit {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// Repair what differs
+        #[arg(long)]
+        repair: bool,
+    },
     /// Try to store a message again
     Retry {
         /// The mailbox: its address or mbx_...
@@ -61,6 +69,10 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let only = mailbox::resolve_some(client, mailbox.as_deref()).await?;
             let failures = failures(client, only).await?;
             context.output.value(&json!({ "data": failures }), failed)?;
+        }
+        Command::Audit { mailbox, repair } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            return super::audit::run(context, client, &id, repair).await;
         }
         Command::Retry { mailbox, failure } => {
             let id = mailbox::resolve(client, &mailbox).await?;

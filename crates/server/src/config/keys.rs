@@ -148,6 +148,12 @@ pub const KEYS: &[Key] = &[
         "whether a request may ask the public directory of providers, which then learns the domain (true or false)",
     ),
     key(
+        "sync.audit_hours",
+        None,
+        "POSTROOM_SYNC_AUDIT_HOURS",
+        "hours after which everything that is stored is compared with the server again (0: only when it is asked for)",
+    ),
+    key(
         "log.format",
         Some("--log-format"),
         "POSTROOM_LOG_FORMAT",

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A value with its origin.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ pub struct Config {
     pub dns: Vec<SocketAddr>,
     /// Whether detection may ask the public directory where a request wants it.
     pub directory: bool,
+    /// Pause between two comparisons of everything with the server; zero: only when one is asked for.
+    pub audit: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -143,6 +146,9 @@ impl Config {
         let directory = text("detection.directory")
             .parse()
             .map_err(|_| wrong("detection.directory", &"expected true or false"))?;
+        let audit_hours: u16 = text("sync.audit_hours")
+            .parse()
+            .map_err(|_| wrong("sync.audit_hours", &"expected a number of hours"))?;
         let log_format = match text("log.format").as_str() {
             "auto" => LogFormat::Auto,
             "human" => LogFormat::Human,
@@ -171,6 +177,7 @@ impl Config {
             mail_ports,
             dns,
             directory,
+            audit: Duration::from_secs(u64::from(audit_hours) * 3600),
             log_format,
             log_level,
             settings,
@@ -311,6 +318,7 @@ fn fill_defaults(
     let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
     default("network.mail_ports", ports.join(","));
     default("detection.directory", "false".to_owned());
+    default("sync.audit_hours", "24".to_owned());
     default("log.format", "auto".to_owned());
     default("log.level", "info".to_owned());
     Ok(())

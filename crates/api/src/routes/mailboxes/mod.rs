@@ -1,6 +1,7 @@
 //! Mailboxes: connected addresses with their credentials, which are never shown.
 
 mod change;
+mod compare;
 mod create;
 mod disable;
 pub(crate) mod draft;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(resume::resume_mailbox))
         .routes(routes!(try_again::try_mailbox_again))
         .routes(routes!(resync::resync_mailbox))
+        .routes(routes!(compare::audit_mailbox, compare::get_audit))
 }
 
 /// The mailbox, if it exists for this caller.

@@ -4,6 +4,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, path, Problem } from "./client";
 import type {
+  Audit,
   CatalogueEntry, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
 } from "./types";
 
@@ -82,6 +83,14 @@ export const owed = (mailboxId: string) =>
     queryKey: ["owed", mailboxId],
     queryFn: ({ signal }) => api.get<Page<Owed>>(`/v1/mailboxes/${mailboxId}/owed`, signal),
     refetchInterval: 15_000,
+  });
+
+/** While one is under way, it is looked at again and again. */
+export const audit = (mailboxId: string) =>
+  queryOptions({
+    queryKey: ["audits", mailboxId],
+    queryFn: ({ signal }) => api.get<Audit>(`/v1/mailboxes/${mailboxId}/audit`, signal),
+    refetchInterval: (query) => (query.state.data?.asked_at ? 1_000 : false),
   });
 
 export const report = (id: string | null) =>

@@ -68,7 +68,39 @@ export interface Mailbox {
   /** What is still missing until it works, in words. */
   missing?: { text: string }[];
   last_report_id: string | null;
+  last_audit?: LastAudit | null;
   created_at: Time;
+}
+
+/** What the last comparison of everything with the server found. */
+export interface LastAudit {
+  at: Time;
+  outcome: "equal" | "repaired" | "differs" | "unfinished";
+  differences: number;
+  repaired: number;
+}
+
+export interface FolderAudit {
+  folder_id: string;
+  path: string;
+  server: number;
+  stored: number;
+  missing: number;
+  surplus: number;
+  flags: number;
+  sizes: number;
+  miscounted: number;
+  to_come: number;
+  in_ledger: number;
+  repaired: number;
+  problem_id: string | null;
+}
+
+export interface Audit {
+  mailbox_id: string;
+  asked_at: Time | null;
+  last: LastAudit | null;
+  folders: FolderAudit[];
 }
 
 export interface MailboxInput {

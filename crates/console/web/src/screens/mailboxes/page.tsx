@@ -14,6 +14,7 @@ import { count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
+import { AuditCard } from "./audit";
 import { Connected } from "./add/connected";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
@@ -109,6 +110,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
             <SettingsCard mailbox={mailbox} onEdit={edit} />
             <OwedCard mailbox={mailbox} />
             <Failures mailbox={mailbox} />
+            {mailbox.incoming && <AuditCard mailbox={mailbox} />}
             <ReportList mailbox={mailbox} open={open} />
           </div>
         </div>
