@@ -265,6 +265,13 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Conflict(detail) => Self::conflict(detail),
+            StoreError::Refused {
+                problem_id: "folder_name_invalid",
+                detail,
+            } => Self::field("/name", detail).called("folder_name_invalid"),
+            StoreError::Refused { problem_id, detail } => {
+                Self::new(StatusCode::CONFLICT, problem_id, detail)
+            }
             StoreError::ReadOnly => {
                 Self::new(StatusCode::CONFLICT, "mailbox_read_only", error.to_string())
             }

@@ -120,7 +120,7 @@ impl From<store::StoreError> for Failure {
         use store::StoreError as E;
         let exit = match &error {
             E::NotFound(_) => Exit::NotFound,
-            E::Conflict(_) | E::ReadOnly | E::Fenced => Exit::Conflict,
+            E::Conflict(_) | E::Refused { .. } | E::ReadOnly | E::Fenced => Exit::Conflict,
             E::Setup(_) => Exit::Configuration,
             E::Full(_) => Exit::Quota,
             E::Unavailable(_) | E::Corrupt(_) => Exit::Unexpected,

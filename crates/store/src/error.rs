@@ -9,6 +9,14 @@ pub enum StoreError {
     /// The state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// The state does not allow it, for a reason of the catalogue.
+    #[error("{detail}")]
+    Refused {
+        /// The catalogue's id.
+        problem_id: &'static str,
+        /// This occurrence.
+        detail: String,
+    },
     /// The mailbox may only be read.
     #[error("the mailbox is set to be read only, and Postroom changes nothing on its server")]
     ReadOnly,

@@ -206,7 +206,7 @@ fn role_said(tx: &mut Tx<'_>, mailbox_id: &str, path: &str) -> Result<Option<Opt
     Ok(said.get(path).copied())
 }
 
-fn apply_one(
+pub(crate) fn apply_one(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     change: &ListChange,

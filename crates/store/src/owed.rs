@@ -2,16 +2,19 @@
 //! server has confirmed them. They are carried out in order, before anything else is looked at.
 //!
 //! - [`ask`]: a change is wanted.
+//! - [`folders`]: a change of the list of folders is wanted.
 //! - [`take`]: what is to be carried out now.
 //! - [`settle`]: the server confirmed it, refuses it for now, or never does it.
 //! - [`show`]: what is owed, for people and programs, who may try again or give up.
 
 mod ask;
+mod folders;
 mod settle;
 mod show;
 mod take;
 
 pub use ask::{change_flags, move_to, trash};
+pub use folders::{create_folder, delete_folder, rename_folder};
 pub use settle::{Refusal, done, failed};
 pub use show::{Entry, State, cancel, get, list, retry};
 pub use take::{copying, next_due, rest, take};
@@ -42,6 +45,27 @@ pub enum Intent {
     },
     /// Remove for good.
     Expunge,
+    /// Make a folder.
+    Create {
+        /// Our id of the folder that it is made in; `None`: at the top.
+        parent_id: Option<String>,
+        /// Its name there, as people write it.
+        name: String,
+    },
+    /// Give a folder another name.
+    Rename {
+        /// Our id of the folder.
+        folder_id: String,
+        /// Its name among its neighbours, as people write it.
+        name: String,
+    },
+    /// Delete a folder.
+    Delete {
+        /// Our id of the folder.
+        folder_id: String,
+        /// With what lies in it.
+        with_messages: bool,
+    },
     /// File a copy (of a submission) in the Sent folder.
     Append {
         /// The raw bytes.
@@ -60,15 +84,29 @@ impl Intent {
             Self::Move { .. } => "move",
             Self::Expunge => "expunge",
             Self::Append { .. } => "append",
+            Self::Create { .. } => "create",
+            Self::Rename { .. } => "rename",
+            Self::Delete { .. } => "delete",
         }
     }
 
     /// Our folder that it is about, or that a message goes to.
     fn folder_id(&self) -> Option<&str> {
         match self {
-            Self::Move { folder_id } => Some(folder_id),
+            Self::Move { folder_id }
+            | Self::Rename { folder_id, .. }
+            | Self::Delete { folder_id, .. } => Some(folder_id),
+            Self::Create { parent_id, .. } => parent_id.as_deref(),
             Self::Flags { .. } | Self::Expunge | Self::Append { .. } => None,
         }
+    }
+
+    /// Whether it is about a folder and no message.
+    pub const fn is_of_folder(&self) -> bool {
+        matches!(
+            self,
+            Self::Create { .. } | Self::Rename { .. } | Self::Delete { .. }
+        )
     }
 }
 
@@ -118,6 +156,8 @@ pub struct Confirmed {
     pub moved_to: Option<Spot>,
     /// All flags of the message, as the server has them after the change.
     pub flags: Option<Flags>,
+    /// What it changed about the list of folders.
+    pub folders: Vec<crate::folders::ListChange>,
 }
 
 /// Whether anything is still owed about a message.
@@ -194,19 +234,20 @@ fn target(tx: &mut Tx<'_>, id: &str) -> Result<Target> {
     })
 }
 
-/// Writes an owed change, in the transaction that needs it, and wakes the mailbox's worker.
+/// Writes an owed change, in the transaction that needs it, and wakes the mailbox's worker. Gives its id.
 pub(crate) fn owe(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     message_id: Option<&str>,
     intent: &Intent,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<String> {
+    let id = fresh_id("owe", now);
     tx.exec(
         "INSERT INTO owed (id, mailbox_id, kind, message_id, folder_id, body, next_attempt_at, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
         &[
-            fresh_id("owe", now).into(),
+            (&id).into(),
             mailbox_id.into(),
             intent.kind().into(),
             message_id.into(),
@@ -216,5 +257,5 @@ pub(crate) fn owe(
         ],
     )?;
     tx.wake(Topic::Mailbox(mailbox_id.to_owned()));
-    Ok(())
+    Ok(id)
 }

@@ -3,6 +3,8 @@
 //! moved twice, and a copy is looked for before it is made again. An OK is not believed where the server
 //! shows nothing for it: the message is read again, and what did not happen stays owed.
 
+mod folders;
+
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
 use imap_client::{ImapError, MailboxName, MetaItems, Mode, StatusItem, StoreMode, UidSet, quoted};
@@ -29,9 +31,16 @@ enum Paid {
     Never(&'static str, String),
 }
 
-/// Pays what is due.
+/// Pays what is due. After a change of the list of folders the rest is asked for anew: it may speak of other names now.
 pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
+    while pay_some(visit).await? {}
+    Ok(())
+}
+
+/// Whether there may be more.
+async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
     let due = owed::take(&visit.context.store, visit.lease, BATCH).await?;
+    let mut more = false;
     for change in &due {
         let paid = match pay_one(visit, change).await {
             Ok(paid) => paid,
@@ -77,13 +86,19 @@ pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
                 owed::failed(store, lease, change, refusal, Some(next)).await?;
             }
         }
+        if change.intent.is_of_folder() {
+            owed::rest(store, lease).await?;
+            visit.known = store::folders::known(store, &lease.mailbox_id).await?;
+            more = true;
+            break;
+        }
     }
     if !due.is_empty() {
         // Another folder may be open now, and for writing: whoever reads next opens its own.
         visit.open = None;
         visit.news.elsewhere = true;
     }
-    Ok(())
+    Ok(more)
 }
 
 /// How long a change rests that did not go well, in milliseconds.
@@ -112,6 +127,19 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     } = &change.intent
     {
         return append(visit, digest, internet_message_id).await;
+    }
+    match &change.intent {
+        Intent::Create { parent_id, name } => {
+            return folders::create(visit, parent_id.as_deref(), name).await;
+        }
+        Intent::Rename { folder_id, name } => {
+            return folders::rename(visit, folder_id, name).await;
+        }
+        Intent::Delete {
+            folder_id,
+            with_messages,
+        } => return folders::delete(visit, folder_id, *with_messages).await,
+        _ => {}
     }
     let Some(spot) = &change.spot else {
         return Ok(gone(change));
@@ -145,8 +173,11 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
             }
             Ok(Paid::Done(Confirmed::default()))
         }
-        // Filed above.
-        Intent::Append { .. } => Ok(Paid::Done(Confirmed::default())),
+        // Done above.
+        Intent::Append { .. }
+        | Intent::Create { .. }
+        | Intent::Rename { .. }
+        | Intent::Delete { .. } => Ok(Paid::Done(Confirmed::default())),
     }
 }
 

@@ -342,6 +342,43 @@ async fn what_is_owed_is_shown_tried_again_and_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_of_the_server_are_owed_and_those_it_needs_are_protected() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let folders = format!("/v1/mailboxes/{}/folders", a.id);
+    let inbox = format!("{folders}/{}", a.folders["INBOX"]);
+    let body = json!({"name": "Clients"});
+    let made = fixture.post(&folders, &body).await.expect(202);
+    assert_eq!(made["kind"], "create");
+    assert_eq!(made["what"], "make the folder Clients");
+    let again = fixture.post(&folders, &body).await.expect(202);
+    assert_eq!(again["id"], made["id"], "asked for twice, owed once");
+    for (name, status, code) in [
+        ("INBOX", 409, "folder_exists"),
+        ("inbox", 409, "folder_exists"),
+        ("", 422, "folder_name_invalid"),
+        ("a/b", 422, "folder_name_invalid"),
+        ("a\r\nA1 LOGOUT", 422, "folder_name_invalid"),
+    ] {
+        let body = json!({"name": name});
+        let problem = fixture.post(&folders, &body).await.problem(status);
+        assert_eq!(problem["code"], code, "{name:?}");
+    }
+    let problem = fixture.patch(&inbox, &json!({"name": "In"})).await;
+    assert_eq!(problem.problem(409)["code"], "folder_protected");
+    let problem = fixture.delete(&inbox).await.problem(409);
+    assert_eq!(problem["code"], "folder_protected");
+    let elsewhere = json!({"name": "Deep", "parent_id": "fld_none"});
+    fixture.post(&folders, &elsewhere).await.problem(404);
+    let read_only = json!({"read_only": true});
+    let mailbox = format!("/v1/mailboxes/{}", a.id);
+    fixture.patch(&mailbox, &read_only).await.expect(200);
+    let problem = fixture.post(&folders, &body).await.problem(409);
+    assert_eq!(problem["code"], "mailbox_read_only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_may_only_be_read_takes_no_change() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -206,6 +206,50 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "folder_name_invalid",
+        step: None,
+        title: "A folder cannot have this name",
+        cause: "The name is empty, too long, or has a character that means something else to the mail server.",
+        remedy: "Choose a name of 1 to 100 characters without `*`, `%` and the server's separator; a folder inside another one is made with `parent_id`.",
+        action: "edit_request",
+        retry: Never,
+        likely_others: &["The whole path was given where one level is wanted."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "folder_exists",
+        step: None,
+        title: "A folder of this name is there already",
+        cause: "The mailbox has a folder of this name in the same place.",
+        remedy: "Choose another name, or use the folder that is there.",
+        action: "edit_request",
+        retry: Never,
+        likely_others: &["Another program made it meanwhile."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "folder_protected",
+        step: None,
+        title: "The folder is one that the mailbox needs",
+        cause: "The folder is the inbox, or has a role: sent mail, drafts, junk, trash, archive, all or flagged mail.",
+        remedy: "Leave it, or take the role from it first (`postroom folder map --role none`); the inbox stays in any case.",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["The role was guessed from the folder's name."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "folder_not_empty",
+        step: None,
+        title: "The folder is not empty",
+        cause: "Messages or other folders are in the folder, and would be deleted with it.",
+        remedy: "Move or delete what is in it; to delete the messages with it for good, say so (`with_messages=true`).",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["Mail arrived in it after it was looked at."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "receive_only",
         step: None,
         title: "The mailbox cannot send",

@@ -1,9 +1,9 @@
 //! `postroom folder ...`: folders of a mailbox.
 
-use super::{Context, mailbox};
+use super::{Context, confirm, mailbox};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
-use crate::output;
+use crate::output::{self, Output};
 use model::folder::{Mode, Role};
 use serde_json::{Value, json};
 
@@ -22,6 +22,38 @@ pub enum Command {
     Resync {
         /// The mailbox: its address or mbx_...
         mailbox: String,
+    },
+    /// Make a folder on the server
+    Create {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folder's name: one level
+        name: String,
+        /// Make it inside this folder: its path or fld_...
+        #[arg(long = "in", value_name = "FOLDER")]
+        parent: Option<String>,
+    },
+    /// Give a folder another name on the server
+    Rename {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folder: its path or fld_...
+        folder: String,
+        /// The new name: one level
+        name: String,
+    },
+    /// Delete a folder on the server
+    Delete {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folder: its path or fld_...
+        folder: String,
+        /// Delete the messages in it for good
+        #[arg(long)]
+        with_messages: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Say what a folder is for, and how much of it is stored
     Map {
@@ -79,6 +111,52 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
                 "Every folder is looked through again. `postroom sync watch` shows how far it is.".to_owned()
             })?;
         }
+        Command::Create {
+            mailbox,
+            name,
+            parent,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let mut body = json!({ "name": name });
+            if let Some(parent) = &parent {
+                body["parent_id"] = json!(resolve(client, &id, parent).await?);
+            }
+            let made = client.post(&folders(&id), &body).await?;
+            context.output.value(&made, told)?;
+        }
+        Command::Rename {
+            mailbox,
+            folder,
+            name,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let folder = resolve(client, &id, &folder).await?;
+            let path = format!("{}/{}", folders(&id), segment(&folder));
+            let renamed = client.patch(&path, &json!({ "name": name })).await?;
+            context.output.value(&renamed, told)?;
+        }
+        Command::Delete {
+            mailbox,
+            folder,
+            with_messages,
+            yes,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let folder_id = resolve(client, &id, &folder).await?;
+            confirm(yes, &format!("delete the folder {folder} on the server"))?;
+            let path = format!(
+                "{}/{}?with_messages={with_messages}",
+                folders(&id),
+                segment(&folder_id)
+            );
+            let answer = client.delete(&path).await?;
+            context.output.value(&answer, |output, answer| {
+                if answer.is_object() {
+                    return told(output, answer);
+                }
+                "The folder is deleted.".to_owned()
+            })?;
+        }
         Command::Map {
             mailbox,
             folder,
@@ -103,6 +181,19 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         }
     }
     Ok(Exit::Good)
+}
+
+/// A folder as it is now, or what is owed of it.
+fn told(_: &Output, answer: &Value) -> String {
+    let text = |pointer: &str| output::line(output::at(answer, pointer));
+    if answer["what"].is_string() {
+        return format!(
+            "The server is asked to {} ({}); `postroom owed list` shows how it goes.",
+            text("/what"),
+            text("/id")
+        );
+    }
+    format!("{}  {}", text("/id"), text("/path"))
 }
 
 fn folders(mailbox_id: &str) -> String {

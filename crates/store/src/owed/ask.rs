@@ -73,7 +73,7 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
             }
             target.can_be_moved()?;
             let intent = Intent::Move { folder_id };
-            owe(tx, &target.mailbox_id, Some(&id), &intent, now)
+            owe(tx, &target.mailbox_id, Some(&id), &intent, now).map(drop)
         })
         .await
 }
@@ -104,7 +104,7 @@ pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
                 Some(folder_id) if !folder_ids.contains(&folder_id) => Intent::Move { folder_id },
                 _ => Intent::Expunge,
             };
-            owe(tx, &mailbox_id, Some(&id), &intent, now)
+            owe(tx, &mailbox_id, Some(&id), &intent, now).map(drop)
         })
         .await
 }

@@ -31,6 +31,14 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
             mailboxes::lock(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             tx.exec("DELETE FROM owed WHERE id = $1", &[(&owed.id).into()])?;
+            let mut log = Vec::new();
+            for change in &confirmed.folders {
+                crate::folders::apply_one(tx, mailbox_id, change, now, &mut log)?;
+            }
+            for event in &mut log {
+                event.data["by"] = json!("api");
+            }
+            events::append(tx, &log, now)?;
             if let Intent::Append { submission_id, .. } = &owed.intent {
                 tx.exec(
                     "UPDATE submissions SET sent_copy = 'filed' WHERE id = $1",
@@ -234,6 +242,8 @@ pub(super) fn forget_here(tx: &mut Tx<'_>, intent: &Intent, folder_id: Option<&s
             let sql = "UPDATE folders SET server_messages = NULL, mod_seq = NULL WHERE id = $1";
             tx.exec(sql, &[folder_id.into()])?;
         }
+        // Nothing shows here before the server has confirmed it.
+        Intent::Create { .. } | Intent::Rename { .. } | Intent::Delete { .. } => {}
         Intent::Append { submission_id, .. } => {
             let sql = "UPDATE submissions SET sent_copy = 'none' WHERE id = $1";
             tx.exec(sql, &[submission_id.into()])?;

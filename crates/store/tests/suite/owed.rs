@@ -57,6 +57,7 @@ async fn a_change_that_failed_for_good_is_told_once_shown_and_can_be_tried_again
             uid: 1,
             flags: Flags::default(),
             mod_seq: 2,
+            labels: None,
         };
         ingest::apply(store, &a.lease, flags(&a.inbox, truth))
             .await

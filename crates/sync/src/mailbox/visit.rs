@@ -130,6 +130,11 @@ impl<'a> Visit<'a> {
         })
     }
 
+    /// The folders that the mailbox's owner wants stored; `None`: the usual ones.
+    pub(crate) fn mailbox_monitors(&self) -> Option<&[String]> {
+        self.mailbox.monitored_folders.as_deref()
+    }
+
     /// Works until the connection breaks, the mailbox changes, or the work is cancelled. Says whether
     /// anything was achieved, and how it ended.
     pub(super) async fn stay(

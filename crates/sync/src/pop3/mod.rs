@@ -184,7 +184,7 @@ impl Polling<'_> {
                 Intent::Flags { .. } => {
                     owed::done(store, self.lease, change, owed::Confirmed::default()).await?
                 }
-                Intent::Move { .. } | Intent::Expunge | Intent::Append { .. } => {
+                _ => {
                     tracing::info!(
                         change = change.id,
                         "POP3 cannot make this change on the server"

@@ -14,6 +14,7 @@ mod headers_only;
 mod invariants;
 mod labels;
 mod owed;
+mod owed_folders;
 mod pop3;
 mod pop3_originals;
 mod proofs;

@@ -9,12 +9,15 @@ use model::access::Scope;
 use model::folder::{Folder, Mode, Role};
 use model::mailbox::Protocol;
 use serde::Deserialize;
-use store::folders;
+use store::{folders, owed};
 
 /// What may change about a folder; what is left out stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FolderChange {
+    /// Its name, as people write it: one level. The server is asked for it, and `folder.renamed` tells when it has that name.
+    #[serde(default)]
+    name: Option<String>,
     /// What it is for; null: nothing special.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Role>)]
@@ -28,7 +31,7 @@ pub(crate) struct FolderChange {
     since: Option<Option<Timestamp>>,
 }
 
-/// Changes what a folder is for, and how much of it is stored.
+/// Changes a folder's name on the server, what it is for, and how much of it is stored.
 #[utoipa::path(patch, path = "/v1/mailboxes/{id}/folders/{folder_id}", tag = "folders",
     params(("id" = String, Path), ("folder_id" = String, Path)), request_body = FolderChange,
     responses((status = 200, body = Folder)))]
@@ -42,13 +45,18 @@ pub(crate) async fn change_folder(
     let mailbox = mailboxes::visible(&state, &caller, &id).await?;
     let pop3 = mailbox
         .incoming
+        .as_ref()
         .is_some_and(|incoming| incoming.protocol == Protocol::Pop3);
     if value.mode == Some(Mode::Watch) && pop3 {
         let text = "a POP3 mailbox is stored whole: choose `full` or `off`";
         return Err(ApiError::field("/mode", text));
     }
-    if folders::get(&state.store, &folder_id).await?.mailbox_id != id {
-        return Err(ApiError::not_found("the folder"));
+    super::in_mailbox(&state, &id, &folder_id).await?;
+    // First what can be refused.
+    if let Some(name) = &value.name
+        && let Some(owed_id) = owed::rename_folder(&state.store, &folder_id, name).await?
+    {
+        super::settled(&state, &mailbox, &owed_id).await?;
     }
     let change = folders::Change {
         role: value.role,

@@ -29,7 +29,7 @@ pub(crate) struct Owed {
     /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.
     #[schema(value_type = String)]
     state: State,
-    /// `flags`, `move`, `expunge` (for good) or `append` (the copy of a sent message).
+    /// `flags`, `move`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
     kind: &'static str,
     /// The change in words.
     what: String,
@@ -80,6 +80,9 @@ fn in_words(intent: &Intent) -> String {
         }
         Intent::Move { .. } => "move the message".to_owned(),
         Intent::Expunge => "remove the message for good".to_owned(),
+        Intent::Create { name, .. } => format!("make the folder {name}"),
+        Intent::Rename { name, .. } => format!("rename the folder to {name}"),
+        Intent::Delete { .. } => "delete the folder".to_owned(),
         Intent::Append { .. } => "file the copy of a sent message".to_owned(),
     }
 }

@@ -16,6 +16,7 @@ import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { AuditCard } from "./audit";
 import { Connected } from "./add/connected";
+import { FolderMenu, NewFolder } from "./folder-changes";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
 import { OwedCard } from "./owed";
@@ -246,7 +247,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
   if (!mailbox.incoming) return null;
   return (
     <section className="card" aria-label="Folders">
-      <header><h2>Folders</h2>{query.data && <span className="faint small">{plural(query.data.length, "folder")}</span>}</header>
+      <header><h2>Folders</h2><span className="row">{query.data && <span className="faint small">{plural(query.data.length, "folder")}</span>}<NewFolder mailbox={mailbox} /></span></header>
       {query.isPending && <div className="body"><Waiting lines={5} /></div>}
       {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
       {query.data?.length === 0 && <Empty icon={FolderIcon} title="No folders yet"><p>They appear when the mailbox was signed in to for the first time.</p></Empty>}
@@ -258,7 +259,7 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
             <tbody>
               {inOrder(query.data).map((f) => (
                 <tr key={f.id}>
-                  <td><Link to="/inbox" search={{ mailbox: mailbox.id, folder: f.id }}>{f.path}</Link></td>
+                  <td><span className="row"><Link to="/inbox" search={{ mailbox: mailbox.id, folder: f.id }}>{f.path}</Link><FolderMenu mailbox={mailbox} folder={f} /></span></td>
                   <td data-label="Role"><RoleSelect path={f.path} role={f.role} disabled={change.isPending} onChange={(role) => change.mutate({ folder: f, role })} /></td>
                   <td data-label="Stored">
                     <select className="input mode" aria-label={`What is stored of ${f.path}`} value={f.mode} disabled={change.isPending} onChange={(e) => change.mutate({ folder: f, mode: e.target.value as Folder["mode"] })}>
