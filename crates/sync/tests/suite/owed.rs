@@ -9,6 +9,7 @@ use testkit::{Brand, Generator, TestUser};
 on_each_server!(
     flags_and_moves_reach_the_server_and_are_no_foreign_events,
     a_change_made_while_the_server_was_away_is_paid_on_return,
+    invariant_39_our_own_change_is_told_once_and_a_foreign_one_of_the_same_moment_too,
 );
 
 async fn message_at(follower: &Follower, uid: i64) -> String {
@@ -317,5 +318,59 @@ async fn a_change_that_fails_for_good_is_told_and_the_servers_state_counts_again
     let entries = entries.unwrap();
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].state, store::owed::State::Failed);
+    follower.stop().await;
+}
+
+/// Both reach the server before we look again: ours is no foreign event, theirs is one.
+async fn invariant_39_our_own_change_is_told_once_and_a_foreign_one_of_the_same_moment_too(
+    server: Brand,
+) {
+    let user = server.user("owedecho");
+    user.seed("INBOX", Generator::new(27).take(3));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let (ours, theirs) = (
+        message_at(&follower, 1).await,
+        message_at(&follower, 2).await,
+    );
+    let change = FlagChange {
+        keywords: Some(vec!["$Ours".to_owned()]),
+        ..FlagChange::default()
+    };
+    store::owed::change_flags(&follower.store, &ours, change)
+        .await
+        .unwrap();
+    let client = user.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut probe = testkit::ImapProbe::login(&client);
+        probe.select("INBOX");
+        probe.store("1:2", "+FLAGS", "$Theirs");
+    })
+    .await
+    .expect("the second client");
+    follower.go();
+    paid(&follower, &ours).await;
+    follower.in_step().await;
+    let events = follower.events().await;
+    let changes = |id: &str| -> Vec<(bool, serde_json::Value, serde_json::Value)> {
+        let of_it = events
+            .iter()
+            .filter(|e| e.kind == "message.changed" && e.data["message_id"] == id);
+        of_it
+            .map(|e| {
+                let by_us = e.data["by"] == "api";
+                (by_us, e.data["before"].clone(), e.data["flags"].clone())
+            })
+            .collect()
+    };
+    let (first, second) = (changes(&ours), changes(&theirs));
+    assert_eq!(first.len(), 2, "{first:?}");
+    assert!(first[0].0 && !first[1].0, "{first:?}");
+    assert_eq!(first[0].2, first[1].1, "one follows from the other");
+    let keywords = first[1].2["keywords"].to_string();
+    assert!(keywords.contains("$Ours") && keywords.contains("$Theirs"));
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert!(!second[0].0);
     follower.stop().await;
 }
