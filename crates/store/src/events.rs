@@ -4,7 +4,7 @@
 //! vector as cursor; the lock is held only for the time of a commit.)
 
 use crate::db::Column::{Int, Text};
-use crate::db::Row;
+use crate::db::{Insert, Row};
 use crate::error::Result;
 use crate::wake::Topic;
 use crate::{Store, Tx};
@@ -22,31 +22,34 @@ pub(crate) fn append(tx: &mut Tx<'_>, events: &[NewEvent], now: Timestamp) -> Re
         &[count.into()],
     )?;
     let last: i64 = row.map_or(Ok(count), |row| row.get(0))?;
-    let records: Vec<_> = events
+    let rows = events
         .iter()
         .zip(last - count + 1..)
         .map(|(event, position)| {
-            serde_json::json!({
-                "position": position, "id": fresh_id("evt", now), "kind": event.kind,
-                "mailbox_id": event.mailbox_id, "origin": event.origin.as_str(),
-                "data": event.data.to_string(),
-            })
+            vec![
+                position.into(),
+                fresh_id("evt", now).into(),
+                event.kind.into(),
+                event.mailbox_id.clone().into(),
+                event.origin.as_str().into(),
+                event.data.to_string().into(),
+            ]
         })
         .collect();
-    let columns = [
-        Int("position"),
-        Text("id"),
-        Text("kind"),
-        Text("mailbox_id"),
-        Text("origin"),
-        Text("data"),
-    ];
-    let sql = format!(
-        "INSERT INTO events (position, id, kind, mailbox_id, origin, occurred_at, data)
-         SELECT position, id, kind, mailbox_id, origin, $2, data FROM {}",
-        tx.dialect().records(1, &columns)
-    );
-    tx.exec(&sql, &[serde_json::to_string(&records)?.into(), now.into()])?;
+    tx.insert(Insert {
+        table: "events",
+        shared: &[("occurred_at", now.into())],
+        columns: &[
+            Int("position"),
+            Text("id"),
+            Text("kind"),
+            Text("mailbox_id"),
+            Text("origin"),
+            Text("data"),
+        ],
+        rows,
+        then: "",
+    })?;
     tx.wake(Topic::Events);
     Ok(())
 }
@@ -143,18 +146,18 @@ pub fn matches_type(wanted: &[String], kind: &str) -> bool {
         })
 }
 
+/// The newest position, inside a transaction.
+pub(crate) fn newest_position(tx: &mut Tx<'_>) -> Result<i64> {
+    let row = tx.row("SELECT value FROM counters WHERE name = 'events'", &[])?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
 /// The newest position.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn newest(store: &Store) -> Result<i64> {
-    store
-        .db
-        .read(|tx| {
-            let row = tx.row("SELECT value FROM counters WHERE name = 'events'", &[])?;
-            row.map_or(Ok(0), |row| row.get(0))
-        })
-        .await
+    store.db.read(newest_position).await
 }
 
 /// How a position that somebody kept stands to the log.

@@ -27,7 +27,7 @@ const COLUMNS: &str =
     f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NULL),
     (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL),
     (SELECT count(*) FROM messages q JOIN placements z ON z.message_id = q.id AND z.folder_id = f.id
-     WHERE q.mailbox_id = f.mailbox_id AND q.body = 'asked')";
+     WHERE q.mailbox_id = f.mailbox_id AND q.body <> 'whole' AND q.body = 'asked')";
 
 /// A folder as the synchronisation knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -33,7 +33,7 @@ const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, m.receiving
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off' AND f.backfilled = 0)
       + (SELECT count(*) FROM messages q JOIN placements z ON z.message_id = q.id
          JOIN folders f ON f.id = z.folder_id
-         WHERE q.mailbox_id = m.id AND q.body = 'asked' AND f.mode = 'full'),
+         WHERE q.mailbox_id = m.id AND q.body <> 'whole' AND q.body = 'asked' AND f.mode = 'full'),
     (SELECT count(*) FROM folders f WHERE f.mailbox_id = m.id AND f.mode <> 'off'),
     m.server_profile_id, m.login_formats,
     CAST(CASE WHEN m.incoming_secret IS NULL THEN 0 ELSE 1 END AS BIGINT),

@@ -2,7 +2,7 @@
 //! SQLite's FTS5 and PostgreSQL's tsvector find the same messages.
 
 use crate::Tx;
-use crate::db::Dialect;
+use crate::db::{Dialect, Insert};
 use crate::error::Result;
 
 /// The words of one message, already cut into tokens separated by blanks.
@@ -22,18 +22,32 @@ pub struct Words {
 pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
     match tx.dialect() {
         Dialect::Sqlite => {
-            for (n, words) in words {
-                tx.exec(
-                    "INSERT INTO message_search (rowid, subject, senders, recipients, body) VALUES ($1, $2, $3, $4, $5)",
-                    &[
+            use crate::db::Column::{Int, Text};
+            let rows = words
+                .iter()
+                .map(|(n, words)| {
+                    vec![
                         (*n).into(),
                         (&words.subject).into(),
                         (&words.from).into(),
                         (&words.to).into(),
                         (&words.body).into(),
-                    ],
-                )?;
-            }
+                    ]
+                })
+                .collect();
+            tx.insert(Insert {
+                table: "message_search",
+                shared: &[],
+                columns: &[
+                    Int("rowid"),
+                    Text("subject"),
+                    Text("senders"),
+                    Text("recipients"),
+                    Text("body"),
+                ],
+                rows,
+                then: "",
+            })?;
         }
         Dialect::Postgres => {
             use crate::db::Column::{Int, Text};

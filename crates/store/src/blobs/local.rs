@@ -1,6 +1,7 @@
 //! Segments as files of one folder. A segment has one writer at a time; idle ones wait in a list.
 
 use super::SEGMENT_BYTES;
+use super::buffer::{Buffer, pages};
 use crate::error::{Result, StoreError};
 use crate::seal::random;
 use bytes::Bytes;
@@ -23,7 +24,57 @@ pub(super) struct Folder {
 struct Open {
     name: String,
     file: File,
+    past_cache: PastCache,
     position: u64,
+}
+
+/// The same file, for what goes past the page cache.
+enum PastCache {
+    NotOpened(PathBuf),
+    Open(File),
+    /// The file system has no such thing.
+    Never,
+}
+
+impl PastCache {
+    fn file(&mut self) -> Option<&File> {
+        if let Self::NotOpened(path) = self {
+            let flag = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+            let mut options = OpenOptions::new();
+            *self = match options.write(true).custom_flags(flag).open(path) {
+                Ok(file) => Self::Open(file),
+                Err(_) => Self::Never,
+            };
+        }
+        match self {
+            Self::Open(file) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+impl Open {
+    /// Writes; the whole pages of a large batch go straight to the disk. It is [`File::sync_data`] that makes them durable
+    /// all the same.
+    fn write(&mut self, bytes: &[u8], at: u64) -> std::io::Result<()> {
+        if let Some((head, whole, tail)) = pages(bytes, at)
+            && let Some(past_cache) = self.past_cache.file()
+        {
+            let from = at + head.len() as u64;
+            match past_cache.write_all_at(whole, from) {
+                Ok(()) => {
+                    self.file.write_all_at(head, at)?;
+                    return self.file.write_all_at(tail, from + whole.len() as u64);
+                }
+                // Some file systems refuse only here.
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                    self.past_cache = PastCache::Never;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.file.write_all_at(bytes, at)
+    }
 }
 
 impl Folder {
@@ -72,6 +123,7 @@ impl Folder {
             file.set_len(end)?;
         }
         let open = Open {
+            past_cache: PastCache::NotOpened(self.path.join(&name)),
             name,
             file,
             position: end,
@@ -108,6 +160,7 @@ impl Folder {
                 Open {
                     name,
                     file,
+                    past_cache: PastCache::NotOpened(path),
                     position: 0,
                 }
             }
@@ -194,18 +247,18 @@ impl Segment {
     }
 
     /// Appends and gives the buffer back.
-    pub(super) async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let (open, at) = (self.take()?, self.position);
-        let (open, bytes, written) = blocking(move || {
-            let written = open.file.write_all_at(&bytes, at);
-            (open, bytes, written)
+    pub(super) async fn write(&mut self, buffer: Buffer) -> Result<Buffer> {
+        let (mut open, at) = (self.take()?, self.position);
+        let (open, buffer, written) = blocking(move || {
+            let written = open.write(buffer.bytes(), at);
+            (open, buffer, written)
         })
         .await?;
         // After a refusal (a full disk) what lies behind `synced` is waste that the next batch overwrites.
         self.open = Some(open);
         written?;
-        self.position += bytes.len() as u64;
-        Ok(bytes)
+        self.position += buffer.len() as u64;
+        Ok(buffer)
     }
 
     pub(super) async fn sync_data(&mut self) -> Result<()> {
@@ -273,7 +326,12 @@ mod tests {
             let name = segment.name().to_owned();
             let (go, wait) = std::sync::mpsc::channel::<()>();
             let busy = tokio::task::spawn_blocking(move || wait.recv());
-            assert!(segment.write(vec![1; 10]).now_or_never().is_none());
+            assert!(
+                segment
+                    .write(Buffer::from_bytes(vec![1; 10]))
+                    .now_or_never()
+                    .is_none()
+            );
             drop(segment);
             assert_ne!(folder.take().expect("another").name(), name);
             go.send(()).expect("it waits");
@@ -287,9 +345,15 @@ mod tests {
         let folder = Folder::open(dir.path()).expect("it opens");
         let mut segment = folder.take().expect("a segment");
         let name = segment.name().to_owned();
-        segment.write(vec![1; 10]).await.expect("written");
+        segment
+            .write(Buffer::from_bytes(vec![1; 10]))
+            .await
+            .expect("written");
         segment.sync_data().await.expect("synced");
-        segment.write(vec![2; 10]).await.expect("written");
+        segment
+            .write(Buffer::from_bytes(vec![2; 10]))
+            .await
+            .expect("written");
         drop(segment);
         let again = folder.take().expect("the same");
         assert_eq!((again.name(), again.position()), (name.as_str(), 10));

@@ -5,12 +5,14 @@
 //! cost one sync. Bytes that no row came to refer to are swept later (see [`crate::sweep`]).
 
 mod bucket;
+mod buffer;
 pub(crate) mod compact;
 mod local;
 mod upload;
 mod writer;
 
 pub use bucket::BucketConfig;
+pub use buffer::Places;
 pub use writer::{Batch, Stored};
 
 use crate::error::{Result, StoreError};
@@ -100,11 +102,19 @@ impl Blobs {
     /// # Errors
     /// The disk is full, or the segment cannot be made.
     pub fn batch(&self) -> Result<Batch> {
+        self.batch_in(&Places::default())
+    }
+
+    /// Like [`Blobs::batch`], for one of many: where its bytes were in memory, those of a later one will be.
+    ///
+    /// # Errors
+    /// As [`Blobs::batch`].
+    pub fn batch_in(&self, places: &Places) -> Result<Batch> {
         let sink = match &self.backend {
             Backend::Local(folder) => writer::Sink::Local(folder.take()?),
             Backend::Bucket(bucket) => writer::Sink::Bucket(bucket.take()?),
         };
-        Ok(Batch::new(sink))
+        Ok(Batch::new(sink, places))
     }
 
     /// Stores one blob durably by itself.
@@ -234,32 +244,31 @@ pub(crate) fn index(
     now: model::Timestamp,
 ) -> Result<()> {
     use crate::db::Column::{Int, Text};
-    if stored.is_empty() {
-        return Ok(());
-    }
     let mut seen = std::collections::HashSet::new();
-    let records: Vec<_> = stored
+    let rows = stored
         .iter()
         .filter(|blob| seen.insert(blob.digest.as_str()))
         .map(|blob| {
-            serde_json::json!({
-                "digest": blob.digest, "segment": blob.place.segment,
-                "position": blob.place.position, "length": blob.place.length,
-            })
+            let place = &blob.place;
+            vec![
+                (&blob.digest).into(),
+                (&place.segment).into(),
+                (place.position as i64).into(),
+                (place.length as i64).into(),
+            ]
         })
         .collect();
-    let columns = [
-        Text("digest"),
-        Text("segment"),
-        Int("position"),
-        Int("length"),
-    ];
-    let sql = format!(
-        "INSERT INTO blobs (digest, segment, position, length, touched_at)
-         SELECT digest, segment, position, length, $2 FROM {} WHERE true
-         ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at",
-        tx.dialect().records(1, &columns)
-    );
-    tx.exec(&sql, &[serde_json::to_string(&records)?.into(), now.into()])?;
+    tx.insert(crate::db::Insert {
+        table: "blobs",
+        shared: &[("touched_at", now.into())],
+        columns: &[
+            Text("digest"),
+            Text("segment"),
+            Int("position"),
+            Int("length"),
+        ],
+        rows,
+        then: "ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at",
+    })?;
     Ok(())
 }

@@ -1,12 +1,10 @@
 //! A batch: blobs appended to one segment, made durable together.
 
+use super::buffer::{BUFFER, Buffer, Places};
 use super::{Place, local, upload};
 use crate::error::Result;
 use crate::hex::hex;
 use ring::digest::{Context, SHA256};
-
-/// Bytes held in memory before they go to the segment. A batch that stays below is parsed from memory.
-const BUFFER: usize = 12 * 1024 * 1024;
 
 /// A blob that was appended; durable once the batch was synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +35,14 @@ impl Sink {
         }
     }
 
-    async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    /// Appends and gives the buffer back.
+    async fn write(&mut self, buffer: Buffer) -> Result<Buffer> {
         match self {
-            Self::Local(segment) => segment.write(bytes).await,
-            Self::Bucket(upload) => upload.write(bytes).await,
+            Self::Local(segment) => segment.write(buffer).await,
+            Self::Bucket(upload) => {
+                let bytes = upload.write(buffer.into_bytes()).await?;
+                Ok(Buffer::from_bytes(bytes))
+            }
         }
     }
 }
@@ -48,7 +50,7 @@ impl Sink {
 /// Blobs on their way to disk. Dropped before [`Batch::sync`], nothing of it counts.
 pub struct Batch {
     sink: Sink,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     /// Position in the segment of the buffer's first byte.
     base: u64,
     begun_at: u64,
@@ -56,11 +58,15 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(sink: Sink) -> Self {
+    pub(super) fn new(sink: Sink, places: &Places) -> Self {
         let base = sink.position();
+        let buffer = match &sink {
+            Sink::Local(_) => Buffer::placed(places.clone()),
+            Sink::Bucket(_) => Buffer::default(),
+        };
         Self {
             sink,
-            buffer: Vec::new(),
+            buffer,
             base,
             begun_at: base,
             hash: None,
@@ -81,7 +87,7 @@ impl Batch {
         if let Some(hash) = &mut self.hash {
             hash.update(bytes);
         }
-        self.buffer.extend_from_slice(bytes);
+        self.buffer.append(bytes, self.base);
         if self.buffer.len() >= BUFFER {
             self.spill().await
         } else {
@@ -113,7 +119,8 @@ impl Batch {
     /// The bytes of a blob of this batch, if they are still in memory.
     pub fn bytes(&self, stored: &Stored) -> Option<&[u8]> {
         let from = stored.place.position.checked_sub(self.base)? as usize;
-        self.buffer.get(from..from + stored.place.length as usize)
+        let to = from.checked_add(stored.place.length as usize)?;
+        self.buffer.bytes().get(from..to)
     }
 
     /// Makes all ended blobs durable, and gives the segment back.
@@ -136,8 +143,8 @@ impl Batch {
     /// As [`Batch::sync`].
     pub async fn sync_keeping(&mut self) -> Result<()> {
         if !self.buffer.is_empty() {
-            let bytes = std::mem::take(&mut self.buffer);
-            self.buffer = self.sink.write(bytes).await?;
+            let buffer = std::mem::take(&mut self.buffer);
+            self.buffer = self.sink.write(buffer).await?;
         }
         match &mut self.sink {
             Sink::Local(segment) => segment.sync_data().await,
@@ -150,12 +157,11 @@ impl Batch {
     }
 
     async fn spill(&mut self) -> Result<()> {
-        let bytes = std::mem::take(&mut self.buffer);
-        let written = bytes.len() as u64;
-        let mut buffer = self.sink.write(bytes).await?;
-        buffer.clear();
-        self.buffer = buffer;
+        let buffer = std::mem::take(&mut self.buffer);
+        let written = buffer.len() as u64;
+        self.buffer = self.sink.write(buffer).await?;
         self.base += written;
+        self.buffer.clear(self.base);
         Ok(())
     }
 }

@@ -18,6 +18,15 @@ pub enum Column {
     Int(&'static str),
 }
 
+impl Column {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text(name) | Self::Int(name) => name,
+        }
+    }
+}
+
 impl Dialect {
     /// A table expression named `r` over a JSON array of objects in argument `$n`: how a whole
     /// batch goes into one statement.
@@ -26,7 +35,7 @@ impl Dialect {
         match self {
             Self::Sqlite => {
                 for column in columns {
-                    let (Column::Text(name) | Column::Int(name)) = column;
+                    let name = column.name();
                     parts.push(format!("value->>'$.{name}' AS {name}"));
                 }
                 format!("(SELECT {} FROM json_each(${n})) AS r", parts.join(", "))

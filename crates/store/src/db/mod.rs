@@ -7,12 +7,14 @@
 //! differ, [`Dialect`] has both texts side by side.
 
 pub mod dialect;
+pub mod insert;
 pub mod migrate;
 mod postgres;
 mod sqlite;
 pub mod value;
 
 pub use dialect::{Column, Dialect};
+pub use insert::Insert;
 pub use value::{Cell, Row, Value};
 
 use crate::error::{Result, StoreError};
@@ -54,6 +56,8 @@ trait Connection {
     fn collided(&self) -> bool;
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64>;
     fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>>;
+    /// Runs a statement for each of `rows`, behind the arguments that all have.
+    fn query_each(&mut self, sql: &str, shared: &[Value], rows: &[Vec<Value>]) -> Result<Vec<Row>>;
     fn batch(&mut self, sql: &str) -> Result<()>;
 }
 

@@ -167,6 +167,15 @@ impl Connection for Postgres {
         rows.iter().map(read_row).collect()
     }
 
+    fn query_each(&mut self, sql: &str, shared: &[Value], rows: &[Vec<Value>]) -> Result<Vec<Row>> {
+        let mut found = Vec::new();
+        for row in rows {
+            let args = [shared, row].concat();
+            found.extend(self.query(sql, &args)?);
+        }
+        Ok(found)
+    }
+
     fn batch(&mut self, sql: &str) -> Result<()> {
         self.ensure()?;
         self.client.batch_execute(sql).map_err(to_error)

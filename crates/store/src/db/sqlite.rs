@@ -10,8 +10,11 @@ use std::path::Path;
 const STATEMENTS: usize = 128;
 /// How long a connection waits for another process (a command beside a running server).
 const BUSY_MILLIS: u64 = 10_000;
-/// Page cache of a connection, in KiB.
-const CACHE_KIB: i64 = 8_192;
+/// Page cache of a connection that reads, in KiB.
+const READ_CACHE_KIB: i64 = 8_192;
+/// Page cache of the connection that writes: digests and Message-IDs fall anywhere in their indexes, and every page that
+/// is not here is read again for each batch.
+const WRITE_CACHE_KIB: i64 = 32_768;
 
 /// One connection.
 pub(super) struct Sqlite(rusqlite::Connection);
@@ -27,9 +30,14 @@ impl Sqlite {
         connection
             .busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))
             .map_err(to_error)?;
+        let cache = if writer {
+            WRITE_CACHE_KIB
+        } else {
+            READ_CACHE_KIB
+        };
         let pragmas = format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{CACHE_KIB};
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache};
              PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;
              PRAGMA query_only = {};",
             if writer { "OFF" } else { "ON" }
@@ -94,23 +102,16 @@ impl Connection for Sqlite {
 
     fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>> {
         let mut statement = self.0.prepare_cached(&positional(sql)).map_err(to_error)?;
-        let columns = statement.column_count();
-        let mut rows = statement
-            .query(params_from_iter(args.iter().map(Bound)))
-            .map_err(to_error)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(to_error)? {
-            let mut cells = Vec::with_capacity(columns);
-            for i in 0..columns {
-                cells.push(match row.get_ref(i).map_err(to_error)? {
-                    ValueRef::Null => Cell::Null,
-                    ValueRef::Integer(value) => Cell::Int(value),
-                    ValueRef::Real(value) => Cell::Int(value as i64),
-                    ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
-                    ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
-                });
-            }
-            found.push(Row(cells));
+        run(&mut statement, args.iter(), &mut found)?;
+        Ok(found)
+    }
+
+    fn query_each(&mut self, sql: &str, shared: &[Value], rows: &[Vec<Value>]) -> Result<Vec<Row>> {
+        let mut statement = self.0.prepare_cached(&positional(sql)).map_err(to_error)?;
+        let mut found = Vec::new();
+        for row in rows {
+            run(&mut statement, shared.iter().chain(row), &mut found)?;
         }
         Ok(found)
     }
@@ -118,6 +119,32 @@ impl Connection for Sqlite {
     fn batch(&mut self, sql: &str) -> Result<()> {
         self.0.execute_batch(sql).map_err(to_error)
     }
+}
+
+/// Runs a statement to its end, and adds its rows to `found`.
+fn run<'a>(
+    statement: &mut rusqlite::Statement<'_>,
+    args: impl Iterator<Item = &'a Value>,
+    found: &mut Vec<Row>,
+) -> Result<()> {
+    let columns = statement.column_count();
+    let mut rows = statement
+        .query(params_from_iter(args.map(Bound)))
+        .map_err(to_error)?;
+    while let Some(row) = rows.next().map_err(to_error)? {
+        let mut cells = Vec::with_capacity(columns);
+        for i in 0..columns {
+            cells.push(match row.get_ref(i).map_err(to_error)? {
+                ValueRef::Null => Cell::Null,
+                ValueRef::Integer(value) => Cell::Int(value),
+                ValueRef::Real(value) => Cell::Int(value as i64),
+                ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                ValueRef::Blob(bytes) => Cell::Blob(bytes.to_vec()),
+            });
+        }
+        found.push(Row(cells));
+    }
+    Ok(())
 }
 
 struct Bound<'a>(&'a Value);

@@ -15,6 +15,7 @@ pub use threads::{ThreadRefs, Threaded, Threader};
 
 use crate::blobs::{self, Stored};
 use crate::db::Column::{Int, Text};
+use crate::db::Insert;
 use crate::error::{Result, StoreError};
 use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
@@ -330,53 +331,61 @@ fn insert_messages<'b>(
         return Ok(Vec::new());
     }
     let mut ids = Vec::with_capacity(batch.messages.len());
-    let mut records = Vec::with_capacity(batch.messages.len());
+    let mut rows = Vec::with_capacity(batch.messages.len());
     for (message, thread) in batch.messages.iter().zip(threads) {
         let id = fresh_id("msg", now);
-        records.push(json!({
-            "id": id, "thread_id": thread, "digest": message.stored.digest,
-            "internet_message_id": message.refs.message_id, "direction": message.direction.as_str(),
-            "received_at": message.received_at.0, "size": message.size(), "body": if message.headers_only.is_some() { "head" } else { "whole" },
-            "seen": i64::from(message.flags.seen), "answered": i64::from(message.flags.answered),
-            "flagged": i64::from(message.flags.flagged), "draft": i64::from(message.flags.draft),
-            "keywords": serde_json::to_string(&message.flags.keywords)?,
-            "has_attachments": i64::from(message.has_attachments),
-            "sender": message.sender, "head": message.head, "object_id": message.object_id,
-            "labels": placing::labels_text(message.labels.as_deref(), place)?,
-        }));
+        let body = match message.headers_only {
+            Some(_) => "head",
+            None => "whole",
+        };
+        rows.push(vec![
+            (&id).into(),
+            thread.into(),
+            (&message.stored.digest).into(),
+            message.refs.message_id.clone().into(),
+            message.direction.as_str().into(),
+            message.received_at.into(),
+            message.size().into(),
+            message.flags.seen.into(),
+            message.flags.answered.into(),
+            message.flags.flagged.into(),
+            message.flags.draft.into(),
+            serde_json::to_string(&message.flags.keywords)?.into(),
+            message.has_attachments.into(),
+            (&message.sender).into(),
+            (&message.head).into(),
+            body.into(),
+            message.object_id.clone().into(),
+            placing::labels_text(message.labels.as_deref(), place)?.into(),
+        ]);
         ids.push(id);
     }
-    let columns = [
-        Text("id"),
-        Text("thread_id"),
-        Text("digest"),
-        Text("internet_message_id"),
-        Text("direction"),
-        Int("received_at"),
-        Int("size"),
-        Int("seen"),
-        Int("answered"),
-        Int("flagged"),
-        Int("draft"),
-        Text("keywords"),
-        Int("has_attachments"),
-        Text("sender"),
-        Text("head"),
-        Text("body"),
-        Text("object_id"),
-        Text("labels"),
-    ];
-    let names =
-        "id, thread_id, digest, internet_message_id, direction, received_at, size, seen, answered,
-        flagged, draft, keywords, has_attachments, sender, head, body, object_id, labels";
-    let sql = format!(
-        "INSERT INTO messages (mailbox_id, {names}) SELECT $2, {names} FROM {} WHERE true RETURNING n, id",
-        tx.dialect().records(1, &columns)
-    );
-    let rows = tx.rows(
-        &sql,
-        &[serde_json::to_string(&records)?.into(), mailbox_id.into()],
-    )?;
+    let rows = tx.insert(Insert {
+        table: "messages",
+        shared: &[("mailbox_id", mailbox_id.into())],
+        columns: &[
+            Text("id"),
+            Text("thread_id"),
+            Text("digest"),
+            Text("internet_message_id"),
+            Text("direction"),
+            Int("received_at"),
+            Int("size"),
+            Int("seen"),
+            Int("answered"),
+            Int("flagged"),
+            Int("draft"),
+            Text("keywords"),
+            Int("has_attachments"),
+            Text("sender"),
+            Text("head"),
+            Text("body"),
+            Text("object_id"),
+            Text("labels"),
+        ],
+        rows,
+        then: "RETURNING n, id",
+    })?;
     let mut numbers: HashMap<String, i64> = HashMap::with_capacity(rows.len());
     for row in &rows {
         numbers.insert(row.get(1)?, row.get(0)?);
@@ -391,35 +400,32 @@ fn insert_messages<'b>(
 }
 
 fn insert_placements(tx: &mut Tx<'_>, batch: &Batch, placed: &[(&str, &NewMessage)]) -> Result<()> {
-    if placed.is_empty() {
-        return Ok(());
-    }
-    let records: Vec<Json> = placed
+    let rows = placed
         .iter()
         .map(|(id, message)| {
-            json!({"uid": message.uid, "message_id": id, "mod_seq": message.mod_seq,
-                   "received_at": message.received_at.0})
+            vec![
+                message.uid.into(),
+                (*id).into(),
+                message.mod_seq.into(),
+                message.received_at.into(),
+            ]
         })
         .collect();
-    let columns = [
-        Int("uid"),
-        Text("message_id"),
-        Int("mod_seq"),
-        Int("received_at"),
-    ];
-    let sql = format!(
-        "INSERT INTO placements (folder_id, uid_validity, uid, message_id, mod_seq, received_at)
-         SELECT $2, $3, uid, message_id, mod_seq, received_at FROM {}",
-        tx.dialect().records(1, &columns)
-    );
-    tx.exec(
-        &sql,
-        &[
-            serde_json::to_string(&records)?.into(),
-            (&batch.folder_id).into(),
-            batch.uid_validity.into(),
+    tx.insert(Insert {
+        table: "placements",
+        shared: &[
+            ("folder_id", (&batch.folder_id).into()),
+            ("uid_validity", batch.uid_validity.into()),
         ],
-    )?;
+        columns: &[
+            Int("uid"),
+            Text("message_id"),
+            Int("mod_seq"),
+            Int("received_at"),
+        ],
+        rows,
+        then: "",
+    })?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::NewMessage;
 use crate::Tx;
 use crate::db::Column::Text;
+use crate::db::Insert;
 use crate::error::Result;
 use model::{Timestamp, fresh_id};
 use std::collections::{HashMap, HashSet};
@@ -85,20 +86,17 @@ fn write_links(tx: &mut Tx<'_>, mailbox_id: &str, links: &[(String, String)]) ->
         .iter()
         .map(|(id, thread)| (id.as_str(), thread.as_str()))
         .collect();
-    let records: Vec<_> = links
+    let rows = links
         .iter()
-        .map(|(id, thread)| serde_json::json!({"id": id, "thread_id": thread}))
+        .map(|(id, thread)| vec![(*id).into(), (*thread).into()])
         .collect();
-    let sql = format!(
-        "INSERT INTO thread_links (mailbox_id, internet_message_id, thread_id)
-         SELECT $2, id, thread_id FROM {} WHERE true
-         ON CONFLICT (mailbox_id, internet_message_id) DO UPDATE SET thread_id = excluded.thread_id",
-        tx.dialect().records(1, &[Text("id"), Text("thread_id")])
-    );
-    tx.exec(
-        &sql,
-        &[serde_json::to_string(&records)?.into(), mailbox_id.into()],
-    )?;
+    tx.insert(Insert {
+        table: "thread_links",
+        shared: &[("mailbox_id", mailbox_id.into())],
+        columns: &[Text("internet_message_id"), Text("thread_id")],
+        rows,
+        then: "ON CONFLICT (mailbox_id, internet_message_id) DO UPDATE SET thread_id = excluded.thread_id",
+    })?;
     Ok(())
 }
 

@@ -35,7 +35,7 @@ pub async fn asked_folders(store: &Store, mailbox_id: &str) -> Result<Vec<String
         .read(move |tx| {
             let rows = tx.rows(
                 "SELECT DISTINCT p.folder_id FROM messages m JOIN placements p ON p.message_id = m.id
-                 WHERE m.mailbox_id = $1 AND m.body = 'asked'",
+                 WHERE m.mailbox_id = $1 AND m.body <> 'whole' AND m.body = 'asked'",
                 &[id.into()],
             )?;
             rows.iter().map(|row| row.get(0)).collect()
@@ -53,7 +53,7 @@ pub async fn asked_uids(store: &Store, folder_id: &str, uid_validity: i64) -> Re
         .db
         .read(move |tx| {
             let rows = tx.rows(
-                "SELECT p.uid FROM folders f JOIN messages m ON m.mailbox_id = f.mailbox_id AND m.body = 'asked'
+                "SELECT p.uid FROM folders f JOIN messages m ON m.mailbox_id = f.mailbox_id AND m.body <> 'whole' AND m.body = 'asked'
                  JOIN placements p ON p.message_id = m.id AND p.folder_id = f.id
                  WHERE f.id = $1 AND p.uid_validity = $2",
                 &[folder_id.into(), uid_validity.into()],

@@ -1,6 +1,6 @@
-//! Fetches whole messages in batches: the network reads the next batch while the last one is parsed
-//! and committed. A batch counts only when the server has said OK; of one that was cut, the messages
-//! that came whole are kept all the same, and nothing else.
+//! Fetches whole messages in batches, in four stages that work at the same time, each on another batch: the network
+//! reads, the bytes are made durable, the messages are parsed, the transaction commits. A batch counts only when the
+//! server has said OK; of one that was cut, the messages that came whole are kept all the same, and nothing else.
 
 use super::heads;
 use super::parse::{self, Fetched, Owner};
@@ -16,18 +16,22 @@ use model::limits::BATCH_MESSAGES;
 use model::mailbox::Mailbox;
 use model::message::Flags;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use store::StoreError;
-use store::blobs::{Batch as BlobBatch, Stored};
+use store::blobs::{Batch as BlobBatch, Places, Stored};
 use store::failures::NewFailure;
 use store::folders::Cursor;
-use store::ingest::{self, Outcome};
+use store::ingest::{self, NewMessage, Outcome};
 use store::leases::Lease;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// The length of the message that Courier invents for one that another session removed, which announces just that
 /// length. Any other message may be as long: it costs a question.
 pub(super) const INVENTED: u64 = 129;
+
+/// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
+const RAW_BATCHES: usize = 3;
 
 /// What is fetched, and into which folder it goes.
 pub struct Job<'a> {
@@ -69,6 +73,8 @@ pub(super) struct Ready {
     failures: Vec<NewFailure>,
     gone: Vec<i64>,
     cursor: Cursor,
+    /// The right to hold raw bytes in memory.
+    room: OwnedSemaphorePermit,
 }
 
 /// Fetches and stores `batches` in order, until all are done or `stop` says so between two of them.
@@ -83,19 +89,25 @@ pub async fn run(
     isolation: &mut Isolation,
     stop: impl FnMut(&mut Session) -> bool,
 ) -> Result<Outcome> {
-    // One batch waits while another is committed: bounded, and enough to keep both sides busy.
-    let (sender, receiver) = mpsc::channel(1);
+    // Nothing waits between two stages but the batch that the first has just ended: bounded, and enough to keep all busy.
+    let (came, to_sync) = mpsc::channel(1);
+    let (durable, to_parse) = mpsc::channel(1);
+    let (parsed, to_commit) = mpsc::channel(1);
     let doubtful = AtomicUsize::new(0);
     let mut stop = stop;
     let stop = |session: &mut Session| {
         // Bounded: what may have moved is settled before more is fetched.
         stop(session) || doubtful.load(Ordering::Relaxed) >= BATCH_MESSAGES
     };
-    let (network, stored) = tokio::join!(
-        fetch_all(session, job, batches, direction, isolation, stop, sender),
-        ingest_all(job, receiver, &doubtful)
+    let (network, synced, understood, stored) = tokio::join!(
+        fetch_all(session, job, batches, direction, isolation, stop, came),
+        sync_all(to_sync, durable),
+        parse_all(job, to_parse, parsed),
+        commit_all(job, to_commit, &doubtful)
     );
     let outcome = stored?;
+    understood?;
+    synced?;
     network?;
     Ok(outcome)
 }
@@ -110,6 +122,8 @@ async fn fetch_all(
     sender: mpsc::Sender<Ready>,
 ) -> Result<()> {
     let mut queue: VecDeque<UidSet> = batches.into();
+    let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
+    let places = Places::default();
     while let Some(batch) = queue.pop_front() {
         let limit = isolation.batch_limit(job.folder_id);
         if batch.len() > limit {
@@ -119,12 +133,15 @@ async fn fetch_all(
             }
             continue;
         }
+        let stopping = |_| StoreError::Unavailable("the server is stopping".into());
+        let room = rooms.clone().acquire_owned().await.map_err(stopping)?;
         let mut ready = Ready {
-            blobs: job.context.store.blobs.batch()?,
+            blobs: job.context.store.blobs.batch_in(&places)?,
             fetched: Vec::with_capacity(batch.len() as usize),
             failures: isolation.take_given_up(job.folder_id, &batch),
             gone: Vec::new(),
             cursor: Cursor::default(),
+            room,
         };
         let mut wanted = batch.clone();
         for failure in &ready.failures {
@@ -385,21 +402,65 @@ pub(crate) fn failure(uid: u64, problem_id: &'static str, reason: String) -> New
     }
 }
 
-async fn ingest_all(
+/// Makes the bytes of each batch durable. When a later stage has failed, its error is the one that counts.
+async fn sync_all(mut came: mpsc::Receiver<Ready>, durable: mpsc::Sender<Ready>) -> Result<()> {
+    while let Some(mut ready) = came.recv().await {
+        ready.blobs.sync_keeping().await?;
+        if durable.send(ready).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A batch whose messages are understood as far as they can be.
+struct Parsed {
+    messages: Vec<NewMessage>,
+    /// Octets of all of them.
+    bytes: u64,
+    failures: Vec<NewFailure>,
+    gone: Vec<i64>,
+    cursor: Cursor,
+}
+
+/// Parses each batch. When the last stage has failed, its error is the one that counts.
+async fn parse_all(
     job: &Job<'_>,
-    mut batches: mpsc::Receiver<Ready>,
+    mut durable: mpsc::Receiver<Ready>,
+    parsed: mpsc::Sender<Parsed>,
+) -> Result<()> {
+    while let Some(ready) = durable.recv().await {
+        let sizes = ready
+            .fetched
+            .iter()
+            .map(|message| message.stored.place.length);
+        let bytes = sizes.sum();
+        let owner = job.owner.clone();
+        let messages = parse::batch(job.context, ready.blobs, ready.fetched, owner).await?;
+        drop(ready.room);
+        let batch = Parsed {
+            messages,
+            bytes,
+            failures: ready.failures,
+            gone: ready.gone,
+            cursor: ready.cursor,
+        };
+        if parsed.send(batch).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Commits each batch, in their order.
+async fn commit_all(
+    job: &Job<'_>,
+    mut parsed: mpsc::Receiver<Parsed>,
     doubtful: &AtomicUsize,
 ) -> Result<Outcome> {
     let mut total = Outcome::default();
-    while let Some(mut ready) = batches.recv().await {
-        let bytes: u64 = ready
-            .fetched
-            .iter()
-            .map(|message| message.stored.place.length)
-            .sum();
-        ready.blobs.sync_keeping().await?;
-        let messages =
-            parse::batch(job.context, ready.blobs, ready.fetched, job.owner.clone()).await?;
+    while let Some(ready) = parsed.recv().await {
+        let (messages, bytes) = (ready.messages, ready.bytes);
         let received: Vec<Timestamp> = messages.iter().map(|m| m.received_at).collect();
         let batch = ingest::Batch {
             folder_id: job.folder_id.to_owned(),

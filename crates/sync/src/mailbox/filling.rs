@@ -17,8 +17,8 @@ use store::messages;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Messages of one slice at most.
-const SLICE_MESSAGES: usize = 4_000;
+/// Messages of one slice at most. Between two slices nothing is under way: few of them, then.
+const SLICE_MESSAGES: usize = 12_000;
 /// How long a slice lasts before new mail and owed changes are looked after.
 const SLICE: Duration = Duration::from_secs(3);
 
