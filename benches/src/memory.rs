@@ -67,8 +67,8 @@ pub fn measure(world: &World) -> Vec<Row> {
     ]
 }
 
-/// One mailbox, shown to every user.
-fn script() -> ImapScript {
+/// One mailbox over TLS, shown to every user.
+pub fn script() -> ImapScript {
     let mut script = ImapScript::new().encryption(Encryption::Implicit);
     for mail in Generator::new(1).take(MESSAGES) {
         script = script.mail("INBOX", &mail.raw);
@@ -76,7 +76,8 @@ fn script() -> ImapScript {
     script
 }
 
-fn user(number: usize) -> TestUser {
+/// One of its users.
+pub fn user(number: usize) -> TestUser {
     TestUser {
         address: format!("user{number}@simulated.test"),
         password: mail_sim::PASSWORD.to_owned(),
@@ -84,7 +85,7 @@ fn user(number: usize) -> TestUser {
 }
 
 /// Connects mailboxes and waits until `total` are in step and at rest.
-fn connect(postroom: &Postroom, users: &[TestUser], door: Door, total: usize) {
+pub fn connect(postroom: &Postroom, users: &[TestUser], door: Door, total: usize) {
     for user in users {
         let id = product::add(postroom, user, door);
         product::enable(postroom, &id);

@@ -94,7 +94,8 @@ struct Life {
 impl Life {
     /// One connection, from opening to its end, and what follows from how it ended.
     async fn once(&mut self) -> Result<Next, StoreError> {
-        let mailbox = store::mailboxes::get(&self.context.store, &self.lease.mailbox_id).await?;
+        let mailbox = store::mailboxes::get(&self.context.store, &self.lease.mailbox_id);
+        let mailbox = Box::pin(mailbox).await?;
         if mailbox.lifecycle != Lifecycle::Enabled {
             return Ok(Next::End);
         }
@@ -122,34 +123,34 @@ impl Life {
             self.woken().await;
             return Ok(Next::Again);
         };
-        self.state.connecting(&mailbox).await?;
+        Box::pin(self.state.connecting(&mailbox)).await?;
         let ended = match incoming.protocol {
             Protocol::Imap => self.imap(&mailbox).await,
-            Protocol::Pop3 => self.pop3(&mailbox).await,
+            Protocol::Pop3 => Box::pin(self.pop3(&mailbox)).await,
         };
         match ended {
             Ok(()) => Ok(Next::Again),
             // Other settings, other secrets: begin again with both.
             Err(SyncError::Store(StoreError::Conflict(_)))
-                if differs(&self.context, &mailbox).await? =>
+                if Box::pin(differs(&self.context, &mailbox)).await? =>
             {
                 Ok(Next::Again)
             }
             Err(SyncError::Store(error)) => {
-                self.settle(store_failure(&error)?, None).await?;
+                Box::pin(self.settle(store_failure(&error)?, None)).await?;
                 Ok(Next::Again)
             }
             Err(error) => {
                 let opening = matches!(error, SyncError::Connect(_));
                 let failure = self.recognise(error, &mailbox);
                 // A server may repeat what it was told, also long after the sign-in.
-                let failure = match open::secret(&self.context, &mailbox).await {
+                let failure = match Box::pin(open::secret(&self.context, &mailbox)).await {
                     Ok(secret) => failure.without(&secret),
                     Err(_) => failure,
                 };
                 // A connection that ends is no news; one that cannot be made, or that ends again and again, is.
                 let broken = (opening || self.failures > 0).then_some(&mailbox);
-                self.settle(failure, broken).await?;
+                Box::pin(self.settle(failure, broken)).await?;
                 Ok(Next::Again)
             }
         }
@@ -168,7 +169,14 @@ impl Life {
         self.refusals = 0;
         // Other settings end the connection also in the middle of a long round: in order if it can, and else as a cut would.
         let stop = self.cancel.child_token();
-        let visit = Visit::new(&self.context, &self.lease, mailbox, session, stop.clone()).await?;
+        let visit = Box::pin(Visit::new(
+            &self.context,
+            &self.lease,
+            mailbox,
+            session,
+            stop.clone(),
+        ))
+        .await?;
         let changed = async {
             changed(&self.context, mailbox, &mut changes).await;
             stop.cancel();
@@ -389,7 +397,7 @@ impl Life {
 async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
     loop {
         changes.next().await;
-        if differs(context, mailbox).await.unwrap_or(false) {
+        if Box::pin(differs(context, mailbox)).await.unwrap_or(false) {
             return;
         }
     }

@@ -147,7 +147,7 @@ impl<'a> Visit<'a> {
         let ended = self.work(state, isolation, wake, cancel).await;
         if ended.is_ok() {
             // The server will notice anyway; a goodbye is politeness with a short patience.
-            let _ = tokio::time::timeout(GOODBYE, self.session.logout()).await;
+            let _ = tokio::time::timeout(GOODBYE, Box::pin(self.session.logout())).await;
         }
         (self.progress, ended)
     }
@@ -159,23 +159,24 @@ impl<'a> Visit<'a> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<()> {
+        // All but the wait is boxed: a mailbox that waits keeps no room for what it did before.
         let began = Instant::now();
         loop {
-            self.round(isolation, cancel).await?;
+            Box::pin(self.round(isolation, cancel)).await?;
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            self.end_of_catching_up().await?;
-            state.alive(self.manner()).await?;
+            Box::pin(self.end_of_catching_up()).await?;
+            Box::pin(state.alive(self.manner())).await?;
             state.report();
-            self.audit_if_due(isolation, cancel).await?;
-            if self.slice(isolation, cancel).await? {
-                if self.mailbox_changed().await? {
+            Box::pin(self.audit_if_due(isolation, cancel)).await?;
+            if Box::pin(self.slice(isolation, cancel)).await? {
+                if Box::pin(self.mailbox_changed()).await? {
                     return Ok(());
                 }
                 continue;
             }
-            if self.listen().await? {
+            if Box::pin(self.listen()).await? {
                 continue;
             }
             loop {
@@ -183,12 +184,13 @@ impl<'a> Visit<'a> {
                 // Only what lasts is worth coming back at once: some servers hang up on whoever waits.
                 self.progress |= began.elapsed() >= STEADY;
                 let look = woken || self.round_is_due();
-                if cancel.is_cancelled() || (look && self.mailbox_changed().await?) {
+                if cancel.is_cancelled() || (look && Box::pin(self.mailbox_changed()).await?) {
                     return Ok(());
                 }
-                state.alive(self.manner()).await?;
-                let round = woken || self.act_on_news(isolation).await? || self.round_is_due();
-                if self.listen().await? || round {
+                Box::pin(state.alive(self.manner())).await?;
+                let round =
+                    woken || Box::pin(self.act_on_news(isolation)).await? || self.round_is_due();
+                if Box::pin(self.listen()).await? || round {
                     break;
                 }
             }

@@ -21,7 +21,8 @@ impl Visit<'_> {
         if !self.news.is_empty() {
             return Ok(false);
         }
-        let next_owed = store::owed::next_due(&self.context.store, &self.mailbox.id).await?;
+        let next_owed = store::owed::next_due(&self.context.store, &self.mailbox.id);
+        let next_owed = Box::pin(next_owed).await?;
         let timing = &self.context.timing;
         let mut longest = timing.proof.min(timing.poll);
         if let Some(due) = next_owed {
@@ -37,7 +38,7 @@ impl Visit<'_> {
         if let Some(i) = watch.filter(|_| self.can_idle()) {
             if self.open.as_deref() == Some(&self.known[i].id) {
                 watched = true;
-            } else if self.look(i).await?.is_some() {
+            } else if Box::pin(self.look(i)).await?.is_some() {
                 // Mail may have come since the folder was last open: it is fetched before we wait.
                 self.news
                     .exists
@@ -86,7 +87,7 @@ impl Visit<'_> {
     ) -> Result<bool> {
         let waited = tokio::time::timeout(longest, signal(wake, cancel)).await;
         if !cancel.is_cancelled() {
-            self.session.noop().await?;
+            Box::pin(self.session.noop()).await?;
         }
         Ok(waited.is_ok())
     }

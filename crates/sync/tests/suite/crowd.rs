@@ -204,3 +204,20 @@ async fn a_silent_server_delays_its_own_mailboxes_and_no_others() {
     crowd.stop().await;
     assert!(began.elapsed() < Duration::from_secs(4));
 }
+
+/// The most bytes of a task that works on a mailbox: it keeps as many while it waits for news.
+const TASK: usize = 12 << 10;
+
+#[tokio::test]
+async fn a_mailbox_that_waits_keeps_no_room_for_what_it_did_before() {
+    let (_dir, store) = fresh_store().await;
+    let context = context(&store, Duration::from_secs(60), None);
+    let lease = store::leases::Lease {
+        mailbox_id: "mbx_1".to_owned(),
+        node: "local".to_owned(),
+        epoch: 1,
+    };
+    let task = sync::mailbox::run(context, lease, CancellationToken::new());
+    let size = size_of_val(&task);
+    assert!(size <= TASK, "{size} bytes");
+}
