@@ -34,6 +34,7 @@ async fn every_described_route_answers_and_every_error_is_the_one_problem() {
                 .replace("{folder_id}", "fld_1")
                 .replace("{failure_id}", "fal_1")
                 .replace("{attachment_id}", "att_1")
+                .replace("{owed_id}", "owe_1")
                 .replace("{delivery_id}", "dlv_1");
             assert!(!uri.contains('{'), "{uri}");
             let request = Request::builder()
