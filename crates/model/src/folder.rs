@@ -58,4 +58,8 @@ pub struct Folder {
     pub unread: i64,
     /// How far it has been stored.
     pub progress: Progress,
+    /// Why it is left alone for now; null: it is not.
+    pub problem_id: Option<String>,
+    /// When it is tried again.
+    pub tried_again_at: Option<Timestamp>,
 }

@@ -8,6 +8,7 @@ use crate::{Store, Tx};
 use model::limits::FAILURE_ATTEMPTS;
 use model::{Timestamp, fresh_id};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// A message that is not there, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +56,7 @@ fn pause(attempts: i64) -> Option<i64> {
     Some((60_000 * 4i64.saturating_pow(attempts.clamp(0, 10) as u32)).min(86_400_000))
 }
 
-/// Writes failures of one folder; a known one counts another try. Returns how many are new.
+/// Writes failures of one folder; a known one counts another try. Returns the UIDs of those that are new.
 pub(crate) fn add(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
@@ -63,8 +64,8 @@ pub(crate) fn add(
     uid_validity: i64,
     failures: &[NewFailure],
     now: Timestamp,
-) -> Result<i64> {
-    let mut new = 0;
+) -> Result<HashSet<i64>> {
+    let mut new = HashSet::new();
     for failure in failures {
         let args = [folder_id.into(), uid_validity.into(), failure.uid.into()];
         let row = tx.row(
@@ -74,7 +75,7 @@ pub(crate) fn add(
         let attempts = match row {
             Some(row) => row.get::<i64>(0)? + 1,
             None => {
-                new += 1;
+                new.insert(failure.uid);
                 1
             }
         };

@@ -5,9 +5,11 @@
 //! until `backfilled`. Both move only in the transaction that stores the messages they cover.
 
 mod change;
+mod park;
 mod uids;
 
 pub use change::{Change, change, resync};
+pub use park::{park, settled};
 pub use uids::{failed_uids, stored_flags, stored_uids};
 
 use crate::db::{Row, Value};
@@ -27,7 +29,7 @@ const COLUMNS: &str =
     f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NULL),
     (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL),
     (SELECT count(*) FROM messages q JOIN placements z ON z.message_id = q.id AND z.folder_id = f.id
-     WHERE q.mailbox_id = f.mailbox_id AND q.body <> 'whole' AND q.body = 'asked')";
+     WHERE q.mailbox_id = f.mailbox_id AND q.body <> 'whole' AND q.body = 'asked'), f.problem_id, f.parked_until";
 
 /// A folder as the synchronisation knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +64,10 @@ pub struct Known {
     pub messages: i64,
     /// The past is filled.
     pub backfilled: bool,
-    /// UIDVALIDITY changes in a row without a completed filling between them.
+    /// UIDVALIDITY changes in a row: since the folder was whole and found with the same one again.
     pub resets: i64,
+    /// Until then the folder is left alone, because its server gives it another identity again and again.
+    pub parked_until: Option<Timestamp>,
 }
 
 /// Bytes of a folder's name as text: as they are where they are UTF-8, else in base64 behind a mark.
@@ -96,7 +100,7 @@ pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
         .db
         .read(move |tx| {
             let sql = "SELECT id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
-                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets
+                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until
                 FROM folders WHERE mailbox_id = $1 ORDER BY id";
             tx.rows(sql, &[id.into()])?.iter().map(known_from_row).collect()
         })
@@ -121,6 +125,7 @@ fn known_from_row(row: &Row) -> Result<Known> {
         messages: row.get(13)?,
         backfilled: row.get(14)?,
         resets: row.get(15)?,
+        parked_until: row.get(16)?,
     })
 }
 
@@ -444,8 +449,8 @@ pub(crate) fn write_cursor(
     tx.exec(
         "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
            mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
-           total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
-           resets = CASE WHEN $7 = 1 THEN 0 ELSE resets END WHERE id = $1",
+           total = coalesce($6, total),
+           backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END WHERE id = $1",
         &[
             folder_id.into(),
             cursor.high_uid.into(),
@@ -555,5 +560,7 @@ fn from_row(row: &Row) -> Result<Folder> {
             done: messages - asked,
             total: total.max(messages),
         },
+        problem_id: row.get(14)?,
+        tried_again_at: row.get(15)?,
     })
 }

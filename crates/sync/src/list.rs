@@ -164,6 +164,7 @@ mod tests {
             messages: 50,
             backfilled: true,
             resets: 0,
+            parked_until: None,
         }
     }
 

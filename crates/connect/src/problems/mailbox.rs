@@ -108,7 +108,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         step: Some(Read),
         title: "The server keeps renumbering a folder",
         cause: "{host} gives the messages of the folder {folder} new numbers again and again.",
-        remedy: "Tell the server's administrator; Postroom compares the folder less often until it is stable.",
+        remedy: "Tell the server's administrator. Postroom leaves this folder alone and tries it once an hour; `postroom folder resync` has it tried at once.",
         action: "contact_provider",
         retry: Backoff,
         likely_others: &[

@@ -249,6 +249,10 @@ pub async fn resolve(client: &Client, mailbox_id: &str, named: &str) -> Result<S
 
 fn progress(folder: &Value) -> String {
     let state = output::at(folder, "/progress/state");
+    let problem = output::at(folder, "/problem_id");
+    if !matches!(problem, "" | "-") {
+        return format!("left alone: {problem}");
+    }
     if state == "filling" {
         let number = |name: &str| output::number(folder, &format!("/progress/{name}"));
         return format!("filling {}/{}", number("done"), number("total"));

@@ -41,7 +41,7 @@ CREATE TABLE folders (
   wire_name TEXT NOT NULL, path TEXT NOT NULL, delimiter TEXT, role TEXT, role_fixed {int} NOT NULL DEFAULT 0,
   mode TEXT NOT NULL, mode_fixed {int} NOT NULL DEFAULT 0, since {int}, object_id TEXT,
   uid_validity {int}, high_uid {int} NOT NULL DEFAULT 1, low_uid {int}, mod_seq {int}, server_messages {int},
-  resets {int} NOT NULL DEFAULT 0, asked {int} NOT NULL DEFAULT 0,
+  resets {int} NOT NULL DEFAULT 0, parked_until {int}, problem_id TEXT, asked {int} NOT NULL DEFAULT 0,
   messages {int} NOT NULL DEFAULT 0, unread {int} NOT NULL DEFAULT 0, total {int} NOT NULL DEFAULT 0,
   backfilled {int} NOT NULL DEFAULT 0, created_at {int} NOT NULL
 ) {strict};

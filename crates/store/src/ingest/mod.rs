@@ -216,7 +216,7 @@ pub(crate) fn run(
     )?);
     threads::refresh(tx, mailbox_id, &touched)?;
 
-    outcome.failed = failures::add(
+    let unreadable = failures::add(
         tx,
         mailbox_id,
         &batch.folder_id,
@@ -224,6 +224,7 @@ pub(crate) fn run(
         &batch.failures,
         now,
     )?;
+    outcome.failed = unreadable.len() as i64;
     let done: Vec<i64> = batch
         .messages
         .iter()
@@ -233,7 +234,9 @@ pub(crate) fn run(
         .chain(batch.gone.iter().copied())
         .collect();
     forget_failures(tx, &batch, &done)?;
-    for failure in &batch.failures {
+    // Once: that another try failed too is in the ledger.
+    let new = |failure: &&NewFailure| unreadable.contains(&failure.uid);
+    for failure in batch.failures.iter().filter(new) {
         let data = json!({
             "folder_id": batch.folder_id, "folder_path": place.path, "uid": failure.uid,
             "problem_id": failure.problem_id, "reason": failure.reason,

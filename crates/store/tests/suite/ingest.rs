@@ -434,10 +434,16 @@ async fn a_failed_message_is_in_the_ledger_until_it_is_stored() {
             reason: "no body".into(),
             raw: None,
         }];
-        let done = ingest::ingest(store, &a.lease, failing, alone)
+        let done = ingest::ingest(store, &a.lease, failing.clone(), alone)
             .await
             .unwrap();
         assert_eq!(done.failed, 1);
+        // Another try that fails is counted, and told no second time.
+        let again = ingest::ingest(store, &a.lease, failing, alone)
+            .await
+            .unwrap();
+        assert_eq!(again.failed, 0);
+        assert_eq!(count(store, "message.unreadable").await, 1);
         assert_eq!(folders::failed_uids(store, &a.inbox, 7).await.unwrap(), [9]);
         let listed = store::failures::list(store, &a.mailbox_id, None, 10)
             .await

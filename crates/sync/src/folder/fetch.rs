@@ -6,6 +6,7 @@ use super::heads;
 use super::parse::{self, Fetched, Owner};
 use crate::Context;
 use crate::error::{Result, SyncError};
+use crate::ledger;
 use crate::mailbox::asks_for_quiet;
 use crate::mailbox::isolation::Isolation;
 use connect::problems;
@@ -467,7 +468,8 @@ async fn commit_all(
             uid_validity: job.uid_validity,
             origin: job.origin,
             messages,
-            failures: ready.failures,
+            failures: ledger::without_secret(job.context, &job.lease.mailbox_id, ready.failures)
+                .await,
             gone: ready.gone,
             // Behind messages that are not settled yet the cursor must not move: they would be lost to a cut.
             cursor: if total.doubtful.is_empty() {

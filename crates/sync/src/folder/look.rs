@@ -85,6 +85,10 @@ pub async fn look(
         begin_anew(context, lease, known, uid_validity).await?;
         return Ok(open);
     }
+    if known.resets > 0 && known.backfilled {
+        folders::settled(&context.store, lease, &known.id).await?;
+        known.resets = 0;
+    }
     let now_at = selected.highestmodseq.filter(|_| !selected.no_modseq);
     let way = match (way, now_at) {
         (Way::Qresync(then) | Way::Condstore(then), Some(now)) if now >= then => way,

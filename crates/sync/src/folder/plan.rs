@@ -145,6 +145,7 @@ mod tests {
             messages: 9,
             backfilled: true,
             resets: 0,
+            parked_until: None,
         }
     }
 

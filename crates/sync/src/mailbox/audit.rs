@@ -113,6 +113,12 @@ impl Visit<'_> {
             path: self.known[i].path.clone(),
             ..FolderAudit::default()
         };
+        if self.is_parked(&self.known[i]) {
+            return Ok(FolderAudit {
+                problem_id: Some("uid_validity_unstable".to_owned()),
+                ..found
+            });
+        }
         let Some(first) = self.compare(i).await? else {
             return Ok(FolderAudit {
                 problem_id: Some("command_refused".to_owned()),

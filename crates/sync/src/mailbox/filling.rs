@@ -140,7 +140,10 @@ impl Visit<'_> {
     }
 
     pub(super) fn can_be_filled(&self, folder: &Known) -> bool {
-        folder.mode != Mode::Off && !folder.backfilled && !self.closed.contains(&folder.id)
+        folder.mode != Mode::Off
+            && !folder.backfilled
+            && !self.closed.contains(&folder.id)
+            && !self.is_parked(folder)
     }
 
     /// INBOX first, then sent mail, then the rest.

@@ -15,6 +15,9 @@ use store::{failures, folders, ingest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How long a folder is left alone whose identity changes again and again.
+const PARKED_MILLIS: i64 = 3_600_000;
+
 /// What is asked about each folder.
 const COUNTS: [StatusItem; 4] = [
     StatusItem::Messages,
@@ -60,7 +63,7 @@ impl Visit<'_> {
             .known
             .iter()
             .enumerate()
-            .filter(|(_, folder)| folder.mode != Mode::Off)
+            .filter(|(_, folder)| folder.mode != Mode::Off && !self.is_parked(folder))
             .filter(|(_, folder)| {
                 let status = listed
                     .iter()
@@ -162,6 +165,9 @@ impl Visit<'_> {
 
     /// Opens a folder and applies what changed in it.
     pub(crate) async fn look(&mut self, i: usize) -> Result<Option<Open>> {
+        if self.is_parked(&self.known[i]) {
+            return Ok(None);
+        }
         self.open = None;
         self.exists = None;
         self.open_next = None;
@@ -190,8 +196,32 @@ impl Visit<'_> {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
                 Ok(None)
             }
+            // Nor does one that is another one each time it is opened: it alone is left, for an hour or until a person
+            // has everything looked through again.
+            Err(SyncError::UidValidity { folder, times }) => {
+                let store = &self.context.store;
+                let until = store.now().plus_millis(PARKED_MILLIS);
+                tracing::warn!(
+                    folder,
+                    times,
+                    "the folder is left alone for a while: its identity changes"
+                );
+                metrics::counter!("postroom_problems_total", "problem" => "uid_validity_unstable")
+                    .increment(1);
+                let id = self.known[i].id.clone();
+                folders::park(store, self.lease, &id, "uid_validity_unstable", until).await?;
+                self.known[i].parked_until = Some(until);
+                self.known[i].resets -= 1;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a folder is left alone for now.
+    pub(super) fn is_parked(&self, folder: &Known) -> bool {
+        let now = self.context.store.now();
+        folder.parked_until.is_some_and(|until| now < until)
     }
 
     pub(super) async fn ensure_open(&mut self, i: usize) -> Result<bool> {

@@ -369,7 +369,10 @@ fn batch(
     }
 }
 
-async fn store(job: &Job<'_>, haul: Haul) -> Result<Outcome> {
+async fn store(job: &Job<'_>, mut haul: Haul) -> Result<Outcome> {
+    let failures = std::mem::take(&mut haul.batch.failures);
+    haul.batch.failures =
+        crate::ledger::without_secret(job.context, &job.lease.mailbox_id, failures).await;
     let stored = pop3::ingest(
         &job.context.store,
         job.lease,

@@ -191,6 +191,9 @@ export interface Folder {
   messages: number;
   unread: number;
   progress: { state: CoverageState; done: number; total: number };
+  /** Why it is left alone for now. */
+  problem_id?: string | null;
+  tried_again_at?: Time | null;
 }
 
 export interface Failure {

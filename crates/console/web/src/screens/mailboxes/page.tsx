@@ -8,7 +8,7 @@ import { api, Problem } from "../../api/client";
 import { useConnectionTest } from "../../api/connection-test";
 import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
 import type { ConnectionState, Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
-import { Ago, Bar, Button, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
+import { Ago, Bar, Button, Clock, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
 import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
 import { count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
@@ -269,7 +269,9 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
                   <td className="right num" data-label="Messages">{count(f.messages)}</td>
                   <td className="right num" data-label="Unread">{f.unread ? count(f.unread) : <span className="faint">0</span>}</td>
                   <td data-label="Progress" className="full progress-cell">
-                    {f.mode === "off" ? <span className="faint small">off</span> : (
+                    {f.problem_id ? (
+                      <span className="small" title={f.problem_id}>left alone{f.tried_again_at && <>, tried again at <Clock time={f.tried_again_at} /></>}</span>
+                    ) : f.mode === "off" ? <span className="faint small">off</span> : (
                       <div className="row">
                         <Bar value={f.progress.done} total={f.progress.total} tone={f.progress.state === "complete" ? "good" : f.progress.state === "holes" ? "warn" : ""} label={`Progress of ${f.path}`} />
                         <span className="faint small num">{f.progress.state === "complete" ? "complete" : `${percent(f.progress.done, f.progress.total)} %`}</span>

@@ -1,0 +1,50 @@
+//! A folder whose identity changes again and again is left alone, and says why.
+
+use crate::error::Result;
+use crate::leases::{self, Lease};
+use crate::{Store, mailboxes};
+use model::Timestamp;
+
+/// Leaves a folder alone until a time, and says why. What is stored of it stays.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn park(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    problem_id: &'static str,
+    until: Timestamp,
+) -> Result<()> {
+    let (lease, id) = (lease.clone(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::lock(tx, &lease.mailbox_id)?;
+            leases::check(tx, &lease)?;
+            // One more change of identity is allowed when the time has come: with that one the folder is tried again.
+            tx.exec(
+                "UPDATE folders SET problem_id = $2, parked_until = $3, resets = resets - 1 WHERE id = $1",
+                &[id.into(), problem_id.into(), until.into()],
+            )?;
+            Ok(())
+        })
+        .await
+}
+
+/// A folder that is whole was found with the same identity again: what was counted against it is forgotten.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn settled(store: &Store, lease: &Lease, folder_id: &str) -> Result<()> {
+    let (lease, id) = (lease.clone(), folder_id.to_owned());
+    let sql = "UPDATE folders SET resets = 0, problem_id = NULL, parked_until = NULL WHERE id = $1";
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            tx.exec(sql, &[id.into()])?;
+            Ok(())
+        })
+        .await
+}
