@@ -52,6 +52,8 @@ pub struct Folder {
     pub mode: Mode,
     /// Mail from this time on is stored; null: as the mailbox says.
     pub since: Option<Timestamp>,
+    /// Octets of the largest message that is stored whole; null: as the mailbox says.
+    pub size_limit: Option<i64>,
     /// Messages stored in it.
     pub messages: i64,
     /// Of those, the unread.

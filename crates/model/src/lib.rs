@@ -15,6 +15,7 @@ pub mod mailbox;
 pub mod message;
 pub mod missing;
 pub mod normalised;
+pub mod plan;
 pub mod problem;
 pub mod report;
 pub mod secret;
@@ -23,6 +24,7 @@ pub mod submission;
 pub mod tag;
 mod text_enum;
 pub mod time;
+pub mod traffic;
 pub mod webhook;
 
 pub use id::fresh_id;

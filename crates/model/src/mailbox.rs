@@ -205,6 +205,21 @@ pub struct Coverage {
     pub since: Option<Timestamp>,
     /// Messages that could not be stored (the ledger of failures).
     pub holes: i64,
+    /// Until when filling waits, because the provider's limit by the day is used up; null: it does not wait.
+    #[serde(default)]
+    pub waits_until: Option<Timestamp>,
+    /// Why it waits: a problem of the catalogue.
+    #[serde(default)]
+    pub problem_id: Option<String>,
+    /// Messages fetched in a minute while filling, smoothed; null: nothing was measured just now.
+    #[serde(default)]
+    pub messages_per_minute: Option<i64>,
+    /// Octets fetched in a second while filling, smoothed; null: nothing was measured just now.
+    #[serde(default)]
+    pub bytes_per_second: Option<i64>,
+    /// When filling ends, if it goes on like this; null: not known, or it waits.
+    #[serde(default)]
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A mailbox as the API shows it.
@@ -240,6 +255,8 @@ pub struct Mailbox {
     pub missing: Vec<crate::missing::Missing>,
     /// Mail from this time on is fetched; null: all.
     pub fetch_since: Option<Timestamp>,
+    /// Octets of the largest message that is stored whole; of larger ones, the header is. Null: all are stored whole.
+    pub size_limit: Option<i64>,
     /// Folder paths to store; null: every folder but junk and trash.
     pub monitored_folders: Option<Vec<String>>,
     /// POP3: days after which a message that is safely stored here is deleted from the server, 0: at once; null: never.

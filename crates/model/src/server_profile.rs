@@ -53,6 +53,15 @@ pub struct ProfileLimits {
     /// Minutes between two looks where the server does not tell of changes; null: as usual.
     #[serde(default)]
     pub poll_minutes: Option<u16>,
+    /// Megabytes that one mailbox may download in a day; null: as is known of the provider.
+    #[serde(default)]
+    pub download_mb_per_day: Option<u32>,
+    /// Megabytes that one mailbox may upload to its receiving server in a day; null: as is known of the provider.
+    #[serde(default)]
+    pub upload_mb_per_day: Option<u32>,
+    /// Messages that may be fetched of one mailbox in a day; null: any number.
+    #[serde(default)]
+    pub messages_per_day: Option<u32>,
 }
 
 /// A server profile as the API shows it.

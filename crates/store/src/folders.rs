@@ -29,7 +29,9 @@ const COLUMNS: &str =
     f.total, f.backfilled, (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NULL),
     (SELECT count(*) FROM failures x WHERE x.folder_id = f.id AND x.ignored IS NOT NULL),
     (SELECT count(*) FROM messages q JOIN placements z ON z.message_id = q.id AND z.folder_id = f.id
-     WHERE q.mailbox_id = f.mailbox_id AND q.body <> 'whole' AND q.body = 'asked'), f.problem_id, f.parked_until";
+       JOIN mailboxes b ON b.id = q.mailbox_id
+     WHERE q.mailbox_id = f.mailbox_id AND q.body <> 'whole' AND q.body = 'asked'
+       AND q.size <= coalesce(f.size_limit, b.size_limit, 9223372036854775807)), f.problem_id, f.parked_until, f.size_limit";
 
 /// A folder as the synchronisation knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Known {
     pub mode_fixed: bool,
     /// Mail from this time on is stored.
     pub since: Option<Timestamp>,
+    /// Octets of the largest message that is stored whole; `None`: as the mailbox says.
+    pub size_limit: Option<i64>,
     /// MAILBOXID (RFC 8474), if the server has it.
     pub object_id: Option<String>,
     /// UIDVALIDITY of what is stored.
@@ -100,7 +104,7 @@ pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
         .db
         .read(move |tx| {
             let sql = "SELECT id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
-                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until
+                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until, size_limit
                 FROM folders WHERE mailbox_id = $1 ORDER BY id";
             tx.rows(sql, &[id.into()])?.iter().map(known_from_row).collect()
         })
@@ -126,6 +130,7 @@ fn known_from_row(row: &Row) -> Result<Known> {
         backfilled: row.get(14)?,
         resets: row.get(15)?,
         parked_until: row.get(16)?,
+        size_limit: row.get(17)?,
     })
 }
 
@@ -372,6 +377,8 @@ pub struct Cursor {
     pub server_messages: Option<i64>,
     /// Messages there are to store.
     pub total: Option<i64>,
+    /// Octets of what is still to be fetched, as far as they were asked for.
+    pub bytes_left: Option<i64>,
     /// The past is filled, unless more of it was asked for meanwhile.
     pub filled: Option<Asked>,
 }
@@ -451,6 +458,9 @@ pub(crate) fn write_cursor(
            mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
            total = coalesce($6, total),
            backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END WHERE id = $1",
+           total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
+           resets = CASE WHEN $7 = 1 THEN 0 ELSE resets END,
+           bytes_left = CASE WHEN $7 = 1 THEN NULL ELSE coalesce($8, bytes_left) END WHERE id = $1",
         &[
             folder_id.into(),
             cursor.high_uid.into(),
@@ -459,6 +469,7 @@ pub(crate) fn write_cursor(
             cursor.server_messages.into(),
             cursor.total.filter(|_| !outdated).into(),
             i64::from(filled).into(),
+            cursor.bytes_left.into(),
         ],
     )?;
     if !filled || before.get::<bool>(0)? {
@@ -538,8 +549,11 @@ fn from_row(row: &Row) -> Result<Folder> {
         Mode::Full => row.get::<i64>(13)?,
         Mode::Watch | Mode::Off => 0,
     };
-    let filled = row.get::<bool>(10)? && asked == 0;
-    let state = match (mode, filled, row.get::<i64>(11)?) {
+    let (backfilled, holes) = (row.get::<bool>(10)?, row.get::<i64>(11)?);
+    let filled = backfilled && asked == 0;
+    // Once the past is filled, what is there and what could not be stored is all there is.
+    let total = if backfilled { messages + holes } else { total };
+    let state = match (mode, filled, holes) {
         (Mode::Off, ..) => CoverageState::None,
         (_, false, _) => CoverageState::Filling,
         (_, true, 0) => CoverageState::Complete,
@@ -553,6 +567,7 @@ fn from_row(row: &Row) -> Result<Folder> {
         role: row.maybe_word(4, Role::parse)?,
         mode,
         since: row.get(6)?,
+        size_limit: row.get(16)?,
         messages,
         unread: row.get(8)?,
         progress: Progress {

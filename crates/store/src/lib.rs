@@ -22,6 +22,7 @@ pub mod leases;
 pub mod mailboxes;
 pub mod messages;
 pub mod owed;
+pub mod plan;
 pub mod pop3;
 pub mod removal;
 pub mod reports;
@@ -34,6 +35,7 @@ pub mod sweep;
 pub mod tags;
 pub mod test_messages;
 pub mod threads;
+pub mod traffic;
 pub mod wake;
 pub mod webhooks;
 

@@ -6,6 +6,7 @@
 
 mod whole;
 
+pub(crate) use whole::want_rest;
 pub use whole::{ask, asked_folders, asked_uids};
 
 use crate::blobs;
@@ -506,6 +507,8 @@ pub struct Raw {
     pub place: blobs::Place,
     /// They are the whole message; otherwise they are its header.
     pub complete: bool,
+    /// They are the header, and the rest was asked for.
+    pub asked: bool,
 }
 
 /// Where the raw bytes of a message are.
@@ -525,6 +528,7 @@ pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
             let row = tx
                 .row(&sql, &[id.into()])?
                 .ok_or(StoreError::NotFound("the message"))?;
+            let body: String = row.get(5)?;
             Ok(Raw {
                 mailbox_id: row.get(0)?,
                 digest: row.get(1)?,
@@ -533,7 +537,8 @@ pub async fn raw(store: &Store, id: &str) -> Result<Raw> {
                     position: row.get::<i64>(3)? as u64,
                     length: row.get::<i64>(4)? as u64,
                 },
-                complete: row.get::<String>(5)? == "whole",
+                complete: body == "whole",
+                asked: body == "asked",
             })
         })
         .await

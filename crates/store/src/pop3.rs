@@ -12,7 +12,7 @@
 
 mod copies;
 
-pub use copies::{Copy, copies, note_sizes, resized, reused, safe_since};
+pub use copies::{Copy, asked, copies, note_sizes, resized, reused, safe_since};
 pub(crate) use copies::{LISTED, count_kept, give_back};
 
 use crate::db::Column::{Int, Text};

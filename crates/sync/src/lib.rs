@@ -21,6 +21,7 @@ pub mod folder;
 pub mod ledger;
 mod list;
 pub mod mailbox;
+mod meter;
 pub mod owed;
 mod pop3;
 pub mod roster;

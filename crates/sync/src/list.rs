@@ -155,6 +155,7 @@ mod tests {
             mode: Mode::Full,
             mode_fixed: false,
             since: None,
+            size_limit: None,
             object_id: None,
             uid_validity: Some(7),
             high_uid: 100,

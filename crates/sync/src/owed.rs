@@ -8,6 +8,7 @@ mod folders;
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
 use imap_client::{ImapError, MailboxName, MetaItems, Mode, StatusItem, StoreMode, UidSet, quoted};
+use model::Timestamp;
 use model::folder::Role;
 use model::message::Flags;
 use store::folders::{Known, wire_bytes};
@@ -29,6 +30,8 @@ enum Paid {
     Refused(&'static str, String),
     /// It can never be done.
     Never(&'static str, String),
+    /// The provider allows no more by then.
+    Later(Timestamp),
 }
 
 /// Pays what is due. After a change of the list of folders the rest is asked for anew: it may speak of other names now.
@@ -68,6 +71,13 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
         let (store, lease) = (&visit.context.store, visit.lease);
         match paid {
             Paid::Done(confirmed) => owed::done(store, lease, change, confirmed).await?,
+            Paid::Later(until) => {
+                let refusal = Refusal {
+                    problem_id: "transfer_limit_reached",
+                    reason: "the provider's limit by the day is used up".to_owned(),
+                };
+                owed::failed(store, lease, change, refusal, Some(until)).await?;
+            }
             Paid::Never(problem_id, reason) => {
                 tracing::info!(change = change.id, problem_id, "a change is given up");
                 let refusal = Refusal { problem_id, reason };
@@ -419,6 +429,9 @@ async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result
         return Ok(Paid::Done(Confirmed::default()));
     }
     let place = store::blobs::find(&visit.context.store, digest).await?;
+    if let Some(until) = visit.grant_upload(place.length).await? {
+        return Ok(Paid::Later(until));
+    }
     let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
     let date = Some(visit.context.store.now().seconds());
     visit

@@ -287,6 +287,11 @@ impl Session {
         self.wire.bytes_read()
     }
 
+    /// Bytes sent so far: below TLS's own overhead, and before compression.
+    pub fn bytes_sent(&self) -> u64 {
+        self.wire.bytes_written()
+    }
+
     /// What the server said unasked since the last call, in order. Take it before selecting another folder.
     pub fn take_unsolicited(&mut self) -> Vec<Unsolicited> {
         self.facts.take_unsolicited()

@@ -67,6 +67,8 @@ pub struct LineWire {
     /// How much is read from the socket at once.
     read_bytes: usize,
     transcript: Option<Transcript>,
+    /// Bytes read and written so far, below TLS's own overhead.
+    traffic: (u64, u64),
 }
 
 impl LineWire {
@@ -78,12 +80,18 @@ impl LineWire {
             used: 0,
             read_bytes,
             transcript,
+            traffic: (0, 0),
         }
     }
 
     /// The connection; none after TLS failed.
     pub fn stream(&self) -> Option<&Stream> {
         self.stream.as_ref()
+    }
+
+    /// Bytes read and written so far, below TLS's own overhead.
+    pub fn traffic(&self) -> (u64, u64) {
+        self.traffic
     }
 
     /// Gives the bare connection away, to put TLS on it.
@@ -158,7 +166,10 @@ impl LineWire {
                         error: LineError::Closed { what },
                     });
                 }
-                Ok(count) => taken += count,
+                Ok(count) => {
+                    taken += count;
+                    self.traffic.1 += count as u64;
+                }
                 Err(error) => return Err(WriteFailed { taken, error }),
             }
         }
@@ -214,7 +225,9 @@ impl LineWire {
         self.input.drain(..self.used);
         self.used = 0;
         self.input.reserve(self.read_bytes);
-        if bounded(deadline, within, what, stream.read_buf(&mut self.input)).await? == 0 {
+        let count = bounded(deadline, within, what, stream.read_buf(&mut self.input)).await?;
+        self.traffic.0 += count as u64;
+        if count == 0 {
             Err(LineError::Closed { what })
         } else {
             Ok(())

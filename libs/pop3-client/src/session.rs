@@ -108,6 +108,11 @@ impl Session {
         &self.capabilities
     }
 
+    /// Bytes received and sent so far, below TLS's own overhead.
+    pub fn traffic(&self) -> (u64, u64) {
+        self.wire.traffic()
+    }
+
     /// The connection, for its address and its TLS facts. None after a failed STLS.
     pub fn stream(&self) -> Option<&Stream> {
         self.wire.stream()

@@ -380,6 +380,7 @@ impl Fixture {
             monitored_folders: None,
             pop3_delete_after_days: None,
             read_only: false,
+            size_limit: None,
         };
         let mailbox = store::mailboxes::create(&self.store, new).await.unwrap();
         let id = mailbox.id;
@@ -423,14 +424,31 @@ impl Fixture {
 
     /// Stores raw messages in a folder, as the synchronisation would.
     pub async fn fill(&self, mailbox: &Filled, folder: &str, messages: &[(i64, &str)]) {
+        self.fill_with(mailbox, folder, messages, false).await;
+    }
+
+    /// Stores their headers alone, as the synchronisation would of a folder that is watched.
+    pub async fn fill_heads(&self, mailbox: &Filled, folder: &str, messages: &[(i64, &str)]) {
+        self.fill_with(mailbox, folder, messages, true).await;
+    }
+
+    async fn fill_with(
+        &self,
+        mailbox: &Filled,
+        folder: &str,
+        messages: &[(i64, &str)],
+        heads: bool,
+    ) {
         let mut batch = Vec::new();
-        for (uid, raw) in messages {
+        for (uid, whole) in messages {
+            let header = whole.find("\r\n\r\n").map_or(whole.len(), |end| end + 4);
+            let raw = if heads { &whole[..header] } else { *whole };
             let stored = self.store.blobs.put(raw.as_bytes()).await.unwrap();
             let summary = mail_message::summarize(raw.as_bytes());
             let head = &summary.head;
             let tokens = mail_message::search::tokens;
             batch.push(NewMessage {
-                headers_only: None,
+                headers_only: heads.then_some(whole.len() as u64),
                 uid: *uid,
                 flags: Flags::default(),
                 mod_seq: 1,

@@ -227,3 +227,42 @@ async fn servers_are_tested_without_a_password_and_only_by_those_who_manage() {
     fixture.delete(&uri).await.expect(204);
     fixture.get(&uri).await.problem(404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_the_profile_and_the_provider_allow() {
+    let fixture = Fixture::new().await;
+    let mut profile = corp();
+    profile["limits"] =
+        json!({"download_mb_per_day": 100, "messages_per_day": 5000, "max_connections": 1});
+    fixture
+        .post("/v1/server-profiles", &profile)
+        .await
+        .expect(201);
+    let body =
+        json!({"address": "ann@corp.example", "password": "secret", "size_limit": 25_000_000});
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    assert_eq!(mailbox["size_limit"], 25_000_000);
+    let uri = format!("/v1/mailboxes/{}", mailbox["id"].as_str().unwrap());
+    let plan = fixture.get(&format!("{uri}/plan")).await.expect(200);
+    assert_eq!(plan["allowed"]["bytes_down"], 100_000_000);
+    assert_eq!(plan["allowed"]["messages"], 5000);
+    assert_eq!(plan["used"]["bytes_down"], 0);
+    assert_eq!(
+        (&plan["state"], &plan["ends_at"]),
+        (&json!("none"), &Value::Null)
+    );
+    let changed = fixture.patch(&uri, &json!({"size_limit": null})).await;
+    assert_eq!(changed.expect(200)["size_limit"], Value::Null);
+    let refused = fixture
+        .patch(&uri, &json!({"size_limit": 0}))
+        .await
+        .problem(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/size_limit");
+    // Of a known provider the table says it.
+    let body = json!({"address": "ann@gmail.com", "password": "abcdabcdabcdabcd", "incoming": {"host": "imap.gmail.com"}, "outgoing": null});
+    let mailbox = fixture.post("/v1/mailboxes", &body).await.expect(201);
+    let uri = format!("/v1/mailboxes/{}/plan", mailbox["id"].as_str().unwrap());
+    let plan = fixture.get(&uri).await.expect(200);
+    assert_eq!(plan["allowed"]["bytes_down"], 2_500_000_000_i64);
+    assert_eq!(plan["allowed"]["bytes_up"], 500_000_000);
+}

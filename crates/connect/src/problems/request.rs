@@ -140,6 +140,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "headers_only",
+        step: None,
+        title: "Only the header of this message is stored",
+        cause: "The folder is watched, or the message is larger than the mailbox stores, so Postroom left the text and the attachments on the mail server.",
+        remedy: "Fetch the message (`POST /v1/messages/ID/fetch`, or `postroom message fetch ID`) and repeat the request when it is there.",
+        action: "fetch_message",
+        retry: AfterChange,
+        likely_others: &["The message was asked for, and the mail server has not sent it yet."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "unsupported_media_type",
         step: None,
         title: "The request has another content type",

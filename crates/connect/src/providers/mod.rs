@@ -9,6 +9,7 @@
 //! The facts are in `data/`: they age, so that code knows none of them, and each says when it was last looked at.
 //! `docs/providers/writing-an-entry.md` explains the fields.
 
+mod allowed;
 mod check;
 #[cfg(test)]
 mod data_is_sound;
@@ -20,6 +21,7 @@ mod provider;
 mod search;
 mod table;
 
+pub use allowed::allowed;
 pub use live::Providers;
 pub use oauth::OauthService;
 pub use overrides::TableError;

@@ -285,6 +285,10 @@ pub struct Limits {
     pub imap_connections: Option<u32>,
     /// Megabytes that may be downloaded over IMAP in a day.
     pub imap_download_mb_per_day: Option<u32>,
+    /// Megabytes that may be uploaded over IMAP in a day.
+    pub imap_upload_mb_per_day: Option<u32>,
+    /// Megabytes that may be downloaded over POP3 in a day.
+    pub pop3_download_mb_per_day: Option<u32>,
     /// Megabytes of one message.
     pub message_mb: Option<u32>,
     /// Sending connections of one mailbox at the same time.

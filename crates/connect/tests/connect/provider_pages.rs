@@ -289,6 +289,14 @@ fn limits(known: &Limits) -> impl Iterator<Item = String> {
             "Megabytes downloaded over IMAP in a day",
             known.imap_download_mb_per_day,
         ),
+        (
+            "Megabytes uploaded over IMAP in a day",
+            known.imap_upload_mb_per_day,
+        ),
+        (
+            "Megabytes downloaded over POP3 in a day",
+            known.pop3_download_mb_per_day,
+        ),
         ("Megabytes of one message", known.message_mb),
         (
             "Sending connections at the same time",

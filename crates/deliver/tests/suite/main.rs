@@ -155,6 +155,7 @@ impl Fixture {
             monitored_folders: None,
             pop3_delete_after_days: None,
             read_only: false,
+            size_limit: None,
         };
         let mailbox = store::mailboxes::create(&self.store, new)
             .await

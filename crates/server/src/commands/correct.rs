@@ -175,6 +175,7 @@ impl Line {
             ("address", _) => "the address",
             ("password", _) => "the password",
             ("fetch_since", _) => "--since",
+            ("size_limit", _) => "--size-limit",
             ("monitored_folders", _) => "--folder",
             ("pop3_delete_after_days", _) => "--delete-after",
             ("read_only", _) => "--read-only",
@@ -184,6 +185,9 @@ impl Line {
             ("auth", _) => "--auth",
             ("login_format", _) => "--login-format",
             ("limits", Some("max_connections")) => "--max-connections",
+            ("limits", Some("download_mb_per_day")) => "--download-mb",
+            ("limits", Some("upload_mb_per_day")) => "--upload-mb",
+            ("limits", Some("messages_per_day")) => "--messages-per-day",
             ("limits", Some("poll_minutes")) => "--poll-minutes",
             _ => return pointer.trim_start_matches('/').replace('/', " "),
         };

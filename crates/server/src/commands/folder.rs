@@ -1,5 +1,6 @@
 //! `postroom folder ...`: folders of a mailbox.
 
+use super::size::{SizeLimit, size_limit};
 use super::{Context, confirm, mailbox};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
@@ -70,6 +71,9 @@ pub enum Command {
         /// Store mail from this day on; `mailbox`: as the mailbox says
         #[arg(long, value_name = "DATE")]
         since: Option<String>,
+        /// Store larger messages as headers, such as 25MB; `mailbox`: as the mailbox says
+        #[arg(long, value_name = "SIZE", value_parser = size_limit)]
+        size_limit: Option<SizeLimit>,
     },
 }
 
@@ -163,10 +167,11 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             role,
             mode,
             since,
+            size_limit,
         } => {
             let id = mailbox::resolve(client, &mailbox).await?;
             let folder = resolve(client, &id, &folder).await?;
-            let body = change(role.as_deref(), mode, since.as_deref())?;
+            let body = change(role.as_deref(), mode, since.as_deref(), size_limit)?;
             let path = format!("{}/{}", folders(&id), segment(&folder));
             let folder = client.patch(&path, &body).await?;
             context.output.value(&folder, |_, folder| {
@@ -200,7 +205,12 @@ fn folders(mailbox_id: &str) -> String {
     format!("/v1/mailboxes/{}/folders", segment(mailbox_id))
 }
 
-fn change(role: Option<&str>, mode: Option<Mode>, since: Option<&str>) -> Result<Value, Failure> {
+fn change(
+    role: Option<&str>,
+    mode: Option<Mode>,
+    since: Option<&str>,
+    size_limit: Option<SizeLimit>,
+) -> Result<Value, Failure> {
     let mut body = json!({});
     match role {
         Some("none") => body["role"] = Value::Null,
@@ -218,10 +228,12 @@ fn change(role: Option<&str>, mode: Option<Mode>, since: Option<&str>) -> Result
         Some(since) => body["since"] = json!(since),
         None => {}
     }
+    if let Some(SizeLimit(limit)) = size_limit {
+        body["size_limit"] = json!(limit);
+    }
     if body == json!({}) {
-        return Err(
-            Failure::usage("nothing is to be changed").remedy("name --role, --mode or --since")
-        );
+        return Err(Failure::usage("nothing is to be changed")
+            .remedy("name --role, --mode, --since or --size-limit"));
     }
     Ok(body)
 }
@@ -267,14 +279,20 @@ mod tests {
     #[test]
     fn only_what_was_named_is_changed() {
         assert_eq!(
-            change(Some("none"), None, None).unwrap(),
+            change(Some("none"), None, None, None).unwrap(),
             json!({ "role": null })
         );
         assert_eq!(
-            change(Some("sent"), Some(Mode::Watch), Some("2026-01-01")).unwrap(),
-            json!({ "role": "sent", "mode": "watch", "since": "2026-01-01" })
+            change(
+                Some("sent"),
+                Some(Mode::Watch),
+                Some("2026-01-01"),
+                Some(SizeLimit(Some(9)))
+            )
+            .unwrap(),
+            json!({ "role": "sent", "mode": "watch", "since": "2026-01-01", "size_limit": 9 })
         );
-        assert!(change(None, None, None).is_err());
-        assert!(change(Some("nonsense"), None, None).is_err());
+        assert!(change(None, None, None, None).is_err());
+        assert!(change(Some("nonsense"), None, None, None).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::correct::{self, Line};
 use super::settings::Settings;
+use super::size::{SizeLimit, size_limit};
 use super::{Context, confirm, profile};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
@@ -70,6 +71,9 @@ pub struct Add {
     /// Fetch mail from this day on [default: all]
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
+    /// Store larger messages as headers, such as 25MB [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = size_limit)]
+    size_limit: Option<SizeLimit>,
     /// Store only this folder; repeat for several [default: all but junk and trash]
     #[arg(long, value_name = "PATH")]
     folder: Vec<String>,
@@ -97,6 +101,9 @@ pub struct Edit {
     /// Fetch mail from this day on; `all` for everything
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
+    /// Store larger messages as headers, such as 25MB; `none`: store all whole
+    #[arg(long, value_name = "SIZE", value_parser = size_limit)]
+    size_limit: Option<SizeLimit>,
     /// Store only this folder; repeat for several
     #[arg(long, value_name = "PATH", conflicts_with = "all_folders")]
     folder: Vec<String>,
@@ -260,6 +267,9 @@ async fn add(context: &Context, client: &Client, args: Add) -> Result<Exit, Fail
     if let Some(since) = &args.since {
         body["fetch_since"] = json!(since);
     }
+    if let Some(SizeLimit(limit)) = args.size_limit {
+        body["size_limit"] = json!(limit);
+    }
     if !args.folder.is_empty() {
         body["monitored_folders"] = json!(args.folder);
     }
@@ -296,6 +306,9 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
         Some("all") => body["fetch_since"] = Value::Null,
         Some(since) => body["fetch_since"] = json!(since),
         None => {}
+    }
+    if let Some(SizeLimit(limit)) = args.size_limit {
+        body["size_limit"] = json!(limit);
     }
     if args.all_folders {
         body["monitored_folders"] = Value::Null;
@@ -430,7 +443,26 @@ pub fn coverage(mailbox: &Value) -> String {
     let state = output::at(mailbox, "/coverage/state");
     let number = |name: &str| output::number(mailbox, &format!("/coverage/{name}"));
     let mut text = match state {
-        "filling" => format!("filling {}/{}", number("done"), number("total")),
+        "filling" => {
+            let mut text = format!("filling {}/{}", number("done"), number("total"));
+            if let Some(rate) = mailbox["coverage"]["messages_per_minute"].as_i64() {
+                text.push_str(&format!(", {} messages/s", (rate + 30) / 60));
+            }
+            if let Some(rate) = mailbox["coverage"]["bytes_per_second"].as_i64() {
+                text.push_str(&format!(", {}/s", output::size(rate)));
+            }
+            if mailbox["coverage"]["ends_at"].is_string() {
+                text.push_str(&format!(
+                    ", ends about {}",
+                    output::time(mailbox, "/coverage/ends_at")
+                ));
+            }
+            if mailbox["coverage"]["waits_until"].is_string() {
+                let until = output::time(mailbox, "/coverage/waits_until");
+                text.push_str(&format!(", waits for the provider until {until}"));
+            }
+            text
+        }
         "complete" => format!("complete ({})", number("done")),
         other => other.to_owned(),
     };
@@ -463,6 +495,12 @@ fn show(output: &Output, mailbox: &Value) -> String {
         ),
         format!("  coverage    {}", coverage(mailbox)),
     ];
+    if let Some(limit) = mailbox["size_limit"].as_i64() {
+        lines.push(format!(
+            "  size limit  {}: larger messages are stored as headers",
+            output::size(limit)
+        ));
+    }
     match mailbox["pop3_delete_after_days"].as_u64() {
         Some(0) => lines.push("  deletes     from the server, once a message is stored".to_owned()),
         Some(days) => lines.push(format!(

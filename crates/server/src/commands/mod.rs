@@ -19,6 +19,7 @@ mod provider;
 mod secrets;
 mod serve;
 mod settings;
+mod size;
 mod sync;
 mod tag;
 mod test;

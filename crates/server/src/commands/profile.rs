@@ -102,6 +102,15 @@ pub struct Settings {
     /// Minutes between two looks where the server does not tell of changes
     #[arg(long, value_name = "N")]
     poll_minutes: Option<u16>,
+    /// Megabytes that one mailbox may download in a day
+    #[arg(long, value_name = "N")]
+    download_mb: Option<u32>,
+    /// Megabytes that one mailbox may upload to its receiving server in a day
+    #[arg(long, value_name = "N")]
+    upload_mb: Option<u32>,
+    /// Messages that may be fetched of one mailbox in a day
+    #[arg(long, value_name = "N")]
+    messages_per_day: Option<u32>,
     /// For new mailboxes where nothing else was found
     #[arg(long)]
     default: bool,
@@ -141,7 +150,9 @@ impl Settings {
             }
         }
         let limits = without_nulls(
-            json!({"max_connections": self.max_connections, "poll_minutes": self.poll_minutes}),
+            json!({"max_connections": self.max_connections, "poll_minutes": self.poll_minutes,
+            "download_mb_per_day": self.download_mb, "upload_mb_per_day": self.upload_mb,
+            "messages_per_day": self.messages_per_day}),
         );
         let rest = json!({
             "login_format": self.login_format, "auth": self.auth,

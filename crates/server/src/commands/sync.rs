@@ -28,6 +28,11 @@ pub enum Command {
         #[arg(long)]
         until_complete: bool,
     },
+    /// What the first synchronisation of a mailbox means: how much there is, what the provider allows, when it ends
+    Plan {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+    },
     /// Messages that could not be stored, with the reason
     Failed {
         /// Only this mailbox
@@ -64,6 +69,12 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         } => {
             let only = mailbox::resolve_some(client, mailbox.as_deref()).await?;
             watch(context, client, only.as_deref(), until_complete).await?;
+        }
+        Command::Plan { mailbox } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let path = format!("/v1/mailboxes/{}/plan", segment(&id));
+            let found = client.get(&path, &[]).await?;
+            context.output.value(&found, plan)?;
         }
         Command::Failed { mailbox } => {
             let only = mailbox::resolve_some(client, mailbox.as_deref()).await?;
@@ -110,6 +121,60 @@ fn status(output: &Output, list: &Value) -> String {
         ],
         rows.collect(),
     )
+}
+
+fn plan(output: &Output, plan: &Value) -> String {
+    let known = |value: &Value, field: &str, show: fn(i64) -> String| {
+        value[field]
+            .as_i64()
+            .map_or_else(|| "unknown".to_owned(), show)
+    };
+    let rows = plan["folders"].as_array().into_iter().flatten().map(|row| {
+        [
+            output::at(row, "/path").to_owned(),
+            output::at(row, "/mode").to_owned(),
+            known(row, "messages", |n| n.to_string()),
+            known(row, "bytes", output::size),
+            output::number(row, "/done").to_string(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return "Nothing is known of its folders yet: `postroom mailbox test MAILBOX` signs in, and the first synchronisation counts them.".to_owned();
+    }
+    let number = |pointer: &str| output::number(plan, pointer);
+    let mut text = output.table(["FOLDER", "MODE", "MESSAGES", "SIZE", "STORED"], rows);
+    text.push_str(&format!(
+        "\n{} messages, {}; stored {}, {}",
+        number("/messages"),
+        output::size(number("/bytes")),
+        number("/done"),
+        output::size(number("/done_bytes")),
+    ));
+    if let Some(limit) = plan["allowed"]["bytes_down"].as_i64() {
+        text.push_str(&format!(
+            "\nThe provider allows {} a day; used in the last 24 hours: {}",
+            output::size(limit),
+            output::size(number("/used/bytes_down")),
+        ));
+    }
+    if let Some(limit) = plan["allowed"]["messages"].as_i64() {
+        text.push_str(&format!(
+            "\nThe provider allows {limit} messages a day; used in the last 24 hours: {}",
+            number("/used/messages"),
+        ));
+    }
+    if plan["waits_until"].is_string() {
+        let until = output::time(plan, "/waits_until");
+        text.push_str(&format!(
+            "\nIt waits until {until}; new mail comes all the same."
+        ));
+    }
+    if plan["ends_at"].is_string() {
+        let end = output::time(plan, "/ends_at");
+        text.push_str(&format!("\nExpected end: {end}"));
+    }
+    text
 }
 
 async fn failures(client: &Client, only: Option<String>) -> Result<Vec<Value>, Failure> {

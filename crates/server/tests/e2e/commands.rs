@@ -259,6 +259,77 @@ fn own_tags_and_folders_are_put_on_mail_and_the_server_keeps_it_where_it_is() {
 }
 
 #[test]
+fn large_messages_are_headers_by_command_until_they_are_fetched_and_the_plan_tells_of_both() {
+    let user = user("sizes by command");
+    let letter = |subject: &str, octets: usize| {
+        let mut text = format!(
+            "From: bob@example.com\r\nTo: {}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@example.com>\r\n\r\nheron\r\n",
+            user.address
+        );
+        while text.len() < octets {
+            text.push_str("A line of a letter that has many of them.\r\n");
+        }
+        text.into_bytes()
+    };
+    testkit::deliver(&user, &letter("small", 500));
+    testkit::deliver(&user, &letter("large", 80_000));
+    let postroom = here().start();
+    let id = connect_whole(&postroom, &user);
+    // The limit comes later than the mail: what is there stays whole, what comes is a header.
+    let edited = ok(
+        &postroom,
+        &["mailbox", "edit", &user.address, "--size-limit", "20kB"],
+    );
+    assert_eq!(edited["size_limit"], 20_000);
+    testkit::deliver(&user, &letter("larger", 90_000));
+    let find = |subject: &str| {
+        let list = ok(&postroom, &["message", "search", subject, "--mailbox", &id]);
+        let found = list["data"]
+            .as_array()?
+            .iter()
+            .find(|m| m["subject"] == subject)?
+            .clone();
+        Some(found)
+    };
+    let larger = wait_for(SOON, "the header comes", || find("larger"));
+    assert_eq!(
+        (&larger["complete"], &find("large").unwrap()["complete"]),
+        (&json!(false), &json!(true))
+    );
+    let msg = text(&larger, "id").to_owned();
+    let refused = postroom.run(&["message", "show", &msg, "--json"]);
+    assert_eq!(refused.status.code(), Some(6), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("headers_only"),
+        "{refused:?}"
+    );
+    ok(&postroom, &["message", "fetch", &msg]);
+    let whole = || find("larger").filter(|m| m["complete"] == true);
+    wait_for(SOON, "the rest comes", whole);
+    let shown = ok(&postroom, &["message", "show", &msg]);
+    assert!(shown["text"].as_str().unwrap().starts_with("heron"));
+
+    let folder = ok(
+        &postroom,
+        &["folder", "map", &id, "INBOX", "--size-limit", "1MB"],
+    );
+    assert_eq!(folder["size_limit"], 1_000_000);
+    let plan = ok(&postroom, &["sync", "plan", &user.address]);
+    assert_eq!(
+        (&plan["messages"], &plan["done"]),
+        (&json!(3), &json!(3)),
+        "{plan:#}"
+    );
+    assert!(plan["bytes"].as_i64().unwrap() > 170_000, "{plan:#}");
+    let told = postroom.run(&["sync", "plan", &user.address]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(
+        told.contains("INBOX") && told.contains("3 messages"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_parsed_file_equals_what_the_api_shows() {
     let user = user("parse");
     user.seed("INBOX", Generator::new(61).take(40));

@@ -21,12 +21,20 @@ CREATE TABLE mailboxes (
   incoming TEXT, outgoing TEXT, incoming_secret {blob}, outgoing_secret {blob},
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
-  removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0
+  removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0, size_limit {int}, fill_waits_until {int},
+  fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int}
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.
 CREATE INDEX mailboxes_removed ON mailboxes (id) WHERE removed_at IS NOT NULL;
 CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_profile_id IS NOT NULL;
+
+-- What went over the wire between us and a mailbox's receiving server, by hours since 1970, where a provider's limits by the
+-- day have to be obeyed. What is about to be fetched is in it before it is fetched.
+CREATE TABLE traffic (
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, hour {int} NOT NULL, bytes_down {int} NOT NULL,
+  bytes_up {int} NOT NULL, messages {int} NOT NULL, PRIMARY KEY (mailbox_id, hour)
+) {strict};
 
 -- Who works on a mailbox. `epoch` fences: a write of an older epoch is refused.
 CREATE TABLE leases (
@@ -43,7 +51,8 @@ CREATE TABLE folders (
   uid_validity {int}, high_uid {int} NOT NULL DEFAULT 1, low_uid {int}, mod_seq {int}, server_messages {int},
   resets {int} NOT NULL DEFAULT 0, parked_until {int}, problem_id TEXT, asked {int} NOT NULL DEFAULT 0,
   messages {int} NOT NULL DEFAULT 0, unread {int} NOT NULL DEFAULT 0, total {int} NOT NULL DEFAULT 0,
-  backfilled {int} NOT NULL DEFAULT 0, created_at {int} NOT NULL
+  backfilled {int} NOT NULL DEFAULT 0, created_at {int} NOT NULL, size_limit {int},
+  bytes_left {int}
 ) {strict};
 CREATE UNIQUE INDEX folders_by_name ON folders (mailbox_id, wire_name);
 

@@ -3,7 +3,7 @@
 use super::read;
 use crate::error::Result;
 use crate::wake::Topic;
-use crate::{Store, mailboxes};
+use crate::{Store, mailboxes, messages};
 use model::Timestamp;
 use model::folder::{Folder, Mode, Role};
 
@@ -14,6 +14,8 @@ pub struct Change {
     pub role: Option<Option<Role>>,
     /// How much of it to store.
     pub mode: Option<Mode>,
+    /// Octets of the largest message that is stored whole; `Some(None)`: as the mailbox says.
+    pub size_limit: Option<Option<i64>>,
     /// Mail from this time on is stored.
     pub since: Option<Option<Timestamp>>,
 }
@@ -30,13 +32,14 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
             let old = read(tx, &id)?;
             let since = change.since.unwrap_or(old.since);
             let mode = change.mode.unwrap_or(old.mode);
+            let size_limit = change.size_limit.unwrap_or(old.size_limit);
             let again = since != old.since || mode != old.mode;
             tx.exec(
                 "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
                    mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
                    backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END, asked = asked + $7,
                    low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
-                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END WHERE id = $1",
+                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END, size_limit = $8 WHERE id = $1",
                 &[
                     (&id).into(),
                     change.role.unwrap_or(old.role).map(Role::as_str).into(),
@@ -45,21 +48,11 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
                     change.mode.is_some().into(),
                     since.into(),
                     again.into(),
+                    size_limit.into(),
                 ],
             )?;
-            // Whole messages keep their rest; of headers, it is wanted in a folder that is to be whole.
-            let wish = match mode {
-                _ if mode == old.mode => None,
-                Mode::Full => Some(("head", "asked")),
-                Mode::Watch => Some(("asked", "head")),
-                Mode::Off => None,
-            };
-            if let Some((from, to)) = wish {
-                tx.exec(
-                    "UPDATE messages SET body = $4 WHERE mailbox_id = $2 AND body = $3
-                     AND id IN (SELECT message_id FROM placements WHERE folder_id = $1)",
-                    &[(&id).into(), (&old.mailbox_id).into(), from.into(), to.into()],
-                )?;
+            if mode != old.mode || size_limit != old.size_limit {
+                messages::want_rest(tx, &old.mailbox_id, Some(&id))?;
             }
             tx.wake(Topic::Mailbox(old.mailbox_id));
             read(tx, &id)

@@ -34,6 +34,8 @@ pub struct NewMailbox {
     pub fetch_since: Option<Timestamp>,
     /// Folders to store.
     pub monitored_folders: Option<Vec<String>>,
+    /// Octets of the largest message that is stored whole; `None`: all are.
+    pub size_limit: Option<i64>,
     /// Days after which POP3 deletes what is stored.
     pub pop3_delete_after_days: Option<u32>,
     /// Whether the server may only be read.
@@ -81,14 +83,15 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewMailbox) -> Result<Mai
         serde_json::to_string(&new.folder_roles)?.into(),
         super::deletion(new.incoming.as_ref(), new.pop3_delete_after_days).into(),
         i64::from(new.read_only).into(),
+        new.size_limit.into(),
     ];
     tx.exec(
         "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
            connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
            fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles,
-           pop3_delete_after_days, read_only)
+           pop3_delete_after_days, read_only, size_limit)
          VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-           $12, $13, $14, $15, $16)",
+           $12, $13, $14, $15, $16, $17)",
         &args,
     )?;
     let mailbox = read(tx, &id)?;

@@ -1,9 +1,9 @@
 //! Messages whose header alone is stored, and the wish for the rest.
 
 use super::read;
-use crate::Store;
 use crate::error::Result;
 use crate::wake::Topic;
+use crate::{Store, Tx};
 use model::message::Message;
 
 /// Asks for the rest of a message whose header alone is stored. A whole message stays as it is.
@@ -22,6 +22,28 @@ pub async fn ask(store: &Store, id: &str) -> Result<Message> {
             Ok(message)
         })
         .await
+}
+
+/// Puts right what is asked for after the size limit of a mailbox, or the mode or limit of one of its folders, was changed:
+/// of headers, the rest where a folder wants it, and of what is not wanted any more, nothing. Whole messages stay whole.
+pub(crate) fn want_rest(tx: &mut Tx<'_>, mailbox_id: &str, folder_id: Option<&str>) -> Result<()> {
+    const WANTED: &str = "EXISTS (SELECT 1 FROM placements p JOIN folders f ON f.id = p.folder_id
+         JOIN mailboxes b ON b.id = f.mailbox_id WHERE p.message_id = messages.id AND f.mode = 'full'
+           AND messages.size <= coalesce(f.size_limit, b.size_limit, 9223372036854775807))";
+    let within = match folder_id {
+        Some(_) => "id IN (SELECT message_id FROM placements WHERE folder_id = $2)",
+        None => "CAST($2 AS TEXT) IS NULL",
+    };
+    for (from, to, wanted) in [("head", "asked", ""), ("asked", "head", "NOT")] {
+        let sql = format!(
+            "UPDATE messages SET body = '{to}' WHERE mailbox_id = $1 AND body = '{from}' AND {within} AND {wanted} {WANTED}"
+        );
+        tx.exec(
+            &sql,
+            &[mailbox_id.into(), folder_id.map(str::to_owned).into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// The folders with messages whose rest was asked for.

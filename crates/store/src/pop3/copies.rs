@@ -10,7 +10,7 @@ use crate::leases::{self, Lease};
 use crate::{Store, Tx, mailboxes};
 use model::Timestamp;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A message of a maildrop that is stored durably here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,29 @@ pub async fn safe_since(
         .db
         .write(move |tx| {
             leases::check(tx, &lease)?;
-            let sql = format!("{COPIES} AND u.noted_at <= $3 ORDER BY u.noted_at, u.uid");
+            let sql = format!(
+                "{COPIES} AND m.body = 'whole' AND u.noted_at <= $3 ORDER BY u.noted_at, u.uid"
+            );
             found(tx, &sql, &[id.into(), UID_VALIDITY.into(), until.into()])
+        })
+        .await
+}
+
+/// The keys of messages whose header alone is stored and whose rest was asked for.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn asked(store: &Store, folder_id: &str) -> Result<HashSet<String>> {
+    let id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = "SELECT u.unique_id FROM folders f
+                 JOIN messages m ON m.mailbox_id = f.mailbox_id AND m.body = 'asked'
+                 JOIN placements p ON p.message_id = m.id AND p.folder_id = f.id AND p.uid_validity = $2
+                 JOIN pop3_uids u ON u.folder_id = f.id AND u.uid = p.uid WHERE f.id = $1";
+            let rows = tx.rows(sql, &[id.into(), UID_VALIDITY.into()])?;
+            rows.iter().map(|row| row.get(0)).collect()
         })
         .await
 }

@@ -62,6 +62,7 @@ async fn mailbox(f: &Fixture, profile: &ServerProfile) -> Mailbox {
         monitored_folders: None,
         pop3_delete_after_days: None,
         read_only: false,
+        size_limit: None,
     };
     mailboxes::create(&f.store, new).await.expect("a mailbox")
 }

@@ -8,11 +8,13 @@ use crate::folder::look;
 use crate::folder::parse::Owner;
 use crate::folder::plan::{self, Need};
 use crate::list::Status;
+use crate::meter::Purpose;
 use imap_client::{MetaItems, UidSet};
 use model::Timestamp;
 use model::event::Origin;
 use model::folder::Mode;
 use model::limits::{BATCH_BYTES, BATCH_MESSAGES};
+use std::collections::HashMap;
 use store::folders::{self, Cursor, Known};
 use store::ingest::{self, Changes, NewMessage};
 use tokio::time::Instant;
@@ -20,6 +22,43 @@ use tokio_util::sync::CancellationToken;
 
 /// In the place of the server's count: no folder has so many messages, so it is looked at again.
 const NOT_IN_STEP: i64 = -1;
+
+/// Octets of a header, where a header is fetched: hardly any is longer.
+const HEADER: u64 = 16 << 10;
+/// Octets of a message of which the server does not tell the size.
+const UNSIZED: u64 = 256 << 10;
+/// So many messages whose rest was asked for were asked for by people, who wait for them.
+const ASKED_BY_HAND: u64 = 20;
+
+/// What is fetched, in the order of fetching.
+pub(super) struct Batches {
+    /// As the folder is stored: whole, or as headers where it is watched.
+    pub(super) whole: Vec<UidSet>,
+    /// Larger than what is stored whole: their headers.
+    pub(super) heads: Vec<UidSet>,
+    /// Messages whose sizes the server told, and their octets in all.
+    sample: (u64, u64),
+    /// Octets by UID, where the provider's limits by the day have to be obeyed.
+    sizes: HashMap<u64, u64>,
+}
+
+impl Batches {
+    fn whole(whole: Vec<UidSet>) -> Self {
+        Self {
+            whole,
+            heads: Vec::new(),
+            sample: (0, 0),
+            sizes: HashMap::new(),
+        }
+    }
+
+    /// Octets of so many messages, if they are like those whose sizes are known; `None`: none is.
+    pub(super) fn octets_of(&self, messages: u64) -> Option<i64> {
+        let (count, octets) = self.sample;
+        let all = u128::from(octets) * u128::from(messages) / u128::from(count.max(1));
+        (count > 0).then(|| i64::try_from(all).unwrap_or(i64::MAX))
+    }
+}
 
 impl Visit<'_> {
     /// Fetches what is new in a folder, oldest first, and puts the upper cursor behind it.
@@ -35,6 +74,9 @@ impl Visit<'_> {
         if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
             return self.begin_filling(i).await;
         }
+        if self.meter.waits(Purpose::New, self.context.store.now()) {
+            return Ok(());
+        }
         if self.opening_showed_nothing_new(&folder) {
             return self.verify_count(i).await;
         }
@@ -46,8 +88,9 @@ impl Visit<'_> {
         if let Some(since) = since(&folder, self.mailbox) {
             new = self.only_since(new, since).await?;
         }
-        let mut batches = self.batches(&new, usize::MAX).await?;
-        batches.reverse();
+        let limit = self.size_limit(&folder);
+        let mut batches = self.batches(&new, usize::MAX, limit).await?;
+        batches.whole.reverse();
         let outcome = self
             .fetch(i, batches, Direction::Up, self.origin, isolation, None)
             .await?;
@@ -55,7 +98,7 @@ impl Visit<'_> {
             self.caught_up += outcome.stored;
         }
         self.reload(i).await?;
-        if self.stop.is_cancelled() {
+        if self.stop.is_cancelled() || self.short {
             // What was not fetched any more is still new.
             return Ok(());
         }
@@ -99,10 +142,22 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Cuts messages into batches of a bounded size, newest first; of many, only the `most` newest.
-    pub(super) async fn batches(&mut self, uids: &UidSet, most: usize) -> Result<Vec<UidSet>> {
-        if uids.len() <= 1 {
-            return Ok(plan::newest_first(uids, BATCH_MESSAGES));
+    /// Octets of the largest message of a folder that is stored whole.
+    pub(super) fn size_limit(&self, folder: &Known) -> Option<u64> {
+        let limit = folder.size_limit.or(self.mailbox.size_limit)?;
+        Some(limit.max(0) as u64)
+    }
+
+    /// Cuts messages into batches of a bounded size, newest first; of many, only the `most` newest. What is larger than
+    /// `limit` goes apart: of that, the header is fetched.
+    pub(super) async fn batches(
+        &mut self,
+        uids: &UidSet,
+        most: usize,
+        limit: Option<u64>,
+    ) -> Result<Batches> {
+        if uids.is_empty() || (uids.len() == 1 && limit.is_none() && !self.meter.is_on()) {
+            return Ok(Batches::whole(plan::newest_first(uids, BATCH_MESSAGES)));
         }
         let mut wanted = UidSet::new();
         for uid in uids.iter().rev().take(most) {
@@ -135,7 +190,21 @@ impl Visit<'_> {
         sizes.extend(wanted.difference(&told).iter().map(|uid| (uid, 0)));
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         sizes.dedup_by_key(|(uid, _)| *uid);
-        Ok(plan::into_batches(sizes, BATCH_MESSAGES, BATCH_BYTES))
+        let sample = (sizes.len() as u64, sizes.iter().map(|(_, size)| size).sum());
+        let by_uid = match self.meter.is_on() {
+            true => sizes.iter().copied().collect(),
+            false => HashMap::new(),
+        };
+        let is_large = |(_, size): &(u64, u64)| limit.is_some_and(|limit| *size > limit);
+        let large = sizes.iter().copied().filter(is_large);
+        let heads = plan::into_batches(large.map(|(uid, _)| (uid, 0)), BATCH_MESSAGES, u64::MAX);
+        sizes.retain(|message| !is_large(message));
+        Ok(Batches {
+            whole: plan::into_batches(sizes, BATCH_MESSAGES, BATCH_BYTES),
+            heads,
+            sample,
+            sizes: by_uid,
+        })
     }
 
     /// Of these, the messages that the server received since a time.
@@ -233,18 +302,126 @@ impl Visit<'_> {
         if due.is_empty() || !self.ensure_open(i).await? {
             return Ok(());
         }
+        let limit = self.size_limit(&folder);
+        let mut batches = self.batches(&look::to_set(&due), usize::MAX, limit).await?;
         // One by one: each of them has broken something before.
-        let alone: Vec<UidSet> = due.iter().map(|uid| look::to_set(&[*uid])).collect();
-        self.fetch(i, alone, Direction::Stay, self.origin, isolation, None)
+        for sets in [&mut batches.whole, &mut batches.heads] {
+            let uids = sets.iter().flat_map(UidSet::iter);
+            *sets = uids.map(|uid| look::to_set(&[uid as i64])).collect();
+        }
+        self.fetch(i, batches, Direction::Stay, self.origin, isolation, None)
             .await?;
         Ok(())
     }
 
+    /// Fetches headers of what is too large, and then whole messages, which move the cursor: it never stands behind a message
+    /// that was left out.
     pub(super) async fn fetch(
         &mut self,
         i: usize,
-        batches: Vec<UidSet>,
+        batches: Batches,
         direction: Direction,
+        origin: Origin,
+        isolation: &mut Isolation,
+        until: Option<(Instant, &CancellationToken)>,
+    ) -> Result<ingest::Outcome> {
+        let watched = self.known[i].mode == Mode::Watch && direction != Direction::Complete;
+        let batches = self.affordable(batches, direction, watched).await?;
+        let mut outcome = ingest::Outcome::default();
+        if !batches.heads.is_empty() {
+            let how = (Direction::Stay, true);
+            outcome = self
+                .fetch_so(i, batches.heads, how, origin, isolation, until)
+                .await?;
+            let interrupted = until.is_some_and(|(end, cancel)| {
+                cancel.is_cancelled() || Instant::now() >= end || !self.news.is_empty()
+            });
+            if interrupted || self.stop.is_cancelled() {
+                self.settle_meter().await?;
+                return Ok(outcome);
+            }
+        }
+        let how = (direction, watched);
+        let rest = self.fetch_so(i, batches.whole, how, origin, isolation, until);
+        let rest = rest.await?;
+        outcome.stored += rest.stored;
+        outcome.moved += rest.moved;
+        outcome.known += rest.known;
+        outcome.failed += rest.failed;
+        self.settle_meter().await?;
+        Ok(outcome)
+    }
+
+    /// The messages that the provider's limits by the day leave, in the order of fetching.
+    async fn affordable(
+        &mut self,
+        batches: Batches,
+        direction: Direction,
+        watched: bool,
+    ) -> Result<Batches> {
+        self.short = false;
+        if !self.meter.is_on() {
+            self.grant(&[], Purpose::Past).await?;
+            return Ok(batches);
+        }
+        let Batches {
+            whole,
+            heads,
+            sizes,
+            sample,
+        } = batches;
+        let count: u64 = heads.iter().chain(&whole).map(UidSet::len).sum();
+        let purpose = match direction {
+            Direction::Up | Direction::Stay => Purpose::New,
+            Direction::Complete if count <= ASKED_BY_HAND => Purpose::New,
+            Direction::Down | Direction::Complete => Purpose::Past,
+        };
+        let in_order = |set: &UidSet| -> Vec<u64> {
+            match direction {
+                Direction::Up => set.iter().collect(),
+                _ => set.iter().rev().collect(),
+            }
+        };
+        let size = |uid: &u64| {
+            sizes
+                .get(uid)
+                .copied()
+                .filter(|size| *size > 0)
+                .unwrap_or(UNSIZED)
+        };
+        let mut octets: Vec<u64> = Vec::new();
+        for set in &heads {
+            octets.extend(in_order(set).iter().map(|uid| size(uid).min(HEADER)));
+        }
+        for set in &whole {
+            let most = if watched { HEADER } else { u64::MAX };
+            octets.extend(in_order(set).iter().map(|uid| size(uid).min(most)));
+        }
+        let mut left = self.grant(&octets, purpose).await?;
+        self.short = left < octets.len();
+        let mut keep = |sets: Vec<UidSet>| -> Vec<UidSet> {
+            let kept = sets.into_iter().map(|set| {
+                let uids = in_order(&set);
+                let fits = uids.len().min(left);
+                left -= fits;
+                let uids: Vec<i64> = uids[..fits].iter().map(|uid| *uid as i64).collect();
+                look::to_set(&uids)
+            });
+            kept.filter(|set| !set.is_empty()).collect()
+        };
+        Ok(Batches {
+            heads: keep(heads),
+            whole: keep(whole),
+            sample,
+            sizes: HashMap::new(),
+        })
+    }
+
+    async fn fetch_so(
+        &mut self,
+        i: usize,
+        batches: Vec<UidSet>,
+        (direction, headers_only): (Direction, bool),
         origin: Origin,
         isolation: &mut Isolation,
         until: Option<(Instant, &CancellationToken)>,
@@ -265,7 +442,7 @@ impl Visit<'_> {
                 role: folder.role,
             },
             origin,
-            headers_only: folder.mode == Mode::Watch && direction != Direction::Complete,
+            headers_only,
         };
         let (news, stop) = (&mut self.news, self.stop.clone());
         let outcome = fetch::run(
@@ -293,6 +470,8 @@ impl Visit<'_> {
             outcome.known += settled.known;
         }
         self.progress |= outcome.stored > 0;
+        self.meter
+            .fetched(outcome.stored + outcome.moved + outcome.known + outcome.failed);
         Ok(outcome)
     }
 

@@ -248,7 +248,9 @@ impl Visit<'_> {
             cursor: Cursor::default(),
         };
         ingest::apply(&self.context.store, self.lease, changes).await?;
-        let batches = self.batches(&difference.missing, FETCHED).await?;
+        let batches = self
+            .batches(&difference.missing, FETCHED, self.size_limit(&folder))
+            .await?;
         let outcome = self
             .fetch(
                 i,

@@ -5,6 +5,7 @@ use super::visit::{Visit, since};
 use crate::error::Result;
 use crate::folder::fetch::Direction;
 use crate::folder::look;
+use crate::meter::Purpose;
 use imap_client::UidSet;
 use model::Timestamp;
 use model::event::Origin;
@@ -19,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Messages of one slice at most. Between two slices nothing is under way: few of them, then.
 const SLICE_MESSAGES: usize = 12_000;
+/// The same where a provider's limits by the day are counted.
+const METERED_MESSAGES: usize = 200;
+/// How much the newest slice counts for the rate that is told.
+const SMOOTHING: f64 = 0.3;
 /// How long a slice lasts before new mail and owed changes are looked after.
 const SLICE: Duration = Duration::from_secs(3);
 
@@ -29,7 +34,8 @@ impl Visit<'_> {
         isolation: &mut Isolation,
         cancel: &CancellationToken,
     ) -> Result<bool> {
-        let Some(i) = self.next_unfilled() else {
+        let waits = self.meter.waits(Purpose::Past, self.context.store.now());
+        let Some(i) = self.next_unfilled().filter(|_| !waits) else {
             return self.complete(isolation, cancel).await;
         };
         let stopping = |_| StoreError::Unavailable("the server is stopping".into());
@@ -65,8 +71,21 @@ impl Visit<'_> {
             ..Cursor::default()
         };
         folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
+        self.measured
+            .get_or_insert((Instant::now(), self.session.bytes_received()));
         let end = Instant::now() + SLICE;
-        let batches = self.batches(&todo, SLICE_MESSAGES).await?;
+        let limit = self.size_limit(&folder);
+        // What is set aside of the day's allowance is lost to a crash: little at a time.
+        let most = match self.meter.is_on() {
+            true => METERED_MESSAGES,
+            false => SLICE_MESSAGES,
+        };
+        let batches = self.batches(&todo, most, limit).await?;
+        let cursor = Cursor {
+            bytes_left: batches.octets_of(todo.len()),
+            ..Cursor::default()
+        };
+        folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
         let until = Some((end, cancel));
         let outcome = self
             .fetch(
@@ -79,6 +98,7 @@ impl Visit<'_> {
             )
             .await?;
         let fetched = (outcome.stored + outcome.moved + outcome.known + outcome.failed) as u64;
+        self.measure(fetched).await?;
         if fetched >= todo.len() || todo.is_empty() {
             let cursor = Cursor {
                 low_uid: Some(wanted.first().unwrap_or(1) as i64),
@@ -95,6 +115,30 @@ impl Visit<'_> {
                 ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
         }
         Ok(true)
+    }
+
+    /// Notes how fast it goes, smoothed over some slices.
+    async fn measure(&mut self, messages: u64) -> Result<()> {
+        let (now, bytes) = (Instant::now(), self.session.bytes_received());
+        let Some((at, before)) = self.measured.replace((now, bytes)) else {
+            return Ok(());
+        };
+        let seconds = now.duration_since(at).as_secs_f64().max(0.001);
+        let newly = (
+            messages as f64 * 60.0 / seconds,
+            bytes.saturating_sub(before) as f64 / seconds,
+        );
+        let (per_minute, per_second) = self.rate.map_or(newly, |old| {
+            (
+                old.0 + (newly.0 - old.0) * SMOOTHING,
+                old.1 + (newly.1 - old.1) * SMOOTHING,
+            )
+        });
+        self.rate = Some((per_minute, per_second));
+        let store = &self.context.store;
+        let rounded = (per_minute as i64, per_second as i64);
+        store::traffic::filling_rate(store, self.lease, rounded.0, rounded.1).await?;
+        Ok(())
     }
 
     /// Fetches a slice of what is asked for of messages whose header alone is stored. Returns whether it got on.
@@ -121,7 +165,9 @@ impl Visit<'_> {
                 continue;
             };
             let uids = messages::asked_uids(&self.context.store, &id, validity).await?;
-            let batches = self.batches(&look::to_set(&uids), SLICE_MESSAGES).await?;
+            let batches = self
+                .batches(&look::to_set(&uids), SLICE_MESSAGES, None)
+                .await?;
             let until = Some((Instant::now() + SLICE, cancel));
             let done = self
                 .fetch(

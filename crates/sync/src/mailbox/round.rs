@@ -34,6 +34,7 @@ impl Visit<'_> {
         cancel: &CancellationToken,
     ) -> Result<()> {
         let began = self.context.store.now();
+        self.afford_questions().await?;
         owed::pay(self).await?;
         let filling = self.known.iter().any(|folder| self.can_be_filled(folder));
         let every = if self.session.supports("LIST-STATUS") {

@@ -8,8 +8,9 @@ use super::isolation::Isolation;
 use super::news::News;
 use super::state::StateKeeper;
 use crate::Context;
-use crate::error::Result;
+use crate::error::{Result, SyncError};
 use crate::folder::look::Abilities;
+use crate::meter::{Meter, Purpose};
 use imap_client::{NotifySet, Session};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
@@ -28,6 +29,8 @@ pub(super) const ROUND_WHILE_FILLING: Duration = Duration::from_secs(15);
 pub(super) const CHEAP_ROUND_WHILE_FILLING: Duration = Duration::from_secs(4);
 /// A connection that lived so long was a good one, even if it brought nothing.
 const STEADY: Duration = Duration::from_secs(30);
+/// Servers hang up on who is silent for half an hour (RFC 9051 section 5.4).
+const SILENCE_MAX: Duration = Duration::from_secs(25 * 60);
 /// How long we wait for the answer to LOGOUT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,14 @@ pub(crate) struct Visit<'a> {
     pub(super) progress: bool,
     /// The server offers IDLE, and refused it on this connection.
     pub(super) idle_refused: bool,
+    /// What the provider allows by the day.
+    pub(crate) meter: Meter,
+    /// When a slice of the past last ended, and the octets received by then.
+    pub(super) measured: Option<(Instant, u64)>,
+    /// Messages in a minute and octets in a second, smoothed.
+    pub(super) rate: Option<(f64, f64)>,
+    /// The last fetching was cut short by that.
+    pub(super) short: bool,
     /// Whether we hear of every folder (NOTIFY).
     hearing: Hearing,
     /// The work is to end: nothing more is begun.
@@ -125,6 +136,10 @@ impl<'a> Visit<'a> {
             last_round: None,
             progress: false,
             idle_refused: false,
+            meter: Meter::new(context, mailbox).await?,
+            measured: None,
+            rate: None,
+            short: false,
             hearing,
             stop,
         })
@@ -145,6 +160,8 @@ impl<'a> Visit<'a> {
         cancel: &CancellationToken,
     ) -> (bool, Result<()>) {
         let ended = self.work(state, isolation, wake, cancel).await;
+        let settled = Box::pin(self.settle_meter()).await;
+        let ended = ended.and(settled);
         if ended.is_ok() {
             // The server will notice anyway; a goodbye is politeness with a short patience.
             let _ = tokio::time::timeout(GOODBYE, Box::pin(self.session.logout())).await;
@@ -168,7 +185,10 @@ impl<'a> Visit<'a> {
             }
             Box::pin(self.end_of_catching_up()).await?;
             Box::pin(state.alive(self.manner())).await?;
-            state.report();
+            // A report signs in anew: where one connection is allowed, that would be one too many.
+            if self.meter.allowed().connections != Some(1) {
+                state.report();
+            }
             Box::pin(self.audit_if_due(isolation, cancel)).await?;
             if Box::pin(self.slice(isolation, cancel)).await? {
                 if Box::pin(self.mailbox_changed()).await? {
@@ -194,6 +214,68 @@ impl<'a> Visit<'a> {
                     break;
                 }
             }
+        }
+    }
+
+    /// Octets received and sent on this connection.
+    fn spent(&self) -> (u64, u64) {
+        (self.session.bytes_received(), self.session.bytes_sent())
+    }
+
+    /// How many of these messages may be fetched now, in their order; octets of each.
+    pub(super) async fn grant(&mut self, messages: &[u64], purpose: Purpose) -> Result<usize> {
+        let spent = self.spent();
+        let granted = self
+            .meter
+            .grant(self.context, self.lease, spent, messages, purpose);
+        Ok(granted.await?)
+    }
+
+    /// Whether so many octets may be uploaded; if not, when they may.
+    pub(crate) async fn grant_upload(&mut self, octets: u64) -> Result<Option<Timestamp>> {
+        let granted = self.meter.grant_upload(self.context, self.lease, octets);
+        Ok(granted.await?)
+    }
+
+    /// Writes down what was used of the day's allowance.
+    pub(super) async fn settle_meter(&mut self) -> Result<()> {
+        let spent = self.spent();
+        let settled = self.meter.settle(self.context, self.lease, spent);
+        Ok(settled.await?)
+    }
+
+    /// Ends the connection where not even questions are allowed any more.
+    pub(super) async fn afford_questions(&mut self) -> Result<()> {
+        self.meter.refresh(self.context, self.mailbox).await?;
+        if !self.meter.is_on() {
+            return Ok(());
+        }
+        self.grant(&[], Purpose::New).await?;
+        let now = self.context.store.now();
+        match self.meter.used_up(self.spent(), now) {
+            None => Ok(()),
+            Some(until) => {
+                let mut failure = connect::Failure::new("transfer_limit_reached", &[], None);
+                failure.problem.until = Some(until);
+                Err(SyncError::Connect(failure))
+            }
+        }
+    }
+
+    /// How often all folders are looked at.
+    fn poll_every(&self) -> Duration {
+        match self.meter.allowed().poll_minutes {
+            Some(minutes) if !self.can_idle() => Duration::from_secs(minutes.unsigned_abs() * 60),
+            _ => self.context.timing.poll,
+        }
+    }
+
+    /// How long the connection may be silent.
+    pub(super) fn silence(&self) -> Duration {
+        let timing = &self.context.timing;
+        match self.meter.allowed().poll_minutes {
+            Some(_) if !self.can_idle() => self.poll_every().min(SILENCE_MAX),
+            _ => timing.proof.min(timing.poll),
         }
     }
 
@@ -234,7 +316,7 @@ impl<'a> Visit<'a> {
 
     pub(super) fn round_is_due(&self) -> bool {
         // Also with NOTIFY: servers were seen to keep the renaming of a folder to themselves.
-        let every = self.context.timing.poll;
+        let every = self.poll_every();
         self.last_round.is_none_or(|at| at.elapsed() >= every)
     }
 

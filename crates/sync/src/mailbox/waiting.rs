@@ -23,8 +23,7 @@ impl Visit<'_> {
         }
         let next_owed = store::owed::next_due(&self.context.store, &self.mailbox.id);
         let next_owed = Box::pin(next_owed).await?;
-        let timing = &self.context.timing;
-        let mut longest = timing.proof.min(timing.poll);
+        let mut longest = self.silence();
         if let Some(due) = next_owed {
             let left = due.0.saturating_sub(self.context.store.now().0).max(0) as u64;
             longest = longest.min(Duration::from_millis(left + 10));

@@ -140,7 +140,10 @@ impl Ready {
     fn take(&mut self, item: &Item, stored: Stored, job: &Job<'_>, read: &mut Read) {
         let key = match &item.key {
             Some(key) => {
-                read.proven.insert(key.clone(), item.number);
+                // Of a header, the bytes are no proof that the message may be deleted.
+                if item.too_large.is_none() {
+                    read.proven.insert(key.clone(), item.number);
+                }
                 key.clone()
             }
             None => {
@@ -157,8 +160,10 @@ impl Ready {
             }
         };
         self.bytes += stored.place.length;
+        let length = stored.place.length;
         self.fetched.push(Fetched {
-            headers_only: None,
+            // A message without a body is its header.
+            headers_only: item.too_large.filter(|size| *size != length),
             uid: self.keys.len() as i64,
             // POP3 tells no flags: a message begins unread.
             flags: Flags::default(),
@@ -222,9 +227,30 @@ async fn fetch_group(
     sender: &mpsc::Sender<Ready>,
 ) -> Result<Ended, Cut> {
     let mut wanted = Vec::with_capacity(group.len());
+    let mut heads = Vec::new();
+    let has_top = session.capabilities().top || !session.capabilities().listed;
     for item in group {
-        if !is_too_old(session, job, item, ready).await? {
-            wanted.push(item);
+        if is_too_old(session, job, item, ready).await? {
+            continue;
+        }
+        match item.too_large {
+            Some(_) if has_top => heads.push(item),
+            _ => wanted.push(item),
+        }
+    }
+    for item in heads {
+        let header = match session.top(item.number, 0).await {
+            Ok(download) => receive(download, ready).await,
+            Err(error) => Err(error.into()),
+        };
+        match header {
+            Ok(stored) => ready.take(item, stored, job, read),
+            Err(Broken::Store(error)) => return Err(Cut::Store(error)),
+            Err(Broken::Server(Pop3Error::Refused { answer, .. })) => {
+                let reason = format!("the server does not give the header: {}", answer.text);
+                ready.fail(item, "message_unreadable", reason, read);
+            }
+            Err(Broken::Server(error)) => return Err(Cut::Server(error, item.clone())),
         }
     }
     let mut answers = session.retr_all(wanted.iter().map(|item| item.number));

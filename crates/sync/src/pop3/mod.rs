@@ -13,6 +13,7 @@
 //!
 //! Flags live here alone, since POP3 has none. Some servers mark a message as read at RETR or TOP.
 
+mod allowance;
 mod audit;
 mod delete;
 mod fetch;
@@ -23,6 +24,7 @@ use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
 use crate::mailbox::{StateKeeper, signed_in};
+use crate::meter::{Meter, Purpose};
 use connect::Peer;
 use delete::Marked;
 use fetch::{Ended, Job};
@@ -31,13 +33,13 @@ use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::{Mode, Role};
 use model::mailbox::{ConnectionState, Incoming, Mailbox};
-use plan::{Item, Listed, Plan, Situation, plan};
+use plan::{Listed, Plan, Situation, plan};
 use pop3_client::{Pop3Error, Session, Stat};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::StoreError;
 use store::folders::{self, Cursor, Known, ListChange, NewFolder};
-use store::ingest::{self, Outcome};
+use store::ingest;
 use store::leases::Lease;
 use store::owed::{self, Intent};
 use store::pop3::{Standing, UID_VALIDITY, is_nameless};
@@ -75,6 +77,10 @@ pub(crate) async fn run(
     let Some(incoming) = &mailbox.incoming else {
         return (false, Ok(()));
     };
+    let meter = match Meter::new(context, mailbox).await {
+        Ok(meter) => meter,
+        Err(error) => return (false, Err(error.into())),
+    };
     let mut polling = Polling {
         context,
         lease,
@@ -87,6 +93,8 @@ pub(crate) async fn run(
         next_sign_in: None,
         next_reading: None,
         deletion: Marked::default(),
+        meter,
+        sizes: HashMap::new(),
     };
     let ended = polling.work(state, wake, cancel).await;
     (polling.progress, ended)
@@ -109,6 +117,10 @@ struct Polling<'a> {
     next_reading: Option<Instant>,
     /// What this session's QUIT deletes.
     deletion: Marked,
+    /// What the provider allows by the day.
+    meter: Meter,
+    /// Octets of messages, by key, as far as this session listed them.
+    sizes: HashMap<String, i64>,
 }
 
 /// What one reading of the messages without ids has seen.
@@ -154,11 +166,15 @@ impl Polling<'_> {
             None
         };
         let mut session = self.sign_in().await?;
+        self.meter = Meter::new(self.context, self.mailbox).await?;
         let looked = if folder.mode == Mode::Full {
             self.look(&mut session, &folder, state).await
         } else {
             self.is_alive(state).await.map(|()| true)
         };
+        self.meter
+            .settle(self.context, self.lease, session.traffic())
+            .await?;
         if looked.is_ok() && self.deletion.messages > 0 {
             self.quit_and_delete(session).await;
         } else if looked.is_ok() && session.is_usable() {
@@ -273,6 +289,9 @@ impl Polling<'_> {
             read_nameless: reading.is_some(),
         };
         let mut todo = plan(&listed, &known, situation);
+        let limit = folder.size_limit.or(self.mailbox.size_limit);
+        todo.limit(&sizes.listed, limit);
+        self.sizes.clone_from(&sizes.listed);
         let forget = std::mem::take(&mut todo.forget);
         store::pop3::forget(store, self.lease, &folder.id, forget).await?;
         if !(folder.backfilled && todo.new.is_empty()) {
@@ -293,11 +312,17 @@ impl Polling<'_> {
         let mut read = Read::default();
         read.seen.extend(std::mem::take(&mut todo.resting));
         for items in [&todo.new, &todo.again] {
-            let (ended, outcome) = self.fetch(session, &job, items, &mut read, None).await?;
+            let purpose = Purpose::New;
+            let (ended, outcome) = self
+                .fetch(session, &job, items, &mut read, (None, purpose))
+                .await?;
             if self.origin == Origin::CatchUp && folder.backfilled {
                 self.caught_up += outcome.stored;
             }
             if ended != Ended::Done {
+                if self.meter.new_waits.is_some() {
+                    self.is_alive(state).await?;
+                }
                 return Ok(false);
             }
         }
@@ -309,9 +334,17 @@ impl Polling<'_> {
         let sliced = reading.is_none() && self.login_delay.is_zero();
         let end = sliced.then(|| Instant::now() + SLICE);
         let past = self
-            .fetch(session, &job, &todo.past, &mut read, end)
+            .fetch(session, &job, &todo.past, &mut read, (end, Purpose::Past))
             .await?;
         if past.0 != Ended::Done {
+            return Ok(false);
+        }
+        let asked_for = store::pop3::asked(store, &folder.id).await?;
+        let rest = plan::to_complete(&listed, &asked_for);
+        let completed = self
+            .fetch(session, &job, &rest, &mut read, (None, Purpose::New))
+            .await?;
+        if completed.0 != Ended::Done {
             return Ok(false);
         }
         if let Some(stat) = reading {
@@ -380,28 +413,6 @@ impl Polling<'_> {
             is_nameless(key) && matches!(standing, Standing::Failed { due: true } | Standing::Open)
         });
         (changed || due) && self.next_reading.is_none_or(|at| Instant::now() >= at)
-    }
-
-    async fn fetch(
-        &mut self,
-        session: &mut Session,
-        job: &Job<'_>,
-        items: &[Item],
-        read: &mut Read,
-        end: Option<Instant>,
-    ) -> Result<(Ended, Outcome)> {
-        let peer = self.peer();
-        let fetched = fetch::run(
-            session,
-            job,
-            items,
-            read,
-            || end.is_some_and(|end| Instant::now() >= end),
-            |error| SyncError::Connect(connect::recognise::pop3(error, &peer)),
-        )
-        .await?;
-        self.progress |= fetched.1.stored > 0;
-        Ok(fetched)
     }
 
     /// All messages without ids were read: what none of them has said any more is forgotten, and STAT
@@ -476,8 +487,13 @@ impl Polling<'_> {
             return Ok(false);
         }
         let mut end = Instant::now();
-        if in_step {
-            end += self.context.timing.poll;
+        let now = self.context.store.now();
+        let waits = self.meter.waits(Purpose::New, now) || self.meter.waits(Purpose::Past, now);
+        if in_step || waits {
+            end += match self.meter.allowed().poll_minutes {
+                Some(minutes) => Duration::from_secs(minutes.unsigned_abs() * 60),
+                None => self.context.timing.poll,
+            };
         }
         loop {
             let allowed = self.next_sign_in.unwrap_or(end);

@@ -23,6 +23,8 @@ pub(super) struct Item {
     pub key: Option<String>,
     /// Whether its date decides if it is wanted.
     pub ask_date: bool,
+    /// Its size is above the limit: only its header is fetched. Then this is its size.
+    pub too_large: Option<u64>,
 }
 
 impl Item {
@@ -58,6 +60,35 @@ pub(super) struct Plan {
     pub resting: Vec<String>,
     /// How many messages are wanted, fetched or not.
     pub total: i64,
+}
+
+impl Plan {
+    /// Marks what is larger than the limit. Messages without an id are known by their contents: they are always read whole.
+    pub fn limit(&mut self, sizes: &HashMap<String, i64>, limit: Option<i64>) {
+        let Some(limit) = limit else {
+            return;
+        };
+        for items in [&mut self.new, &mut self.past, &mut self.again] {
+            for item in items {
+                let size = item.key.as_ref().and_then(|key| sizes.get(key));
+                item.too_large = size
+                    .filter(|size| **size > limit)
+                    .map(|size| size.unsigned_abs());
+            }
+        }
+    }
+}
+
+/// Messages whose header alone is stored, and of which the rest was asked for.
+pub(super) fn to_complete(listed: &[Listed], asked: &HashSet<String>) -> Vec<Item> {
+    let wanted = |message: &&Listed| message.key.as_ref().is_some_and(|key| asked.contains(key));
+    let item = |message: &Listed| Item {
+        number: message.number,
+        key: message.key.clone(),
+        ask_date: false,
+        too_large: None,
+    };
+    listed.iter().filter(wanted).map(item).collect()
 }
 
 /// Turns the answer to UIDL into messages, by number. An id that is empty, or that several messages
@@ -108,6 +139,7 @@ pub(super) fn plan(
             number: message.number,
             key: message.key.clone(),
             ask_date: situation.since.is_some(),
+            too_large: None,
         };
         let standing = known.get(&item.unread_key());
         plan.total += 1;

@@ -68,6 +68,7 @@ impl Crowd {
                 fetch_since: None,
                 monitored_folders: None,
                 pop3_delete_after_days: None,
+                size_limit: None,
             };
             let made = store::mailboxes::create(&self.store, new).await.unwrap();
             store::mailboxes::set_lifecycle(&self.store, &made.id, Lifecycle::Enabled)

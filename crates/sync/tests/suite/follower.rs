@@ -41,6 +41,10 @@ pub struct Choice {
     pub security: Security,
     pub fetch_since: Option<Timestamp>,
     pub monitored: Option<Vec<String>>,
+    /// Larger messages are stored as headers.
+    pub size_limit: Option<i64>,
+    /// What the server profile of the mailbox says that the provider allows.
+    pub limits: Option<model::server_profile::ProfileLimits>,
     /// POP3: days after which what is stored is deleted on the server.
     pub delete_after_days: Option<u32>,
     /// Nothing may be changed on the server.
@@ -61,6 +65,8 @@ impl Default for Choice {
             security: Security::Tls,
             fetch_since: None,
             monitored: None,
+            size_limit: None,
+            limits: None,
             delete_after_days: None,
             read_only: false,
             tested: false,
@@ -128,6 +134,10 @@ pub fn context(store: &Store, poll: Duration, dns: Option<SocketAddr>) -> Contex
 impl Follower {
     pub async fn start(user: &TestUser, choice: Choice) -> Self {
         let (dir, store) = fresh_store().await;
+        let profile = match choice.limits {
+            Some(limits) => Some(profile(&store, limits).await),
+            None => None,
+        };
         let new = NewMailbox {
             folder_roles: std::collections::BTreeMap::new(),
             address: user.address.clone(),
@@ -148,11 +158,12 @@ impl Follower {
                 outgoing: None,
             },
             login_formats: model::mailbox::Logins::default(),
-            server_profile_id: None,
+            server_profile_id: profile,
             fetch_since: choice.fetch_since,
             monitored_folders: choice.monitored,
             pop3_delete_after_days: choice.delete_after_days,
             read_only: choice.read_only,
+            size_limit: choice.size_limit,
         };
         let mailbox = store::mailboxes::create(&store, new)
             .await
@@ -341,4 +352,21 @@ impl Follower {
             .filter(|event| event.kind == kind)
             .count()
     }
+}
+
+/// A server profile that says what the provider allows.
+async fn profile(store: &Store, limits: model::server_profile::ProfileLimits) -> String {
+    let new = store::server_profiles::NewProfile {
+        name: "Limited".to_owned(),
+        kind: model::server_profile::ProfileKind::OtherImapPopSmtp,
+        incoming: None,
+        outgoing: None,
+        login_format: model::mailbox::LoginChoice::Email,
+        auth: Auth::Password,
+        domains: Vec::new(),
+        limits,
+        is_default: false,
+    };
+    let made = store::server_profiles::create(store, new).await;
+    made.expect("a profile").id
 }

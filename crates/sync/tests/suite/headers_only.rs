@@ -11,6 +11,9 @@ use testkit::{Brand, Generator};
 on_each_server!(
     a_watched_folder_has_headers_and_becomes_whole_with_the_same_ids,
     a_message_that_moves_out_of_a_watched_folder_keeps_its_id,
+    a_watched_folder_with_new_uids_keeps_its_headers_and_ids,
+    headers_that_a_crash_interrupts_are_not_lost_and_not_doubled,
+    messages_above_the_size_limit_are_headers_until_they_are_wanted,
 );
 
 const SEEDED: usize = 30;
@@ -135,5 +138,177 @@ async fn a_message_that_moves_out_of_a_watched_folder_keeps_its_id(server: Brand
     assert!(now.complete, "the folder where it lies now is whole");
     assert_eq!(follower.count("message.removed").await, 0);
     assert_eq!(follower.count("message.received").await, 5 + SEEDED);
+    follower.stop().await;
+}
+
+async fn a_watched_folder_with_new_uids_keeps_its_headers_and_ids(server: Brand) {
+    let (user, mut follower, work) = watching(server, "rewatched").await;
+    let before = all(&follower, &work).await;
+    let one = before[7].id.clone();
+    messages::ask(&follower.store, &one).await.expect("asked");
+    until(&follower, &work, |all| all.iter().any(|m| m.complete)).await;
+    let before = all(&follower, &work).await;
+    follower.stop().await;
+    user.forget_uids("Work");
+    follower.go();
+    follower.event("folder.reset", |_| true).await;
+    until(&follower, &work, |all| all.len() == SEEDED).await;
+    let after = all(&follower, &work).await;
+    assert_eq!(ids(&after), ids(&before));
+    // What was whole has come as a header, and is known again by what both say.
+    let whole: Vec<&str> = after
+        .iter()
+        .filter(|m| m.complete)
+        .map(|m| &*m.id)
+        .collect();
+    assert_eq!(whole, [one.as_str()]);
+    assert_eq!(follower.count("message.received").await, 5 + SEEDED);
+    assert_eq!(follower.count("message.removed").await, 0);
+    follower.stop().await;
+}
+
+async fn headers_that_a_crash_interrupts_are_not_lost_and_not_doubled(server: Brand) {
+    let user = server.user("crashwatch");
+    user.seed("INBOX", Generator::new(63).take(400));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.event("folder.created", |_| true).await;
+    let known = folders::known(&follower.store, &follower.mailbox.id).await;
+    let known = known.expect("the folders");
+    let inbox = known.iter().find(|folder| folder.path == "INBOX");
+    let inbox = inbox.expect("INBOX").id.clone();
+    mode(&follower, &inbox, Mode::Watch).await;
+    for goal in [50, 150] {
+        while all(&follower, &inbox).await.len() < goal {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        follower.crash().await;
+        follower.go();
+    }
+    until(&follower, &inbox, |all| all.len() == 400).await;
+    mode(&follower, &inbox, Mode::Full).await;
+    let end = tokio::time::Instant::now() + Duration::from_secs(30);
+    while all(&follower, &inbox)
+        .await
+        .iter()
+        .filter(|m| m.complete)
+        .count()
+        < 100
+    {
+        assert!(tokio::time::Instant::now() < end, "the rest does not come");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    follower.crash().await;
+    follower.go();
+    follower.in_step().await;
+    assert_eq!(follower.count("message.received").await, 400);
+    assert_eq!(follower.count("message.removed").await, 0);
+    follower.stop().await;
+}
+
+/// A letter of about so many octets.
+fn letter(subject: &str, octets: usize) -> Vec<u8> {
+    let line = "All work and no play makes a long letter of it, line by line.\r\n";
+    let mut text = format!(
+        "From: Bob <bob@example.com>\r\nTo: ann@example.com\r\nSubject: {subject}\r\n\
+         Message-ID: <{}@example.com>\r\nDate: Fri, 02 Jan 2026 03:04:05 +0000\r\n\r\n",
+        subject.replace(' ', ".")
+    );
+    while text.len() < octets {
+        text.push_str(line);
+    }
+    text.into_bytes()
+}
+
+/// Whether exactly what is above the limit is a header, and how far the mailbox says it is.
+async fn divided(follower: &Follower, inbox: &str, limit: i64, wanted: usize) {
+    until(follower, inbox, |all| all.len() == wanted).await;
+    let now = all(follower, inbox).await;
+    for message in &now {
+        assert_eq!(message.complete, message.size <= limit, "{}", message.size);
+    }
+    let large = now.iter().filter(|m| !m.complete).count();
+    assert!(large > 0 && large < now.len(), "{large} of {}", now.len());
+    let coverage = follower.now().await.coverage;
+    assert_eq!(coverage.state.as_str(), "complete");
+    assert_eq!(
+        (coverage.done, coverage.total),
+        (wanted as i64, wanted as i64)
+    );
+}
+
+async fn messages_above_the_size_limit_are_headers_until_they_are_wanted(server: Brand) {
+    let user = server.user("sizelimit");
+    let choice = Choice {
+        size_limit: Some(20_000),
+        ..Choice::on(server)
+    };
+    above_the_limit(user, choice).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_pop3_too_messages_above_the_size_limit_are_headers_until_they_are_wanted() {
+    let choice = Choice {
+        protocol: model::mailbox::Protocol::Pop3,
+        port: testkit::servers().pop3s_port,
+        size_limit: Some(20_000),
+        ..Choice::default()
+    };
+    above_the_limit(testkit::user("sizelimit3"), choice).await;
+}
+
+async fn above_the_limit(user: testkit::TestUser, choice: Choice) {
+    const LIMIT: i64 = 20_000;
+    for n in 0..12 {
+        let octets = if n % 3 == 0 { 60_000 } else { 5_000 };
+        testkit::deliver(&user, &letter(&format!("letter {n}"), octets));
+    }
+    let mut follower = Follower::start(&user, choice).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    let known = folders::known(&follower.store, &follower.mailbox.id).await;
+    let known = known.expect("the folders");
+    let inbox = known.iter().find(|folder| folder.path == "INBOX");
+    let inbox = inbox.expect("INBOX").id.clone();
+    divided(&follower, &inbox, LIMIT, 12).await;
+
+    // New mail too.
+    testkit::deliver(&user, &letter("late and long", 90_000));
+    testkit::deliver(&user, &letter("late and short", 1_000));
+    until(&follower, &inbox, |all| all.len() == 14).await;
+    divided(&follower, &inbox, LIMIT, 14).await;
+    let before = all(&follower, &inbox).await;
+
+    // One is asked for, above the limit as it is.
+    let one = before.iter().find(|message| !message.complete);
+    let one = one.expect("a large one").id.clone();
+    messages::ask(&follower.store, &one).await.expect("asked");
+    let whole = |all: &[Message]| all.iter().any(|m| m.id == one && m.complete);
+    until(&follower, &inbox, whole).await;
+
+    // A higher limit for the folder, and then none at all.
+    let change = folders::Change {
+        size_limit: Some(Some(70_000)),
+        ..folders::Change::default()
+    };
+    let changed = folders::change(&follower.store, &inbox, change).await;
+    assert_eq!(changed.expect("the limit").size_limit, Some(70_000));
+    let only_one_left = |all: &[Message]| all.iter().filter(|m| !m.complete).count() <= 1;
+    until(&follower, &inbox, only_one_left).await;
+    let none = folders::Change {
+        size_limit: Some(None),
+        ..folders::Change::default()
+    };
+    folders::change(&follower.store, &inbox, none)
+        .await
+        .expect("no limit");
+    let change = store::mailboxes::Change {
+        size_limit: Some(None),
+        ..store::mailboxes::Change::default()
+    };
+    let changed = store::mailboxes::change(&follower.store, &follower.mailbox.id, change, None);
+    changed.await.expect("no limit");
+    until(&follower, &inbox, |all| all.iter().all(|m| m.complete)).await;
+    let after = all(&follower, &inbox).await;
+    assert_eq!(ids(&after), ids(&before));
+    assert_eq!(follower.count("message.received").await, 14);
     follower.stop().await;
 }

@@ -13,6 +13,7 @@ mod following;
 mod headers_only;
 mod invariants;
 mod labels;
+mod limits;
 mod owed;
 mod owed_folders;
 mod pop3;

@@ -38,6 +38,7 @@ pub(crate) struct Wire {
     /// Named in the error when it takes longer.
     waiting_for: &'static str,
     bytes_read: u64,
+    bytes_written: u64,
     peer_is_gone: bool,
 }
 
@@ -79,6 +80,7 @@ impl Wire {
             patience: limits.progress,
             waiting_for: "an answer",
             bytes_read: 0,
+            bytes_written: 0,
             peer_is_gone: false,
         }
     }
@@ -111,6 +113,10 @@ impl Wire {
 
     pub(crate) fn has_unread(&self) -> bool {
         self.start < self.end
+    }
+
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.bytes_written
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {
@@ -328,6 +334,7 @@ impl Wire {
             let written = timeout(self.patience, self.link.write(bytes)).await;
             let count = self.sent(written)?.unwrap_or(0);
             self.peer_is_gone |= count == 0;
+            self.bytes_written += count as u64;
             bytes = bytes.get(count..).unwrap_or(&[]);
         }
         Ok(())

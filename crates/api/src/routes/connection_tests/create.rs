@@ -74,6 +74,10 @@ pub(crate) struct TestInput {
     /// Not used here.
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
+    size_limit: Option<i64>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
     enable: Option<bool>,
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct FolderChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     since: Option<Option<Timestamp>>,
+    /// Octets of the largest message that is stored whole; null: as the mailbox says.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    size_limit: Option<Option<i64>>,
 }
 
 /// Changes a folder's name on the server, what it is for, and how much of it is stored.
@@ -58,10 +62,15 @@ pub(crate) async fn change_folder(
     {
         super::settled(&state, &mailbox, &owed_id).await?;
     }
+    if value.size_limit.flatten().is_some_and(|limit| limit < 1) {
+        let text = "is a number of octets, 1 at least";
+        return Err(ApiError::field("/size_limit", text));
+    }
     let change = folders::Change {
         role: value.role,
         mode: value.mode,
         since: value.since,
+        size_limit: value.size_limit,
     };
     Ok(axum::Json(
         folders::change(&state.store, &folder_id, change).await?,

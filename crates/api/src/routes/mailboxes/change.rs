@@ -78,6 +78,7 @@ async fn checked(
     input::check_folders(&mut checks, folders);
     let delete_after = value.pop3_delete_after_days.flatten();
     input::check_deletion(&mut checks, delete_after);
+    input::check_size_limit(&mut checks, value.size_limit.flatten());
     let profile = match &value.server_profile_id {
         Some(Some(id)) => Some(profile::named(state, id).await?),
         Some(None) | None => None,
@@ -124,6 +125,7 @@ async fn checked(
         outgoing: settings.outgoing,
         credentials: settings.credentials,
         fetch_since: value.fetch_since,
+        size_limit: value.size_limit,
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
         read_only: value.read_only,

@@ -50,6 +50,10 @@ pub(crate) struct NewMailbox {
     /// Mail from this time on is fetched; null: all.
     #[serde(default)]
     fetch_since: Option<Timestamp>,
+    /// Octets of the largest message that is stored whole; of larger ones, the header is. Null: all are stored whole.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    size_limit: Option<i64>,
     /// Folders to store; null: every folder but junk and trash.
     #[serde(default)]
     monitored_folders: Option<Vec<String>>,
@@ -123,6 +127,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     checks.line("/name", &name, 0, 200);
     input::check_folders(&mut checks, value.monitored_folders.as_deref());
     input::check_deletion(&mut checks, value.pop3_delete_after_days);
+    input::check_size_limit(&mut checks, value.size_limit);
     let sides = Sides {
         incoming: value.incoming,
         outgoing: value.outgoing,
@@ -142,6 +147,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
         login_formats: model::mailbox::Logins::default(),
         server_profile_id: None,
         fetch_since: value.fetch_since,
+        size_limit: value.size_limit,
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
         read_only: value.read_only,

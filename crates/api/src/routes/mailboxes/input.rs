@@ -236,6 +236,13 @@ pub(crate) fn check_deletion(checks: &mut Checks, days: Option<u32>) {
     }
 }
 
+/// The largest message that is stored whole.
+pub(crate) fn check_size_limit(checks: &mut Checks, limit: Option<i64>) {
+    if limit.is_some_and(|limit| limit < 1) {
+        checks.refuse("/size_limit", "is a number of octets, 1 at least");
+    }
+}
+
 /// IMAP has other ways to delete, each asked for by itself.
 pub(crate) fn deletes_by_pop3(
     days: Option<u32>,
@@ -374,6 +381,10 @@ pub(crate) struct ChangeInput {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     pub(crate) fetch_since: MaybeTime,
+    /// Octets of the largest message that is stored whole; of larger ones, the header is. Null: all are stored whole.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    pub(crate) size_limit: Option<Option<i64>>,
     /// Another server profile, whose servers are then used; null: none, and the servers stay.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]

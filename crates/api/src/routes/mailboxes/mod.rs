@@ -10,6 +10,7 @@ mod get;
 pub(crate) mod input;
 mod list;
 mod pause;
+mod plan;
 pub(crate) mod profile;
 mod remove;
 mod resume;
@@ -43,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(try_again::try_mailbox_again))
         .routes(routes!(resync::resync_mailbox))
         .routes(routes!(compare::audit_mailbox, compare::get_audit))
+        .routes(routes!(plan::get_plan))
 }
 
 /// The mailbox, if it exists for this caller.

@@ -6,14 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use model::access::Scope;
-use model::message::Message;
-use std::time::Duration;
 use store::messages;
-use store::wake::Topic;
-use tokio::time::Instant;
-
-/// How long a request waits for the message.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Fetches the rest of a message whose header alone is stored. 200: it is whole; 202: it is on its way, and
 /// `message.changed` tells when it is there.
@@ -26,17 +19,8 @@ pub(crate) async fn fetch_message(
 ) -> Result<Response> {
     caller.need(Scope::Write)?;
     super::visible(&state, &caller, &id).await?;
-    let mut wake = state.store.db.wakes().listen(Topic::Events);
-    let mut message = messages::ask(&state.store, &id).await?;
-    let end = Instant::now() + PATIENCE;
-    while !message.complete && Instant::now() < end {
-        let _ = tokio::time::timeout(Duration::from_millis(200), wake.next()).await;
-        message = messages::get(&state.store, &id).await?;
-    }
-    written(&message)
-}
-
-fn written(message: &Message) -> Result<Response> {
+    super::fetched(&state, &id).await?;
+    let message = messages::get(&state.store, &id).await?;
     let mut out = Vec::with_capacity(message.head.len() + 1024);
     message.write_json(&mut out)?;
     let status = if message.complete {

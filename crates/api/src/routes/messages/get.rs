@@ -23,7 +23,8 @@ pub(crate) struct Params {
     remote_images: Option<RemoteImages>,
 }
 
-/// One message; with `body=text,html` its text, its HTML (made inert), and its attachments.
+/// One message; with `body=text,html` its text, its HTML (made inert), and its attachments. 409 `headers_only` with `body`
+/// where `complete` is false: `POST …/fetch` fetches the rest.
 #[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path), Params),
     responses((status = 200, body = BodyShape)))]
 pub(crate) async fn get_message(
@@ -39,6 +40,7 @@ pub(crate) async fn get_message(
     message.write_json(&mut out)?;
     if let Some(wanted) = wanted {
         let raw = messages::raw(&state.store, &id).await?;
+        super::whole(&raw)?;
         let body = serde_json::to_vec(&body::read(&state, &id, &raw, wanted).await?)?;
         // Two objects become one.
         out.pop();

@@ -9,13 +9,15 @@ mod list;
 mod query;
 mod raw;
 mod remove;
+mod rest;
 mod schema;
 
 pub(crate) use body::{is_huge, with_bytes};
+pub(crate) use rest::{fetched, whole};
 pub(crate) use schema::{Address, MessageShape};
 
 use crate::caller::Caller;
-use crate::error::{ApiError, Result};
+use crate::error::Result;
 use crate::state::ApiState;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -44,16 +46,6 @@ pub(crate) async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Resu
     let message = messages::get(&state.store, id).await?;
     caller.must_see(&message.mailbox_id, "the message")?;
     Ok(message)
-}
-
-/// What is not there cannot be given: of this message, only the header is stored.
-pub(crate) fn whole(raw: &messages::Raw) -> Result<()> {
-    if raw.complete {
-        return Ok(());
-    }
-    let text =
-        "only the header of this message is stored: POST /v1/messages/{id}/fetch fetches the rest";
-    Err(ApiError::conflict(text))
 }
 
 /// How long a request waits for the server to carry out what it asked for.

@@ -177,8 +177,11 @@ pub(super) fn check_auth(checks: &mut Checks, auth: Option<Auth>) {
 pub(super) fn check_limits(checks: &mut Checks, limits: Option<&ProfileLimits>) {
     let Some(limits) = limits else { return };
     for (name, value) in [
-        ("max_connections", limits.max_connections),
-        ("poll_minutes", limits.poll_minutes),
+        ("max_connections", limits.max_connections.map(u32::from)),
+        ("poll_minutes", limits.poll_minutes.map(u32::from)),
+        ("download_mb_per_day", limits.download_mb_per_day),
+        ("upload_mb_per_day", limits.upload_mb_per_day),
+        ("messages_per_day", limits.messages_per_day),
     ] {
         if value == Some(0) {
             checks.refuse(format!("/limits/{name}"), "must be at least 1");

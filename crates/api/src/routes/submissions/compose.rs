@@ -69,7 +69,7 @@ pub(super) async fn ready(
             return Err(ApiError::field("/forward_message_id", text));
         }
         (Some(id), None) => {
-            let original = original(state, caller, &id, "/in_reply_to_message_id")
+            let original = original(state, caller, &id, "/in_reply_to_message_id", quote)
                 .await?
                 .0;
             let own = [mailbox.address.clone()];
@@ -81,7 +81,8 @@ pub(super) async fn ready(
             begin_from(&mut draft, &mut subject, parts, quote);
         }
         (None, Some(id)) => {
-            let (original, files) = original(state, caller, &id, "/forward_message_id").await?;
+            let (original, files) =
+                original(state, caller, &id, "/forward_message_id", true).await?;
             draft.attachments.extend(files);
             let parts = mail_message::reply::forward(&original);
             begin_from(&mut draft, &mut subject, parts, quote);
@@ -142,15 +143,17 @@ fn attachment(i: usize, file: File) -> Result<DraftAttachment> {
     })
 }
 
-/// The stored message that is answered or forwarded, with its files.
+/// The stored message that is answered or forwarded, with its files. `body`: its text goes along, so that a header alone is
+/// not enough, and the rest is fetched first.
 async fn original(
     state: &ApiState,
     caller: &Caller,
     id: &str,
     pointer: &str,
+    body: bool,
 ) -> Result<(mail_message::Message, Vec<DraftAttachment>)> {
     let missing = || ApiError::field(pointer, "is no message");
-    let raw = store::messages::raw(&state.store, id)
+    let mut raw = store::messages::raw(&state.store, id)
         .await
         .map_err(|error| match error {
             store::StoreError::NotFound(_) => missing(),
@@ -158,6 +161,10 @@ async fn original(
         })?;
     if !caller.sees(&raw.mailbox_id) {
         return Err(missing());
+    }
+    if body && !raw.complete {
+        raw = messages::fetched(state, id).await?;
+        messages::whole(&raw)?;
     }
     let wants_files = pointer == "/forward_message_id";
     if wants_files && messages::is_huge(&raw) {

@@ -167,11 +167,18 @@ export const thread = (id: string) =>
 export const message = (id: string, images = false) =>
   queryOptions({
     queryKey: ["message", id, images],
-    queryFn: ({ signal }) =>
-      api.get<MessageBody>(
-        path(`/v1/messages/${id}`, { body: "text,html", remote_images: images ? "allowed" : undefined }),
-        signal,
-      ),
+    queryFn: async ({ signal }) => {
+      try {
+        return await api.get<MessageBody>(
+          path(`/v1/messages/${id}`, { body: "text,html", remote_images: images ? "allowed" : undefined }),
+          signal,
+        );
+      } catch (error) {
+        if (!(error instanceof Problem && error.code === "headers_only")) throw error;
+        const head = await api.get<Message>(`/v1/messages/${id}`, signal);
+        return { ...head, text: null, html: null, reply_text: null, attachments: [], auth_results: null, report: null };
+      }
+    },
     staleTime: 60_000,
     placeholderData: (previous) => (previous?.id === id ? previous : undefined),
   });

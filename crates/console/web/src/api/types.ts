@@ -55,10 +55,15 @@ export interface Mailbox {
     until: Time | null;
     problem_id: string | null;
   };
-  coverage: { state: CoverageState; done: number; total: number; since: Time | null; holes: number };
+  coverage: {
+    state: CoverageState; done: number; total: number; since: Time | null; holes: number;
+    waits_until?: Time | null; problem_id?: string | null; messages_per_minute?: number | null; bytes_per_second?: number | null; ends_at?: Time | null;
+  };
   incoming: Incoming | null;
   outgoing: Outgoing | null;
   fetch_since: Time | null;
+  /** Octets of the largest message that is stored whole; null: no limit. */
+  size_limit?: number | null;
   monitored_folders?: string[] | null;
   /** POP3: days after which what is stored is deleted on the server, 0: at once; null: never. */
   pop3_delete_after_days?: number | null;
@@ -112,6 +117,7 @@ export interface MailboxInput {
   outgoing?: Outgoing | null;
   password?: string;
   fetch_since?: string | null;
+  size_limit?: number | null;
   monitored_folders?: string[] | null;
   pop3_delete_after_days?: number | null;
   read_only?: boolean;

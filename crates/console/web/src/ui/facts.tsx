@@ -4,7 +4,7 @@
 import type { ReactNode } from "react";
 import type { Connection } from "./words";
 import { Ago, Bar, Clock } from "./basics";
-import { count, day, percent, plural } from "./format";
+import { bytes, count, day, percent, plural } from "./format";
 import { CONNECTION, LIFECYCLE, PROOF, type Tone } from "./words";
 import type { Mailbox, Proof } from "../api/types";
 
@@ -69,6 +69,19 @@ export function Proven({ connection }: { connection: Connection }) {
   return <span className="faint small">proven alive <Ago time={connection.proven_alive_at} /></span>;
 }
 
+/** How fast it fills and when it ends, or why it waits. */
+function Pace({ coverage }: { coverage: Mailbox["coverage"] }) {
+  const { waits_until: waits, ends_at: ends, messages_per_minute: perMinute, bytes_per_second: perSecond } = coverage;
+  if (waits) return <span className="faint small">The provider allows no more today: goes on <Clock time={waits} />. New mail comes all the same.</span>;
+  if (!perMinute && !perSecond) return null;
+  return (
+    <span className="faint small num">
+      {perMinute ? `${count(Math.round(perMinute / 60))} messages/s` : ""}{perMinute && perSecond ? ", " : ""}{perSecond ? `${bytes(perSecond)}/s` : ""}
+      {ends && <>, ends about <Clock time={ends} /></>}
+    </span>
+  );
+}
+
 export function CoverageFact({ coverage, bar = true }: { coverage: Mailbox["coverage"]; bar?: boolean }) {
   const { state, done, total, holes } = coverage;
   if (state === "none") return <Fact tone="mute">Nothing yet</Fact>;
@@ -82,6 +95,7 @@ export function CoverageFact({ coverage, bar = true }: { coverage: Mailbox["cove
         {of}
       </div>
       {bar && <Bar value={done} total={total} tone={state === "complete" ? "good" : state === "holes" ? "warn" : ""} label="Messages stored" />}
+      {state === "filling" && <Pace coverage={coverage} />}
     </div>
   );
 }

@@ -202,6 +202,9 @@ function WhatToFetch({ form, set, problem }: { form: SettingsForm; set: (part: P
         <Field label="Mail since" className="c5" hint="Empty: everything, newest first." error={problem?.at("/fetch_since")}>
           {(ids) => <input {...ids} className="input" type="date" value={form.fetchSince} onChange={(e) => set({ fetchSince: e.target.value })} />}
         </Field>
+        <Field label="Whole messages up to" className="c7" hint="Megabytes. Of larger ones only the header is stored, until somebody asks for the rest. Empty: no limit." error={problem?.at("/size_limit")}>
+          {(ids) => <input {...ids} className="input" type="number" min={0} step="any" placeholder="no limit" value={form.sizeLimit} onChange={(e) => set({ sizeLimit: e.target.value })} />}
+        </Field>
         {form.protocol === "pop3" && (
           <Field
             label="Delete from the server after" className="c7" error={problem?.at("/pop3_delete_after_days")}

@@ -10,7 +10,7 @@ import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQ
 import type { ConnectionState, Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
 import { Ago, Bar, Button, Clock, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
 import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
-import { count, day, percent, plural } from "../../ui/format";
+import { bytes, count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
@@ -186,6 +186,7 @@ function SettingsCard({ mailbox, onEdit }: { mailbox: Mailbox; onEdit: () => voi
             <dd>
               {mailbox.fetch_since ? `mail since ${day(mailbox.fetch_since)}` : "all mail"}
               {mailbox.incoming.protocol === "imap" && <>, {mailbox.monitored_folders ? mailbox.monitored_folders.join(", ") : "every folder but junk and trash"}</>}
+              {mailbox.size_limit && <div className="faint small">whole messages up to {bytes(mailbox.size_limit)}, of larger ones the header</div>}
               {typeof mailbox.pop3_delete_after_days === "number" && <div className="faint small">{deletion(mailbox.pop3_delete_after_days)}</div>}
               {mailbox.read_only && <div className="faint small">read only: nothing is changed on the server</div>}
             </dd>

@@ -35,6 +35,8 @@ export interface SettingsForm {
   deleteAfter: string;
   /** Nothing is changed on the receiving server. */
   readOnly: boolean;
+  /** Megabytes of the largest message that is stored whole; empty: no limit. */
+  sizeLimit: string;
 }
 
 export type SideName = "incoming" | "outgoing";
@@ -64,7 +66,7 @@ const side = (service: Service): Side => ({
 export const emptyForm = (): SettingsForm => ({
   address: "", name: "", kind: "personal", receives: true, sends: true, protocol: "imap",
   incoming: side("imap"), outgoing: side("smtp"), password: "", outgoingPassword: "", ownOutgoingPassword: false,
-  fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "", readOnly: false,
+  fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "", readOnly: false, sizeLimit: "",
 });
 
 /** A saved mailbox back in the form; secrets stay where they are. */
@@ -87,6 +89,7 @@ export function formOf(mailbox: Mailbox): SettingsForm {
     fetchSince: mailbox.fetch_since?.slice(0, 10) ?? "",
     everyFolder: !mailbox.monitored_folders,
     folders: mailbox.monitored_folders?.join("\n") ?? form.folders,
+    sizeLimit: mailbox.size_limit ? String(mailbox.size_limit / 1_000_000) : "",
     deleteAfter: mailbox.pop3_delete_after_days?.toString() ?? "",
     readOnly: mailbox.read_only ?? false,
   };
@@ -157,6 +160,7 @@ export function inputOf(form: SettingsForm): MailboxInput {
     outgoing,
     ...(form.password ? { password: form.password } : {}),
     fetch_since: form.fetchSince || null,
+    size_limit: form.sizeLimit === "" ? null : Math.round(Number(form.sizeLimit) * 1_000_000),
     ...(form.everyFolder || !form.receives ? {} : { monitored_folders: paths }),
     ...(form.receives ? { read_only: form.readOnly } : {}),
     ...(form.receives && form.protocol === "pop3"

@@ -1,0 +1,249 @@
+//! Invariant 44: what a provider allows is obeyed exactly: octets and messages by the day, connections at once.
+
+use crate::follower::{Choice, Follower};
+use model::mailbox::{Protocol, Security};
+use model::server_profile::ProfileLimits;
+use std::time::Duration;
+use store::{server_profiles, traffic};
+use testkit::{Proxy, TestUser, deliver, servers, user};
+use tokio::time::Instant;
+
+const MEGABYTE: u64 = 1_000_000;
+
+/// Messages of about 60 kB, more of them than a megabyte.
+fn seed(user: &TestUser, messages: usize) {
+    for n in 0..messages {
+        deliver(user, &letter(n, 60_000));
+    }
+}
+
+fn letter(n: usize, octets: usize) -> Vec<u8> {
+    let mut text = format!(
+        "From: Bob <bob@example.com>\r\nTo: ann@example.com\r\nSubject: letter {n} of {octets}\r\n\
+         Message-ID: <{n}.{octets}@example.com>\r\n\r\n"
+    );
+    while text.len() < octets {
+        text.push_str("Sixty octets a line, until there are enough of them in all.\r\n");
+    }
+    text.into_bytes()
+}
+
+/// Plain, so that the proxy counts what we count.
+fn through(proxy: &Proxy, protocol: Protocol, limits: ProfileLimits) -> Choice {
+    Choice {
+        protocol,
+        port: proxy.port(),
+        security: Security::None,
+        limits: Some(limits),
+        tested: true,
+        ..Choice::default()
+    }
+}
+
+fn megabytes_a_day(megabytes: u32) -> ProfileLimits {
+    ProfileLimits {
+        download_mb_per_day: Some(megabytes),
+        ..ProfileLimits::default()
+    }
+}
+
+async fn until(what: &str, mut fits: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(40);
+    while !fits().await {
+        assert!(Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+async fn stored(follower: &Follower) -> usize {
+    follower.view().await.get("INBOX").map_or(0, |c| c.len())
+}
+
+async fn waits(follower: &Follower) -> bool {
+    follower.now().await.coverage.waits_until.is_some()
+}
+
+async fn allow(follower: &Follower, limits: ProfileLimits) {
+    let id = follower
+        .mailbox
+        .server_profile_id
+        .clone()
+        .expect("a profile");
+    let change = server_profiles::Change {
+        limits: Some(limits),
+        ..server_profiles::Change::default()
+    };
+    let changed = server_profiles::change(&follower.store, &id, change, None).await;
+    changed.expect("other limits");
+}
+
+async fn the_octets_of_a_day_are_obeyed(protocol: Protocol, port: u16, name: &str) {
+    let user = user(name);
+    seed(&user, 30);
+    let proxy = Proxy::start(port);
+    let mut follower = Follower::start(&user, through(&proxy, protocol, megabytes_a_day(1))).await;
+    // A crash on the way gives nothing back.
+    until("it begins", async || stored(&follower).await >= 1).await;
+    follower.crash().await;
+    follower.go();
+    until("the past waits", async || waits(&follower).await).await;
+    let coverage = follower.now().await.coverage;
+    assert_eq!(
+        coverage.problem_id.as_deref(),
+        Some("transfer_limit_reached")
+    );
+    assert_eq!(coverage.state.as_str(), "filling");
+    let hour = 3_600_000;
+    let left = coverage.waits_until.expect("a time").0 - follower.store.now().0;
+    assert!((23 * hour..=25 * hour).contains(&left), "{left}");
+    let before = stored(&follower).await;
+    assert!((1..30).contains(&before), "{before}");
+    assert!(
+        proxy.bytes_to_client() <= MEGABYTE * 9 / 10,
+        "{}",
+        proxy.bytes_to_client()
+    );
+
+    // New mail comes all the same.
+    deliver(&user, &letter(99, 5_000));
+    until("new mail comes", async || stored(&follower).await > before).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stored(&follower).await, before + 1);
+    let used = traffic::used(&follower.store, &follower.mailbox.id)
+        .await
+        .expect("the count");
+    assert!(
+        used.bytes_down as u64 >= proxy.bytes_to_client().saturating_sub(300_000),
+        "{used:?}"
+    );
+    assert!(
+        proxy.bytes_to_client() <= MEGABYTE,
+        "{}",
+        proxy.bytes_to_client()
+    );
+
+    // A restart forgets nothing of it, and more is fetched once more is allowed.
+    follower.stop().await;
+    follower.go();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stored(&follower).await, before + 1);
+    assert!(
+        proxy.bytes_to_client() <= MEGABYTE,
+        "{}",
+        proxy.bytes_to_client()
+    );
+    allow(&follower, megabytes_a_day(50)).await;
+    until("the rest comes", async || {
+        stored(&follower).await == 31 && follower.now().await.coverage.state.as_str() == "complete"
+    })
+    .await;
+    assert!(!waits(&follower).await);
+    assert_eq!(follower.count("message.received").await, 31);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i44_the_octets_that_a_provider_allows_in_a_day_are_obeyed_and_new_mail_goes_first() {
+    let port = servers().basic_imap_port;
+    the_octets_of_a_day_are_obeyed(Protocol::Imap, port, "budget").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i44_the_octets_that_a_provider_allows_in_a_day_are_obeyed_by_pop3_too() {
+    let port = servers().pop3_port;
+    the_octets_of_a_day_are_obeyed(Protocol::Pop3, port, "budget3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i44_no_more_messages_are_fetched_in_a_day_than_are_allowed() {
+    let user = user("tenaday");
+    seed(&user, 25);
+    let limits = ProfileLimits {
+        messages_per_day: Some(10),
+        ..ProfileLimits::default()
+    };
+    let choice = Choice {
+        limits: Some(limits),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("the past waits", async || waits(&follower).await).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stored(&follower).await, 10);
+    allow(&follower, ProfileLimits::default()).await;
+    follower.in_step().await;
+    assert!(!waits(&follower).await);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i44_where_one_connection_is_allowed_there_is_never_a_second() {
+    for (most, made) in [(Some(1), 1), (None, 2)] {
+        let user = user("oneconnection");
+        seed(&user, 2);
+        let proxy = Proxy::start(servers().basic_imap_port);
+        let limits = ProfileLimits {
+            max_connections: most,
+            ..ProfileLimits::default()
+        };
+        // Not tested yet: a mailbox that works gets its report beside the work.
+        let choice = Choice {
+            tested: false,
+            ..through(&proxy, Protocol::Imap, limits)
+        };
+        let mut follower = Follower::start(&user, choice).await;
+        follower.in_step().await;
+        follower.event("mailbox.live", |_| true).await;
+        let end = Instant::now() + Duration::from_secs(4);
+        while Instant::now() < end && proxy.connections() < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(proxy.connections(), made, "{most:?}");
+        follower.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_tells_how_much_there_is_and_that_the_limit_by_the_day_decides_when_it_ends() {
+    let user = user("plan");
+    seed(&user, 30);
+    let choice = Choice {
+        limits: Some(megabytes_a_day(1)),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("the past waits", async || {
+        waits(&follower).await && stored(&follower).await > 0
+    })
+    .await;
+    let allowed = model::traffic::Allowed {
+        bytes_down: Some(1_000_000),
+        ..Default::default()
+    };
+    let plan = store::plan::of(&follower.store, &follower.mailbox.id, allowed).await;
+    let plan = plan.expect("the plan");
+    assert_eq!(plan.messages, 30);
+    // Thirty of sixty thousand octets, as the sizes of all were told.
+    assert!(
+        (1_800_000..1_820_000).contains(&plan.bytes),
+        "{}",
+        plan.bytes
+    );
+    assert!(plan.done > 0 && plan.done_bytes >= plan.done * 60_000);
+    assert!(plan.limited && plan.waits_until.is_some());
+    let now = follower.store.now();
+    let day = 24 * 3_600_000;
+    let end = plan.ends_at.expect("an end");
+    assert!(end > now.plus_millis(day / 2) && end < now.plus_millis(3 * day));
+    allow(&follower, ProfileLimits::default()).await;
+    until("the rest comes", async || {
+        follower.now().await.coverage.state.as_str() == "complete"
+    })
+    .await;
+    let plan = store::plan::of(&follower.store, &follower.mailbox.id, Default::default()).await;
+    let plan = plan.expect("the plan");
+    assert_eq!((plan.messages, plan.done), (30, 30));
+    assert_eq!((plan.bytes, plan.unknown), (plan.done_bytes, 0));
+    assert_eq!((plan.ends_at, plan.limited), (None, false));
+    follower.stop().await;
+}
