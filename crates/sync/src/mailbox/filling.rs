@@ -81,8 +81,9 @@ impl Visit<'_> {
             false => SLICE_MESSAGES,
         };
         let batches = self.batches(&todo, most, limit).await?;
+        let octets = batches.octets_of(todo.len());
         let cursor = Cursor {
-            bytes_left: batches.octets_of(todo.len()),
+            bytes_left: octets,
             ..Cursor::default()
         };
         folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
@@ -99,6 +100,14 @@ impl Visit<'_> {
             .await?;
         let fetched = (outcome.stored + outcome.moved + outcome.known + outcome.failed) as u64;
         self.measure(fetched).await?;
+        // What came counts as stored from now on.
+        let left = u128::from(todo.len().saturating_sub(fetched));
+        let part = |all: i64| u128::from(all.unsigned_abs()) * left / u128::from(todo.len().max(1));
+        let cursor = Cursor {
+            bytes_left: octets.map(|all| i64::try_from(part(all)).unwrap_or(i64::MAX)),
+            ..Cursor::default()
+        };
+        folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
         if fetched >= todo.len() || todo.is_empty() {
             let cursor = Cursor {
                 low_uid: Some(wanted.first().unwrap_or(1) as i64),
