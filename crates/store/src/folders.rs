@@ -456,10 +456,7 @@ pub(crate) fn write_cursor(
     tx.exec(
         "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
            mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
-           total = coalesce($6, total),
-           backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END WHERE id = $1",
            total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
-           resets = CASE WHEN $7 = 1 THEN 0 ELSE resets END,
            bytes_left = CASE WHEN $7 = 1 THEN NULL ELSE coalesce($8, bytes_left) END WHERE id = $1",
         &[
             folder_id.into(),
