@@ -1,10 +1,12 @@
 //! Benchmarks against real servers: what the product promises about speed and memory, each number beside its peer from
 //! the same run. `benches/run` starts the servers and this program; docs/performance.md keeps the results.
 //!
-//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`list`], [`reports`]: one benchmark each, which returns rows of the table
+//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`list`], [`search`], [`reports`]: one benchmark each, which returns rows of the table
+//! - [`corpus`]: a million messages for the search, made straight into the store
 //! - [`product`]: the release binary at work; [`mbsync`] and [`raw`]: the peers
 //! - [`meter`]: wall time, processor time and memory of a process; [`tap`]: what goes over a connection; [`load`]: HTTP load
 
+mod corpus;
 mod first_sync;
 mod list;
 mod load;
@@ -17,6 +19,7 @@ mod product;
 mod raw;
 mod reports;
 mod resync;
+mod search;
 mod table;
 mod tap;
 
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
             "resync" => resync::measure(&world),
             "new_mail" => new_mail::measure(&world),
             "memory" => memory::measure(&world),
+            "search" => search::measure(&world),
             "reports" => reports::measure(&world),
             _ => list::measure(&world),
         });

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 /// The benchmarks by name, in the order in which they run.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     "first_sync",
     "resync",
     "new_mail",
     "memory",
     "list",
+    "search",
     "reports",
 ];
 
 /// What is printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [reports]
+usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [search] [reports]
 
   --rounds N          rounds of first_sync, interleaved with its peers (2)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
@@ -23,6 +24,8 @@ usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [repor
   --listed N          messages in the store of list, over five mailboxes (100000)
   --seconds N         seconds for each question of list (10)
   --connections N     connections of list's load (8)
+  --searched N        messages in the stores of search (1000000)
+  --only NAME         search on SQLite or on PostgreSQL alone
   --reports N         connection reports asked for at once by reports (1000)
   --binary PATH       the program (postroom beside this one)";
 
@@ -45,6 +48,10 @@ pub struct Options {
     pub seconds: u64,
     /// Connections of the load of `list`.
     pub connections: usize,
+    /// Messages in the stores of `search`.
+    pub searched: usize,
+    /// The one database of `search`.
+    pub only: Option<String>,
     /// Reports of `reports`.
     pub reports: usize,
     /// The program to measure.
@@ -66,6 +73,8 @@ impl Options {
             listed: 100_000,
             seconds: 10,
             connections: 8,
+            searched: 1_000_000,
+            only: None,
             reports: 1_000,
             binary: beside_this_program()?,
         };
@@ -79,6 +88,8 @@ impl Options {
                 "--listed" => options.listed = number(&value()?)?,
                 "--seconds" => options.seconds = number(&value()?)? as u64,
                 "--connections" => options.connections = number(&value()?)?,
+                "--searched" => options.searched = number(&value()?)?,
+                "--only" => options.only = Some(value()?),
                 "--reports" => options.reports = number(&value()?)?,
                 "--binary" => options.binary = value()?.into(),
                 "--help" | "-h" => return Err(String::new()),
