@@ -138,6 +138,9 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
         store::mailboxes::set_lifecycle(store, &lease.mailbox_id, Lifecycle::Disabled)
             .await
             .expect("the mailbox is switched off");
+        store::leases::release(store, &lease)
+            .await
+            .expect("the lease is given back");
         done += count;
         say(&format!("{done} messages are stored"));
     }

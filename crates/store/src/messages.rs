@@ -4,6 +4,7 @@
 //! placements of what was found. Which index fits depends on what is asked (all mail, a mailbox, a
 //! folder, a conversation, a rare word); see [`list`].
 
+mod hits;
 mod whole;
 
 pub(crate) use whole::want_rest;
@@ -21,9 +22,6 @@ use model::message::{Direction, Flags, Message, Placement};
 
 /// Folders with one role that are walked one by one; of more, the newest mail is looked through.
 const FOLDERS_WALKED: usize = 16;
-/// A search with fewer hits starts from the hits, one with more from the newest mail.
-const FEW_HITS: i64 = 2_000;
-
 /// Mail that lies only in folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
 /// behind when its mailbox changed to POP3 is not a person's choice.)
 pub(crate) const SWITCHED_OFF: &str =
@@ -100,35 +98,44 @@ pub async fn list(store: &Store, filter: Filter, after: Option<After>, limit: i6
 }
 
 fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> Result<Page> {
-    let sought = Sought::find(tx, &filter.terms)?;
+    let terms = search::as_exact_as_possible(tx, &filter.terms)?;
+    let (found, more) = match search::questions(tx.dialect(), &terms).0 {
+        Some(question) => hits::newest(tx, filter, &question, after, limit)?,
+        None => walk(tx, filter, after, limit)?,
+    };
+    let next = found.last().filter(|_| more).map(|last| After {
+        at: last.at,
+        id: last.message.id.clone(),
+    });
+    Ok(Page {
+        messages: found.into_iter().map(|found| found.message).collect(),
+        next,
+    })
+}
+
+/// Walks the index that fits what is asked for, newest first; also says whether there may be more.
+fn walk(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<(Vec<Found>, bool)> {
     let mut starts = Vec::new();
     match (&filter.folder_id, filter.role) {
-        (None, None) if !sought.is_few() && !filter.tags.is_empty() => {
-            starts.push(Wanted::tagged(&filter.tags[0]));
-        }
-        (None, None) => starts.push(Wanted::all()),
-        (folder_id, role) if sought.is_few() => {
-            let mut wanted = Wanted::all();
-            if let Some(id) = folder_id {
-                wanted.and_in_folder("x.folder_id = $", id);
-            }
-            if let Some(role) = role {
-                wanted.and_in_folder("y.role = $", role.as_str());
-            }
-            starts.push(wanted);
-        }
-        (Some(folder_id), role) => {
+        (None, None) => starts.push(match filter.tags.first() {
+            Some(tag) => Wanted::tagged(tag),
+            None => Wanted::all(),
+        }),
+        (Some(folder_id), _) => {
             let mut wanted = Wanted::in_folder(folder_id);
-            if let Some(role) = role {
-                wanted.and_in_folder("y.role = $", role.as_str());
-            }
+            wanted.lying_there(filter.role, None);
             starts.push(wanted);
         }
         (None, Some(role)) => {
             let folders = folders_with_role(tx, role, filter)?;
             if folders.len() > FOLDERS_WALKED {
                 let mut wanted = Wanted::all();
-                wanted.and_in_folder("y.role = $", role.as_str());
+                wanted.lying_there(filter.role, None);
                 starts.push(wanted);
             } else {
                 starts.extend(folders.iter().map(|id| Wanted::in_folder(id)));
@@ -139,7 +146,7 @@ fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> 
     let mut found = Vec::new();
     let mut more = false;
     for mut wanted in starts {
-        wanted.narrow(tx.dialect(), filter, &sought)?;
+        wanted.narrow(tx.dialect(), filter)?;
         let (some, full) = run(tx, wanted, after, limit)?;
         found.extend(some);
         more |= full;
@@ -151,14 +158,7 @@ fn page(tx: &mut Tx<'_>, filter: &Filter, after: Option<&After>, limit: i64) -> 
         more |= found.len() as i64 > limit;
         found.truncate(limit as usize);
     }
-    let next = found.last().filter(|_| more).map(|last| After {
-        at: last.at,
-        id: last.message.id.clone(),
-    });
-    Ok(Page {
-        messages: found.into_iter().map(|found| found.message).collect(),
-        next,
-    })
+    Ok((found, more))
 }
 
 fn folders_with_role(tx: &mut Tx<'_>, role: Role, filter: &Filter) -> Result<Vec<String>> {
@@ -190,17 +190,21 @@ struct Wanted {
 
 impl Wanted {
     fn all() -> Self {
-        Self {
+        let mut wanted = Self {
             from: "messages m",
             order: ("m.received_at", "m.id"),
-            // A message that was taken out of its last folder is about to turn up elsewhere or to go.
-            conditions: vec![
-                "m.vanished_at IS NULL".to_owned(),
-                not_removed("m.mailbox_id"),
-                SWITCHED_OFF.to_owned(),
-            ],
+            conditions: Vec::new(),
             args: Vec::new(),
-        }
+        };
+        wanted.shown();
+        wanted
+    }
+
+    /// Only what is shown at all. A message that was taken out of its last folder is about to turn up elsewhere or to go.
+    fn shown(&mut self) {
+        self.conditions.push("m.vanished_at IS NULL".to_owned());
+        self.conditions.push(not_removed("m.mailbox_id"));
+        self.conditions.push(SWITCHED_OFF.to_owned());
     }
 
     fn in_folder(folder_id: &str) -> Self {
@@ -219,6 +223,27 @@ impl Wanted {
         wanted
     }
 
+    /// The messages with these numbers.
+    fn numbered(dialect: Dialect, numbers: &[i64]) -> Result<Self> {
+        Ok(Self {
+            from: "messages m",
+            // `+ 0` keeps from walking all messages in order instead of fetching these.
+            order: ("m.received_at + 0", "m.id"),
+            conditions: vec![format!("m.n IN {}", dialect.integers(1))],
+            args: vec![serde_json::to_string(numbers)?.into()],
+        })
+    }
+
+    /// Only what lies in a folder with this role, and in this folder.
+    fn lying_there(&mut self, role: Option<Role>, folder_id: Option<&str>) {
+        if let Some(id) = folder_id {
+            self.and_in_folder("x.folder_id = $", id);
+        }
+        if let Some(role) = role {
+            self.and_in_folder("y.role = $", role.as_str());
+        }
+    }
+
     /// Adds a condition; `$` in it stands for the argument.
     fn and(&mut self, condition: &str, arg: impl Into<Value>) {
         self.args.push(arg.into());
@@ -235,30 +260,44 @@ impl Wanted {
         self.and(&exists, arg);
     }
 
-    fn narrow(&mut self, dialect: Dialect, filter: &Filter, sought: &Sought) -> Result<()> {
+    /// All conditions but those about folders, and those about words that must be there.
+    fn narrow(&mut self, dialect: Dialect, filter: &Filter) -> Result<()> {
+        self.narrow_own(dialect, filter)?;
+        for tag in &filter.tags {
+            let has =
+                "EXISTS (SELECT 1 FROM message_tags h WHERE h.message_id = m.id AND h.tag_id = $)";
+            self.and(has, tag);
+        }
+        if let (None, Some(unwanted)) = search::questions(dialect, &filter.terms) {
+            self.args.push(unwanted.into());
+            let matches = search::matches(dialect, self.args.len());
+            self.conditions.push(format!("NOT {matches}"));
+        }
+        Ok(())
+    }
+
+    /// The conditions that a message's own row answers.
+    fn narrow_own(&mut self, dialect: Dialect, filter: &Filter) -> Result<()> {
         if let Some(id) = &filter.mailbox_id {
-            // `|| ''` keeps SQLite from walking the mailbox where a few hits are to be walked.
-            let condition = if sought.is_few() {
-                "m.mailbox_id || '' = $"
-            } else {
-                "m.mailbox_id = $"
-            };
-            self.and(condition, id);
+            let walked = !self.order.0.ends_with("+ 0");
+            self.and(
+                if walked {
+                    "m.mailbox_id = $"
+                } else {
+                    "m.mailbox_id || '' = $"
+                },
+                id,
+            );
         }
         if let Some(ids) = &filter.visible {
             let n = self.args.len() + 1;
             self.args.push(serde_json::to_string(ids)?.into());
-            // Here from walking mailbox by mailbox, and sorting everything.
+            // `|| ''` keeps from walking mailbox by mailbox, and sorting everything.
             self.conditions
                 .push(format!("m.mailbox_id || '' IN {}", dialect.texts(n)));
         }
         if let Some(id) = &filter.thread_id {
             self.and("m.thread_id = $", id);
-        }
-        for tag in &filter.tags {
-            let has =
-                "EXISTS (SELECT 1 FROM message_tags h WHERE h.message_id = m.id AND h.tag_id = $)";
-            self.and(has, tag);
         }
         for part in &filter.from {
             let escaped: String = part
@@ -277,13 +316,16 @@ impl Wanted {
         if let Some(at) = filter.before {
             self.and("m.received_at < $", at);
         }
-        if let Some(unread) = filter.unread {
-            // As a literal, so that an index of the unread alone can serve.
-            let literal = if unread { "m.seen = 0" } else { "m.seen = 1" };
-            self.conditions.push(literal.to_owned());
-        }
-        if let Some(flagged) = filter.flagged {
-            self.and("m.flagged = $", flagged);
+        // As literals, so that an index of the unread or of the marked alone can serve.
+        let literals = [
+            (filter.unread, "m.seen = 0", "m.seen = 1"),
+            (filter.flagged, "m.flagged = 1", "m.flagged = 0"),
+        ];
+        for (asked, yes, no) in literals {
+            if let Some(asked) = asked {
+                self.conditions
+                    .push(if asked { yes } else { no }.to_owned());
+            }
         }
         if let Some(has) = filter.has_attachments {
             self.and("m.has_attachments = $", has);
@@ -291,74 +333,7 @@ impl Wanted {
         if let Some(direction) = filter.direction {
             self.and("m.direction = $", direction.as_str());
         }
-        let n = self.args.len() + 1;
-        match &sought.wanted {
-            None => {}
-            Some(Hits::Few(numbers)) => {
-                self.args.push(numbers.as_str().into());
-                self.conditions
-                    .push(format!("m.n IN {}", dialect.integers(n)));
-            }
-            Some(Hits::Many(expression)) => {
-                self.args.push(expression.as_str().into());
-                // `+ 0` keeps SQLite from fetching and sorting all hits: it walks from the newest on.
-                let matching = search::matching(dialect, n);
-                self.conditions.push(format!("m.n + 0 IN ({matching})"));
-            }
-        }
-        if let Some(expression) = &sought.unwanted {
-            let n = self.args.len() + 1;
-            self.args.push(expression.as_str().into());
-            let matching = search::matching(dialect, n);
-            self.conditions.push(format!("m.n NOT IN ({matching})"));
-        }
         Ok(())
-    }
-}
-
-/// What a search looks for.
-struct Sought {
-    wanted: Option<Hits>,
-    /// What must not be there, as an expression.
-    unwanted: Option<String>,
-}
-
-enum Hits {
-    /// The numbers of the messages, as a JSON array.
-    Few(String),
-    /// The expression.
-    Many(String),
-}
-
-impl Sought {
-    fn find(tx: &mut Tx<'_>, terms: &[Term]) -> Result<Self> {
-        let dialect = tx.dialect();
-        let (wanted, unwanted) = search::expressions(dialect, terms);
-        let Some(expression) = wanted else {
-            return Ok(Self {
-                wanted: None,
-                unwanted,
-            });
-        };
-        let sql = format!("{} LIMIT $2", search::matching(dialect, 1));
-        let rows = tx.rows(&sql, &[(&expression).into(), FEW_HITS.into()])?;
-        let wanted = if (rows.len() as i64) < FEW_HITS {
-            let numbers = rows
-                .iter()
-                .map(|row| row.get(0))
-                .collect::<Result<Vec<i64>>>()?;
-            Hits::Few(serde_json::to_string(&numbers)?)
-        } else {
-            Hits::Many(expression)
-        };
-        Ok(Self {
-            wanted: Some(wanted),
-            unwanted,
-        })
-    }
-
-    const fn is_few(&self) -> bool {
-        matches!(self.wanted, Some(Hits::Few(_)))
     }
 }
 

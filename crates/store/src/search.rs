@@ -1,9 +1,16 @@
 //! Full-text search. The words are made by us (lower case, accents folded, CJK in pairs), so that
 //! SQLite's FTS5 and PostgreSQL's tsvector find the same messages.
+//!
+//! Beside its words each message has marks: its mailbox, and the stretches of time that it falls in (see [`marks`]). So
+//! "this word, in these 36 hours" is one look into the index of either database, and a search goes from the newest mail
+//! back without gathering all that has a frequent word ([`crate::messages`] does).
+
+pub(crate) mod marks;
 
 use crate::Tx;
 use crate::db::{Dialect, Insert};
 use crate::error::Result;
+use model::Timestamp;
 
 /// The words of one message, already cut into tokens separated by blanks.
 #[derive(Clone, Debug, Default)]
@@ -18,16 +25,21 @@ pub struct Words {
     pub body: String,
 }
 
-/// Adds words for messages, by their number `n`.
-pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
+/// Adds words for messages of a mailbox, by their number `n` and when they were received.
+pub(crate) fn add(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    words: &[(i64, Timestamp, &Words)],
+) -> Result<()> {
     match tx.dialect() {
         Dialect::Sqlite => {
             use crate::db::Column::{Int, Text};
             let rows = words
                 .iter()
-                .map(|(n, words)| {
+                .map(|(n, at, words)| {
                     vec![
                         (*n).into(),
+                        marks::of(mailbox_id, *at).into(),
                         (&words.subject).into(),
                         (&words.from).into(),
                         (&words.to).into(),
@@ -40,6 +52,7 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
                 shared: &[],
                 columns: &[
                     Int("rowid"),
+                    Text("marks"),
                     Text("subject"),
                     Text("senders"),
                     Text("recipients"),
@@ -53,13 +66,14 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
             use crate::db::Column::{Int, Text};
             let records: Vec<_> = words
                 .iter()
-                .map(|(n, w)| {
+                .map(|(n, at, w)| {
                     serde_json::json!({
-                        "n": n, "subject": w.subject, "senders": w.from, "recipients": w.to, "body": w.body})
+                        "n": n, "marks": marks::of(mailbox_id, *at), "subject": w.subject, "senders": w.from, "recipients": w.to, "body": w.body})
                 })
                 .collect();
             let columns = [
                 Int("n"),
+                Text("marks"),
                 Text("subject"),
                 Text("senders"),
                 Text("recipients"),
@@ -67,7 +81,7 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
             ];
             let sql = format!(
                 "INSERT INTO message_search (n, words)
-                 SELECT n, setweight(to_tsvector('simple', subject), 'A')
+                 SELECT n, array_to_tsvector(string_to_array(marks, ' ')) || setweight(to_tsvector('simple', subject), 'A')
                         || setweight(to_tsvector('simple', senders), 'B')
                         || setweight(to_tsvector('simple', recipients), 'C')
                         || setweight(to_tsvector('simple', body), 'D')
@@ -81,14 +95,20 @@ pub(crate) fn add(tx: &mut Tx<'_>, words: &[(i64, &Words)]) -> Result<()> {
 }
 
 /// Puts other words in the place of a message's.
-pub(crate) fn replace(tx: &mut Tx<'_>, n: i64, words: &Words) -> Result<()> {
+pub(crate) fn replace(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    n: i64,
+    at: Timestamp,
+    words: &Words,
+) -> Result<()> {
     let key = match tx.dialect() {
         Dialect::Sqlite => "rowid",
         Dialect::Postgres => "n",
     };
     let sql = format!("DELETE FROM message_search WHERE {key} = $1");
     tx.exec(&sql, &[n.into()])?;
-    add(tx, &[(n, words)])
+    add(tx, mailbox_id, &[(n, at, words)])
 }
 
 /// Removes the words of messages. (PostgreSQL's rows go with the message rows.)
@@ -135,20 +155,83 @@ pub struct Term {
     pub prefix: bool,
 }
 
-/// The statement for the numbers of the messages that match the expression in argument `$n`.
+/// The statement for the numbers of the messages that match the question in argument `$n`.
 pub(crate) fn matching(dialect: Dialect, n: usize) -> String {
     match dialect {
         Dialect::Sqlite => {
             format!("SELECT rowid FROM message_search WHERE message_search MATCH ${n}")
         }
         Dialect::Postgres => {
-            format!("SELECT n FROM message_search WHERE words @@ to_tsquery('simple', ${n})")
+            format!("SELECT n FROM message_search WHERE words @@ ${n}::text::tsquery")
         }
     }
 }
 
-/// The expressions for [`matching`]: what must be there, and what must not.
-pub(crate) fn expressions(dialect: Dialect, terms: &[Term]) -> (Option<String>, Option<String>) {
+/// The condition that the message `m` matches the question in argument `$n`: looked up for one message after the other.
+pub(crate) fn matches(dialect: Dialect, n: usize) -> String {
+    match dialect {
+        Dialect::Sqlite => format!(
+            "EXISTS (SELECT 1 FROM message_search WHERE message_search MATCH ${n} AND rowid = m.n)"
+        ),
+        // OFFSET keeps PostgreSQL from gathering all that match instead.
+        Dialect::Postgres => format!(
+            "EXISTS (SELECT 1 FROM message_search s WHERE s.n = m.n AND s.words @@ ${n}::text::tsquery OFFSET 0)"
+        ),
+    }
+}
+
+/// A question that also asks for one of these marks.
+pub(crate) fn marked(dialect: Dialect, question: &str, marks: &[String]) -> String {
+    let (and, or) = match dialect {
+        Dialect::Sqlite => (" AND ", " OR "),
+        Dialect::Postgres => (" & ", " | "),
+    };
+    if marks.is_empty() {
+        return question.to_owned();
+    }
+    let quoted: Vec<String> = marks
+        .iter()
+        .map(|mark| match dialect {
+            Dialect::Sqlite => format!("\"{mark}\""),
+            Dialect::Postgres => format!("'{mark}'"),
+        })
+        .collect();
+    // The marks last: of a rare word there is little to compare them with.
+    format!("({question}){and}({})", quoted.join(or))
+}
+
+/// Words that follow each other, of which the last may go on, are taken as they stand where they stand so somewhere: all
+/// the words that begin like `example` are a large part of any index, and a whole address needs none of them.
+pub(crate) fn as_exact_as_possible(tx: &mut Tx<'_>, terms: &[Term]) -> Result<Vec<Term>> {
+    let mut exact = terms.to_vec();
+    for term in &mut exact {
+        if !(term.prefix && term.phrase && !term.negated && term.tokens.contains(' ')) {
+            continue;
+        }
+        term.prefix = false;
+        let Some(question) = expression(tx.dialect(), term) else {
+            continue;
+        };
+        let sql = format!("{} LIMIT 1", matching(tx.dialect(), 1));
+        term.prefix = tx.row(&sql, &[question.into()])?.is_none();
+    }
+    Ok(exact)
+}
+
+/// The questions of a search: what must be there without what must not, and what must not be there where nothing must.
+pub(crate) fn questions(dialect: Dialect, terms: &[Term]) -> (Option<String>, Option<String>) {
+    let not = match dialect {
+        Dialect::Sqlite => "NOT",
+        Dialect::Postgres => "& !",
+    };
+    match expressions(dialect, terms) {
+        (Some(wanted), Some(unwanted)) => (Some(format!("({wanted}) {not} ({unwanted})")), None),
+        other => other,
+    }
+}
+
+/// What must be there, and what must not.
+fn expressions(dialect: Dialect, terms: &[Term]) -> (Option<String>, Option<String>) {
     let join = |negated: bool, with: &str| {
         let parts: Vec<_> = terms
             .iter()
@@ -253,7 +336,7 @@ mod tests {
             ..Term::default()
         };
         assert_eq!(
-            expressions(Dialect::Sqlite, std::slice::from_ref(&term)),
+            questions(Dialect::Sqlite, std::slice::from_ref(&term)),
             (None, Some("(\"a OR b\")".into()))
         );
     }

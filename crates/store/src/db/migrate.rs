@@ -8,8 +8,8 @@ const STEPS: &[&str] = &[include_str!("schema.sql")];
 
 /// Full-text search is where the two differ most: see [`crate::search`].
 const SEARCH_SQLITE: &str = "CREATE VIRTUAL TABLE message_search USING fts5(
-    subject, senders, recipients, body, content='', contentless_delete=1, detail=full,
-    tokenize=\"unicode61 remove_diacritics 0\")";
+    marks, subject, senders, recipients, body, content='', contentless_delete=1, detail=full,
+    tokenize=\"unicode61 remove_diacritics 0 tokenchars _\")";
 const SEARCH_POSTGRES: &str = "CREATE TABLE message_search (
     n BIGINT PRIMARY KEY REFERENCES messages (n) ON DELETE CASCADE, words TSVECTOR NOT NULL);
     CREATE INDEX message_search_words ON message_search USING GIN (words)";

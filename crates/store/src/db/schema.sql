@@ -83,6 +83,7 @@ CREATE INDEX messages_by_object ON messages (mailbox_id, object_id) WHERE object
 CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
 CREATE INDEX messages_unread ON messages (mailbox_id, received_at, id) WHERE seen = 0;
 CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;
+CREATE INDEX messages_flagged ON messages (received_at, id) WHERE flagged = 1;
 -- SQLite takes it only where a statement says `body <> 'whole'` in these words.
 CREATE INDEX messages_headers_only ON messages (mailbox_id, body) WHERE body <> 'whole';
 CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;

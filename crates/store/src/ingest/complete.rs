@@ -75,7 +75,7 @@ pub(super) fn one(
     batch: &Batch,
 ) -> Result<NewEvent> {
     let row = tx.row(
-        "SELECT n, seen, answered, flagged, draft, keywords FROM messages WHERE id = $1",
+        "SELECT n, seen, answered, flagged, draft, keywords, received_at FROM messages WHERE id = $1",
         &[id.into()],
     )?;
     let row = row.ok_or(StoreError::NotFound("the message"))?;
@@ -96,7 +96,7 @@ pub(super) fn one(
             message.has_attachments.into(),
         ],
     )?;
-    search::replace(tx, row.get(0)?, &message.words)?;
+    search::replace(tx, mailbox_id, row.get(0)?, row.get(6)?, &message.words)?;
     let data = json!({
         "message_id": id, "folder_id": batch.folder_id, "flags": flags, "before": flags, "complete": true,
     });

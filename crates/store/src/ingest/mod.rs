@@ -393,12 +393,12 @@ fn insert_messages<'b>(
     for row in &rows {
         numbers.insert(row.get(1)?, row.get(0)?);
     }
-    let words: Vec<(i64, &Words)> = ids
+    let words: Vec<(i64, Timestamp, &Words)> = ids
         .iter()
         .zip(&batch.messages)
-        .filter_map(|(id, message)| Some((*numbers.get(id)?, &message.words)))
+        .filter_map(|(id, m)| Some((*numbers.get(id)?, m.received_at, &m.words)))
         .collect();
-    search::add(tx, &words)?;
+    search::add(tx, mailbox_id, &words)?;
     Ok(ids.into_iter().zip(&batch.messages).collect())
 }
 
