@@ -144,6 +144,11 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
         done += count;
         say(&format!("{done} messages are stored"));
     }
+    if store.db.dialect() == store::db::Dialect::Postgres {
+        // As PostgreSQL does by itself within a minute.
+        let analysed = store.db.write(|tx| tx.batch("ANALYZE")).await;
+        analysed.expect("PostgreSQL counts what there is");
+    }
     Corpus {
         mailboxes: [
             ids[0].clone(),
@@ -203,6 +208,8 @@ fn message(
             },
         },
         headers_only: None,
+        labels: None,
+        object_id: None,
         head: head.to_string(),
         words: Words {
             subject,
@@ -236,6 +243,7 @@ async fn mailbox(store: &Store, number: usize) -> (Lease, [String; 3]) {
         server_profile_id: None,
         fetch_since: None,
         monitored_folders: None,
+        read_only: false,
         pop3_delete_after_days: None,
     };
     let mailbox = store::mailboxes::create(store, new)

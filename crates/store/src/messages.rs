@@ -253,9 +253,10 @@ impl Wanted {
 
     /// Only what lies in a folder (`y`, by its placement `x`) with this condition.
     fn and_in_folder(&mut self, condition: &str, arg: &str) {
+        // OFFSET keeps PostgreSQL from beginning with all that lies in the folder.
         let exists = format!(
             "EXISTS (SELECT 1 FROM placements x JOIN folders y ON y.id = x.folder_id
-                     WHERE x.message_id = m.id AND {condition})"
+                     WHERE x.message_id = m.id AND {condition} LIMIT 1 OFFSET 0)"
         );
         self.and(&exists, arg);
     }
