@@ -65,3 +65,16 @@ pub struct Folder {
     /// When it is tried again.
     pub tried_again_at: Option<Timestamp>,
 }
+
+/// The folders of one role over all mailboxes, as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Unified {
+    /// What they are for.
+    pub role: Role,
+    /// How many folders there are.
+    pub folders: i64,
+    /// Messages stored in them; one that lies in several counts in each.
+    pub messages: i64,
+    /// Of those, the unread.
+    pub unread: i64,
+}

@@ -7,10 +7,13 @@
 mod change;
 mod park;
 mod uids;
+mod unified;
 
 pub use change::{Change, change, resync};
 pub use park::{park, settled};
 pub use uids::{failed_uids, stored_flags, stored_uids};
+pub(crate) use unified::newest_of_role;
+pub use unified::unified;
 
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};

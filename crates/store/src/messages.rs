@@ -13,6 +13,7 @@ pub use whole::{ask, asked_folders, asked_uids};
 use crate::blobs;
 use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
+use crate::folders::newest_of_role;
 use crate::removal::not_removed;
 use crate::search::{self, Term};
 use crate::{Store, Tx};
@@ -36,7 +37,7 @@ const COLUMNS: &str =
      m.draft, m.keywords, m.head, m.body, m.labels";
 
 /// Which messages are wanted; what is absent does not narrow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only of these mailboxes (what the caller may see); `None`: all.
     pub visible: Option<Vec<String>>,
@@ -66,6 +67,18 @@ pub struct Filter {
     pub has_attachments: Option<bool>,
     /// Received or sent.
     pub direction: Option<Direction>,
+}
+
+impl Filter {
+    /// Whether it asks for a role and nothing else, in the mailboxes that the caller may see.
+    fn is_role_alone(&self) -> bool {
+        let alone = Self {
+            role: self.role,
+            visible: self.visible.clone(),
+            ..Self::default()
+        };
+        self.role.is_some() && *self == alone
+    }
 }
 
 /// Where a page ended: the next page begins behind it.
@@ -120,7 +133,7 @@ fn walk(
     after: Option<&After>,
     limit: i64,
 ) -> Result<(Vec<Found>, bool)> {
-    let mut starts = Vec::new();
+    let (mut starts, mut below) = (Vec::new(), false);
     match (&filter.folder_id, filter.role) {
         (None, None) => starts.push(match filter.tags.first() {
             Some(tag) => Wanted::tagged(tag),
@@ -133,7 +146,18 @@ fn walk(
         }
         (None, Some(role)) => {
             let folders = folders_with_role(tx, role, filter)?;
-            if folders.len() > FOLDERS_WALKED {
+            if folders.len() > FOLDERS_WALKED && filter.is_role_alone() {
+                let (folders, floor) = newest_of_role(tx, role, filter, after, limit)?;
+                // What is older than the floor is for the pages to come.
+                below = floor.is_some();
+                for id in folders {
+                    let mut wanted = Wanted::in_folder(&id);
+                    if let Some(floor) = floor {
+                        wanted.and("p.received_at >= $", floor);
+                    }
+                    starts.push(wanted);
+                }
+            } else if folders.len() > FOLDERS_WALKED {
                 let mut wanted = Wanted::all();
                 wanted.lying_there(filter.role, None);
                 starts.push(wanted);
@@ -144,7 +168,7 @@ fn walk(
     }
     let walks = starts.len();
     let mut found = Vec::new();
-    let mut more = false;
+    let mut more = below;
     for mut wanted in starts {
         wanted.narrow(tx.dialect(), filter)?;
         let (some, full) = run(tx, wanted, after, limit)?;

@@ -19,6 +19,8 @@ pub enum Command {
         /// The mailbox: its address or mbx_...
         mailbox: String,
     },
+    /// The inboxes of all mailboxes as one, and so the other roles, with their counts
+    Unified,
     /// Look through all folders again; what is stored is not fetched twice
     Resync {
         /// The mailbox: its address or mbx_...
@@ -101,6 +103,20 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
                     ],
                     rows.collect(),
                 )
+            })?;
+        }
+        Command::Unified => {
+            let list = client.get("/v1/unified-folders", &[]).await?;
+            context.output.value(&list, |output, list| {
+                let rows = output::rows(list).iter().map(|row| {
+                    [
+                        output::at(row, "/role").to_owned(),
+                        output::number(row, "/folders").to_string(),
+                        output::number(row, "/messages").to_string(),
+                        output::number(row, "/unread").to_string(),
+                    ]
+                });
+                output.table(["ROLE", "FOLDERS", "MESSAGES", "UNREAD"], rows.collect())
             })?;
         }
         Command::Resync { mailbox } => {

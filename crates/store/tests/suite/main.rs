@@ -21,4 +21,5 @@ mod submissions;
 mod sweep;
 mod tags;
 mod traffic;
+mod unified;
 mod webhooks;

@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod list;
 mod remove;
+mod unified;
 
 use crate::error::{ApiError, Result};
 use crate::state::ApiState;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         .routes(routes!(list::list_folders, create::create_folder))
         .routes(routes!(change::change_folder, remove::remove_folder))
+        .routes(routes!(unified::list_unified_folders))
 }
 
 /// The folder, if it is one of this mailbox.
