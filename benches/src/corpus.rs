@@ -138,7 +138,7 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
         store::mailboxes::set_lifecycle(store, &lease.mailbox_id, Lifecycle::Disabled)
             .await
             .expect("the mailbox is switched off");
-        store::leases::release(store, &lease)
+        store::leases::release(store, vec![lease])
             .await
             .expect("the lease is given back");
         done += count;
