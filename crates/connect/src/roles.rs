@@ -32,11 +32,19 @@ pub fn role_of(attributes: &[String], decoded_path: &str, delimiter: Option<char
 
 /// Whether a folder is stored unless somebody says otherwise: everything but junk, trash, and the views that show messages of
 /// other folders again.
-pub const fn stored_by_default(role: Option<Role>) -> bool {
-    !matches!(
-        role,
-        Some(Role::Junk | Role::Trash | Role::All | Role::Flagged)
-    )
+pub const fn stored_by_default(role: Option<Role>, view: bool) -> bool {
+    !view
+        && !matches!(
+            role,
+            Some(Role::Junk | Role::Trash | Role::All | Role::Flagged)
+        )
+}
+
+/// Whether the server marks a folder as a view of messages that lie in other folders, and the mark stands for no role.
+pub fn is_view(attributes: &[String]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| attribute.eq_ignore_ascii_case("\\important"))
 }
 
 /// What the server's mark says.

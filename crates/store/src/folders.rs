@@ -341,6 +341,8 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             if before == Some(uid_validity) {
                 return Ok(());
             }
+            let mut log = Vec::new();
+            ingest::expect_back(tx, &lease.mailbox_id, &folder_id, &mut log)?;
             // What only we have, since POP3 had it no more, is no part of the comparison.
             vanish(tx, &folder_id, now, crate::pop3::LISTED)?;
             let (messages, unread, free_uid) = crate::pop3::count_kept(tx, &folder_id)?;
@@ -360,9 +362,9 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
                     origin: Origin::CatchUp,
                     data,
                 };
-                events::append(tx, &[event], now)?;
+                log.push(event);
             }
-            Ok(())
+            events::append(tx, &log, now)
         })
         .await
 }

@@ -460,7 +460,10 @@ fn from_row(row: &Row) -> Result<Message> {
             },
         },
         tags: Vec::new(),
-        labels: row.json(14)?,
+        labels: match row.get::<Option<String>>(14)? {
+            None => Vec::new(),
+            Some(labels) => serde_json::from_str(&labels)?,
+        },
         head: row.get(12)?,
         complete: row.get::<String>(13)? == "whole",
     })

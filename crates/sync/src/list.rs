@@ -14,6 +14,8 @@ pub struct Listed {
     pub delimiter: Option<String>,
     /// What it is for.
     pub role: Option<Role>,
+    /// The server marks it as a view of messages that lie elsewhere, without a role.
+    pub view: bool,
     /// MAILBOXID, if the server has it.
     pub object_id: Option<String>,
     /// Counts from STATUS, if it was asked.
@@ -37,10 +39,10 @@ pub struct Status {
 
 /// How much of a folder to store when nobody said otherwise: everything but junk, trash, and the
 /// views that show messages of other folders again.
-pub fn default_mode(path: &str, role: Option<Role>, monitored: Option<&[String]>) -> Mode {
+pub fn default_mode(folder: &Listed, monitored: Option<&[String]>) -> Mode {
     let wanted = match monitored {
-        Some(paths) => paths.iter().any(|want| same_path(want, path)),
-        None => connect::roles::stored_by_default(role),
+        Some(paths) => paths.iter().any(|want| same_path(want, &folder.path)),
+        None => connect::roles::stored_by_default(folder.role, folder.view),
     };
     if wanted { Mode::Full } else { Mode::Off }
 }
@@ -70,7 +72,7 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
         let rivals = fresh
             .iter()
             .filter(|other| candidates.first().is_some_and(|old| is_rename(old, other)));
-        let mode = default_mode(&new.path, new.role, monitored);
+        let mode = default_mode(new, monitored);
         let folder = NewFolder {
             wire_name: new.wire_name.clone(),
             path: new.path.clone(),
@@ -103,7 +105,7 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
         let mode = if old.mode_fixed {
             old.mode
         } else {
-            default_mode(&now.path, now.role, monitored)
+            default_mode(now, monitored)
         };
         if now.role != old.role || mode != old.mode || now.object_id != old.object_id {
             changes.push(ListChange::Adjusted {
@@ -255,16 +257,16 @@ mod tests {
 
     #[test]
     fn junk_and_trash_are_left_out_unless_named() {
-        assert_eq!(default_mode("Spam", Some(Role::Junk), None), Mode::Off);
+        let with = |path: &str, role| Listed {
+            role,
+            ..listed(path)
+        };
+        let spam = with("Spam", Some(Role::Junk));
+        assert_eq!(default_mode(&spam, None), Mode::Off);
         let named = ["inbox".to_owned(), "Spam".to_owned()];
-        assert_eq!(
-            default_mode("Spam", Some(Role::Junk), Some(&named)),
-            Mode::Full
-        );
-        assert_eq!(
-            default_mode("INBOX", Some(Role::Inbox), Some(&named)),
-            Mode::Full
-        );
-        assert_eq!(default_mode("Work", None, Some(&named)), Mode::Off);
+        let mode = |folder: &Listed| default_mode(folder, Some(&named));
+        assert_eq!(mode(&spam), Mode::Full);
+        assert_eq!(mode(&with("INBOX", Some(Role::Inbox))), Mode::Full);
+        assert_eq!(mode(&with("Work", None)), Mode::Off);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What a consumer of the events knows: message to folder and flags.
+/// What a consumer of the events knows: message to folder (several with commas, sorted) and flags.
 pub type Replayed = BTreeMap<String, (String, Value)>;
 
 /// Replays events, first to last, as a consumer would.
@@ -33,7 +33,17 @@ pub fn replay(events: &[Value]) -> Replayed {
                 let entry = known
                     .get_mut(&id)
                     .expect("a move of a message that is known");
-                entry.0 = text("folder_id");
+                let folders = data["folders"].as_array();
+                let mut folders: Vec<&str> = folders
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|folder| folder["folder_id"].as_str())
+                    .collect();
+                folders.sort_unstable();
+                entry.0 = match folders.as_slice() {
+                    [] => text("folder_id"),
+                    folders => folders.join(","),
+                };
             }
             "message.removed" => {
                 assert!(

@@ -7,6 +7,7 @@ mod session;
 mod sign_in;
 mod store;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
@@ -117,6 +118,17 @@ impl Default for ImapScript {
     }
 }
 
+/// A message of a simulator, for comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Its flags.
+    pub flags: BTreeSet<String>,
+    /// Its labels.
+    pub labels: BTreeSet<String>,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+}
+
 impl ImapScript {
     /// An empty INBOX, no encryption, no fault.
     pub fn new() -> Self {
@@ -187,6 +199,13 @@ impl ImapScript {
                 }
             }
         }
+        self
+    }
+
+    /// Adds an empty folder with these attributes, as LIST shows them.
+    #[must_use]
+    pub fn marked_folder(mut self, folder: &str, attributes: &'static str) -> Self {
+        self.mailbox.folder_mut(folder).attributes = attributes;
         self
     }
 
@@ -318,6 +337,61 @@ impl ImapSim {
         script.mailbox.label(id, None, &labels);
         drop(script);
         self.shared.arrivals.send_modify(|count| *count += 1);
+    }
+
+    /// Delivers one message to several folders, as [`ImapScript::labelled_mail`] does. Returns its UID in the first.
+    pub fn deliver_labelled(&self, folders: &[&str], labels: &[&str], raw: &[u8]) -> u32 {
+        let uid = {
+            let mut script = lock(&self.shared.script);
+            let old = std::mem::take(&mut *script);
+            *script = old.labelled_mail(folders, labels, raw);
+            let newest = |first: &&str| script.mailbox.folder_mut(first).uid_next - 1;
+            folders.first().map_or(0, newest)
+        };
+        self.shared.arrivals.send_modify(|count| *count += 1);
+        uid
+    }
+
+    /// Gives a message these flags and no others, in every folder that has it.
+    pub fn set_flags(&self, folder: &str, uid: u32, flags: &[&str]) {
+        let mut script = lock(&self.shared.script);
+        let found = script.mailbox.folder_mut(folder).messages.get(&uid);
+        let Some(id) = found.map(|message| message.id) else {
+            return;
+        };
+        for message in script.mailbox.copies(id) {
+            message.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        }
+    }
+
+    /// Removes a message from every folder that has it.
+    pub fn remove(&self, folder: &str, uid: u32) {
+        let mut script = lock(&self.shared.script);
+        let found = script.mailbox.folder_mut(folder).messages.get(&uid);
+        let Some(id) = found.map(|message| message.id) else {
+            return;
+        };
+        for folder in script.mailbox.folders.values_mut() {
+            folder.messages.retain(|_, message| message.id != id);
+        }
+    }
+
+    /// Everything there is: folder, UID, then flags, labels and bytes.
+    pub fn contents(&self) -> BTreeMap<String, BTreeMap<u32, Contents>> {
+        let script = lock(&self.shared.script);
+        let one = |message: &mailbox::Message| Contents {
+            flags: message.flags.clone(),
+            labels: message.labels.clone(),
+            raw: message.raw.clone(),
+        };
+        let folder = |(name, folder): (&String, &mailbox::Folder)| {
+            let messages = folder.messages.iter();
+            (
+                name.clone(),
+                messages.map(|(uid, m)| (*uid, one(m))).collect(),
+            )
+        };
+        script.mailbox.folders.iter().map(folder).collect()
     }
 
     /// Gives a folder another UIDVALIDITY; its messages keep their UIDs.

@@ -26,7 +26,7 @@ mod tls;
 pub use dns::{DnsFault, DnsScript, DnsSim};
 pub use hook::{HookRequest, HookSim, Reaction};
 pub use https::{HttpsScript, HttpsSim, Page};
-pub use imap::{ImapFault, ImapScript, ImapSim, Point};
+pub use imap::{Contents, ImapFault, ImapScript, ImapSim, Point};
 pub use net::Encryption;
 pub use pop3::{Pop3Fault, Pop3Script, Pop3Sim};
 pub use profiles::{

@@ -49,6 +49,8 @@ pub(crate) struct Found {
     pub(crate) role: Option<Role>,
     /// The server itself said so.
     pub(crate) marked: bool,
+    /// It shows messages of other folders.
+    pub(crate) view: bool,
     pub(crate) selectable: bool,
 }
 
@@ -114,6 +116,7 @@ pub(crate) async fn list(talk: &mut ImapTalk, peer: &Peer<'_>) -> Result<Listing
             Found {
                 role: roles::role_of(&entry.attributes, &path, entry.delimiter),
                 marked: roles::by_mark(&entry.attributes).is_some(),
+                view: roles::is_view(&entry.attributes),
                 selectable: entry.is_selectable(),
                 name: entry.name,
                 path,
@@ -213,6 +216,7 @@ mod tests {
                     path: (*path).to_owned(),
                     role: roles::role_of(&attributes, path, Some('/')),
                     marked: roles::by_mark(&attributes).is_some(),
+                    view: roles::is_view(&attributes),
                     selectable: true,
                 }
             })

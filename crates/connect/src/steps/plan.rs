@@ -52,7 +52,7 @@ fn row(folder: &Found) -> ReportFolder {
         path: folder.path.clone(),
         role: folder.role,
         guessed: folder.role.is_some() && !folder.marked && !folder.name.is_inbox(),
-        stored: roles::stored_by_default(folder.role),
+        stored: roles::stored_by_default(folder.role, folder.view),
         messages: None,
         bytes: None,
     }

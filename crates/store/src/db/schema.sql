@@ -73,7 +73,7 @@ CREATE TABLE messages (
   flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
   sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT,
   body TEXT NOT NULL DEFAULT 'whole' CHECK (body IN ('whole','head','asked')),
-  object_id TEXT, labels TEXT NOT NULL DEFAULT '[]'
+  object_id TEXT, labels TEXT
 ) {strict};
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
@@ -86,6 +86,7 @@ CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;
 CREATE INDEX messages_flagged ON messages (received_at, id) WHERE flagged = 1;
 -- SQLite takes it only where a statement says `body <> 'whole'` in these words.
 CREATE INDEX messages_headers_only ON messages (mailbox_id, body) WHERE body <> 'whole';
+CREATE INDEX messages_returning ON messages (mailbox_id) WHERE vanished_from IS NOT NULL AND vanished_at IS NULL;
 CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;
 
 CREATE TABLE placements (

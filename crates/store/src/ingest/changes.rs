@@ -195,7 +195,10 @@ fn change_flags(
                 keywords: row.json(7)?,
             };
             let id: String = row.get(1)?;
-            let labels_before: BTreeSet<String> = row.json(8)?;
+            let labels_before: BTreeSet<String> = match row.get::<Option<String>>(8)? {
+                None => BTreeSet::new(),
+                Some(labels) => serde_json::from_str(&labels)?,
+            };
             let labels = update
                 .labels
                 .as_deref()
@@ -288,12 +291,14 @@ pub async fn finish_vanished(
                     before.plus_millis(-FILLING_MILLIS).into(),
                 ],
             )?;
+            let mut log = Vec::new();
+            placing::not_returned(tx, mailbox_id, origin, &mut log)?;
             if rows.is_empty() {
+                events::append(tx, &log, now)?;
                 return Ok(0);
             }
             let (mut numbers, mut ids) = (Vec::new(), Vec::new());
             let mut touched = HashSet::new();
-            let mut log = Vec::new();
             for row in &rows {
                 let id: String = row.get(1)?;
                 let from: Option<String> = row.get(3)?;

@@ -9,13 +9,14 @@ mod placing;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
-pub(crate) use placing::{left, stay_behind};
+pub use placing::{NewPlace, place};
+pub(crate) use placing::{expect_back, left, stay_behind};
 pub(crate) use threads::refresh as refresh_threads;
 pub use threads::{ThreadRefs, Threaded, Threader};
 
 use crate::blobs::{self, Stored};
 use crate::db::Column::{Int, Text};
-use crate::db::Insert;
+use crate::db::{Insert, Value};
 use crate::error::{Result, StoreError};
 use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
@@ -144,7 +145,7 @@ pub(crate) fn run(
     let mailbox_id = lease.mailbox_id.as_str();
     mailboxes::lock(tx, mailbox_id)?;
     leases::check(tx, lease)?;
-    let place = folder_place(tx, &batch)?;
+    let place = folder_place(tx, &batch.folder_id, batch.uid_validity)?;
     let mut outcome = Outcome::default();
     let mut log = Vec::new();
 
@@ -233,7 +234,7 @@ pub(crate) fn run(
         .chain(completing.iter().map(|(_, m)| m.uid))
         .chain(batch.gone.iter().copied())
         .collect();
-    forget_failures(tx, &batch, &done)?;
+    forget_failures(tx, &batch.folder_id, batch.uid_validity, &done)?;
     // Once: that another try failed too is in the ledger.
     let new = |failure: &&NewFailure| unreadable.contains(&failure.uid);
     for failure in batch.failures.iter().filter(new) {
@@ -266,13 +267,13 @@ pub(crate) fn run(
 }
 
 /// The folder under the UIDVALIDITY of the batch; a reset in between makes the batch void.
-fn folder_place(tx: &mut Tx<'_>, batch: &Batch) -> Result<Place> {
+fn folder_place(tx: &mut Tx<'_>, folder_id: &str, uid_validity: i64) -> Result<Place> {
     let row = tx.row(
         "SELECT uid_validity, path, role FROM folders WHERE id = $1",
-        &[(&batch.folder_id).into()],
+        &[folder_id.into()],
     )?;
     let row = row.ok_or(StoreError::NotFound("the folder"))?;
-    if row.get::<Option<i64>>(0)? != Some(batch.uid_validity) {
+    if row.get::<Option<i64>>(0)? != Some(uid_validity) {
         return Err(StoreError::Conflict(
             "the folder was reset meanwhile".into(),
         ));
@@ -414,11 +415,24 @@ fn insert_placements(tx: &mut Tx<'_>, batch: &Batch, placed: &[(&str, &NewMessag
             ]
         })
         .collect();
+    insert_places(tx, &batch.folder_id, batch.uid_validity, rows)
+}
+
+/// Inserts placements: `uid`, `message_id`, `mod_seq` and `received_at` of each.
+fn insert_places(
+    tx: &mut Tx<'_>,
+    folder_id: &str,
+    uid_validity: i64,
+    rows: Vec<Vec<Value>>,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     tx.insert(Insert {
         table: "placements",
         shared: &[
-            ("folder_id", (&batch.folder_id).into()),
-            ("uid_validity", batch.uid_validity.into()),
+            ("folder_id", folder_id.into()),
+            ("uid_validity", uid_validity.into()),
         ],
         columns: &[
             Int("uid"),
@@ -433,7 +447,12 @@ fn insert_placements(tx: &mut Tx<'_>, batch: &Batch, placed: &[(&str, &NewMessag
 }
 
 /// A message that is there, or gone from the server, is no failure any more.
-fn forget_failures(tx: &mut Tx<'_>, batch: &Batch, uids: &[i64]) -> Result<()> {
+fn forget_failures(
+    tx: &mut Tx<'_>,
+    folder_id: &str,
+    uid_validity: i64,
+    uids: &[i64],
+) -> Result<()> {
     if uids.is_empty() {
         return Ok(());
     }
@@ -444,8 +463,8 @@ fn forget_failures(tx: &mut Tx<'_>, batch: &Batch, uids: &[i64]) -> Result<()> {
     tx.exec(
         &sql,
         &[
-            (&batch.folder_id).into(),
-            batch.uid_validity.into(),
+            folder_id.into(),
+            uid_validity.into(),
             serde_json::to_string(uids)?.into(),
         ],
     )?;
@@ -464,7 +483,7 @@ fn received(
         Direction::Incoming => "message.received",
         Direction::Outgoing => "message.sent",
     };
-    let data = json!({
+    let mut data = json!({
         "message_id": id, "thread_id": thread_id, "folder_id": batch.folder_id,
         "folder_path": place.path, "folder_role": place.role, "direction": message.direction,
         "automatic": message.automatic, "subject": message.subject, "from": message.sender,
@@ -472,6 +491,9 @@ fn received(
         "size": message.size(), "has_attachments": message.has_attachments, "flags": message.flags,
         "complete": message.headers_only.is_none(),
     });
+    if let Some(labels) = &message.labels {
+        data["labels"] = json!(placing::all_labels(labels, place));
+    }
     event(kind, mailbox_id, batch.origin, data)
 }
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use model::event::NewEvent;
 use model::message::Flags;
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Messages whose bytes lay elsewhere until just now have moved: they keep their ids.
 pub(super) fn relink(
@@ -18,7 +18,7 @@ pub(super) fn relink(
 ) -> Result<Vec<(String, NewMessage)>> {
     let vanished = tx.rows(
         "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id,
-                object_id
+                object_id, labels
          FROM messages
          WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
         &[mailbox_id.into()],
@@ -38,6 +38,10 @@ pub(super) fn relink(
             from: row.get(2)?,
             flags,
             object_id: row.get(11)?,
+            labels: match row.get::<Option<String>>(12)? {
+                None => None,
+                Some(labels) => Some(serde_json::from_str(&labels)?),
+            },
         };
         let size = row.get(8)?;
         other_part.add(row.get(9)?, row.get(10)?, size, &known);
@@ -62,6 +66,7 @@ pub(super) fn relink(
             id,
             from,
             flags: before,
+            labels: labels_before,
             ..
         }) = same.or(other)
         else {
@@ -82,6 +87,9 @@ pub(super) fn relink(
                 placing::labels_text(message.labels.as_deref(), place)?.into(),
             ],
         )?;
+        let labels = message.labels.as_deref();
+        let labels = labels.map(|labels| placing::all_labels(labels, place));
+        let relabelled = labels.is_some() && labels != labels_before;
         // What lay in no folder at all (see the completeness audit) has not moved.
         if from.as_deref().is_some_and(|from| from != batch.folder_id) {
             let data = json!({
@@ -90,10 +98,14 @@ pub(super) fn relink(
             });
             log.push(event("message.moved", mailbox_id, live(batch.origin), data));
         }
-        if before != message.flags {
-            let data = json!({
+        if before != message.flags || relabelled {
+            let mut data = json!({
                 "message_id": id, "folder_id": batch.folder_id, "flags": message.flags, "before": before,
             });
+            if relabelled {
+                data["labels"] = json!(labels);
+                data["labels_before"] = json!(labels_before.unwrap_or_default());
+            }
             log.push(event(
                 "message.changed",
                 mailbox_id,
@@ -115,6 +127,7 @@ pub(super) struct Vanished {
     from: Option<String>,
     flags: Flags,
     object_id: Option<String>,
+    labels: Option<BTreeSet<String>>,
 }
 
 /// Of messages with the same bytes, the one that the server calls the same; else any of them.

@@ -4,16 +4,114 @@
 //! Copies on other servers stay messages of their own, also where they share an EMAILID (RFC 8474): that names the bytes, and
 //! each copy has flags of its own.
 
-use super::{Batch, NewMessage, Place, event, live};
-use crate::Tx;
+use super::{
+    Batch, NewMessage, Place, complete, event, folder_place, forget_failures, insert_places, live,
+    threads,
+};
+use crate::db::Row;
 use crate::error::Result;
+use crate::leases::{self, Lease};
+use crate::{Store, Tx, events, mailboxes};
+use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Where Gmail's own folders lie.
 const GMAILS_OWN: [&str; 2] = ["[Gmail]/", "[Google Mail]/"];
+
+/// A message of a folder that may be stored already, from another folder: its bytes were not asked for.
+#[derive(Clone, Debug)]
+pub struct NewPlace {
+    /// Its UID.
+    pub uid: i64,
+    /// Its MODSEQ; 0 where the server has none.
+    pub mod_seq: i64,
+    /// X-GM-MSGID.
+    pub object_id: String,
+    /// RFC822.SIZE.
+    pub size: i64,
+    /// X-GM-LABELS.
+    pub labels: Vec<String>,
+}
+
+/// A stored message that gets a further place.
+struct Joined {
+    id: String,
+    seen: bool,
+    received_at: Timestamp,
+    /// It was here before the folder began anew: nothing to tell.
+    returns: bool,
+}
+
+/// Gives stored messages their further place in this folder, so that their bytes are not fetched again. Returns the UIDs that
+/// are settled by it; the others are not stored yet.
+///
+/// # Errors
+/// Another node works on the mailbox; the folder was reset meanwhile; the database is out of reach.
+pub async fn place(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    uid_validity: i64,
+    origin: Origin,
+    places: Vec<NewPlace>,
+) -> Result<Vec<i64>> {
+    let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let mailbox_id = lease.mailbox_id.as_str();
+            mailboxes::lock(tx, mailbox_id)?;
+            leases::check(tx, &lease)?;
+            let place = folder_place(tx, &folder_id, uid_validity)?;
+            let ids: Vec<&str> = places
+                .iter()
+                .map(|place| place.object_id.as_str())
+                .collect();
+            let mut known = stored(tx, mailbox_id, &folder_id, &ids)?;
+            let (mut settled, mut rows, mut told) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut unread, mut log) = (0i64, Vec::new());
+            for new in &places {
+                let whole = |known: &Known| known.whole && known.size == new.size;
+                let Some(found) = known.remove(&new.object_id).filter(whole) else {
+                    continue;
+                };
+                settled.push(new.uid);
+                unread += i64::from(!found.joined.seen);
+                rows.push(vec![
+                    new.uid.into(),
+                    (&found.joined.id).into(),
+                    new.mod_seq.into(),
+                    found.joined.received_at.into(),
+                ]);
+                told.push((found.joined, Some(new.labels.clone())));
+            }
+            if settled.is_empty() {
+                return Ok(settled);
+            }
+            tell(tx, mailbox_id, &folder_id, origin, &place, &told, &mut log)?;
+            insert_places(tx, &folder_id, uid_validity, rows)?;
+            tx.exec(
+                "UPDATE folders SET messages = messages + $2, unread = unread + $3 WHERE id = $1",
+                &[
+                    (&folder_id).into(),
+                    (settled.len() as i64).into(),
+                    unread.into(),
+                ],
+            )?;
+            forget_failures(tx, &folder_id, uid_validity, &settled)?;
+            let threads: HashSet<String> =
+                threads::of_messages(tx, told.iter().map(|(joined, _)| joined.id.as_str()))?
+                    .into_iter()
+                    .collect();
+            threads::refresh(tx, mailbox_id, &threads)?;
+            events::append(tx, &log, now)?;
+            Ok(settled)
+        })
+        .await
+}
 
 /// Gives messages of the batch that the mailbox has already, under the same lasting id and with the same bytes, their further
 /// place. What is stored of their flags stays: a look at any of their folders brings what is newer.
@@ -33,8 +131,58 @@ pub(super) fn join(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    let mut known = stored(tx, mailbox_id, &batch.folder_id, &ids)?;
+    let (mut joined, mut told) = (Vec::new(), Vec::new());
+    let mut rest = Vec::with_capacity(batch.messages.len());
+    for mut message in std::mem::take(&mut batch.messages) {
+        let id = message
+            .object_id
+            .as_ref()
+            .filter(|_| message.labels.is_some());
+        let same = |known: &Known| {
+            let parts = !known.whole || message.headers_only.is_some();
+            known.size == message.size() && (parts || known.digest == message.stored.digest)
+        };
+        match id.and_then(|id| known.remove(id)).filter(same) {
+            Some(found) => {
+                if !found.whole && message.headers_only.is_none() {
+                    log.push(complete::one(
+                        tx,
+                        mailbox_id,
+                        &found.joined.id,
+                        &message,
+                        batch,
+                    )?);
+                }
+                message.flags.seen = found.joined.seen;
+                joined.push((found.joined.id.clone(), message.clone()));
+                told.push((found.joined, message.labels));
+            }
+            None => rest.push(message),
+        }
+    }
+    batch.messages = rest;
+    let (folder_id, origin) = (&batch.folder_id, batch.origin);
+    tell(tx, mailbox_id, folder_id, origin, place, &told, log)?;
+    Ok(joined)
+}
+
+struct Known {
+    joined: Joined,
+    digest: String,
+    size: i64,
+    whole: bool,
+}
+
+/// The stored messages with these lasting ids that have no place in this folder.
+fn stored(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    folder_id: &str,
+    object_ids: &[&str],
+) -> Result<BTreeMap<String, Known>> {
     let sql = format!(
-        "SELECT m.object_id, m.digest, m.id, m.seen FROM messages m
+        "SELECT m.object_id, m.id, m.seen, m.received_at, m.vanished_from, m.digest, m.size, m.body FROM messages m
          WHERE m.mailbox_id = $1 AND m.vanished_at IS NULL AND m.object_id IN {}
            AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = m.id AND p.folder_id = $3)
          ORDER BY m.id DESC",
@@ -42,50 +190,129 @@ pub(super) fn join(
     );
     let args = [
         mailbox_id.into(),
-        serde_json::to_string(&ids)?.into(),
-        (&batch.folder_id).into(),
+        serde_json::to_string(object_ids)?.into(),
+        folder_id.into(),
     ];
-    let mut known: BTreeMap<(String, String), (String, bool)> = BTreeMap::new();
+    let mut known = BTreeMap::new();
     for row in tx.rows(&sql, &args)? {
-        known.insert((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?));
+        let joined = Joined {
+            id: row.get(1)?,
+            seen: row.get(2)?,
+            received_at: row.get(3)?,
+            returns: row.get::<Option<String>>(4)?.as_deref() == Some(folder_id),
+        };
+        let found = Known {
+            joined,
+            digest: row.get(5)?,
+            size: row.get(6)?,
+            whole: row.get::<String>(7)? == "whole",
+        };
+        known.insert(row.get(0)?, found);
     }
-    let mut joined = Vec::new();
-    let mut rest = Vec::with_capacity(batch.messages.len());
-    for mut message in std::mem::take(&mut batch.messages) {
-        let key = message
-            .object_id
-            .clone()
-            .filter(|_| message.labels.is_some())
-            .map(|id| (id, message.stored.digest.clone()));
-        match key.and_then(|key| known.remove(&key)) {
-            Some((id, seen)) => {
-                message.flags.seen = seen;
-                joined.push((id, message));
-            }
-            None => rest.push(message),
-        }
-    }
-    batch.messages = rest;
-    let here = json!({"folder_id": batch.folder_id, "path": place.path, "role": place.role});
-    let ids: Vec<&str> = joined.iter().map(|(id, _)| id.as_str()).collect();
+    Ok(known)
+}
+
+/// Writes the labels of messages that get a further place, and tells of it. What is found while the past is filled has its origin.
+fn tell(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    folder_id: &str,
+    origin: Origin,
+    place: &Place,
+    joined: &[(Joined, Option<Vec<String>>)],
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let here = json!({"folder_id": folder_id, "path": place.path, "role": place.role});
+    let ids: Vec<&str> = joined
+        .iter()
+        .map(|(joined, _)| joined.id.as_str())
+        .collect();
     let mut folders = folders_of(tx, &ids)?;
-    for (id, message) in &joined {
+    for (joined, labels) in joined {
         tx.exec(
-            "UPDATE messages SET labels = $2 WHERE id = $1",
+            "UPDATE messages SET labels = $2,
+               vanished_from = CASE WHEN vanished_from = $3 THEN NULL ELSE vanished_from END WHERE id = $1",
             &[
-                id.into(),
-                labels_text(message.labels.as_deref(), place)?.into(),
+                (&joined.id).into(),
+                labels_text(labels.as_deref(), place)?.into(),
+                folder_id.into(),
             ],
         )?;
-        let mut all = folders.remove(id).unwrap_or_default();
+        if joined.returns {
+            continue;
+        }
+        let mut all = folders.remove(&joined.id).unwrap_or_default();
         all.push(here.clone());
-        let data = json!({
-            "message_id": id, "from_folder_id": null, "folder_id": batch.folder_id,
+        let mut data = json!({
+            "message_id": joined.id, "from_folder_id": null, "folder_id": folder_id,
             "folder_path": place.path, "folder_role": place.role, "folders": all,
         });
-        log.push(event("message.moved", mailbox_id, live(batch.origin), data));
+        if let Some(labels) = labels {
+            data["labels"] = json!(all_labels(labels, place));
+        }
+        log.push(event("message.moved", mailbox_id, origin, data));
     }
-    Ok(joined)
+    Ok(())
+}
+
+/// Messages that lay in a folder which began anew, still lie in another one, and were not found in the first again.
+pub(super) fn not_returned(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    origin: Origin,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let rows = tx.rows(
+        "SELECT m.id, m.vanished_from FROM messages m
+         WHERE m.mailbox_id = $1 AND m.vanished_from IS NOT NULL AND m.vanished_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM folders f
+                           WHERE f.id = m.vanished_from AND f.backfilled = 0 AND f.mode <> 'off')",
+        &[mailbox_id.into()],
+    )?;
+    give_up(tx, mailbox_id, &rows, origin, log)
+}
+
+/// A folder begins anew: its messages that lie in another one too come back without a word, if they come back. Those that are
+/// still waited for in a folder that began anew before are waited for there no more.
+pub(crate) fn expect_back(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    folder_id: &str,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let rows = tx.rows(
+        "SELECT m.id, m.vanished_from FROM messages m
+         WHERE m.mailbox_id = $1 AND m.vanished_from IS NOT NULL AND m.vanished_at IS NULL AND m.vanished_from <> $2
+           AND m.id IN (SELECT p.message_id FROM placements p WHERE p.folder_id = $2)",
+        &[mailbox_id.into(), folder_id.into()],
+    )?;
+    give_up(tx, mailbox_id, &rows, Origin::CatchUp, log)?;
+    tx.exec(
+        "UPDATE messages SET vanished_from = $1 WHERE vanished_at IS NULL
+           AND id IN (SELECT p.message_id FROM placements p WHERE p.folder_id = $1)
+           AND EXISTS (SELECT 1 FROM placements o WHERE o.message_id = messages.id AND o.folder_id <> $1)",
+        &[folder_id.into()],
+    )?;
+    Ok(())
+}
+
+/// Tells that messages (id, folder) are in that folder no more.
+fn give_up(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    rows: &[Row],
+    origin: Origin,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    for row in rows {
+        let (id, from): (String, String) = (row.get(0)?, row.get(1)?);
+        tx.exec(
+            "UPDATE messages SET vanished_from = NULL WHERE id = $1",
+            &[(&id).into()],
+        )?;
+        left(tx, mailbox_id, &from, &[id], origin, log)?;
+    }
+    Ok(())
 }
 
 /// Tells of messages that left a folder and still lie in others.
@@ -129,15 +356,18 @@ pub(crate) fn stay_behind(tx: &mut Tx<'_>, folder_id: &str) -> Result<Vec<String
     .collect()
 }
 
-fn folders_of(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<String, Vec<Json>>> {
+/// All folders that each of these messages lies in, as events name them; one that began anew counts until it is read again.
+pub(crate) fn folders_of(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<String, Vec<Json>>> {
     let mut found: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     if ids.is_empty() {
         return Ok(found);
     }
     let sql = format!(
         "SELECT DISTINCT p.message_id, f.id, f.path, f.role FROM placements p JOIN folders f ON f.id = p.folder_id
-         WHERE p.message_id IN {} ORDER BY 1, 2",
-        tx.dialect().texts(1)
+         WHERE p.message_id IN {ids}
+         UNION SELECT m.id, f.id, f.path, f.role FROM messages m JOIN folders f ON f.id = m.vanished_from
+         WHERE m.vanished_at IS NULL AND m.id IN {ids} ORDER BY 1, 2",
+        ids = tx.dialect().texts(1)
     );
     for row in tx.rows(&sql, &[serde_json::to_string(ids)?.into()])? {
         let (folder_id, path): (String, String) = (row.get(1)?, row.get(2)?);
@@ -148,27 +378,32 @@ fn folders_of(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<String, Vec<Json
     Ok(found)
 }
 
-/// A message's labels as they are kept: sorted, as a JSON array.
-pub(super) fn labels_text(labels: Option<&[String]>, place: &Place) -> Result<String> {
+/// A message's labels as they are kept: sorted, as a JSON array; nothing where the server has no labels.
+pub(super) fn labels_text(labels: Option<&[String]>, place: &Place) -> Result<Option<String>> {
     Ok(match labels {
-        None => "[]".to_owned(),
-        Some(labels) => serde_json::to_string(&all_labels(labels, place))?,
+        None => None,
+        Some(labels) => Some(serde_json::to_string(&all_labels(labels, place))?),
     })
 }
 
 /// All labels of a message. Gmail leaves out the label of the folder that is open, so it depends on the folder what the server
 /// says; with it, the answer is the same from everywhere.
 pub(super) fn all_labels(labels: &[String], place: &Place) -> BTreeSet<String> {
-    let own = match place.role {
+    let own = label_of(&place.path, place.role);
+    let said = labels.iter().map(String::as_str);
+    said.chain(own).map(str::to_owned).collect()
+}
+
+/// The label that a folder shows; `None`: the folder is not that of one label.
+pub(crate) fn label_of(path: &str, role: Option<Role>) -> Option<&str> {
+    match role {
         Some(Role::Inbox) => Some("\\Inbox"),
         Some(Role::Sent) => Some("\\Sent"),
         Some(Role::Drafts) => Some("\\Draft"),
         Some(Role::Flagged) => Some("\\Starred"),
         Some(Role::All | Role::Junk | Role::Trash) => None,
         // The one folder of Gmail's own that has no role with us, whatever language its name is in.
-        _ if GMAILS_OWN.iter().any(|own| place.path.starts_with(own)) => Some("\\Important"),
-        _ => Some(place.path.as_str()),
-    };
-    let said = labels.iter().cloned();
-    said.chain(own.map(str::to_owned)).collect()
+        _ if GMAILS_OWN.iter().any(|own| path.starts_with(own)) => Some("\\Important"),
+        _ => Some(path),
+    }
 }

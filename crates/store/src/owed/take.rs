@@ -48,10 +48,13 @@ fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<
            AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)
            AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n
                            AND e.state <> 'failed' AND e.next_attempt_at > $2)
-         ORDER BY o.n LIMIT $3",
+         ORDER BY o.n, CASE f.role WHEN 'inbox' THEN 0 WHEN 'all' THEN 2 ELSE 1 END, p.folder_id LIMIT $3",
         &[mailbox_id.into(), now.into(), limit.into()],
     )?;
-    rows.iter().map(from_row).collect()
+    let mut due: Vec<Owed> = rows.iter().map(from_row).collect::<Result<_>>()?;
+    // Of a message with several places one is enough, and the others stay.
+    due.dedup_by(|later, first| later.id == first.id);
+    Ok(due)
 }
 
 /// What was taken and not settled waits again: the connection broke.

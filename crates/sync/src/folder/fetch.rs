@@ -2,6 +2,7 @@
 //! reads, the bytes are made durable, the messages are parsed, the transaction commits. A batch counts only when the
 //! server has said OK; of one that was cut, the messages that came whole are kept all the same, and nothing else.
 
+use super::copies;
 use super::heads;
 use super::parse::{self, Fetched, Owner};
 use crate::Context;
@@ -106,10 +107,10 @@ pub async fn run(
         parse_all(job, to_parse, parsed),
         commit_all(job, to_commit, &doubtful)
     );
-    let outcome = stored?;
+    let mut outcome = stored?;
     understood?;
     synced?;
-    network?;
+    outcome.moved += network?;
     Ok(outcome)
 }
 
@@ -121,7 +122,8 @@ async fn fetch_all(
     isolation: &mut Isolation,
     mut stop: impl FnMut(&mut Session) -> bool,
     sender: mpsc::Sender<Ready>,
-) -> Result<()> {
+) -> Result<i64> {
+    let mut placed = 0;
     let mut queue: VecDeque<UidSet> = batches.into();
     let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
     let places = Places::default();
@@ -147,6 +149,11 @@ async fn fetch_all(
         let mut wanted = batch.clone();
         for failure in &ready.failures {
             wanted.remove(failure.uid as u64);
+        }
+        if direction != Direction::Complete && copies::can_be_known(session) {
+            let here = copies::place(session, job, &wanted).await?;
+            placed += here.len() as i64;
+            wanted = wanted.difference(&here);
         }
         let refused = match fetch_one(session, job, &wanted, &mut ready).await {
             Ok(refused) => refused,
@@ -187,13 +194,13 @@ async fn fetch_all(
         }
         if sender.send(ready).await.is_err() {
             // The store has failed; its error is the one that counts.
-            return Ok(());
+            return Ok(placed);
         }
         if stop(session) {
             break;
         }
     }
-    Ok(())
+    Ok(placed)
 }
 
 fn move_cursor(ready: &mut Ready, batch: &UidSet, direction: Direction) {

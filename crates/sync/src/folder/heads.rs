@@ -15,6 +15,8 @@ pub(super) async fn read(
         size: true,
         internal_date: true,
         modseq: true,
+        object_ids: true,
+        labels: true,
         header: true,
         ..MetaItems::default()
     };

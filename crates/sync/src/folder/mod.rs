@@ -1,5 +1,6 @@
 //! One folder: look at it, take in what changed, fetch what is new, fill the past.
 
+mod copies;
 pub mod fetch;
 mod heads;
 pub mod look;

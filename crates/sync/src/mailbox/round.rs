@@ -121,11 +121,8 @@ impl Visit<'_> {
                 continue;
             }
             let mut folder = to_listed(&entry);
-            let wanted = list::default_mode(
-                &folder.path,
-                folder.role,
-                self.mailbox.monitored_folders.as_deref(),
-            ) != Mode::Off
+            let monitored = self.mailbox.monitored_folders.as_deref();
+            let wanted = list::default_mode(&folder, monitored) != Mode::Off
                 || self
                     .known
                     .iter()
@@ -247,6 +244,7 @@ fn to_listed(entry: &ListEntry) -> Listed {
     Listed {
         wire_name: folders::wire_text(entry.name.wire()),
         role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
+        view: connect::roles::is_view(&entry.attributes),
         delimiter: entry.delimiter.map(String::from),
         object_id: entry.mailbox_id.clone(),
         status: entry.status.as_ref().map(to_status).unwrap_or_default(),

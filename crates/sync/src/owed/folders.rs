@@ -3,7 +3,7 @@
 
 use super::{Paid, did_nothing, refused};
 use crate::error::Result;
-use crate::list::default_mode;
+use crate::list::{Listed, default_mode};
 use crate::mailbox::Visit;
 use imap_client::{ImapError, ListEntry, ListOptions, MailboxName, StatusItem};
 use store::folders::{Known, ListChange, NewFolder, wire_bytes, wire_text};
@@ -237,13 +237,20 @@ fn unsuccessful(outcome: Result<(), ImapError>, what: &str) -> Paid {
 
 fn described(visit: &Visit<'_>, entry: &ListEntry) -> NewFolder {
     let path = entry.name.decoded();
-    let role = connect::roles::role_of(&entry.attributes, &path, entry.delimiter);
-    NewFolder {
+    let listed = Listed {
         wire_name: wire_text(entry.name.wire()),
-        mode: default_mode(&path, role, visit.mailbox_monitors()),
+        role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
+        view: connect::roles::is_view(&entry.attributes),
         delimiter: entry.delimiter.map(String::from),
-        role,
-        object_id: None,
         path,
+        ..Listed::default()
+    };
+    NewFolder {
+        mode: default_mode(&listed, visit.mailbox_monitors()),
+        wire_name: listed.wire_name,
+        path: listed.path,
+        delimiter: listed.delimiter,
+        role: listed.role,
+        object_id: None,
     }
 }

@@ -1,4 +1,4 @@
-//! A server with labels (Gmail): one message in several folders is one message.
+//! A server with labels (Gmail): one message in several folders is one message. And views of other folders, which double none.
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapScript, ImapSim};
@@ -52,10 +52,123 @@ fn folders(message: &Message) -> Vec<&str> {
     paths
 }
 
+const GMAIL: &str = "IMAP4rev1 UIDPLUS CONDSTORE IDLE SPECIAL-USE X-GM-EXT-1";
+
+/// How many messages' bodies were asked for.
+fn bodies(sim: &ImapSim) -> usize {
+    let log = sim.log();
+    let sets = log.iter().filter(|line| line.contains("BODY.PEEK[]"));
+    let count = |part: &str| {
+        let (first, last) = part.split_once(':').unwrap_or((part, part));
+        let number = |text: &str| text.parse::<usize>().expect("a UID");
+        number(last) + 1 - number(first)
+    };
+    sets.filter_map(|line| {
+        line.split_whitespace()
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+    })
+    .flat_map(|set| set.split(','))
+    .map(count)
+    .sum()
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + AT_ONCE;
+    while !done().await {
+        assert!(Instant::now() < end, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_of_a_message_with_several_labels_are_fetched_once() {
+    let (sim, mut follower) = start(GMAIL, two_messages()).await;
+    assert_eq!(messages(&follower).await.len(), 2);
+    assert_eq!(bodies(&sim), 2, "{:?}", sim.log());
+    // Also of new mail, and its places are counted.
+    sim.deliver_labelled(
+        &["INBOX", "Work"],
+        &["\\Inbox", "Work"],
+        b"Message-ID: <3@x>\r\nSubject: third\r\n\r\nz\r\n",
+    );
+    until("the third message lies in both folders", async || {
+        let stored = messages(&follower).await;
+        let third = stored.iter().find(|m| m.head.contains("third"));
+        third.is_some_and(|m| folders(m) == ["INBOX", "Work"])
+    })
+    .await;
+    assert_eq!(bodies(&sim), 3, "{:?}", sim.log());
+    let listed = store::folders::list(&follower.store, &follower.mailbox.id).await;
+    let counts: Vec<(String, i64, i64)> = listed
+        .expect("folders")
+        .into_iter()
+        .map(|folder| (folder.path, folder.messages, folder.unread))
+        .collect();
+    let expected = [("INBOX", 2, 2), (PROJECTS, 2, 2), ("Work", 2, 2)];
+    assert_eq!(
+        counts,
+        expected.map(|(path, all, unread)| (path.to_owned(), all, unread))
+    );
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_begins_anew_tells_nothing_of_messages_that_are_there_again() {
+    let (sim, mut follower) = start(GMAIL, two_messages()).await;
+    let before = (
+        follower.count("message.received").await,
+        follower.count("message.moved").await,
+    );
+    for folder in ["INBOX", PROJECTS] {
+        sim.set_uid_validity(folder, 2_000);
+        follower
+            .event("folder.reset", |e| e.data["path"] == folder)
+            .await;
+    }
+    until("the messages are back in their folders", async || {
+        let stored = messages(&follower).await;
+        let mut all: Vec<Vec<&str>> = stored.iter().map(folders).collect();
+        all.sort_unstable();
+        all == [vec!["INBOX", PROJECTS, "Work"], vec![PROJECTS]]
+    })
+    .await;
+    let after = (
+        follower.count("message.received").await,
+        follower.count("message.moved").await,
+    );
+    assert_eq!(before, after);
+    assert_eq!(follower.count("message.removed").await, 0);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_other_folders_double_no_message() {
+    let views = ["Virtual/All", "Virtual/Marked", "Virtual/Important"];
+    let script = ImapScript::new()
+        .marked_folder(views[0], "\\HasNoChildren \\All")
+        .marked_folder(views[1], "\\HasNoChildren \\Flagged")
+        .marked_folder(views[2], "\\HasNoChildren \\Important")
+        .labelled_mail(&["INBOX", views[0], views[1], views[2]], &[], FIRST)
+        .labelled_mail(&[PROJECTS, views[0]], &[], SECOND);
+    let (sim, mut follower) = start("IMAP4rev1 UIDPLUS IDLE SPECIAL-USE", script).await;
+    assert_eq!(messages(&follower).await.len(), 2);
+    sim.deliver_labelled(
+        &["INBOX", views[0], views[2]],
+        &[],
+        b"Message-ID: <3@x>\r\nSubject: third\r\n\r\nz\r\n",
+    );
+    until("the third message", async || {
+        messages(&follower).await.len() == 3
+    })
+    .await;
+    assert_eq!(follower.count("message.received").await, 3);
+    assert_eq!(bodies(&sim), 3, "{:?}", sim.log());
+    follower.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_message_with_two_labels_is_one_message_in_three_folders() {
-    let capabilities = "IMAP4rev1 UIDPLUS CONDSTORE IDLE SPECIAL-USE X-GM-EXT-1";
-    let (_sim, mut follower) = start(capabilities, two_messages()).await;
+    let (_sim, mut follower) = start(GMAIL, two_messages()).await;
     let stored = messages(&follower).await;
     assert_eq!(stored.len(), 2, "{stored:?}");
     let first = stored.iter().find(|m| m.head.contains("first")).unwrap();
@@ -75,8 +188,7 @@ async fn one_message_with_two_labels_is_one_message_in_three_folders() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_leaves_the_inbox_stays_under_its_other_labels() {
-    let capabilities = "IMAP4rev1 UIDPLUS CONDSTORE IDLE SPECIAL-USE X-GM-EXT-1";
-    let (sim, mut follower) = start(capabilities, two_messages()).await;
+    let (sim, mut follower) = start(GMAIL, two_messages()).await;
     sim.set_labels("INBOX", 1, &["Work", "Projects"]);
     let end = Instant::now() + AT_ONCE;
     loop {

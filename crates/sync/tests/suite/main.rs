@@ -13,6 +13,7 @@ mod following;
 mod headers_only;
 mod invariants;
 mod labels;
+mod labels_differential;
 mod limits;
 mod owed;
 mod owed_folders;

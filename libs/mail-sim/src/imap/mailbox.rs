@@ -86,6 +86,14 @@ impl Mailbox {
         uid
     }
 
+    /// One message in all its folders.
+    pub fn copies(&mut self, id: u64) -> impl Iterator<Item = &mut Message> {
+        self.folders
+            .values_mut()
+            .flat_map(|folder| folder.messages.values_mut())
+            .filter(move |message| message.id == id)
+    }
+
     /// Changes a message's labels as Gmail does: wherever it is, and the folder of a label has it from then on, or no
     /// more. Returns them all. `how` is `+`, `-` or anything else for "these alone".
     pub fn label(
@@ -111,14 +119,8 @@ impl Mailbox {
         {
             self.folder_mut(gone).messages.retain(|_, m| m.id != id);
         }
-        for copy in self
-            .folders
-            .values_mut()
-            .flat_map(|f| f.messages.values_mut())
-        {
-            if copy.id == id {
-                copy.labels.clone_from(&after);
-            }
+        for copy in self.copies(id) {
+            copy.labels.clone_from(&after);
         }
         for new in after
             .difference(&before)

@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// Whether the client was told of this capability.
-    fn offers(&self, capability: &str) -> bool {
+    pub(super) fn offers(&self, capability: &str) -> bool {
         self.capabilities()
             .split(' ')
             .any(|word| word == capability)

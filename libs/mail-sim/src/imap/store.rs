@@ -33,9 +33,10 @@ impl Session {
                 ));
             }
         } else {
+            let one = self.offers("X-GM-EXT-1");
             let mut script = lock(&self.shared.script);
-            let folder = script.mailbox.folder_mut(&name);
-            for (sequence, uid) in folder.select(&set, by_uid) {
+            for (sequence, uid) in script.mailbox.folder_mut(&name).select(&set, by_uid) {
+                let folder = script.mailbox.folder_mut(&name);
                 let Some(message) = folder.messages.get_mut(&uid) else {
                     continue;
                 };
@@ -49,6 +50,13 @@ impl Session {
                     untagged.push_str(&format!(
                         "* {sequence} FETCH (UID {uid} FLAGS ({flags}))\r\n"
                     ));
+                }
+                // With labels a message is one wherever it shows; but it is expunged from the folder that is open.
+                let (id, flags) = (message.id, message.flags.clone());
+                if one && !flags.contains("\\Deleted") {
+                    for copy in script.mailbox.copies(id) {
+                        copy.flags.clone_from(&flags);
+                    }
                 }
             }
         }

@@ -79,6 +79,12 @@ function Head({ message, onFold }: { message: Message; onFold?: () => void }) {
             <dt>Received</dt><dd>{fullTime(message.received_at)}</dd>
             <dt>Message-ID</dt><dd className="mono">{message.internet_message_id ?? "none"}</dd>
             <dt>Folders</dt><dd>{message.folders.map((f) => f.path).join(", ")}</dd>
+            {message.labels.length > 0 && (
+              <>
+                <dt>Labels</dt>
+                <dd className="labels">{message.labels.map((label) => <span key={label} className="server-label">{label.replace(/^\\/, "")}</span>)}</dd>
+              </>
+            )}
             <dt>Size</dt><dd>{bytes(message.size)}</dd>
           </dl>
         )}
