@@ -242,6 +242,7 @@ async fn mailbox(store: &Store, number: usize) -> (Lease, [String; 3]) {
         login_formats: Logins::default(),
         server_profile_id: None,
         fetch_since: None,
+        size_limit: None,
         monitored_folders: None,
         read_only: false,
         pop3_delete_after_days: None,

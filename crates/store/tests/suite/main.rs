@@ -16,6 +16,7 @@ mod proofs;
 mod reading;
 mod removal;
 mod reports;
+mod searching;
 mod server_profiles;
 mod submissions;
 mod sweep;

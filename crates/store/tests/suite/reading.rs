@@ -16,7 +16,7 @@ use store::search::{Field, Term, Words};
 use store::{Store, StoreError, reports, threads};
 
 /// One conversation for each word in References.
-fn by_reference(
+pub(crate) fn by_reference(
     known: &HashMap<String, String>,
     batch: &[ThreadRefs],
     fresh: &mut dyn FnMut() -> String,
@@ -37,8 +37,8 @@ fn by_reference(
 
 pub(crate) struct Filled {
     pub(crate) mailbox_id: String,
-    lease: Lease,
-    folders: HashMap<String, String>,
+    pub(crate) lease: Lease,
+    pub(crate) folders: HashMap<String, String>,
 }
 
 impl Filled {
