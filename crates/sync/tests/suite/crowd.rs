@@ -71,9 +71,10 @@ impl Crowd {
                 size_limit: None,
             };
             let made = store::mailboxes::create(&self.store, new).await.unwrap();
-            store::mailboxes::set_lifecycle(&self.store, &made.id, Lifecycle::Enabled)
+            let made = store::mailboxes::set_lifecycle(&self.store, &made.id, Lifecycle::Enabled)
                 .await
                 .unwrap();
+            // Tested: a report of each would be one more connection.
             let works = Some(model::mailbox::Proof::Works);
             store::mailboxes::set_proofs(&self.store, &made.id, made.version, works, None, "r")
                 .await
@@ -173,13 +174,13 @@ async fn invariant_29_after_a_restart_and_after_an_outage_sign_ins_come_at_a_bou
     }
     tokio::time::sleep(Duration::from_secs(8)).await;
     let before = proxy.connections();
+    let counted = proxy.clone();
+    let curve = watch(move || counted.connections());
     proxy.set(Fault::None);
     // It begins with one a second, however many stand in line.
     tokio::time::sleep(Duration::from_millis(900)).await;
     let first = proxy.connections() - before;
     assert!(first <= 12, "{first} came at once");
-    let counted = proxy.clone();
-    let curve = watch(move || counted.connections());
     crowd.until_all(&ids, ConnectionState::Live).await;
     end(curve).await;
     crowd.stop().await;
