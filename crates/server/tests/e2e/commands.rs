@@ -300,7 +300,7 @@ fn large_messages_are_headers_by_command_until_they_are_fetched_and_the_plan_tel
     let refused = postroom.run(&["message", "show", &msg, "--json"]);
     assert_eq!(refused.status.code(), Some(6), "{refused:?}");
     assert!(
-        String::from_utf8_lossy(&refused.stderr).contains("headers_only"),
+        String::from_utf8_lossy(&refused.stdout).contains("headers_only"),
         "{refused:?}"
     );
     ok(&postroom, &["message", "fetch", &msg]);
