@@ -52,6 +52,7 @@ const DEEDS: Record<string, (value: string) => Deed> = {
   edit_message: () => ({ kind: "screen", label: "Go to the outbox", to: "/outbox" }),
   edit_recipient: () => ({ kind: "screen", label: "Go to the outbox", to: "/outbox" }),
   edit_webhook: () => ({ kind: "screen", label: "Go to the webhooks", to: "/settings/webhooks" }),
+  fetch_message: () => ({ kind: "screen", label: "Go to the message and fetch it", to: "/inbox" }),
   start_over: () => ({ kind: "screen", label: "Begin again", to: "/inbox" }),
 };
 
