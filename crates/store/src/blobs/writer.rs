@@ -108,6 +108,25 @@ impl Batch {
         }
     }
 
+    /// Bytes of the blob that was begun and has not ended; `None` where there is none.
+    pub fn begun(&self) -> Option<u64> {
+        self.hash.is_some().then(|| self.position() - self.begun_at)
+    }
+
+    /// Gives the memory back while nothing comes: what is there goes to the segment. It is not durable yet. (A bucket takes
+    /// only large pieces: for one the bytes stay in memory.)
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub async fn park(&mut self) -> Result<()> {
+        if matches!(self.sink, Sink::Bucket(_)) {
+            return Ok(());
+        }
+        self.spill().await?;
+        self.buffer = Buffer::placed(Places::default());
+        Ok(())
+    }
+
     /// Forgets the blob that was begun (its bytes may stay as waste).
     pub fn abort(&mut self) {
         self.hash = None;

@@ -69,7 +69,7 @@ pub enum Direction {
 }
 
 /// A batch on its way from the network to the store.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) blobs: BlobBatch,
     pub(super) fetched: Vec<Fetched>,
     failures: Vec<NewFailure>,
@@ -155,10 +155,19 @@ async fn fetch_all(
             placed += here.len() as i64;
             wanted = wanted.difference(&here);
         }
-        let refused = match fetch_one(session, job, &wanted, &mut ready).await {
+        let had = isolation.half_of(job, &wanted);
+        let refused = match fetch_one(session, job, isolation, &wanted, &mut ready).await {
             Ok(refused) => refused,
             Err(Cut { error, in_body }) => {
-                isolation.strike(job.folder_id, &wanted, in_body, &error);
+                if wanted.len() == 1 && in_body == wanted.first() {
+                    isolation.keep_half(job, &wanted, &mut ready).await?;
+                }
+                // A large message that comes in pieces comes: it is in the way only where nothing more of it came.
+                if isolation.half_of(job, &wanted) > had {
+                    isolation.grown = true;
+                } else {
+                    isolation.strike(job.folder_id, &wanted, in_body, &error);
+                }
                 // What came whole is kept; the cursor stays, so that the rest is asked for again.
                 let _ = sender.send(ready).await;
                 return Err(error);
@@ -230,6 +239,7 @@ struct Cut {
 async fn fetch_one(
     session: &mut Session,
     job: &Job<'_>,
+    isolation: &mut Isolation,
     wanted: &UidSet,
     ready: &mut Ready,
 ) -> Result<Option<String>, Cut> {
@@ -237,6 +247,22 @@ async fn fetch_one(
         return Ok(None);
     }
     let mut in_body = None;
+    let kept = &mut isolation.half;
+    let half = kept.take_if(|half| !job.headers_only && half.is_of(job, wanted));
+    if let Some(half) = half {
+        let going_on = crate::timed("fetch", half.go_on(session, kept)).await;
+        let whole = going_on.map_err(|error| Cut {
+            error,
+            in_body: wanted.first(),
+        })?;
+        if let (Some(whole), Some(uid)) = (whole, wanted.first()) {
+            ready.blobs = whole.blobs;
+            ready
+                .fetched
+                .push(fetched(uid, &whole.meta, whole.stored, None));
+            return Ok(None);
+        }
+    }
     let outcome = if job.headers_only {
         crate::timed("fetch", heads::read(session, wanted, ready)).await
     } else {

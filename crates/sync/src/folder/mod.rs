@@ -2,6 +2,7 @@
 
 mod copies;
 pub mod fetch;
+pub(crate) mod half;
 mod heads;
 pub mod look;
 pub mod parse;

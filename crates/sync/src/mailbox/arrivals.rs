@@ -461,6 +461,7 @@ impl Visit<'_> {
         )
         .await;
         self.news.collect(&mut self.session);
+        self.progress |= std::mem::take(&mut isolation.grown);
         let mut outcome = outcome?;
         let doubtful = std::mem::take(&mut outcome.doubtful);
         if !doubtful.is_empty() {

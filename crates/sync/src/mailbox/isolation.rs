@@ -3,8 +3,9 @@
 //! A message that was on the wire twice when the connection broke is put into the ledger and left
 //! out. Where we cannot know which one it was, batches become smaller until one stands alone.
 
-use crate::error::SyncError;
-use crate::folder::fetch::failure;
+use crate::error::{Result, SyncError};
+use crate::folder::fetch::{Job, Ready, failure};
+use crate::folder::half::Half;
 use imap_client::{ImapError, UidSet};
 use model::limits::BATCH_MESSAGES;
 use std::collections::HashMap;
@@ -18,6 +19,10 @@ const STRIKES: u32 = 2;
 pub struct Isolation {
     limits: HashMap<String, u64>,
     strikes: HashMap<(String, u64), (u32, &'static str, String)>,
+    /// What came of a large message before the connection broke.
+    pub(crate) half: Option<Half>,
+    /// More of it came, though the connection broke.
+    pub(crate) grown: bool,
 }
 
 impl Isolation {
@@ -37,6 +42,34 @@ impl Isolation {
                 self.limits.remove(folder_id);
             }
         }
+    }
+
+    /// How much of the one message that is wanted is here already.
+    pub(crate) fn half_of(&self, job: &Job<'_>, wanted: &UidSet) -> u64 {
+        let half = self.half.as_ref().filter(|half| half.is_of(job, wanted));
+        half.map_or(0, Half::length)
+    }
+
+    /// Keeps what came of the one message that was wanted.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) async fn keep_half(
+        &mut self,
+        job: &Job<'_>,
+        wanted: &UidSet,
+        ready: &mut Ready,
+    ) -> Result<()> {
+        let kept = self
+            .half
+            .as_ref()
+            .is_some_and(|half| half.is_of(job, wanted));
+        if let Some(uid) = wanted.first().filter(|_| !kept)
+            && let Some(half) = Half::keep(job, uid, ready).await?
+        {
+            self.half = Some(half);
+        }
+        Ok(())
     }
 
     /// The connection broke while `wanted` was fetched, in the middle of `in_body` if we know.
