@@ -179,7 +179,7 @@ pub async fn start(
     let providers = providers(config);
     let detector = detector(config, net.clone(), providers.clone(), config.directory)?;
     let supervisor = Supervisor::new(store.db.wakes().clone());
-    let context = sync::Context::new(
+    let mut context = sync::Context::new(
         store.clone(),
         net.clone(),
         engine.clone(),
@@ -188,6 +188,7 @@ pub async fn start(
             ..sync::Timing::default()
         },
     );
+    context.compress = config.compress;
     supervisor.run("sync", move |stop| sync::roster::run(context, stop));
     supervisor.spawn("housekeeping", Housekeeping::new(store.clone()));
     deliver::spawn(

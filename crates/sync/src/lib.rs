@@ -27,6 +27,8 @@ mod pop3;
 pub mod roster;
 mod threading;
 
+pub use mailbox::Compress;
+
 use connect::Engine;
 use mail_net::Net;
 use std::sync::Arc;
@@ -87,6 +89,8 @@ pub struct Context {
     pub engine: Engine,
     /// How often and how long.
     pub timing: Timing,
+    /// When connections compress.
+    pub compress: Compress,
     alive: alive::Alive,
     parsing: Arc<Semaphore>,
     filling: Arc<Semaphore>,
@@ -102,6 +106,7 @@ impl Context {
             net,
             engine,
             timing,
+            compress: Compress::default(),
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             filling: Arc::new(Semaphore::new(FILLING)),

@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::rewriting::{Edit, Editor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,6 +25,8 @@ pub enum Fault {
     StallAfter(u64),
     /// Nothing goes either way until the fault changes; nothing is lost.
     Block,
+    /// So many bytes a second, and no more.
+    Slow(u64),
     /// The port is closed: connecting fails, and open connections are cut.
     Refuse,
 }
@@ -260,6 +263,9 @@ async fn pump(
                 return;
             }
             carried += part as u64;
+            if let (Fault::Slow(a_second), true) = (fault, cut.is_some()) {
+                tokio::time::sleep(Duration::from_secs_f64(part as f64 / a_second as f64)).await;
+            }
             rest = &rest[part..];
         }
     }

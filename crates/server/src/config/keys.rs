@@ -154,6 +154,12 @@ pub const KEYS: &[Key] = &[
         "hours after which everything that is stored is compared with the server again (0: only when it is asked for)",
     ),
     key(
+        "sync.compress",
+        None,
+        "POSTROOM_SYNC_COMPRESS",
+        "whether IMAP connections compress: auto (where mail comes slower than 20 MB/s), always or never",
+    ),
+    key(
         "log.format",
         Some("--log-format"),
         "POSTROOM_LOG_FORMAT",

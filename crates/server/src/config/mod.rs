@@ -62,6 +62,8 @@ pub struct Config {
     pub directory: bool,
     /// Pause between two comparisons of everything with the server; zero: only when one is asked for.
     pub audit: Duration,
+    /// When IMAP connections compress.
+    pub compress: sync::Compress,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -149,6 +151,12 @@ impl Config {
         let audit_hours: u16 = text("sync.audit_hours")
             .parse()
             .map_err(|_| wrong("sync.audit_hours", &"expected a number of hours"))?;
+        let compress = match text("sync.compress").as_str() {
+            "auto" => sync::Compress::Auto,
+            "always" => sync::Compress::Always,
+            "never" => sync::Compress::Never,
+            _ => return Err(wrong("sync.compress", &"expected auto, always or never")),
+        };
         let log_format = match text("log.format").as_str() {
             "auto" => LogFormat::Auto,
             "human" => LogFormat::Human,
@@ -178,6 +186,7 @@ impl Config {
             dns,
             directory,
             audit: Duration::from_secs(u64::from(audit_hours) * 3600),
+            compress,
             log_format,
             log_level,
             settings,
@@ -319,6 +328,7 @@ fn fill_defaults(
     default("network.mail_ports", ports.join(","));
     default("detection.directory", "false".to_owned());
     default("sync.audit_hours", "24".to_owned());
+    default("sync.compress", "auto".to_owned());
     default("log.format", "auto".to_owned());
     default("log.level", "info".to_owned());
     Ok(())

@@ -27,6 +27,7 @@ use store::folders::Cursor;
 use store::ingest::{self, NewMessage, Outcome};
 use store::leases::Lease;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 /// The length of the message that Courier invents for one that another session removed, which announces just that
 /// length. Any other message may be as long: it costs a question.
@@ -156,7 +157,14 @@ async fn fetch_all(
             wanted = wanted.difference(&here);
         }
         let had = isolation.half_of(job, &wanted);
-        let refused = match fetch_one(session, job, isolation, &wanted, &mut ready).await {
+        let began = Instant::now();
+        let outcome = fetch_one(session, job, isolation, &wanted, &mut ready).await;
+        let came = ready
+            .fetched
+            .iter()
+            .map(|message| message.stored.place.length);
+        isolation.pace.note(session, came.sum(), began.elapsed());
+        let refused = match outcome {
             Ok(refused) => refused,
             Err(Cut { error, in_body }) => {
                 if wanted.len() == 1 && in_body == wanted.first() {

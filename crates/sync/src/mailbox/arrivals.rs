@@ -431,6 +431,7 @@ impl Visit<'_> {
             return Ok(ingest::Outcome::default());
         }
         self.hush().await?;
+        self.compress(isolation).await?;
         let job = Job {
             context: self.context,
             lease: self.lease,

@@ -3,6 +3,7 @@
 //! A message that was on the wire twice when the connection broke is put into the ledger and left
 //! out. Where we cannot know which one it was, batches become smaller until one stands alone.
 
+use super::pace::Pace;
 use crate::error::{Result, SyncError};
 use crate::folder::fetch::{Job, Ready, failure};
 use crate::folder::half::Half;
@@ -23,6 +24,8 @@ pub struct Isolation {
     pub(crate) half: Option<Half>,
     /// More of it came, though the connection broke.
     pub(crate) grown: bool,
+    /// How fast its mail comes.
+    pub(crate) pace: Pace,
 }
 
 impl Isolation {

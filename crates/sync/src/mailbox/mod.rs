@@ -8,12 +8,14 @@ mod filling;
 pub mod isolation;
 pub mod news;
 mod open;
+mod pace;
 mod round;
 mod state;
 mod visit;
 mod waiting;
 
 pub(crate) use open::{asks_for_quiet, signed_in};
+pub use pace::Compress;
 pub(crate) use state::StateKeeper;
 pub(crate) use visit::Visit;
 

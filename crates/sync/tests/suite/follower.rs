@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use store::Store;
 use store::mailboxes::NewMailbox;
-use sync::{Context, Timing};
+use sync::{Compress, Context, Timing};
 use testkit::{Brand, Oracle, TestUser, oracle, servers};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub struct Follower {
     pub mailbox: Mailbox,
     user: TestUser,
     poll: Duration,
+    compress: Compress,
     dns: Option<SocketAddr>,
     cancel: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -53,6 +54,8 @@ pub struct Choice {
     pub tested: bool,
     /// How often all folders are counted.
     pub poll: Duration,
+    /// When connections compress.
+    pub compress: Compress,
 }
 
 impl Default for Choice {
@@ -71,6 +74,7 @@ impl Default for Choice {
             read_only: false,
             tested: false,
             poll: Duration::from_millis(500),
+            compress: Compress::default(),
         }
     }
 }
@@ -183,6 +187,7 @@ impl Follower {
             mailbox,
             user: user.clone(),
             poll: choice.poll,
+            compress: choice.compress,
             dns: choice.dns,
             cancel: CancellationToken::new(),
             task: None,
@@ -194,7 +199,8 @@ impl Follower {
 
     /// Starts the work (again).
     pub fn go(&mut self) {
-        let context = context(&self.store, self.poll, self.dns);
+        let mut context = context(&self.store, self.poll, self.dns);
+        context.compress = self.compress;
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(
             context,

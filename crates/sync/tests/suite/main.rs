@@ -15,6 +15,7 @@ mod invariants;
 mod labels;
 mod labels_differential;
 mod limits;
+mod large;
 mod owed;
 mod owed_folders;
 mod pop3;
