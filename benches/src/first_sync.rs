@@ -69,11 +69,14 @@ fn round(world: &World) -> Round {
     say(&format!("bare reader: {raw:.1} s"));
     let ours = ours(world);
     say(&format!("postroom: {ours:.1?}"));
-    let peers = PEERS.iter().map(|(name, setting)| {
-        let cost = theirs(world, *setting);
-        say(&format!("{name}: {cost:.1?}"));
-        cost
-    });
+    let peers = PEERS
+        .iter()
+        .take(world.options.peers)
+        .map(|(name, setting)| {
+            let cost = theirs(world, *setting);
+            say(&format!("{name}: {cost:.1?}"));
+            cost
+        });
     Round {
         raw,
         ours,
@@ -119,7 +122,7 @@ fn rows(world: &World, rounds: &[Round]) -> Vec<Row> {
     let cpu = median(rounds.iter().map(|round| round.ours.cpu));
     let rate = world.options.messages as f64 / wall;
     let mut rows = Vec::new();
-    for (at, (name, setting)) in PEERS.iter().enumerate() {
+    for (at, (name, setting)) in PEERS.iter().take(world.options.peers).enumerate() {
         let theirs = median(rounds.iter().map(|round| round.peers[at].wall));
         // Of the same round: whatever else the machine did then, it did to both.
         let ratio = median(

@@ -8,6 +8,7 @@
 
 mod corpus;
 mod first_sync;
+mod large;
 mod list;
 mod load;
 mod mbsync;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
             "new_mail" => new_mail::measure(&world),
             "memory" => memory::measure(&world),
             "search" => search::measure(&world),
+            "large" => large::measure(&world),
             "reports" => reports::measure(&world),
             _ => list::measure(&world),
         });

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 /// The benchmarks by name, in the order in which they run.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     "first_sync",
     "resync",
+    "large",
     "new_mail",
     "memory",
     "list",
@@ -15,9 +16,11 @@ pub const NAMES: [&str; 7] = [
 
 /// What is printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-usage: benches [options] [first_sync] [resync] [new_mail] [memory] [list] [search] [reports]
+usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [list] [search] [reports]
 
   --rounds N          rounds of first_sync, interleaved with its peers (2)
+  --peers N           mbsync's settings that first_sync is measured against, of four (4)
+  --megabytes N       size of the huge message of large (1000)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
   --deliveries N      messages delivered by new_mail (40)
   --mailboxes N       mailboxes connected by memory (5000)
@@ -36,6 +39,10 @@ pub struct Options {
     pub names: Vec<String>,
     /// Rounds of `first_sync`.
     pub rounds: usize,
+    /// Settings of mbsync in `first_sync`.
+    pub peers: usize,
+    /// Size of the huge message of `large`.
+    pub megabytes: usize,
     /// Messages in the large mailbox.
     pub messages: usize,
     /// Deliveries of `new_mail`.
@@ -67,6 +74,8 @@ impl Options {
         let mut options = Self {
             names: Vec::new(),
             rounds: 2,
+            peers: 4,
+            megabytes: 1_000,
             messages: 20_000,
             deliveries: 40,
             mailboxes: 5_000,
@@ -82,6 +91,8 @@ impl Options {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
                 "--rounds" => options.rounds = number(&value()?)?,
+                "--peers" => options.peers = number(&value()?)?,
+                "--megabytes" => options.megabytes = number(&value()?)?,
                 "--messages" => options.messages = number(&value()?)?,
                 "--deliveries" => options.deliveries = number(&value()?)?,
                 "--mailboxes" => options.mailboxes = number(&value()?)?,

@@ -9,7 +9,8 @@ use crate::product::{self, Door};
 use crate::table::Row;
 use crate::tap::{Tap, Traffic};
 use crate::{World, say};
-use testkit::{Generator, servers};
+use serde_json::Value;
+use testkit::{Generator, ImapProbe, Mail, Postroom, TestUser, servers};
 
 /// Nothing more is said for so long: the client waits.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -17,16 +18,70 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// Folders beside INBOX, and how many messages each has.
 const OTHERS: [(&str, usize); 3] = [("Sent", 300), ("Archive", 300), ("Work/Orders", 300)];
 
+/// What it may cost to see that nothing is new in a folder, in bytes from the server.
+const NOTHING_NEW_GOAL: u64 = 2_000;
+/// What happens to INBOX meanwhile.
+const NEW: usize = 100;
+const FLAGGED: usize = 100;
+const EXPUNGED: usize = 50;
+/// Beside the new messages' own bytes, a tenth more, and this.
+const DELTA_GOAL: u64 = 30_000;
+
 pub fn measure(world: &World) -> Vec<Row> {
     for (at, (folder, count)) in OTHERS.into_iter().enumerate() {
         let mails = Generator::new(30 + at as u64).take(count);
         world.large().seed(folder, mails);
     }
-    let ours = ours(world);
-    say(&format!("postroom: {ours:#?}"));
-    let theirs = theirs(world);
-    say(&format!("mbsync: {theirs:#?}"));
-    rows(&ours, &theirs)
+    let (ours, theirs) = (Ours::in_step(world), Theirs::in_step(world));
+    let unchanged = (ours.again(), theirs.again());
+    say(&format!("postroom: {:#?}", unchanged.0));
+    say(&format!("mbsync: {:#?}", unchanged.1));
+    ours.pause();
+    let own = change(world.large());
+    let changed = (ours.resume(), theirs.again());
+    say(&format!(
+        "changed, {own} bytes of new mail; postroom: {:#?}",
+        changed.0
+    ));
+    let mut rows = rows(&unchanged.0, &unchanged.1);
+    rows.extend(delta_rows(own, &changed.0, &changed.1));
+    rows
+}
+
+/// New mail, flags and expunges in INBOX; returns the bytes of the new mail.
+fn change(user: &TestUser) -> u64 {
+    let mails: Vec<Mail> = Generator::new(77).take(NEW).collect();
+    let own = mails.iter().map(|mail| mail.raw.len() as u64).sum();
+    user.seed("INBOX", mails);
+    let mut probe = ImapProbe::login(user);
+    probe.select("INBOX");
+    let uids = probe.search("ALL");
+    let some = |from: usize, count: usize, step: usize| {
+        let uids = uids.iter().skip(from).step_by(step).take(count);
+        uids.map(u32::to_string).collect::<Vec<_>>().join(",")
+    };
+    probe.store(&some(3, FLAGGED, 37), "+FLAGS", "\\Flagged");
+    probe.remove(&some(5, EXPUNGED, 61));
+    own
+}
+
+fn delta_rows(own: u64, ours: &Traffic, theirs: &Traffic) -> Vec<Row> {
+    let most = own + own / 10 + DELTA_GOAL;
+    vec![
+        Row::new(
+            format!("{NEW} new, {FLAGGED} flags, {EXPUNGED} expunges: bytes from the server"),
+            format!(
+                "{} ({} beside the new mail)",
+                ours.down,
+                ours.down.saturating_sub(own)
+            ),
+        )
+        .peer(
+            format!("{} mbsync", theirs.down),
+            ours.down as f64 / theirs.down.max(1) as f64,
+        )
+        .goal(format!("<= {most}"), ours.down <= most),
+    ]
 }
 
 fn door(tap: &Tap) -> Door {
@@ -36,30 +91,74 @@ fn door(tap: &Tap) -> Door {
     }
 }
 
-fn ours(world: &World) -> Traffic {
-    let tap = Tap::start(servers().imap_port);
-    let postroom = product::start(world);
-    let id = product::add(&postroom, world.large(), door(&tap));
-    product::enable(&postroom, &id);
-    product::wait_until_in_step(&postroom, &id);
-    std::thread::sleep(SILENCE);
-    tap.take();
-    tap.cut();
-    tap.wait_for_silence(SILENCE);
-    tap.take()
+/// Postroom behind a tap.
+struct Ours {
+    tap: Tap,
+    postroom: Postroom,
+    id: String,
 }
 
-fn theirs(world: &World) -> Traffic {
-    let tap = Tap::start(servers().imap_port);
-    let setting = Setting {
-        durable: false,
-        compress: false,
-    };
-    let mbsync = Mbsync::new(world.large(), door(&tap), setting);
-    mbsync.pull();
-    tap.take();
-    mbsync.pull();
-    tap.take()
+impl Ours {
+    fn in_step(world: &World) -> Self {
+        let tap = Tap::start(servers().imap_port);
+        let postroom = product::start(world);
+        let id = product::add(&postroom, world.large(), door(&tap));
+        product::enable(&postroom, &id);
+        product::wait_until_in_step(&postroom, &id);
+        std::thread::sleep(SILENCE);
+        Self { tap, postroom, id }
+    }
+
+    /// A connection that is made again.
+    fn again(&self) -> Traffic {
+        self.tap.take();
+        self.tap.cut();
+        self.tap.wait_for_silence(SILENCE);
+        self.tap.take()
+    }
+
+    fn pause(&self) {
+        self.act("pause");
+        std::thread::sleep(SILENCE);
+        self.tap.take();
+    }
+
+    fn resume(&self) -> Traffic {
+        self.act("resume");
+        self.tap.wait_for_silence(SILENCE);
+        self.tap.take()
+    }
+
+    fn act(&self, what: &str) {
+        let path = format!("/v1/mailboxes/{}/{what}", self.id);
+        let (status, answer) = self.postroom.post(&path, &Value::Null);
+        assert_eq!(status, 200, "{what}: {answer:#}");
+    }
+}
+
+/// mbsync behind a tap.
+struct Theirs {
+    tap: Tap,
+    mbsync: Mbsync,
+}
+
+impl Theirs {
+    fn in_step(world: &World) -> Self {
+        let tap = Tap::start(servers().imap_port);
+        let setting = Setting {
+            durable: false,
+            compress: false,
+        };
+        let mbsync = Mbsync::new(world.large(), door(&tap), setting);
+        mbsync.pull();
+        Self { tap, mbsync }
+    }
+
+    fn again(&self) -> Traffic {
+        self.tap.take();
+        self.mbsync.pull();
+        self.tap.take()
+    }
 }
 
 fn rows(ours: &Traffic, theirs: &Traffic) -> Vec<Row> {
@@ -78,6 +177,11 @@ fn rows(ours: &Traffic, theirs: &Traffic) -> Vec<Row> {
             format!("{} mbsync", theirs.down),
             ours.down as f64 / theirs.down.max(1) as f64,
         ),
+        Row::new(
+            "  of them for the folder of 20,000",
+            for_opening(ours).to_string(),
+        )
+        .goal("< 2000", for_opening(ours) < NOTHING_NEW_GOAL),
         Row::new(
             "  round trips, greeting to IDLE",
             format!("{} ({} commands)", ours.round_trips, ours.commands.len()),
@@ -106,6 +210,16 @@ fn rows(ours: &Traffic, theirs: &Traffic) -> Vec<Row> {
         .goal("none", !lists_all),
     );
     rows
+}
+
+/// Bytes from the server between the opening of a folder and the next command.
+fn for_opening(traffic: &Traffic) -> u64 {
+    let opens = |command: &String| command.starts_with("EXAMINE") || command.starts_with("SELECT");
+    let Some(at) = traffic.commands.iter().position(opens) else {
+        return 0;
+    };
+    let next = traffic.before.get(at + 1).copied().unwrap_or(traffic.down);
+    next - traffic.before[at]
 }
 
 /// The commands that follow the sign-in.

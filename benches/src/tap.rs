@@ -19,6 +19,8 @@ pub struct Traffic {
     pub round_trips: u64,
     /// The client's lines, without their tags; what signs in is left out.
     pub commands: Vec<String>,
+    /// Bytes from the server when each of them came.
+    pub before: Vec<u64>,
     partial: Vec<u8>,
     server_spoke_last: bool,
 }
@@ -142,7 +144,10 @@ impl Shared {
         while let Some(end) = traffic.partial.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = traffic.partial.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            traffic.commands.extend(command(&line));
+            if let Some(command) = command(&line) {
+                traffic.commands.push(command);
+                traffic.before.push(traffic.down);
+            }
         }
     }
 }
@@ -171,6 +176,14 @@ mod tests {
         shared.client_spoke(b"a3 LOGOUT\r\n");
         assert_eq!(shared.traffic.round_trips, 2);
         assert_eq!(shared.traffic.commands, ["LIST \"\" *", "NOOP", "LOGOUT"]);
+    }
+
+    #[test]
+    fn the_bytes_before_a_command_are_known() {
+        let mut shared = Shared::default();
+        shared.server_spoke(b"* OK hello\r\n");
+        shared.client_spoke(b"a1 NOOP\r\n");
+        assert_eq!(shared.traffic.before, [12]);
     }
 
     #[test]
