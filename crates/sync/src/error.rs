@@ -15,6 +15,14 @@ pub enum SyncError {
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A folder has another UIDVALIDITY, which nobody has confirmed yet.
+    #[error("the server gives folder {folder} another identity (UIDVALIDITY {uid_validity})")]
+    OtherIdentity {
+        /// The folder's path.
+        folder: String,
+        /// The new number.
+        uid_validity: i64,
+    },
     /// A folder changed its UIDVALIDITY again and again.
     #[error(
         "the server changed the identity (UIDVALIDITY) of folder {folder} {times} times in a row"

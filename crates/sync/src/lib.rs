@@ -62,6 +62,8 @@ pub struct Timing {
     pub backoff: std::time::Duration,
     /// Longest pause after failures.
     pub backoff_max: std::time::Duration,
+    /// A server that owes an answer may say nothing for so long.
+    pub answer: std::time::Duration,
     /// Everything is compared with the server this often; zero: only when it is asked for.
     pub audit: std::time::Duration,
 }
@@ -73,6 +75,7 @@ impl Default for Timing {
             poll: std::time::Duration::from_secs(60),
             backoff: std::time::Duration::from_secs(2),
             backoff_max: std::time::Duration::from_secs(300),
+            answer: std::time::Duration::from_secs(60),
             audit: std::time::Duration::from_secs(24 * 3600),
         }
     }

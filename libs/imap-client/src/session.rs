@@ -247,6 +247,11 @@ impl Session {
         self.read_only = true;
     }
 
+    /// From now on a command may go for so long without a single byte from the server.
+    pub fn patience(&mut self, progress: Duration) {
+        self.limits.progress = progress;
+    }
+
     /// Whether [`Session::read_only`] was called.
     pub fn is_read_only(&self) -> bool {
         self.read_only

@@ -63,6 +63,8 @@ pub enum ImapFault {
     LoginNotUnderstood(String),
     /// So many connections are served at once; the next sign-in is refused with `[LIMIT]`.
     TooManyConnections(usize),
+    /// Silence in the place of this message, when its bytes are asked for; the connection stays open.
+    StallAtUid(u32),
     /// NO to every FETCH whose set contains this UID.
     BadUidFails(u32),
     /// `BODY[] NIL` for this UID.

@@ -24,7 +24,7 @@ pub async fn park(
             leases::check(tx, &lease)?;
             // One more change of identity is allowed when the time has come: with that one the folder is tried again.
             tx.exec(
-                "UPDATE folders SET problem_id = $2, parked_until = $3, resets = resets - 1 WHERE id = $1",
+                "UPDATE folders SET problem_id = $2, parked_until = $3, resets = CASE WHEN resets > 0 THEN resets - 1 ELSE 0 END WHERE id = $1",
                 &[id.into(), problem_id.into(), until.into()],
             )?;
             Ok(())

@@ -36,25 +36,40 @@ pub struct Abilities {
     pub condstore: bool,
 }
 
+/// How a folder is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// What the server can do for us.
+    pub abilities: Abilities,
+    /// How we come to know.
+    pub origin: Origin,
+    /// The other UIDVALIDITY that an earlier connection was told: told again, it is believed.
+    pub told_before: Option<i64>,
+}
+
 /// The folder's name as the server wants it.
 pub fn wire_name(known: &Known) -> MailboxName {
     MailboxName::from_wire(&folders::wire_bytes(&known.wire_name))
 }
 
 /// Opens the folder and applies what changed since we last looked. A folder whose UIDVALIDITY is
-/// another one begins anew (`known` is brought up to date).
+/// another one begins anew (`known` is brought up to date) where an earlier connection was told that number too.
 ///
 /// # Errors
-/// The connection or the store failed, or the folder changes its identity again and again.
+/// The connection or the store failed, the folder has another identity, or changes it again and again.
 pub async fn look(
     session: &mut Session,
     context: &Context,
     lease: &Lease,
     known: &mut Known,
-    abilities: Abilities,
-    origin: Origin,
+    manner: Manner,
     news: &mut News,
 ) -> Result<Open> {
+    let Manner {
+        abilities,
+        origin,
+        told_before,
+    } = manner;
     let way = plan::way(known, abilities.qresync, abilities.condstore);
     let since = match (way, known.uid_validity) {
         (Way::Qresync(modseq), Some(validity)) => Some(QresyncFrom {
@@ -82,12 +97,21 @@ pub async fn look(
         has_mod_seq: selected.highestmodseq.is_some() && !selected.no_modseq,
     };
     if known.uid_validity != Some(uid_validity) {
+        let believed = known.uid_validity.is_none() || told_before == Some(uid_validity);
+        if !believed {
+            return Err(SyncError::OtherIdentity {
+                folder: known.path.clone(),
+                uid_validity,
+            });
+        }
         begin_anew(context, lease, known, uid_validity).await?;
         return Ok(open);
     }
-    if known.resets > 0 && known.backfilled {
+    let told_against = known.resets > 0 || known.parked_until.is_some();
+    if told_against && known.backfilled {
         folders::settled(&context.store, lease, &known.id).await?;
         known.resets = 0;
+        known.parked_until = None;
     }
     let now_at = selected.highestmodseq.filter(|_| !selected.no_modseq);
     let way = match (way, now_at) {

@@ -92,7 +92,7 @@ impl Visit<'_> {
                 continue;
             }
             folders.push(self.audit_folder(i, order, isolation).await?);
-            if cancel.is_cancelled() {
+            if cancel.is_cancelled() || self.doubts.is_another_connection_wanted() {
                 return Ok(());
             }
         }

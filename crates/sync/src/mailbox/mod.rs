@@ -4,6 +4,7 @@
 mod arrivals;
 mod audit;
 mod breakdown;
+mod doubts;
 mod filling;
 pub mod isolation;
 pub mod news;
@@ -52,6 +53,7 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
         state: StateKeeper::new(context.clone(), lease.clone(), cancel.clone()),
         isolation: isolation::Isolation::default(),
         breakdown: breakdown::Breakdown::default(),
+        doubts: doubts::Doubts::default(),
         failures: 0,
         refusals: 0,
         context,
@@ -87,6 +89,7 @@ struct Life {
     state: StateKeeper,
     isolation: isolation::Isolation,
     breakdown: breakdown::Breakdown,
+    doubts: doubts::Doubts,
     /// Failures in a row, without progress between them.
     failures: u32,
     /// Refused sign-ins in a row.
@@ -177,6 +180,7 @@ impl Life {
             mailbox,
             session,
             stop.clone(),
+            &mut self.doubts,
         ))
         .await?;
         let changed = async {
@@ -219,7 +223,7 @@ impl Life {
         match error {
             SyncError::Connect(failure) => failure,
             SyncError::Imap(error) => open::recognise(&error, mailbox, now),
-            SyncError::UidValidity { .. } => {
+            SyncError::OtherIdentity { .. } | SyncError::UidValidity { .. } => {
                 Failure::new("uid_validity_unstable", &[], Some(&error.to_string()))
             }
             SyncError::Store(error) => {

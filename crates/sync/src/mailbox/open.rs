@@ -25,7 +25,11 @@ pub(super) async fn session(
         connect::open::imap(&context.net, incoming, &secret).await
     }));
     tokio::select! {
-        opened = opening => opened.map(Some),
+        opened = opening => {
+            let mut session = opened?;
+            session.patience(context.timing.answer);
+            Ok(Some(session))
+        }
         () = cancel.cancelled() => Ok(None),
     }
 }

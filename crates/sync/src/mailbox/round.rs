@@ -4,7 +4,7 @@ use super::asks_for_quiet;
 use super::isolation::Isolation;
 use super::visit::{CHEAP_ROUND_WHILE_FILLING, ROUND_WHILE_FILLING, Visit};
 use crate::error::{Result, SyncError};
-use crate::folder::look::{self, Open};
+use crate::folder::look::{self, Manner, Open};
 use crate::folder::plan::{self, Need};
 use crate::list::{self, Listed, Status};
 use crate::owed;
@@ -99,6 +99,10 @@ impl Visit<'_> {
                 self.retry_failed(i, isolation).await?;
             }
         }
+        if self.doubts.is_another_connection_wanted() {
+            // What is missed may be in a folder that could not be looked at.
+            return Ok(());
+        }
         // Every folder was looked at since `began`: what vanished before and turned up nowhere is gone.
         // What vanished since may turn up in a folder that was counted before: one more round tells.
         ingest::finish_vanished(&self.context.store, self.lease, began, self.origin).await?;
@@ -169,18 +173,23 @@ impl Visit<'_> {
         self.open = None;
         self.exists = None;
         self.open_next = None;
+        let manner = Manner {
+            abilities: self.abilities,
+            origin: self.origin,
+            told_before: self.doubts.told_before(&self.known[i].id),
+        };
         let looked = look::look(
             &mut self.session,
             self.context,
             self.lease,
             &mut self.known[i],
-            self.abilities,
-            self.origin,
+            manner,
             &mut self.news,
         )
         .await;
         match looked {
             Ok(open) => {
+                self.doubts.settle(&self.known[i].id);
                 self.open = Some(self.known[i].id.clone());
                 self.exists = Some(open.exists);
                 self.open_next = open.uid_next;
@@ -194,26 +203,47 @@ impl Visit<'_> {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
                 Ok(None)
             }
-            // Nor does one that is another one each time it is opened: it alone is left, for an hour or until a person
-            // has everything looked through again.
-            Err(SyncError::UidValidity { folder, times }) => {
-                let store = &self.context.store;
-                let until = store.now().plus_millis(PARKED_MILLIS);
-                tracing::warn!(
+            // Nor does one that may be another one by now, until a second connection knows.
+            Err(SyncError::OtherIdentity {
+                folder,
+                uid_validity,
+            }) => {
+                tracing::info!(
                     folder,
-                    times,
-                    "the folder is left alone for a while: its identity changes"
+                    uid_validity,
+                    "the folder's identity may have changed"
                 );
-                metrics::counter!("postroom_problems_total", "problem" => "uid_validity_unstable")
-                    .increment(1);
-                let id = self.known[i].id.clone();
-                folders::park(store, self.lease, &id, "uid_validity_unstable", until).await?;
-                self.known[i].parked_until = Some(until);
-                self.known[i].resets -= 1;
+                if self.doubts.note(&self.known[i].id, uid_validity) {
+                    self.park(i).await?;
+                }
+                Ok(None)
+            }
+            Err(SyncError::UidValidity { .. }) => {
+                self.park(i).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A folder that is another one each time it is opened is left alone, for an hour or until a person has everything looked
+    /// through again.
+    async fn park(&mut self, i: usize) -> Result<()> {
+        let store = &self.context.store;
+        let until = store.now().plus_millis(PARKED_MILLIS);
+        let folder = &mut self.known[i];
+        tracing::warn!(
+            folder = folder.path,
+            "the folder is left alone for a while: its identity changes"
+        );
+        metrics::counter!("postroom_problems_total", "problem" => "uid_validity_unstable")
+            .increment(1);
+        let id = folder.id.clone();
+        folders::park(store, self.lease, &id, "uid_validity_unstable", until).await?;
+        folder.parked_until = Some(until);
+        folder.resets = (folder.resets - 1).max(0);
+        self.doubts.settle(&id);
+        Ok(())
     }
 
     /// Whether a folder is left alone for now.

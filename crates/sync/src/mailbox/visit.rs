@@ -4,6 +4,7 @@
 //! changed is looked at (flags, what vanished); then new mail; then what vanished and turned up
 //! nowhere is removed; then a slice of the past. After a restart it is the same round.
 
+use super::doubts::Doubts;
 use super::isolation::Isolation;
 use super::news::News;
 use super::state::StateKeeper;
@@ -74,6 +75,8 @@ pub(crate) struct Visit<'a> {
     hearing: Hearing,
     /// The work is to end: nothing more is begun.
     pub(super) stop: CancellationToken,
+    /// Folders that may be others by now.
+    pub(super) doubts: &'a mut Doubts,
 }
 
 /// Where NOTIFY stands. It is off while bodies are fetched: Dovecot 2.3 writes its news into the middle of a message
@@ -95,7 +98,9 @@ impl<'a> Visit<'a> {
         mailbox: &'a Mailbox,
         mut session: Session,
         stop: CancellationToken,
+        doubts: &'a mut Doubts,
     ) -> Result<Self> {
+        doubts.begin_connection();
         if mailbox.read_only {
             session.read_only();
         }
@@ -142,6 +147,7 @@ impl<'a> Visit<'a> {
             short: false,
             hearing,
             stop,
+            doubts,
         })
     }
 
@@ -180,7 +186,7 @@ impl<'a> Visit<'a> {
         let began = Instant::now();
         loop {
             Box::pin(self.round(isolation, cancel)).await?;
-            if cancel.is_cancelled() {
+            if cancel.is_cancelled() || self.doubts.is_another_connection_wanted() {
                 return Ok(());
             }
             Box::pin(self.end_of_catching_up()).await?;
@@ -204,7 +210,8 @@ impl<'a> Visit<'a> {
                 // Only what lasts is worth coming back at once: some servers hang up on whoever waits.
                 self.progress |= began.elapsed() >= STEADY;
                 let look = woken || self.round_is_due();
-                if cancel.is_cancelled() || (look && Box::pin(self.mailbox_changed()).await?) {
+                let ends = cancel.is_cancelled() || self.doubts.is_another_connection_wanted();
+                if ends || (look && Box::pin(self.mailbox_changed()).await?) {
                     return Ok(());
                 }
                 Box::pin(state.alive(self.manner())).await?;

@@ -24,8 +24,8 @@ pub struct Follower {
     pub store: Store,
     pub mailbox: Mailbox,
     user: TestUser,
-    poll: Duration,
     compress: Compress,
+    timing: Timing,
     dns: Option<SocketAddr>,
     cancel: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -56,6 +56,10 @@ pub struct Choice {
     pub poll: Duration,
     /// When connections compress.
     pub compress: Compress,
+    /// How long a server may say nothing, and the first pause after a failure; `None`: as in service.
+    pub patience: Option<(Duration, Duration)>,
+    /// Whose time it is.
+    pub clock: Clock,
 }
 
 impl Default for Choice {
@@ -75,6 +79,8 @@ impl Default for Choice {
             tested: false,
             poll: Duration::from_millis(500),
             compress: Compress::default(),
+            patience: None,
+            clock: Clock::system(),
         }
     }
 }
@@ -102,6 +108,10 @@ pub fn wanted(oracle: Oracle) -> Oracle {
 
 /// A store in a folder of its own.
 pub async fn fresh_store() -> (tempfile::TempDir, Store) {
+    fresh_store_by(Clock::system()).await
+}
+
+async fn fresh_store_by(clock: Clock) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().expect("a folder");
     let config = store::Config {
         database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
@@ -110,14 +120,20 @@ pub async fn fresh_store() -> (tempfile::TempDir, Store) {
         extra_ca_file: None,
         node: "local".to_owned(),
     };
-    let store = Store::open(&config, Clock::system())
-        .await
-        .expect("the store opens");
+    let store = Store::open(&config, clock).await.expect("the store opens");
     (dir, store)
 }
 
 /// What the work on mailboxes needs; all folders are counted this often.
 pub fn context(store: &Store, poll: Duration, dns: Option<SocketAddr>) -> Context {
+    let timing = Timing {
+        poll,
+        ..Timing::default()
+    };
+    context_with(store, timing, dns)
+}
+
+fn context_with(store: &Store, timing: Timing, dns: Option<SocketAddr>) -> Context {
     let ca = std::fs::read(&servers().ca_pem_path).expect("the CA");
     let tls = TlsSettings::new(Some(&ca)).expect("TLS settings");
     let mut policy = Policy::public_only();
@@ -128,16 +144,19 @@ pub fn context(store: &Store, poll: Duration, dns: Option<SocketAddr>) -> Contex
         net = net.using_dns(vec![dns]);
     }
     let engine = Engine::new(net.clone(), Clock::system(), "test.local");
-    let timing = Timing {
-        poll,
-        ..Timing::default()
-    };
     Context::new(store.clone(), net, engine, timing)
 }
 
 impl Follower {
     pub async fn start(user: &TestUser, choice: Choice) -> Self {
-        let (dir, store) = fresh_store().await;
+        let (dir, store) = fresh_store_by(choice.clock).await;
+        let mut timing = Timing {
+            poll: choice.poll,
+            ..Timing::default()
+        };
+        if let Some((answer, backoff)) = choice.patience {
+            (timing.answer, timing.backoff) = (answer, backoff);
+        }
         let profile = match choice.limits {
             Some(limits) => Some(profile(&store, limits).await),
             None => None,
@@ -186,8 +205,8 @@ impl Follower {
             store,
             mailbox,
             user: user.clone(),
-            poll: choice.poll,
             compress: choice.compress,
+            timing,
             dns: choice.dns,
             cancel: CancellationToken::new(),
             task: None,
@@ -199,7 +218,7 @@ impl Follower {
 
     /// Starts the work (again).
     pub fn go(&mut self) {
-        let mut context = context(&self.store, self.poll, self.dns);
+        let mut context = context_with(&self.store, self.timing.clone(), self.dns);
         context.compress = self.compress;
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(

@@ -52,7 +52,14 @@ impl Session {
         if by_uid && !items.iter().any(|item| item.eq_ignore_ascii_case("UID")) {
             items.insert(0, "UID".to_owned());
         }
+        let bodies = items
+            .iter()
+            .any(|item| item.to_uppercase().starts_with("BODY"));
         for (sequence, uid, message) in messages {
+            if bodies && faults.contains(&ImapFault::StallAtUid(uid)) {
+                self.connection.stall().await?;
+                return Ok(Next::End);
+            }
             let parts: Vec<Part> = items
                 .iter()
                 .map(|item| part(item, uid, &message, &faults))

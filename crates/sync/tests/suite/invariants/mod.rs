@@ -4,9 +4,12 @@
 //! server.
 
 mod cursor;
+mod epochs;
 mod fetch;
+mod here;
 mod identity;
 mod lying;
+mod silence;
 
 use crate::follower::{Choice, Follower};
 use model::mailbox::Security;
@@ -18,12 +21,15 @@ fn dovecot_saying(edit: impl Fn(&str) -> Option<String> + Send + Sync + 'static)
 }
 
 async fn follow(user: &TestUser, proxy: &Proxy) -> Follower {
-    let choice = Choice {
+    Follower::start(user, through(proxy)).await
+}
+
+fn through(proxy: &Proxy) -> Choice {
+    Choice {
         port: proxy.port(),
         security: Security::None,
         ..Choice::default()
-    };
-    Follower::start(user, choice).await
+    }
 }
 
 /// What another client does meanwhile, past the proxy.

@@ -1,0 +1,103 @@
+//! Servers that fall silent in the middle of the work: 20 and 30.
+
+use super::{act, through};
+use crate::follower::{Choice, Follower};
+use crate::pop3::until;
+use mail_sim::{ImapFault, ImapScript, ImapSim};
+use model::mailbox::{ConnectionState, Security};
+use std::time::Duration;
+use store::failures;
+use testkit::{Fault, Generator, Proxy, TestUser, deliver, servers, user};
+
+/// So long a server may say nothing here.
+const ANSWER: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i20_a_server_that_falls_silent_at_one_message_blocks_no_other() {
+    const MESSAGES: usize = 60;
+    let mut script = ImapScript::new();
+    for n in 1..=MESSAGES {
+        let raw = format!("Subject: m{n}\r\nMessage-ID: <{n}@silent.test>\r\n\r\nbody {n}\r\n");
+        script = script.mail("INBOX", raw.as_bytes());
+    }
+    let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(38)));
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        tested: true,
+        patience: Some((ANSWER, PAUSE)),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    let stored = || async { follower.view().await.get("INBOX").map_or(0, |c| c.len()) };
+    until("all others", || async { stored().await == MESSAGES - 1 }).await;
+    let ledger = || async {
+        let ledger = failures::list(&follower.store, &follower.mailbox.id, None, 10);
+        ledger.await.expect("the ledger")
+    };
+    until("named", || async { !ledger().await.is_empty() }).await;
+    let ledger = ledger().await;
+    let named: Vec<_> = ledger
+        .iter()
+        .map(|f| (f.uid, f.problem_id.as_str()))
+        .collect();
+    assert_eq!(named, [(38, "timed_out")]);
+    // Halving costs a connection each time: a few, whatever the size of the folder.
+    assert!(sim.connections() <= 12, "{}", sim.connections());
+    // And new mail comes.
+    sim.deliver("INBOX", b"Subject: later\r\n\r\nx\r\n");
+    follower
+        .event("message.received", |e| e.data["subject"] == "later")
+        .await;
+    sim.set_faults(&[]);
+    failures::retry(&follower.store, &follower.mailbox.id, &ledger[0].id)
+        .await
+        .expect("asked for");
+    until("the last one", || async { stored().await == MESSAGES + 1 }).await;
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i30_silence_in_the_middle_of_a_message_is_noticed_and_costs_nothing() {
+    let user = user("i30");
+    user.seed("INBOX", Generator::new(130).take(40));
+    let proxy = Proxy::start(servers().imap_port);
+    // Somewhere in the bodies: what is said before them is shorter.
+    proxy.set(Fault::StallAfter(60_000));
+    let choice = Choice {
+        tested: true,
+        patience: Some((ANSWER, PAUSE)),
+        ..through(&proxy)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("noticed", || async { proxy.connections() >= 2 }).await;
+    let silent = || async {
+        let connection = follower.now().await.connection;
+        connection.state == ConnectionState::Waiting
+            && connection.problem_id.as_deref() == Some("timed_out")
+    };
+    until("said", silent).await;
+    proxy.set(Fault::None);
+    follower.in_step().await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
+    assert_eq!(follower.count("message.received").await, 40);
+    // In the wait for news too: nothing comes any more, and no end of the connection either.
+    proxy.set(Fault::StallAfter(0));
+    let before = proxy.connections();
+    until("noticed again", || async { proxy.connections() > before }).await;
+    proxy.set(Fault::None);
+    act(&user, |user, _| {
+        deliver(user, b"Subject: after it\r\n\r\nx\r\n")
+    })
+    .await;
+    follower
+        .event("message.received", |e| e.data["subject"] == "after it")
+        .await;
+    follower.in_step().await;
+    follower.stop().await;
+}
