@@ -143,8 +143,21 @@ test("the right password works, step by step, and the mailbox starts after a pla
   await accessible("mailboxes");
 });
 
-test("mail is listed, read by keyboard, and stays unread until asked", async () => {
+test("the plan is on the mailbox's page, and a folder is stored from a day on", async () => {
   mock?.seed();
+  await page.getByRole("link", { name: mailbox.name ?? mailbox.address }).click();
+  await page.getByRole("region", { name: "What is fetched" }).getByText(/\d messages?/).first().waitFor();
+  const row = page.getByRole("region", { name: "Folders" }).getByRole("row").filter({ hasText: "INBOX" });
+  await row.getByRole("button", { name: "Change INBOX" }).click();
+  await page.getByRole("menuitem", { name: "What is stored of it" }).click();
+  await page.getByLabel("Mail since").fill("2020-01-31");
+  await page.getByLabel("Whole messages up to").fill("25");
+  await accessible("what is stored of a folder");
+  await button("Save").click();
+  await row.getByText("since 31 Jan 2020, up to 25 MB").waitFor();
+});
+
+test("mail is listed, read by keyboard, and stays unread until asked", async () => {
   await page.goto(`${base}/inbox?view=messages`);
   await page.locator("[data-line]").first().waitFor({ timeout: 60_000 });
   await accessible("inbox");
@@ -258,9 +271,14 @@ test("servers named once for a domain are found for its addresses", async () => 
     await group.getByLabel("Server", { exact: true }).fill(side.host);
     await group.getByLabel("Port").fill(String(side.port));
   }
+  await page.getByText("What the provider allows each mailbox").click();
+  await page.getByLabel("Megabytes down in a day").fill("2500");
   await accessible("new profile");
   await button("Add the profile").click();
   await page.getByText("not used yet").waitFor();
+  await page.getByRole("button", { name: "Change Our own server" }).click();
+  assert.equal(await page.getByLabel("Megabytes down in a day").inputValue(), "2500");
+  await button("Cancel").click();
   await accessible("profiles");
   if (real) {
     await page.goto(`${base}/mailboxes/new`);

@@ -95,6 +95,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["DELETE", "/v1/mailboxes/:id", ({ id }) => drop(db, "mailboxes", id)],
     ["GET", "/v1/mailboxes/:id/folders", ({ id }) => page(db.folders.filter((f) => f.mailbox_id === id))],
     ["PATCH", "/v1/mailboxes/:id/folders/:fid", ({ fid, body }) => edit(db.folders, fid, (b) => b, body)],
+    ["GET", "/v1/mailboxes/:id/plan", ({ id }) => seed.planOf(db.mailboxes.find((m) => m.id === id), db.folders.filter((f) => f.mailbox_id === id))],
     ["GET", "/v1/mailboxes/:id/audit", ({ id }) => ({ mailbox_id: id, asked_at: null, last: null, folders: [] })],
     ["GET", "/v1/mailboxes/:id/failures", ({ id }) => page(db.failures[id] ?? [])],
     ["POST", "/v1/mailboxes/:id/failures/:fid/retry", () => 204],

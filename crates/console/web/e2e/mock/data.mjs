@@ -103,7 +103,7 @@ function put(boxId, threadId, from, to, subject, text, ago, part = {}) {
     id, mailbox_id: boxId, thread_id: threadId, folders: [{ folder_id: folder.id, path: folder.path, role: folder.role }], direction: outgoing ? "outgoing" : "incoming",
     internet_message_id: `<${id}@mail.example>`, in_reply_to: null, references: [], subject, from: [from], to, cc: part.cc ?? [], bcc: [], reply_to: [],
     date: at(ago), received_at: at(ago - 2_000), size: 4_000 + text.length, flags: { seen: part.seen ?? false, answered: part.answered ?? false, flagged: part.flagged ?? false, draft: false, keywords: [] },
-    labels: [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false,
+    labels: [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
   };
   messages.push(message);
   bodies.set(id, {
@@ -285,3 +285,19 @@ export const profiles = [
     incoming: { protocol: "imap", host: "imap.harbour-tools.example", port: 993, security: "tls" }, outgoing: { host: "smtp.harbour-tools.example", port: 465, security: "tls" },
   },
 ];
+
+/** A plan as the server makes it: 60 KB a message, a provider that allows 2,500 MB a day. */
+export const planOf = (mailbox, folders) => {
+  const rows = folders.map((f) => ({
+    folder_id: f.id, path: f.path, role: f.role, mode: f.mode, messages: f.progress.total, bytes: f.progress.total * 60_000, done: f.progress.done, done_bytes: f.progress.done * 60_000,
+  }));
+  const sum = (key) => rows.filter((r) => r.mode !== "off").reduce((total, r) => total + r[key], 0);
+  const filling = mailbox.coverage.state === "filling";
+  return {
+    state: mailbox.coverage.state, folders: rows, messages: sum("messages"), bytes: sum("bytes"), unknown: 0, done: sum("done"), done_bytes: sum("done_bytes"),
+    allowed: { bytes_down: 2_500_000_000, bytes_up: 500_000_000, messages: null, connections: 15, poll_minutes: null },
+    used: { bytes_down: 812_000_000, bytes_up: 1_200_000, messages: 13_400, opens_at: null },
+    messages_per_minute: filling ? 4_200 : null, bytes_per_second: filling ? 4_100_000 : null, waits_until: null, limited: false,
+    ends_at: filling ? new Date(Date.now() + 900_000).toISOString() : null,
+  };
+};

@@ -5,7 +5,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/
 import { api, path, Problem } from "./client";
 import type {
   Audit,
-  CatalogueEntry, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
+  CatalogueEntry, CoverageState, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Plan, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -70,6 +70,13 @@ export const folders = (mailboxId: string) =>
     queryKey: ["folders", mailboxId],
     queryFn: ({ signal }) => all<Folder>(`/v1/mailboxes/${mailboxId}/folders`, signal),
     staleTime: 10_000,
+  });
+
+export const plan = (mailboxId: string, state: CoverageState) =>
+  queryOptions({
+    queryKey: ["plans", mailboxId, state],
+    queryFn: ({ signal }) => api.get<Plan>(`/v1/mailboxes/${mailboxId}/plan`, signal),
+    refetchInterval: state === "filling" ? FILLING_EVERY : false,
   });
 
 export const failures = (mailboxId: string) =>

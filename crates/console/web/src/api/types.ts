@@ -179,10 +179,14 @@ export interface ServerProfile {
   login_format: "email" | "local_part" | "custom" | "auto";
   auth: "password" | "oauth2";
   domains: string[];
+  limits: ProfileLimits;
   is_default: boolean;
   usage_count: number;
   version: number;
 }
+
+/** What a profile's provider allows one mailbox; null: as usual. */
+export type ProfileLimits = Record<"max_connections" | "poll_minutes" | "download_mb_per_day" | "upload_mb_per_day" | "messages_per_day", number | null>;
 
 export type ServerProfileInput = Partial<Omit<ServerProfile, "id" | "usage_count" | "version">>;
 
@@ -194,12 +198,46 @@ export interface Folder {
   role: Role | null;
   mode: "off" | "watch" | "full";
   since: Time | null;
+  /** Octets of the largest message that is stored whole; null: as the mailbox says. */
+  size_limit?: number | null;
   messages: number;
   unread: number;
   progress: { state: CoverageState; done: number; total: number };
   /** Why it is left alone for now. */
   problem_id?: string | null;
   tried_again_at?: Time | null;
+}
+
+/** One folder of a plan; null: the server did not say yet. */
+export interface PlanFolder {
+  folder_id: string | null;
+  path: string;
+  role: Role | null;
+  mode: Folder["mode"];
+  messages: number | null;
+  bytes: number | null;
+  done: number;
+  done_bytes: number;
+}
+
+/** What the copy of a mailbox means. */
+export interface Plan {
+  state: CoverageState;
+  folders: PlanFolder[];
+  messages: number;
+  bytes: number;
+  /** Folders of which messages or octets are not known. */
+  unknown: number;
+  done: number;
+  done_bytes: number;
+  allowed: Record<"bytes_down" | "bytes_up" | "messages" | "connections" | "poll_minutes", number | null>;
+  used: { bytes_down: number; bytes_up: number; messages: number; opens_at: Time | null };
+  messages_per_minute: number | null;
+  bytes_per_second: number | null;
+  waits_until: Time | null;
+  /** The provider's limit by the day decides when it ends. */
+  limited: boolean;
+  ends_at: Time | null;
 }
 
 export interface Failure {

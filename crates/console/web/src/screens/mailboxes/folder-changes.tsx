@@ -1,13 +1,14 @@
-// Folders of the server: a new one, another name, none any more.
+// Folders: how much of one is stored; and on the server a new one, another name, none any more.
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Ellipsis, FolderPlus, Pencil, Trash2 } from "lucide-react";
+import { CalendarRange, Ellipsis, FolderPlus, Pencil, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api } from "../../api/client";
 import type { Folder, Mailbox } from "../../api/types";
 import { Button, Field } from "../../ui/basics";
 import { plural } from "../../ui/format";
 import { Confirm, Dialog, Menu, toast, toastProblem } from "../../ui/overlays";
+import { StoringDialog } from "./storing";
 
 function useFolderChange(mailbox: Mailbox, done: () => void) {
   const client = useQueryClient();
@@ -57,15 +58,15 @@ export function NewFolder({ mailbox }: { mailbox: Mailbox }) {
   );
 }
 
-/** What can be done about one folder: inside it, its name, its end. */
+/** What can be done about one folder: how much of it is stored, inside it, its name, its end. */
 export function FolderMenu({ mailbox, folder }: { mailbox: Mailbox; folder: Folder }) {
-  const [asked, setAsked] = useState<"inside" | "name" | "end" | null>(null);
+  const [asked, setAsked] = useState<"storing" | "inside" | "name" | "end" | null>(null);
   const close = () => setAsked(null);
   const change = useFolderChange(mailbox, close);
-  if (!can(mailbox)) return null;
   const one = `${base(mailbox)}/${folder.id}`;
-  const entries = [{ label: "New folder inside", icon: FolderPlus, onSelect: () => setAsked("inside") }];
-  if (!folder.role) {
+  const entries = [{ label: "What is stored of it", icon: CalendarRange, onSelect: () => setAsked("storing") }];
+  if (can(mailbox)) entries.push({ label: "New folder inside", icon: FolderPlus, onSelect: () => setAsked("inside") });
+  if (can(mailbox) && !folder.role) {
     entries.push({ label: "Rename", icon: Pencil, onSelect: () => setAsked("name") });
     entries.push({ label: "Delete", icon: Trash2, onSelect: () => setAsked("end") });
   }
@@ -73,6 +74,7 @@ export function FolderMenu({ mailbox, folder }: { mailbox: Mailbox; folder: Fold
   return (
     <>
       <Menu trigger={<Button look="ghost" size="small" icon={Ellipsis} aria-label={`Change ${folder.path}`} />} items={entries} />
+      {asked === "storing" && <StoringDialog mailbox={mailbox} folder={folder} onClose={close} />}
       {asked === "inside" && (
         <NameDialog title={`New folder inside ${folder.path}`} action="Make it" name="" open busy={change.isPending} onClose={close} onName={(name) => change.mutate(() => api.post(base(mailbox), { name, parent_id: folder.id }))} />
       )}

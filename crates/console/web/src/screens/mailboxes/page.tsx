@@ -20,6 +20,7 @@ import { FolderMenu, NewFolder } from "./folder-changes";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
 import { OwedCard } from "./owed";
+import { PlanCard } from "./plan";
 import { carry, isAboutRoles } from "./remedies";
 import type { Hands } from "./remedy-view";
 import { ReportCard, ReportList } from "./reports";
@@ -109,6 +110,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
           <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
           <div className="stack">
             <SettingsCard mailbox={mailbox} onEdit={edit} />
+            {mailbox.incoming && <PlanCard mailbox={mailbox} />}
             <OwedCard mailbox={mailbox} />
             <Failures mailbox={mailbox} />
             {mailbox.incoming && <AuditCard mailbox={mailbox} />}
@@ -266,6 +268,9 @@ function Folders({ mailbox }: { mailbox: Mailbox }) {
                     <select className="input mode" aria-label={`What is stored of ${f.path}`} value={f.mode} disabled={change.isPending} onChange={(e) => change.mutate({ folder: f, mode: e.target.value as Folder["mode"] })}>
                       {Object.entries(MODES).filter(([mode]) => mode !== "watch" || mailbox.incoming?.protocol === "imap").map(([mode, word]) => <option key={mode} value={mode}>{word}</option>)}
                     </select>
+                    {f.mode !== "off" && (f.since || f.size_limit) && (
+                      <div className="faint small">{[f.since && `since ${day(f.since)}`, f.size_limit && `up to ${bytes(f.size_limit)}`].filter(Boolean).join(", ")}</div>
+                    )}
                   </td>
                   <td className="right num" data-label="Messages">{count(f.messages)}</td>
                   <td className="right num" data-label="Unread">{f.unread ? count(f.unread) : <span className="faint">0</span>}</td>

@@ -13,6 +13,7 @@ import { plural } from "../../ui/format";
 import { Confirm, Dialog, toast } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { ReportView } from "../mailboxes/report";
+import { LIMITS, limitsOf, type LimitTexts, limitTexts } from "./limits";
 
 export function ServerProfiles() {
   const query = useQuery(serverProfiles);
@@ -83,13 +84,14 @@ function Edit({ profile, onClose }: { profile: ServerProfile | null; onClose: ()
   const [outgoing, setOutgoing] = useState(() => sideOf(profile?.outgoing, profile === null));
   const [format, setFormat] = useState(profile?.login_format ?? "email");
   const [auth, setAuth] = useState(profile?.auth ?? "password");
+  const [limits, setLimits] = useState(() => limitTexts(profile?.limits));
   const [isDefault, setDefault] = useState(profile?.is_default ?? false);
   const client = useQueryClient();
   const save = useMutation({
     mutationFn: () => {
       const server = (side: Side) => ({ host: side.host.trim(), security: side.security, ...(side.port ? { port: Number(side.port) } : {}) });
       const body = {
-        name: name.trim(), domains: domains.split(/[\s,;]+/).filter(Boolean), login_format: format, auth, is_default: isDefault,
+        name: name.trim(), domains: domains.split(/[\s,;]+/).filter(Boolean), login_format: format, auth, is_default: isDefault, limits: limitsOf(limits),
         incoming: incoming.on ? { protocol, ...server(incoming) } : null,
         outgoing: outgoing.on ? server(outgoing) : null,
       } as ServerProfileInput;
@@ -150,6 +152,7 @@ function Edit({ profile, onClose }: { profile: ServerProfile | null; onClose: ()
             )}
           </Field>
         </div>
+        <LimitFields texts={limits} onChange={setLimits} problem={problem} />
         <label className="check">
           <input type="checkbox" checked={isDefault} onChange={() => setDefault(!isDefault)} />
           <span>Use it where nothing else is known of an address</span>
@@ -191,6 +194,21 @@ function ServerFields({ title, name, side, onChange, problem, children }: {
         </div>
       )}
     </fieldset>
+  );
+}
+
+function LimitFields({ texts, onChange, problem }: { texts: LimitTexts; onChange: (texts: LimitTexts) => void; problem: Problem | null }) {
+  return (
+    <details open={LIMITS.some(({ key }) => texts[key] !== "" || problem?.at(`/limits/${key}`))}>
+      <summary>What the provider allows each mailbox</summary>
+      <div className="form-grid">
+        {LIMITS.map(({ key, label, hint }) => (
+          <Field key={key} label={label} hint={hint} className="c6" error={problem?.at(`/limits/${key}`)}>
+            {(ids) => <input {...ids} className="input num" inputMode="numeric" placeholder="as usual" value={texts[key]} onChange={(e) => onChange({ ...texts, [key]: e.target.value.replace(/\D/g, "") })} />}
+          </Field>
+        ))}
+      </div>
+    </details>
   );
 }
 
