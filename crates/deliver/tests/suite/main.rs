@@ -20,7 +20,7 @@ use store::wake::Topic;
 /// When every test begins.
 pub const START: Timestamp = Timestamp(1_767_323_045_000);
 /// How long a test waits for what must happen.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// A store with running couriers.
 pub struct Fixture {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Api, Launch, Oracle, Postroom, TestUser, oracle, servers, sha256_hex};
 
-/// How long anything that should happen soon may take: generous, for two busy cores.
-pub const SOON: Duration = Duration::from_secs(30);
+/// How long anything that should happen soon may take: generous, for two busy cores, and longer than the second pause of a
+/// webhook that was refused twice (30 s and a fifth).
+pub const SOON: Duration = Duration::from_secs(90);
 
 /// The program, not yet started.
 pub fn launch() -> Launch {

@@ -16,7 +16,7 @@ const SEEDS: std::ops::Range<u64> = 1..4;
 const CHECKPOINTS: usize = 5;
 /// Things done between two checkpoints.
 const ACTS: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const ALL_MAIL: &str = "[Gmail]/All Mail";
 /// Folders that are followed: the last one holds everything.
 const FOLDERS: [&str; 4] = ["INBOX", "Projects", "Work", ALL_MAIL];

@@ -99,7 +99,9 @@ async fn checked(
     input::keep_secrets_home(old, &stored, &settings, &mut checks);
     if let (None, Some(id)) = (&value.server_profile_id, &old.server_profile_id) {
         let profile = store::server_profiles::get(&state.store, id).await?;
-        profile::refuse_leaving(&settings, &profile, &mut checks);
+        let incoming = settings.incoming.as_ref().and_then(Option::as_ref);
+        let outgoing = settings.outgoing.as_ref().and_then(Option::as_ref);
+        profile::refuse_leaving(incoming, outgoing, &profile, &mut checks);
     }
     let keeps_incoming = settings
         .incoming

@@ -1,12 +1,11 @@
 //! A mailbox whose servers come from a server profile.
 
-use super::input::Settings;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
 use crate::state::ApiState;
 use connect::detect::Address;
 use connect::typed::{Form, Side};
-use model::mailbox::{Mailbox, Security};
+use model::mailbox::{Incoming, Mailbox, Outgoing, Security};
 use model::server_profile::ServerProfile;
 use store::{StoreError, server_profiles};
 
@@ -121,9 +120,12 @@ fn names_server(side: &Side) -> bool {
 }
 
 /// A mailbox that follows a profile has its servers: whoever wants others takes it from the profile first.
-pub(super) fn refuse_leaving(settings: &Settings, profile: &ServerProfile, checks: &mut Checks) {
-    let incoming = settings.incoming.as_ref().and_then(Option::as_ref);
-    let outgoing = settings.outgoing.as_ref().and_then(Option::as_ref);
+pub(super) fn refuse_leaving(
+    incoming: Option<&Incoming>,
+    outgoing: Option<&Outgoing>,
+    profile: &ServerProfile,
+    checks: &mut Checks,
+) {
     for (pointer, stays) in [
         (
             "/incoming/host",
