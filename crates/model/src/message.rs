@@ -84,6 +84,19 @@ pub struct FlagChange {
     pub keywords: Option<Vec<String>>,
 }
 
+/// Labels to put on a message and to take off, on a server that has labels; those of the server's own begin with a backslash, as
+/// `\Inbox` or `\Starred`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelChange {
+    /// On. A label that does not exist yet is made.
+    #[serde(default)]
+    pub add: Vec<String>,
+    /// Off.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
 impl FlagChange {
     /// `flags` after this change.
     pub fn apply(&self, flags: &Flags) -> Flags {
@@ -154,6 +167,8 @@ pub struct Message {
     pub complete: bool,
     /// Labels, where the server has them; those with a meaning of their own begin with a backslash, as `\Inbox`.
     pub labels: Vec<String>,
+    /// Its server has labels: they can be put on and taken off.
+    pub takes_labels: bool,
     /// The parsed head, a JSON object as text.
     pub head: String,
 }
@@ -177,6 +192,7 @@ impl Message {
             flags: &'a Flags,
             tags: &'a [TagRef],
             labels: &'a [String],
+            takes_labels: bool,
             complete: bool,
         }
         let own = Own {
@@ -190,6 +206,7 @@ impl Message {
             flags: &self.flags,
             tags: &self.tags,
             labels: &self.labels,
+            takes_labels: self.takes_labels,
             complete: self.complete,
         };
         serde_json::to_writer(&mut *out, &own)?;
@@ -256,6 +273,7 @@ mod tests {
             tags: vec![],
             complete: true,
             labels: vec![],
+            takes_labels: false,
             head: "{\"subject\":\"Hi\"}".into(),
         };
         let value: serde_json::Value =

@@ -441,6 +441,7 @@ fn with_placements(tx: &mut Tx<'_>, inner: &str, args: &[Value]) -> Result<(Vec<
 
 fn from_row(row: &Row) -> Result<Message> {
     let keywords: String = row.get(11)?;
+    let labels: Option<String> = row.get(14)?;
     Ok(Message {
         id: row.get(1)?,
         mailbox_id: row.get(2)?,
@@ -460,7 +461,8 @@ fn from_row(row: &Row) -> Result<Message> {
             },
         },
         tags: Vec::new(),
-        labels: match row.get::<Option<String>>(14)? {
+        takes_labels: labels.is_some(),
+        labels: match labels {
             None => Vec::new(),
             Some(labels) => serde_json::from_str(&labels)?,
         },

@@ -2,6 +2,7 @@
 //! server has confirmed them. They are carried out in order, before anything else is looked at.
 //!
 //! - [`ask`]: a change is wanted.
+//! - [`labels`]: a change of labels is wanted, and what the server says of them afterwards.
 //! - [`folders`]: a change of the list of folders is wanted.
 //! - [`take`]: what is to be carried out now.
 //! - [`settle`]: the server confirmed it, refuses it for now, or never does it.
@@ -9,12 +10,14 @@
 
 mod ask;
 mod folders;
+mod labels;
 mod settle;
 mod show;
 mod take;
 
 pub use ask::{change_flags, move_to, trash};
 pub use folders::{create_folder, delete_folder, rename_folder};
+pub use labels::change_labels;
 pub use settle::{Refusal, done, failed};
 pub use show::{Entry, State, cancel, get, list, retry};
 pub use take::{copying, next_due, rest, take};
@@ -23,7 +26,7 @@ use crate::error::{Result, StoreError};
 use crate::wake::Topic;
 use crate::{Store, Tx, mailboxes};
 use model::mailbox::Protocol;
-use model::message::Flags;
+use model::message::{Flags, LabelChange};
 use model::{Timestamp, fresh_id};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +41,8 @@ pub enum Intent {
         /// IMAP flags to remove.
         remove: Vec<String>,
     },
+    /// Put labels on and take them off.
+    Labels(LabelChange),
     /// Move into another folder.
     Move {
         /// Our id of the folder.
@@ -81,6 +86,7 @@ impl Intent {
     const fn kind(&self) -> &'static str {
         match self {
             Self::Flags { .. } => "flags",
+            Self::Labels(_) => "labels",
             Self::Move { .. } => "move",
             Self::Expunge => "expunge",
             Self::Append { .. } => "append",
@@ -97,7 +103,7 @@ impl Intent {
             | Self::Rename { folder_id, .. }
             | Self::Delete { folder_id, .. } => Some(folder_id),
             Self::Create { parent_id, .. } => parent_id.as_deref(),
-            Self::Flags { .. } | Self::Expunge | Self::Append { .. } => None,
+            Self::Flags { .. } | Self::Labels(_) | Self::Expunge | Self::Append { .. } => None,
         }
     }
 
@@ -156,6 +162,8 @@ pub struct Confirmed {
     pub moved_to: Option<Spot>,
     /// All flags of the message, as the server has them after the change.
     pub flags: Option<Flags>,
+    /// Its labels, as the server tells them in the folder where it lay.
+    pub labels: Option<Vec<String>>,
     /// What it changed about the list of folders.
     pub folders: Vec<crate::folders::ListChange>,
 }

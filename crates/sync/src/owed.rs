@@ -4,6 +4,7 @@
 //! shows nothing for it: the message is read again, and what did not happen stays owed.
 
 mod folders;
+mod labels;
 
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
@@ -165,6 +166,7 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     let uid = one(spot.uid as u64);
     match &change.intent {
         Intent::Flags { add, remove } => flags(visit, &uid, add, remove).await,
+        Intent::Labels(change) => labels::change(visit, spot, &uid, change).await,
         Intent::Move { folder_id } => {
             let target = visit.known.iter().find(|folder| folder.id == *folder_id);
             let Some(target) = target.cloned() else {

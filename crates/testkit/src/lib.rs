@@ -4,7 +4,7 @@
 //!   them; nextest's setup script calls it).
 //! - [`user`]: a mailbox of the test's own; [`TestUser::seed`] fills it before the first sign-in, [`deliver`] by LMTP.
 //! - [`ImapProbe`]: a second, independent IMAP client, and with it the [`oracle`] that results are compared with.
-//! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut. - [`Postroom`]: the real binary.
+//! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut; [`MindingProxy`]: cut at one command. - [`Postroom`]: the real binary.
 //! - [`SecondClient`]: random things done to a mailbox; [`replay`]: what the events alone tell of it.
 //! - [`script`]: a server that follows a script, at the other end of a pipe.
 //! - [`postgres_database`], [`bucket`]: a fresh database and a fresh bucket.
@@ -19,6 +19,7 @@ mod http;
 mod json_api;
 mod lmtp;
 mod maildir;
+mod minding;
 mod postroom;
 mod probe;
 mod proxy;
@@ -39,6 +40,7 @@ pub use generator::{Generator, Mail, Profile};
 pub use http::{Response, SseEvent, SseReader};
 pub use json_api::Api;
 pub use lmtp::deliver;
+pub use minding::{Deed, MindingProxy};
 pub use postroom::{Launch, Postroom, wait_for};
 pub use probe::{Contents, ImapProbe, Oracle, Reply, Selected, oracle, sha256_hex};
 pub use proxy::{Fault, Proxy};

@@ -53,7 +53,7 @@ impl Editor {
 }
 
 /// The length of the literal that a line announces; 0: none.
-fn literal(line: &[u8]) -> usize {
+pub(crate) fn literal(line: &[u8]) -> usize {
     let text = line
         .strip_suffix(b"}\r\n")
         .and_then(|text| std::str::from_utf8(text).ok());

@@ -287,6 +287,41 @@ async fn flags_change_at_once_and_are_owed_to_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn labels_change_at_once_where_the_server_has_them() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    assert_eq!(list["data"][0]["takes_labels"], false);
+    let id = list["data"][0]["id"].as_str().unwrap().to_owned();
+    let uri = format!("/v1/messages/{id}");
+    let later = json!({"labels": {"add": ["Later"]}});
+    let refused = fixture.patch(&uri, &later).await.problem(409);
+    assert_eq!(refused["code"], "labels_unsupported");
+    let has_labels = fixture
+        .store
+        .db
+        .write(|tx| tx.exec("UPDATE messages SET labels = '[\"\\\\Inbox\"]'", &[]));
+    assert_eq!(has_labels.await.unwrap(), 1);
+    let change = json!({"labels": {"add": ["Later"], "remove": ["\\Inbox", "Never"]}});
+    let changed = fixture.patch(&uri, &change).await.expect(200);
+    assert_eq!(changed["labels"], json!(["Later"]));
+    let owed = fixture.get(&format!("/v1/mailboxes/{}/owed", a.id)).await;
+    let owed = owed.expect(200);
+    assert_eq!(owed["data"][0]["kind"], "labels");
+    let what = "put on the label Later, take off the label \\Inbox";
+    assert_eq!(owed["data"][0]["what"], what);
+    for bad in [
+        json!({"labels": {"add": [""]}}),
+        json!({"labels": {"add": ["a\r\nA1 LOGOUT"]}}),
+        json!({"labels": {"add": ["x".repeat(226)]}}),
+        json!({"labels": {"set": ["x"]}}),
+    ] {
+        fixture.patch(&uri, &bad).await.problem(422);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_owed_is_shown_tried_again_and_given_up() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -239,6 +239,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "labels_unsupported",
+        step: None,
+        title: "The mailbox's server has no labels",
+        cause: "The request changes labels of a message, and the mailbox's server has folders, not labels: only Gmail has labels.",
+        remedy: "Move the message to a folder, or give it a tag of your own, which no server hears of.",
+        action: "edit_request",
+        retry: Never,
+        likely_others: &["The mailbox was asked for a keyword: those are flags."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "folder_protected",
         step: None,
         title: "The folder is one that the mailbox needs",

@@ -161,7 +161,7 @@ CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
 -- What we owe a server. `working`: whoever has the lease is at it; `failed`: for good. `copy_from`: where the target folder ended before the message was copied there.
 CREATE TABLE owed (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
-  kind TEXT NOT NULL CHECK (kind IN ('flags','move','append','expunge','create','rename','delete')),
+  kind TEXT NOT NULL CHECK (kind IN ('flags','labels','move','append','expunge','create','rename','delete')),
   message_id TEXT, folder_id TEXT, body TEXT NOT NULL, attempts {int} NOT NULL DEFAULT 0, next_attempt_at {int} NOT NULL,
   state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending','working','failed')),
   problem_id TEXT, reason TEXT, copy_from TEXT, created_at {int} NOT NULL

@@ -170,11 +170,12 @@ fn change_flags(
         let uids: Vec<i64> = wanted.keys().copied().collect();
         // What we owe the server ourselves comes first: its older word must not undo it here.
         let sql = format!(
-            "SELECT p.uid, m.id, m.thread_id, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.labels
+            "SELECT p.uid, m.id, m.thread_id, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.labels,
+                    {}, {}
              FROM placements p JOIN messages m ON m.id = p.message_id
-             WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid IN {}
-               AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = 'flags'
-                               AND o.state <> 'failed')",
+             WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid IN {}",
+            owes("flags"),
+            owes("labels"),
             tx.dialect().integers(3)
         );
         let args = [
@@ -199,15 +200,22 @@ fn change_flags(
                 None => BTreeSet::new(),
                 Some(labels) => serde_json::from_str(&labels)?,
             };
+            let (owes_flags, owes_labels): (i64, i64) = (row.get(9)?, row.get(10)?);
             let labels = update
                 .labels
                 .as_deref()
+                .filter(|_| owes_labels == 0)
                 .map(|labels| placing::all_labels(labels, place))
                 .filter(|labels| *labels != labels_before);
-            if before == update.flags && labels.is_none() {
+            let after = if owes_flags == 0 {
+                &update.flags
+            } else {
+                &before
+            };
+            if before == *after && labels.is_none() {
                 continue;
             }
-            write_flags(tx, &id, &update.flags)?;
+            write_flags(tx, &id, after)?;
             tx.exec(
                 "UPDATE placements SET mod_seq = $4 WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
                 &[
@@ -217,7 +225,7 @@ fn change_flags(
                     update.mod_seq.into(),
                 ],
             )?;
-            let more_unread = i64::from(before.seen) - i64::from(update.flags.seen);
+            let more_unread = i64::from(before.seen) - i64::from(after.seen);
             unread += more_unread;
             if more_unread != 0 {
                 // The other places of a message with labels.
@@ -233,7 +241,7 @@ fn change_flags(
             }
             touched.insert(row.get(2)?);
             let mut data = json!({
-                "message_id": id, "folder_id": changes.folder_id, "flags": update.flags, "before": before,
+                "message_id": id, "folder_id": changes.folder_id, "flags": after, "before": before,
             });
             if let Some(labels) = labels {
                 tx.exec(
@@ -253,6 +261,14 @@ fn change_flags(
         )?;
     }
     Ok(())
+}
+
+/// 1 where a change of this kind is owed of the message `m`.
+fn owes(kind: &str) -> String {
+    format!(
+        "(SELECT count(*) FROM (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = '{kind}'
+           AND o.state <> 'failed' LIMIT 1) owes)"
+    )
 }
 
 /// How long a message may yet turn up in another folder that is still being filled.

@@ -9,8 +9,9 @@ mod placing;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
+pub use placing::label_of;
 pub use placing::{NewPlace, place};
-pub(crate) use placing::{expect_back, left, stay_behind};
+pub(crate) use placing::{all_labels, expect_back, left, stay_behind};
 pub(crate) use threads::refresh as refresh_threads;
 pub use threads::{ThreadRefs, Threaded, Threader};
 
@@ -129,7 +130,7 @@ pub async fn ingest(
         .await
 }
 
-struct Place {
+pub(crate) struct Place {
     path: String,
     role: Option<Role>,
 }
@@ -267,7 +268,7 @@ pub(crate) fn run(
 }
 
 /// The folder under the UIDVALIDITY of the batch; a reset in between makes the batch void.
-fn folder_place(tx: &mut Tx<'_>, folder_id: &str, uid_validity: i64) -> Result<Place> {
+pub(crate) fn folder_place(tx: &mut Tx<'_>, folder_id: &str, uid_validity: i64) -> Result<Place> {
     let row = tx.row(
         "SELECT uid_validity, path, role FROM folders WHERE id = $1",
         &[folder_id.into()],

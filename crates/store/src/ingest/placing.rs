@@ -228,13 +228,19 @@ fn tell(
         .map(|(joined, _)| joined.id.as_str())
         .collect();
     let mut folders = folders_of(tx, &ids)?;
+    let mut ours = owed_labels(tx, &ids)?;
     for (joined, labels) in joined {
+        let labels = match ours.remove(&joined.id) {
+            Some(ours) => Some(ours),
+            None => labels.as_deref().map(|labels| all_labels(labels, place)),
+        };
+        let text = labels.as_ref().map(serde_json::to_string).transpose()?;
         tx.exec(
             "UPDATE messages SET labels = $2,
                vanished_from = CASE WHEN vanished_from = $3 THEN NULL ELSE vanished_from END WHERE id = $1",
             &[
                 (&joined.id).into(),
-                labels_text(labels.as_deref(), place)?.into(),
+                text.into(),
                 folder_id.into(),
             ],
         )?;
@@ -248,11 +254,24 @@ fn tell(
             "folder_path": place.path, "folder_role": place.role, "folders": all,
         });
         if let Some(labels) = labels {
-            data["labels"] = json!(all_labels(labels, place));
+            data["labels"] = json!(labels);
         }
         log.push(event("message.moved", mailbox_id, origin, data));
     }
     Ok(())
+}
+
+/// The labels of messages whose labels were changed here, and the server has not confirmed it: its older word must not undo that.
+fn owed_labels(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let sql = format!(
+        "SELECT m.id, m.labels FROM messages m WHERE m.labels IS NOT NULL AND m.id IN {}
+           AND EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id AND o.kind = 'labels' AND o.state <> 'failed')",
+        tx.dialect().texts(1)
+    );
+    tx.rows(&sql, &[serde_json::to_string(ids)?.into()])?
+        .iter()
+        .map(|row| Ok((row.get(0)?, row.json(1)?)))
+        .collect()
 }
 
 /// Messages that lay in a folder which began anew, still lie in another one, and were not found in the first again.
@@ -388,14 +407,14 @@ pub(super) fn labels_text(labels: Option<&[String]>, place: &Place) -> Result<Op
 
 /// All labels of a message. Gmail leaves out the label of the folder that is open, so it depends on the folder what the server
 /// says; with it, the answer is the same from everywhere.
-pub(super) fn all_labels(labels: &[String], place: &Place) -> BTreeSet<String> {
+pub(crate) fn all_labels(labels: &[String], place: &Place) -> BTreeSet<String> {
     let own = label_of(&place.path, place.role);
     let said = labels.iter().map(String::as_str);
     said.chain(own).map(str::to_owned).collect()
 }
 
 /// The label that a folder shows; `None`: the folder is not that of one label.
-pub(crate) fn label_of(path: &str, role: Option<Role>) -> Option<&str> {
+pub fn label_of(path: &str, role: Option<Role>) -> Option<&str> {
     match role {
         Some(Role::Inbox) => Some("\\Inbox"),
         Some(Role::Sent) => Some("\\Sent"),

@@ -1,6 +1,6 @@
 //! How a change ends: the server confirmed it, refuses it for now, or never does it.
 
-use super::{Confirmed, Intent, Owed, Spot, Target, target};
+use super::{Confirmed, Intent, Owed, Spot, Target, labels, target};
 use crate::error::{Result, StoreError};
 use crate::ingest::{event, write_flags};
 use crate::leases::{self, Lease};
@@ -49,6 +49,11 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
                 (&confirmed.flags, &owed.spot, &owed.message_id)
             {
                 take_flags(tx, mailbox_id, message_id, spot, flags, now)?;
+            }
+            if let (Some(said), Some(spot), Some(message_id)) =
+                (&confirmed.labels, &owed.spot, &owed.message_id)
+            {
+                labels::take(tx, mailbox_id, message_id, spot, said, now)?;
             }
             let (Some(from), Some(to), Some(message_id)) =
                 (&owed.spot, &confirmed.moved_to, &owed.message_id)
@@ -238,7 +243,7 @@ pub async fn failed(
 /// What was changed here ahead of the server is put right: the folder is compared with the server's again.
 pub(super) fn forget_here(tx: &mut Tx<'_>, intent: &Intent, folder_id: Option<&str>) -> Result<()> {
     match intent {
-        Intent::Flags { .. } | Intent::Move { .. } | Intent::Expunge => {
+        Intent::Flags { .. } | Intent::Labels(_) | Intent::Move { .. } | Intent::Expunge => {
             let sql = "UPDATE folders SET server_messages = NULL, mod_seq = NULL WHERE id = $1";
             tx.exec(sql, &[folder_id.into()])?;
         }

@@ -1,11 +1,13 @@
 //! What is to be carried out now. What is taken is marked as being at work: nobody cancels it under our hands.
 
-use super::{CopyFrom, Owed, Spot};
+use super::{CopyFrom, Intent, Owed, Spot};
 use crate::db::Row;
 use crate::error::Result;
+use crate::ingest::label_of;
 use crate::leases::{self, Lease};
 use crate::{Store, Tx};
 use model::Timestamp;
+use model::folder::Role;
 
 /// Takes what is owed now, oldest first; nothing while the mailbox may only be read. A change waits behind an older one
 /// about the same message.
@@ -41,7 +43,8 @@ pub async fn take(store: &Store, lease: &Lease, limit: i64) -> Result<Vec<Owed>>
 
 fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<Vec<Owed>> {
     let rows = tx.rows(
-        "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from
+        "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from,
+                f.path, f.role
          FROM owed o LEFT JOIN placements p ON p.message_id = o.message_id
          LEFT JOIN folders f ON f.id = p.folder_id
          WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2 AND o.state <> 'failed'
@@ -51,10 +54,35 @@ fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<
          ORDER BY o.n, CASE f.role WHEN 'inbox' THEN 0 WHEN 'all' THEN 2 ELSE 1 END, p.folder_id LIMIT $3",
         &[mailbox_id.into(), now.into(), limit.into()],
     )?;
-    let mut due: Vec<Owed> = rows.iter().map(from_row).collect::<Result<_>>()?;
     // Of a message with several places one is enough, and the others stay.
-    due.dedup_by(|later, first| later.id == first.id);
+    let mut due: Vec<Owed> = Vec::with_capacity(rows.len());
+    let mut leaves = false;
+    for row in &rows {
+        let owed = from_row(row)?;
+        let better = match due.last_mut().filter(|last| last.id == owed.id) {
+            None => {
+                leaves = will_leave(&owed, row)?;
+                due.push(owed);
+                continue;
+            }
+            Some(last) if leaves && !will_leave(&owed, row)? => last,
+            Some(_) => continue,
+        };
+        *better = owed;
+        leaves = false;
+    }
     Ok(due)
+}
+
+/// Whether a message will be gone from this place when its labels are changed: what the server says of it afterwards is better
+/// read in another one.
+fn will_leave(owed: &Owed, row: &Row) -> Result<bool> {
+    let Intent::Labels(change) = &owed.intent else {
+        return Ok(false);
+    };
+    let (path, role): (Option<String>, _) = (row.get(9)?, row.maybe_word(10, Role::parse)?);
+    let own = path.as_deref().and_then(|path| label_of(path, role));
+    Ok(own.is_some_and(|own| change.remove.iter().any(|gone| gone == own)))
 }
 
 /// What was taken and not settled waits again: the connection broke.

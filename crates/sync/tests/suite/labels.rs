@@ -3,7 +3,7 @@
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapScript, ImapSim};
 use model::mailbox::Security;
-use model::message::Message;
+use model::message::{LabelChange, Message};
 use std::time::Duration;
 use store::messages::Filter;
 use testkit::TestUser;
@@ -213,5 +213,99 @@ async fn copies_with_one_lasting_id_but_flags_of_their_own_are_messages_of_their
     let capabilities = "IMAP4rev1 UIDPLUS IDLE OBJECTID";
     let (_sim, mut follower) = start(capabilities, two_messages()).await;
     assert_eq!(messages(&follower).await.len(), 4);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_that_the_application_changes_are_changed_on_the_server() {
+    let (sim, mut follower) = start(GMAIL, two_messages()).await;
+    let stored = messages(&follower).await;
+    let first = stored.iter().find(|m| m.head.contains("first")).unwrap();
+    assert!(first.takes_labels);
+    let change = LabelChange {
+        // "work" is on already, in other case.
+        add: vec!["Später & mehr".to_owned(), "work".to_owned()],
+        remove: vec!["\\Inbox".to_owned()],
+    };
+    store::owed::change_labels(&follower.store, &first.id, change)
+        .await
+        .expect("owed");
+    let at_once = store::messages::get(&follower.store, &first.id).await;
+    let wanted = [PROJECTS, "Später & mehr", "Work"];
+    assert_eq!(at_once.expect("the message").labels, wanted);
+    until("the message lies where its labels say", async || {
+        let now = store::messages::get(&follower.store, &first.id).await;
+        folders(&now.expect("the message")) == wanted
+    })
+    .await;
+    assert!(sim.contents()["INBOX"].is_empty());
+    let now = store::messages::get(&follower.store, &first.id).await;
+    assert_eq!(now.expect("the message").labels, wanted);
+    let told = follower.events().await;
+    let told: Vec<_> = told
+        .iter()
+        .filter(|e| e.kind == "message.changed")
+        .collect();
+    assert_eq!(
+        told.len(),
+        1,
+        "our own change comes back without a word: {told:?}"
+    );
+    assert_eq!(told[0].data["by"], "api");
+    assert_eq!(told[0].data["labels_before"][0], "Projects");
+    assert_eq!(follower.count("message.removed").await, 0);
+    follower.stop().await;
+}
+
+/// What somebody else put on in the same moment is a foreign change, and both stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_label_of_the_same_moment_is_told_and_stays() {
+    let (sim, mut follower) = start(GMAIL, two_messages()).await;
+    let stored = messages(&follower).await;
+    let first = stored.iter().find(|m| m.head.contains("first")).unwrap();
+    follower.stop().await;
+    let change = LabelChange {
+        add: vec!["Ours".to_owned()],
+        remove: vec![],
+    };
+    store::owed::change_labels(&follower.store, &first.id, change)
+        .await
+        .expect("owed");
+    sim.set_labels("INBOX", 1, &["Work", "Projects", "\\Inbox", "Theirs"]);
+    follower.go();
+    let theirs = |e: &model::event::Event| e.data["labels"].to_string().contains("Theirs");
+    let told = follower.event("message.changed", theirs).await;
+    assert!(told.data["by"].is_null(), "{told:?}");
+    assert!(told.data["labels"].to_string().contains("Ours"), "{told:?}");
+    until("both labels are there", async || {
+        let now = store::messages::get(&follower.store, &first.id).await;
+        now.expect("the message").labels == ["Ours", PROJECTS, "Theirs", "Work", "\\Inbox"]
+    })
+    .await;
+    assert_eq!(sim.contents()["Ours"].len(), 1);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_labels_is_not_asked_to_change_them() {
+    let script = ImapScript::new().mail("INBOX", FIRST);
+    let (_sim, mut follower) = start("IMAP4rev1 UIDPLUS IDLE", script).await;
+    let stored = messages(&follower).await;
+    assert!(!stored[0].takes_labels);
+    let change = LabelChange {
+        add: vec!["Later".to_owned()],
+        remove: vec![],
+    };
+    let refused = store::owed::change_labels(&follower.store, &stored[0].id, change).await;
+    assert!(
+        matches!(
+            refused,
+            Err(store::StoreError::Refused {
+                problem_id: "labels_unsupported",
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
     follower.stop().await;
 }

@@ -7,12 +7,16 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::response::Response;
 use model::access::Scope;
-use model::message::FlagChange;
+use model::message::{FlagChange, LabelChange};
 use serde::Deserialize;
 use store::{owed, tags};
 
 /// Keywords of one message.
 const KEYWORDS: usize = 50;
+/// Labels of one change.
+const LABELS: usize = 50;
+/// Longest label: Gmail's limit.
+const LABEL_CHARS: usize = 225;
 /// Longest keyword.
 const KEYWORD_CHARS: usize = 100;
 
@@ -23,6 +27,9 @@ pub(crate) struct MessageChange {
     /// Flags to set and clear.
     #[serde(default)]
     flags: Option<FlagChange>,
+    /// Labels to put on and to take off, on a server that has labels (Gmail).
+    #[serde(default)]
+    labels: Option<LabelChange>,
     /// Own tags and folders to put on and to take off: here alone, the server does not hear of them.
     #[serde(default)]
     tags: Option<TagPut>,
@@ -31,7 +38,7 @@ pub(crate) struct MessageChange {
     folder_id: Option<String>,
 }
 
-/// Changes flags and folder: here at once, and on the server as soon as it can be reached.
+/// Changes flags, labels and folder: here at once, and on the server as soon as it can be reached.
 #[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path)),
     request_body = MessageChange, responses((status = 200, body = MessageShape)))]
 pub(crate) async fn change_message(
@@ -42,12 +49,16 @@ pub(crate) async fn change_message(
 ) -> Result<Response> {
     caller.need(Scope::Write)?;
     let before = super::visible(&state, &caller, &id).await?;
-    if value.flags.is_none() && value.folder_id.is_none() && value.tags.is_none() {
-        let text = "must be given, or `folder_id`, or `tags`";
+    let nothing = value.flags.is_none() && value.labels.is_none();
+    if nothing && value.folder_id.is_none() && value.tags.is_none() {
+        let text = "must be given, or `labels`, or `folder_id`, or `tags`";
         return Err(ApiError::field("/flags", text));
     }
     if let Some(flags) = &value.flags {
         check_keywords(flags)?;
+    }
+    if let Some(labels) = &value.labels {
+        check_labels(labels)?;
     }
     let put = value.tags.map(TagPut::checked).transpose()?;
     if let Some(put) = put {
@@ -66,6 +77,9 @@ pub(crate) async fn change_message(
                 other => other.into(),
             })?;
     }
+    if let Some(labels) = value.labels {
+        owed::change_labels(&state.store, &id, labels).await?;
+    }
     if let Some(flags) = value.flags {
         owed::change_flags(&state.store, &id, flags).await?;
     }
@@ -77,6 +91,21 @@ pub(crate) async fn change_message(
     let mut out = Vec::new();
     message.write_json(&mut out)?;
     Ok(super::written(out))
+}
+
+/// Labels go to the server as the names of folders do.
+fn check_labels(change: &LabelChange) -> Result<()> {
+    let mut checks = Checks::default();
+    for (name, labels) in [("add", &change.add), ("remove", &change.remove)] {
+        if labels.len() > LABELS {
+            let text = format!("may have {LABELS} labels at most");
+            checks.refuse(format!("/labels/{name}"), text);
+        }
+        for (i, label) in labels.iter().take(LABELS).enumerate() {
+            checks.line(&format!("/labels/{name}/{i}"), label, 1, LABEL_CHARS);
+        }
+    }
+    checks.end()
 }
 
 /// Keywords go to the server as IMAP atoms (RFC 9051 section 9).

@@ -34,8 +34,10 @@ pub(crate) struct MessageShape {
     size: i64,
     /// Flags.
     flags: Flags,
-    /// Labels.
+    /// Labels of the server, where it has them; its own begin with a backslash, as `\Inbox`.
     labels: Vec<String>,
+    /// Its server has labels: they can be put on and taken off.
+    takes_labels: bool,
     /// Own tags and the own folder, which the server does not know.
     tags: Vec<model::tag::TagRef>,
     /// The whole message is stored; otherwise only its header (`POST …/fetch` fetches the rest).

@@ -29,7 +29,7 @@ pub(crate) struct Owed {
     /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.
     #[schema(value_type = String)]
     state: State,
-    /// `flags`, `move`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
+    /// `flags`, `labels`, `move`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
     kind: &'static str,
     /// The change in words.
     what: String,
@@ -70,14 +70,11 @@ impl From<Entry> for Owed {
 
 fn in_words(intent: &Intent) -> String {
     match intent {
-        Intent::Flags { add, remove } => {
-            let part = |word: &str, flags: &[String]| match flags {
-                [] => None,
-                flags => Some(format!("{word} {}", flags.join(" "))),
-            };
-            let parts = [part("set", add), part("clear", remove)];
-            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-        }
+        Intent::Flags { add, remove } => both(("set", add, " "), ("clear", remove, " ")),
+        Intent::Labels(change) => both(
+            ("put on the label", &change.add, ", "),
+            ("take off the label", &change.remove, ", "),
+        ),
         Intent::Move { .. } => "move the message".to_owned(),
         Intent::Expunge => "remove the message for good".to_owned(),
         Intent::Create { name, .. } => format!("make the folder {name}"),
@@ -85,4 +82,13 @@ fn in_words(intent: &Intent) -> String {
         Intent::Delete { .. } => "delete the folder".to_owned(),
         Intent::Append { .. } => "file the copy of a sent message".to_owned(),
     }
+}
+
+/// Two lists with what is done with each; an empty one is left out.
+fn both(on: (&str, &[String], &str), off: (&str, &[String], &str)) -> String {
+    let parts = [on, off]
+        .into_iter()
+        .filter(|(_, list, _)| !list.is_empty());
+    let parts = parts.map(|(verb, list, between)| format!("{verb} {}", list.join(between)));
+    parts.collect::<Vec<_>>().join(", ")
 }

@@ -311,6 +311,8 @@ export interface Message {
   size: number;
   flags: Flags;
   labels: string[];
+  /** Its server has labels: they can be put on and taken off. */
+  takes_labels: boolean;
   preview: string;
   has_attachments: boolean;
   automatic: boolean;

@@ -33,6 +33,8 @@ pub enum Command {
     Move(sort::Move),
     /// Set or clear flags, on the server
     Flag(sort::Flag),
+    /// Put labels on messages or take them off, on a server that has labels (Gmail)
+    Label(sort::Label),
     /// Move to the trash, on the server
     Delete(sort::Delete),
     /// Put tags of your own on messages or conversations, or take them off
@@ -59,6 +61,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Fetch(args) => read::fetch(context, client, &args).await,
         Command::Move(args) => sort::move_to(context, client, &args).await,
         Command::Flag(args) => sort::flag(context, client, &args).await,
+        Command::Label(args) => sort::label(context, client, &args).await,
         Command::Delete(args) => sort::delete(context, client, &args).await,
         Command::Tag(args) => tags::tag(context, client, &args).await,
         Command::Put(args) => tags::put(context, client, &args).await,

@@ -1,4 +1,4 @@
-//! Sorting: flags, folders, trash. The server is told; until it agrees, the change is owed.
+//! Sorting: flags, labels, folders, trash. The server is told; until it agrees, the change is owed.
 
 use super::path;
 use crate::client::Client;
@@ -42,6 +42,20 @@ pub struct Flag {
     unanswered: bool,
 }
 
+/// Arguments of `message label`.
+#[derive(Debug, clap::Args)]
+pub struct Label {
+    /// The messages, msg_...
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// A label to put on; the server's own begin with a backslash, as \Inbox or \Starred
+    #[arg(long = "add", value_name = "LABEL")]
+    add: Vec<String>,
+    /// A label to take off
+    #[arg(long = "remove", value_name = "LABEL")]
+    remove: Vec<String>,
+}
+
 /// Arguments of `message delete`.
 #[derive(Debug, clap::Args)]
 pub struct Delete {
@@ -80,6 +94,23 @@ pub async fn flag(context: &Context, client: &Client, args: &Flag) -> Result<Exi
     let mut changed = Vec::with_capacity(args.ids.len());
     for id in &args.ids {
         changed.push(client.patch(&path(id), &json!({ "flags": flags })).await?);
+    }
+    context.output.value(&json!({ "data": changed }), |_, _| {
+        format!("{} changed.", changed.len())
+    })?;
+    Ok(Exit::Good)
+}
+
+/// Puts labels on and takes them off.
+pub async fn label(context: &Context, client: &Client, args: &Label) -> Result<Exit, Failure> {
+    if args.add.is_empty() && args.remove.is_empty() {
+        return Err(Failure::usage("no label is named").remedy("add --add LABEL or --remove LABEL"));
+    }
+    let labels = json!({ "add": args.add, "remove": args.remove });
+    let mut changed = Vec::with_capacity(args.ids.len());
+    for id in &args.ids {
+        let change = json!({ "labels": labels });
+        changed.push(client.patch(&path(id), &change).await?);
     }
     context.output.value(&json!({ "data": changed }), |_, _| {
         format!("{} changed.", changed.len())

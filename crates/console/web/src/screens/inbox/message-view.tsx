@@ -11,6 +11,7 @@ import { bytes, fullTime, plural, who, whole } from "../../ui/format";
 import { toastProblem } from "../../ui/overlays";
 import { useFlag } from "./actions";
 import { MessageFrame } from "./frame";
+import { Labels } from "./labels";
 import { TextBody } from "./text-body";
 
 interface Props {
@@ -79,10 +80,10 @@ function Head({ message, onFold }: { message: Message; onFold?: () => void }) {
             <dt>Received</dt><dd>{fullTime(message.received_at)}</dd>
             <dt>Message-ID</dt><dd className="mono">{message.internet_message_id ?? "none"}</dd>
             <dt>Folders</dt><dd>{message.folders.map((f) => f.path).join(", ")}</dd>
-            {message.labels.length > 0 && (
+            {(message.takes_labels || message.labels.length > 0) && (
               <>
                 <dt>Labels</dt>
-                <dd className="labels">{message.labels.map((label) => <span key={label} className="server-label">{label.replace(/^\\/, "")}</span>)}</dd>
+                <dd><Labels message={message} /></dd>
               </>
             )}
             <dt>Size</dt><dd>{bytes(message.size)}</dd>

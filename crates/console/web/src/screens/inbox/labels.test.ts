@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { newLabel, shownLabel } from "./labels";
+
+it("a label is put on once, whatever its case", () => {
+  const on = ["Work", "\\Inbox"];
+  expect(newLabel(" Later ", on)).toBe("Later");
+  expect(newLabel("work", on)).toBeNull();
+  expect(newLabel("inbox", on)).toBeNull();
+  expect(newLabel("  ", on)).toBeNull();
+});
+
+it("the server's own labels are shown without their backslash", () => {
+  expect(shownLabel("\\Starred")).toBe("Starred");
+  expect(shownLabel("a\\b")).toBe("a\\b");
+});
