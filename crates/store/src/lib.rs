@@ -22,6 +22,7 @@ pub mod leases;
 pub mod mailboxes;
 pub mod messages;
 pub mod owed;
+mod own_copies;
 pub mod plan;
 pub mod pop3;
 pub mod removal;

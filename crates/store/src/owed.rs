@@ -15,7 +15,7 @@ mod settle;
 mod show;
 mod take;
 
-pub use ask::{change_flags, move_to, trash};
+pub use ask::{change_flags, copy_to, move_to, trash};
 pub use folders::{create_folder, delete_folder, rename_folder};
 pub use labels::change_labels;
 pub use settle::{Refusal, done, failed};
@@ -23,6 +23,7 @@ pub use show::{Entry, State, cancel, get, list, retry};
 pub use take::{copying, next_due, rest, take};
 
 use crate::error::{Result, StoreError};
+pub use crate::own_copies::CopyFrom;
 use crate::wake::Topic;
 use crate::{Store, Tx, mailboxes};
 use model::mailbox::Protocol;
@@ -45,6 +46,11 @@ pub enum Intent {
     Labels(LabelChange),
     /// Move into another folder.
     Move {
+        /// Our id of the folder.
+        folder_id: String,
+    },
+    /// Copy into another folder.
+    Copy {
         /// Our id of the folder.
         folder_id: String,
     },
@@ -88,6 +94,7 @@ impl Intent {
             Self::Flags { .. } => "flags",
             Self::Labels(_) => "labels",
             Self::Move { .. } => "move",
+            Self::Copy { .. } => "copy",
             Self::Expunge => "expunge",
             Self::Append { .. } => "append",
             Self::Create { .. } => "create",
@@ -100,6 +107,7 @@ impl Intent {
     fn folder_id(&self) -> Option<&str> {
         match self {
             Self::Move { folder_id }
+            | Self::Copy { folder_id }
             | Self::Rename { folder_id, .. }
             | Self::Delete { folder_id, .. } => Some(folder_id),
             Self::Create { parent_id, .. } => parent_id.as_deref(),
@@ -146,20 +154,13 @@ pub struct Owed {
     pub copy_from: Option<CopyFrom>,
 }
 
-/// Where a folder ended: what was copied later has this UID or a higher one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CopyFrom {
-    /// UIDVALIDITY.
-    pub uid_validity: i64,
-    /// UIDNEXT.
-    pub uid_next: i64,
-}
-
 /// How the server confirmed a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confirmed {
     /// Where a moved message lies now, if the server said so.
     pub moved_to: Option<Spot>,
+    /// Where the copy lies that was made, if the server said so or it was found.
+    pub copied_to: Option<Spot>,
     /// All flags of the message, as the server has them after the change.
     pub flags: Option<Flags>,
     /// Its labels, as the server tells them in the folder where it lay.

@@ -3,25 +3,23 @@
 //! moved twice, and a copy is looked for before it is made again. An OK is not believed where the server
 //! shows nothing for it: the message is read again, and what did not happen stays owed.
 
+mod copying;
 mod folders;
 mod labels;
 
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, MetaItems, Mode, StatusItem, StoreMode, UidSet, quoted};
+use imap_client::{ImapError, MailboxName, MetaItems, Mode, StoreMode, UidSet, quoted};
 use model::Timestamp;
 use model::folder::Role;
 use model::message::Flags;
 use store::folders::{Known, wire_bytes};
-use store::owed::{self, Confirmed, CopyFrom, Intent, Owed, Refusal, Spot};
+use store::owed::{self, Confirmed, Intent, Owed, Refusal, Spot};
 
 /// Changes that are paid before anything else is looked at.
 const BATCH: i64 = 200;
 /// Pause before a refused change is tried again; it doubles.
 const PAUSE_MILLIS: i64 = 20_000;
-
-/// Messages in the target folder that are compared to find a copy that an earlier try made.
-const COMPARED: usize = 1_000;
 
 /// How one change went.
 enum Paid {
@@ -174,6 +172,13 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
             };
             move_to(visit, change, &uid, &target).await
         }
+        Intent::Copy { folder_id } => {
+            let target = visit.known.iter().find(|folder| folder.id == *folder_id);
+            let Some(target) = target.cloned() else {
+                return Ok(never_folder());
+            };
+            copying::copy(visit, change, &uid, &target).await
+        }
         Intent::Expunge => {
             visit
                 .session
@@ -283,7 +288,7 @@ async fn move_to(
         if !visit.session.supports("UIDPLUS") {
             return Err(ImapError::NeedsExpunge.into());
         }
-        let Some(copy) = copied(visit, change, uid, &to).await? else {
+        let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
             return Ok(did_nothing("copy the message"));
         };
         visit
@@ -296,114 +301,24 @@ async fn move_to(
         }
         copy
     };
-    let moved_to = Spot {
-        folder_id: target.id.clone(),
-        wire_name: target.wire_name.clone(),
-        uid_validity: validity as i64,
-        uid: new as i64,
-    };
     Ok(Paid::Done(Confirmed {
-        moved_to: Some(moved_to),
+        moved_to: Some(spot_in(target, validity, new)),
         ..Confirmed::default()
     }))
+}
+
+fn spot_in(folder: &Known, uid_validity: u64, uid: u64) -> Spot {
+    Spot {
+        folder_id: folder.id.clone(),
+        wire_name: folder.wire_name.clone(),
+        uid_validity: uid_validity as i64,
+        uid: uid as i64,
+    }
 }
 
 fn paired(pairs: &[(u64, u64)], old: u64) -> Option<u64> {
     let (_, new) = pairs.iter().find(|(from, _)| *from == old)?;
     Some(*new)
-}
-
-/// Copies a message, once: where the target ends is written down before, so that a try whose answer was lost
-/// is known by its copy. Gives the copy's UIDVALIDITY and UID; `None`: there is none. The message's own folder
-/// is open before and after.
-async fn copied(
-    visit: &mut Visit<'_>,
-    change: &Owed,
-    uid: &UidSet,
-    to: &MailboxName,
-) -> Result<Option<(u64, u64)>> {
-    let items = [StatusItem::UidValidity, StatusItem::UidNext];
-    let status = visit.session.status(to, &items).await?;
-    let validity = status.uidvalidity.unwrap_or_default();
-    if let Some(from) = change
-        .copy_from
-        .filter(|from| from.uid_validity == validity as i64)
-        && let Some(copy) = find_copy(visit, uid, to, from.uid_next as u64).await?
-    {
-        return Ok(Some((validity, copy)));
-    }
-    let from = CopyFrom {
-        uid_validity: validity as i64,
-        uid_next: status.uidnext.unwrap_or(1) as i64,
-    };
-    owed::copying(&visit.context.store, visit.lease, change, from).await?;
-    let went = visit.session.uid_copy(uid, to).await?;
-    let told = went.and_then(|went| {
-        let new = paired(&went.pairs, uid.first()?)?;
-        Some((went.uidvalidity, new))
-    });
-    if told.is_some() {
-        return Ok(told);
-    }
-    let found = find_copy(visit, uid, to, from.uid_next as u64).await?;
-    Ok(found.map(|copy| (validity, copy)))
-}
-
-/// Looks from this UID on for a message with the same header and size.
-async fn find_copy(
-    visit: &mut Visit<'_>,
-    uid: &UidSet,
-    to: &MailboxName,
-    from: u64,
-) -> Result<Option<u64>> {
-    let Some(here) = visit.session.selected().cloned() else {
-        return Ok(None);
-    };
-    let items = MetaItems {
-        size: true,
-        header: true,
-        ..MetaItems::default()
-    };
-    let told = visit.session.fetch_meta(uid, &items, None, false).await?;
-    let original = told
-        .messages
-        .into_iter()
-        .find(|meta| meta.uid == uid.first());
-    let Some(original) = original else {
-        return Ok(None);
-    };
-    visit.session.select(to, Mode::Examine, None).await?;
-    let sizes = MetaItems {
-        size: true,
-        ..MetaItems::default()
-    };
-    let later = UidSet::starting_at(from);
-    let told = visit
-        .session
-        .fetch_meta(&later, &sizes, None, false)
-        .await?;
-    let mut alike = UidSet::new();
-    // `n:*` gives the last message even below `n`.
-    told.messages
-        .iter()
-        .filter(|meta| meta.size == original.size)
-        .filter_map(|meta| meta.uid.filter(|uid| *uid >= from))
-        .take(COMPARED)
-        .for_each(|uid| alike.insert(uid));
-    let mut copy = None;
-    if !alike.is_empty() {
-        let told = visit
-            .session
-            .fetch_meta(&alike, &items, None, false)
-            .await?;
-        copy = told
-            .messages
-            .iter()
-            .find(|meta| meta.header.is_some() && meta.header == original.header)
-            .and_then(|meta| meta.uid);
-    }
-    visit.session.select(&here, Mode::ReadWrite, None).await?;
-    Ok(copy)
 }
 
 /// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.

@@ -322,6 +322,34 @@ async fn labels_change_at_once_where_the_server_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_owed_once_and_only_within_the_mailbox() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let b = fixture.mailbox("b@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let id = list["data"][0]["id"].as_str().unwrap().to_owned();
+    let uri = format!("/v1/messages/{id}/copy");
+    let body = json!({"folder_id": a.folders["Archive"]});
+    let owed = fixture.post(&uri, &body).await.expect(202);
+    assert_eq!(owed["kind"], "copy");
+    assert_eq!(owed["what"], "copy the message");
+    let again = fixture.post(&uri, &body).await.expect(202);
+    assert_eq!(again["id"], owed["id"]);
+    let here = json!({"folder_id": a.folders["INBOX"]});
+    fixture.post(&uri, &here).await.problem(409);
+    for bad in [
+        json!({}),
+        json!({"folder_id": "fld_none"}),
+        json!({"folder_id": b.folders["Archive"]}),
+    ] {
+        fixture.post(&uri, &bad).await.problem(422);
+    }
+    let none = "/v1/messages/msg_none/copy";
+    fixture.post(none, &body).await.problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_owed_is_shown_tried_again_and_given_up() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

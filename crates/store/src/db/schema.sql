@@ -161,12 +161,17 @@ CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
 -- What we owe a server. `working`: whoever has the lease is at it; `failed`: for good. `copy_from`: where the target folder ended before the message was copied there.
 CREATE TABLE owed (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
-  kind TEXT NOT NULL CHECK (kind IN ('flags','labels','move','append','expunge','create','rename','delete')),
+  kind TEXT NOT NULL CHECK (kind IN ('flags','labels','move','copy','append','expunge','create','rename','delete')),
   message_id TEXT, folder_id TEXT, body TEXT NOT NULL, attempts {int} NOT NULL DEFAULT 0, next_attempt_at {int} NOT NULL,
   state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending','working','failed')),
   problem_id TEXT, reason TEXT, copy_from TEXT, created_at {int} NOT NULL
 ) {strict};
 CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
+-- Copies that we made ourselves (of `message_id`), until they are seen in their folder: they are no foreign mail.
+CREATE TABLE own_copies (
+  folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
+  message_id TEXT NOT NULL, made_at {int} NOT NULL, PRIMARY KEY (folder_id, uid_validity, uid)
+) {strict};
 CREATE INDEX owed_by_message ON owed (message_id);
 
 -- `held`: no try by itself until a person changed something; then `next_attempt_at` is when it is given up.

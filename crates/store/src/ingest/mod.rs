@@ -23,7 +23,7 @@ use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
 use crate::search::{self, Words};
-use crate::{Store, Tx, events, mailboxes, submissions, tags, test_messages};
+use crate::{Store, Tx, events, mailboxes, own_copies, submissions, tags, test_messages};
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
@@ -197,10 +197,23 @@ pub(crate) fn run(
         .collect();
     insert_placements(tx, &batch, &placed)?;
     let put_in = tags::put_new(tx, mailbox_id, &refs)?;
+    let arrived: Vec<(i64, &str)> = refs
+        .iter()
+        .map(|(_, message)| (message.uid, message.stored.digest.as_str()))
+        .collect();
+    let ours = own_copies::seen(tx, &batch.folder_id, batch.uid_validity, &arrived)?;
     for ((id, message), thread) in refs.iter().zip(&threads) {
         let mut event = received(mailbox_id, id, thread, message, &batch, &place);
         if let Some(folder) = put_in.as_ref().filter(|_| tags::is_put(message)) {
             event.data["tags"] = json!([folder]);
+        }
+        if let Some(original) = ours.get(&message.uid) {
+            // Nobody answers what we copied ourselves.
+            if event.origin == Origin::Live {
+                event.origin = Origin::CatchUp;
+            }
+            event.data["by"] = json!("api");
+            event.data["copy_of"] = json!(original);
         }
         log.push(event);
     }

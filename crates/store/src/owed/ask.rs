@@ -78,6 +78,42 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
         .await
 }
 
+/// Owes the server a copy in another folder of the mailbox; it shows there, as a message of its own, once the server has made it.
+/// Gives the id of what is owed.
+///
+/// # Errors
+/// No such message, the folder is not of its mailbox, the message lies there already, or the mailbox is read by POP3.
+pub async fn copy_to(store: &Store, message_id: &str, folder_id: &str) -> Result<String> {
+    let (now, id, folder_id) = (store.now(), message_id.to_owned(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let target = target(tx, &id)?;
+            let folder = crate::folders::read(tx, &folder_id)?;
+            if folder.mailbox_id != target.mailbox_id {
+                return Err(StoreError::NotFound("the folder"));
+            }
+            if target.folder_ids.contains(&folder_id) {
+                return Err(StoreError::Conflict(
+                    "the message lies in that folder already".into(),
+                ));
+            }
+            target.can_be_moved()?;
+            let waiting = tx.row(
+                "SELECT id FROM owed WHERE message_id = $1 AND kind = 'copy' AND folder_id = $2 AND state <> 'failed' LIMIT 1",
+                &[(&id).into(), (&folder_id).into()],
+            )?;
+            match waiting {
+                Some(row) => row.get(0),
+                None => {
+                    let intent = Intent::Copy { folder_id };
+                    owe(tx, &target.mailbox_id, Some(&id), &intent, now)
+                }
+            }
+        })
+        .await
+}
+
 /// Owes the server a move to the trash; from the trash (or without one) the message is removed for good.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use super::{Confirmed, Intent, Owed, Spot, Target, labels, target};
 use crate::error::{Result, StoreError};
 use crate::ingest::{event, write_flags};
 use crate::leases::{self, Lease};
-use crate::{Store, Tx, events, mailboxes};
+use crate::{Store, Tx, events, mailboxes, own_copies};
 use model::Timestamp;
 use model::event::Origin;
 use model::message::Flags;
@@ -54,6 +54,10 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
                 (&confirmed.labels, &owed.spot, &owed.message_id)
             {
                 labels::take(tx, mailbox_id, message_id, spot, said, now)?;
+            }
+            if let (Some(copy), Some(message_id)) = (&confirmed.copied_to, &owed.message_id) {
+                let place = (copy.folder_id.as_str(), copy.uid_validity, copy.uid);
+                own_copies::note(tx, place, message_id, now)?;
             }
             let (Some(from), Some(to), Some(message_id)) =
                 (&owed.spot, &confirmed.moved_to, &owed.message_id)
@@ -248,7 +252,10 @@ pub(super) fn forget_here(tx: &mut Tx<'_>, intent: &Intent, folder_id: Option<&s
             tx.exec(sql, &[folder_id.into()])?;
         }
         // Nothing shows here before the server has confirmed it.
-        Intent::Create { .. } | Intent::Rename { .. } | Intent::Delete { .. } => {}
+        Intent::Copy { .. }
+        | Intent::Create { .. }
+        | Intent::Rename { .. }
+        | Intent::Delete { .. } => {}
         Intent::Append { submission_id, .. } => {
             let sql = "UPDATE submissions SET sent_copy = 'none' WHERE id = $1";
             tx.exec(sql, &[submission_id.into()])?;

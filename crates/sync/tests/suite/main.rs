@@ -17,6 +17,7 @@ mod labels_differential;
 mod large;
 mod limits;
 mod owed;
+mod owed_copies;
 mod owed_folders;
 mod pop3;
 mod pop3_originals;

@@ -12,7 +12,7 @@ on_each_server!(
     invariant_39_our_own_change_is_told_once_and_a_foreign_one_of_the_same_moment_too,
 );
 
-async fn message_at(follower: &Follower, uid: i64) -> String {
+pub async fn message_at(follower: &Follower, uid: i64) -> String {
     follower
         .store
         .db
@@ -28,7 +28,7 @@ async fn message_at(follower: &Follower, uid: i64) -> String {
         .expect("the message")
 }
 
-async fn paid(follower: &Follower, message: &str) {
+pub async fn paid(follower: &Follower, message: &str) {
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while !store::owed::pending(&follower.store, message)
         .await
@@ -143,7 +143,7 @@ async fn what_is_thrown_away_twice_lies_in_the_trash() {
 }
 
 /// A mailbox with one message on a simulator.
-async fn simulated(script: ImapScript) -> (ImapSim, Follower, String) {
+pub async fn simulated(script: ImapScript) -> (ImapSim, Follower, String) {
     let sim = ImapSim::start(script.mail("INBOX", b"Subject: first\r\n\r\nx\r\n"));
     let user = TestUser {
         address: "ann@simulated.test".to_owned(),

@@ -2,6 +2,7 @@ use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::{Ids, Json, present};
 use crate::routes::mailboxes;
+use crate::routes::owed::settled;
 use crate::state::ApiState;
 use axum::extract::State;
 use model::Timestamp;
@@ -60,7 +61,7 @@ pub(crate) async fn change_folder(
     if let Some(name) = &value.name
         && let Some(owed_id) = owed::rename_folder(&state.store, &folder_id, name).await?
     {
-        super::settled(&state, &mailbox, &owed_id).await?;
+        settled(&state, &mailbox, &owed_id).await?;
     }
     if value.size_limit.flatten().is_some_and(|limit| limit < 1) {
         let text = "is a number of octets, 1 at least";

@@ -1,9 +1,8 @@
-use super::settled;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::{Ids, Json};
 use crate::routes::mailboxes;
-use crate::routes::owed::Owed;
+use crate::routes::owed::{Owed, settled};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::StatusCode;

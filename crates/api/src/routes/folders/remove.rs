@@ -1,9 +1,9 @@
-use super::{in_mailbox, settled};
+use super::in_mailbox;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::{Ids, Query};
 use crate::routes::mailboxes;
-use crate::routes::owed::Owed;
+use crate::routes::owed::{Owed, settled};
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -3,6 +3,7 @@
 mod attachment;
 mod body;
 mod change;
+mod copy;
 mod fetch;
 mod get;
 mod list;
@@ -36,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
             change::change_message,
             remove::remove_message
         ))
+        .routes(routes!(copy::copy_message))
         .routes(routes!(fetch::fetch_message))
         .routes(routes!(raw::get_raw_message))
         .routes(routes!(attachment::get_attachment))

@@ -5,11 +5,23 @@ mod get;
 mod list;
 mod retry;
 
+use crate::error::{ApiError, Result};
 use crate::state::ApiState;
+use axum::http::StatusCode;
 use model::Timestamp;
+use model::mailbox::Mailbox;
 use serde::Serialize;
-use store::owed::{Entry, Intent, State};
+use std::time::Duration;
+use store::StoreError;
+use store::owed::{self, Entry, Intent, State};
+use store::wake::Topic;
+use tokio::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// How long a request waits for the server to carry out what it asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
@@ -29,7 +41,7 @@ pub(crate) struct Owed {
     /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.
     #[schema(value_type = String)]
     state: State,
-    /// `flags`, `labels`, `move`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
+    /// `flags`, `labels`, `move`, `copy`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
     kind: &'static str,
     /// The change in words.
     what: String,
@@ -76,6 +88,7 @@ fn in_words(intent: &Intent) -> String {
             ("take off the label", &change.remove, ", "),
         ),
         Intent::Move { .. } => "move the message".to_owned(),
+        Intent::Copy { .. } => "copy the message".to_owned(),
         Intent::Expunge => "remove the message for good".to_owned(),
         Intent::Create { name, .. } => format!("make the folder {name}"),
         Intent::Rename { name, .. } => format!("rename the folder to {name}"),
@@ -91,4 +104,31 @@ fn both(on: (&str, &[String], &str), off: (&str, &[String], &str)) -> String {
         .filter(|(_, list, _)| !list.is_empty());
     let parts = parts.map(|(verb, list, between)| format!("{verb} {}", list.join(between)));
     parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Waits a moment for a mailbox that is connected to carry out what is owed. `None`: it has; an error: it never will.
+pub(crate) async fn settled(
+    state: &ApiState,
+    mailbox: &Mailbox,
+    owed_id: &str,
+) -> Result<Option<Entry>> {
+    use model::mailbox::ConnectionState::{Live, Polling};
+    let connected = matches!(mailbox.connection.state, Live | Polling);
+    let end = Instant::now() + PATIENCE;
+    let mut wake = state.store.db.wakes().listen(Topic::Events);
+    loop {
+        let entry = match owed::get(&state.store, &mailbox.id, owed_id).await {
+            Err(StoreError::NotFound(_)) => return Ok(None),
+            entry => entry?,
+        };
+        if entry.state == State::Failed {
+            let problem = entry.problem_id.as_deref().unwrap_or("command_refused");
+            let reason = entry.reason.clone().unwrap_or_default();
+            return Err(ApiError::new(StatusCode::CONFLICT, problem, reason));
+        }
+        if !connected || entry.attempts > 0 || Instant::now() >= end {
+            return Ok(Some(entry));
+        }
+        let _ = tokio::time::timeout(LOOK, wake.next()).await;
+    }
 }

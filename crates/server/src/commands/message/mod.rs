@@ -31,6 +31,8 @@ pub enum Command {
     Fetch(read::Fetch),
     /// Move to another folder, on the server
     Move(sort::Move),
+    /// Copy to another folder, on the server
+    Copy(sort::Copy),
     /// Set or clear flags, on the server
     Flag(sort::Flag),
     /// Put labels on messages or take them off, on a server that has labels (Gmail)
@@ -60,6 +62,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Raw(args) => read::raw(client, &args).await,
         Command::Fetch(args) => read::fetch(context, client, &args).await,
         Command::Move(args) => sort::move_to(context, client, &args).await,
+        Command::Copy(args) => sort::copy_to(context, client, &args).await,
         Command::Flag(args) => sort::flag(context, client, &args).await,
         Command::Label(args) => sort::label(context, client, &args).await,
         Command::Delete(args) => sort::delete(context, client, &args).await,

@@ -1,4 +1,4 @@
-//! Sorting: flags, labels, folders, trash. The server is told; until it agrees, the change is owed.
+//! Sorting: flags, labels, folders, copies, trash. The server is told; until it agrees, the change is owed.
 
 use super::path;
 use crate::client::Client;
@@ -10,6 +10,15 @@ use serde_json::{Value, json};
 /// Arguments of `message move`.
 #[derive(Debug, clap::Args)]
 pub struct Move {
+    /// The message, msg_...
+    id: String,
+    /// The folder: its path or fld_...
+    folder: String,
+}
+
+/// Arguments of `message copy`.
+#[derive(Debug, clap::Args)]
+pub struct Copy {
     /// The message, msg_...
     id: String,
     /// The folder: its path or fld_...
@@ -69,12 +78,7 @@ pub struct Delete {
 
 /// Moves one message.
 pub async fn move_to(context: &Context, client: &Client, args: &Move) -> Result<Exit, Failure> {
-    let folder = if args.folder.starts_with("fld_") {
-        args.folder.clone()
-    } else {
-        let message = client.get(&path(&args.id), &[]).await?;
-        folder::resolve(client, output::at(&message, "/mailbox_id"), &args.folder).await?
-    };
+    let folder = target(client, &args.id, &args.folder).await?;
     let message = client
         .patch(&path(&args.id), &json!({ "folder_id": folder }))
         .await?;
@@ -86,6 +90,30 @@ pub async fn move_to(context: &Context, client: &Client, args: &Move) -> Result<
         )
     })?;
     Ok(Exit::Good)
+}
+
+/// Copies one message.
+pub async fn copy_to(context: &Context, client: &Client, args: &Copy) -> Result<Exit, Failure> {
+    let folder = target(client, &args.id, &args.folder).await?;
+    let uri = format!("{}/copy", path(&args.id));
+    let answer = client.post(&uri, &json!({ "folder_id": folder })).await?;
+    context.output.value(&answer, |_, answer| {
+        let (id, folder) = (output::line(&args.id), output::line(&args.folder));
+        match answer.is_null() {
+            true => format!("{id} is copied to {folder}."),
+            false => format!("The copy of {id} to {folder} is owed: see `postroom owed list`."),
+        }
+    })?;
+    Ok(Exit::Good)
+}
+
+/// The folder of the message's mailbox, by path or id.
+async fn target(client: &Client, message: &str, folder: &str) -> Result<String, Failure> {
+    if folder.starts_with("fld_") {
+        return Ok(folder.to_owned());
+    }
+    let message = client.get(&path(message), &[]).await?;
+    folder::resolve(client, output::at(&message, "/mailbox_id"), folder).await
 }
 
 /// Sets and clears flags.

@@ -91,6 +91,18 @@ export function useMove() {
   return move;
 }
 
+/** Copies messages into a folder of their mailbox; the copies show when the server has made them. */
+export function useCopy() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ messages, folder }: { messages: Message[]; folder: string; name: string }) =>
+      Promise.all(messages.map((m) => api.post(`/v1/messages/${m.id}/copy`, { folder_id: folder }))),
+    onSuccess: (_, { messages, name }) => toast(`${messages.length === 1 ? "" : `${plural(messages.length, "message")}: `}Copied to ${name}`),
+    onError: toastProblem,
+    onSettled: () => refresh(client),
+  });
+}
+
 async function undo(client: QueryClient, messages: Message[]) {
   try {
     await Promise.all(

@@ -11,7 +11,7 @@ import { Bar, Button, Empty, IconButton, Kbd } from "../../ui/basics";
 import { count, percent } from "../../ui/format";
 import { Dialog, toast } from "../../ui/overlays";
 import { ROLE } from "../../ui/words";
-import { folderWithRole, useFlag, useMove } from "./actions";
+import { folderWithRole, useFlag, useCopy, useMove } from "./actions";
 import { KEYS, useKeys } from "./keys";
 import { List } from "./list";
 import { Reader, type ReaderActions } from "./reader";
@@ -53,6 +53,7 @@ export function Inbox() {
   const last = shown.at(-1);
   const flag = useFlag();
   const move = useMove();
+  const copy = useCopy();
 
   const go = (part: InboxSearch, replace = false) => void navigate({ search: (s: InboxSearch) => ({ ...s, ...part }), replace });
   const openLine = (n: number) => {
@@ -97,6 +98,7 @@ export function Inbox() {
       leave();
       move.mutate({ messages: ms, to: { folder, name } });
     },
+    copyTo: (messages, folder, name) => copy.mutate({ messages, folder, name }),
   };
 
   async function archive(ms: Message[]) {

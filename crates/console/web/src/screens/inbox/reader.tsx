@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import {
-  Archive, ChevronLeft, CornerUpLeft, CornerUpRight, Flag, FolderInput, Mail, MailOpen, MoreHorizontal, ReplyAll, Trash2,
+  Archive, ChevronLeft, Copy, CornerUpLeft, CornerUpRight, Flag, FolderInput, Mail, MailOpen, MoreHorizontal, ReplyAll, Trash2,
 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Problem } from "../../api/client";
@@ -22,6 +22,7 @@ export interface ReaderActions {
   toggleRead: (ms: Message[]) => void;
   toggleFlag: (ms: Message[]) => void;
   moveTo: (ms: Message[], folder: string, name: string) => void;
+  copyTo: (ms: Message[], folder: string, name: string) => void;
 }
 
 interface Props {
@@ -127,7 +128,7 @@ function Toolbar({ messages, last, actions, onClose }: {
   messages: Message[]; last: Message | undefined; actions: ReaderActions; onClose: () => void;
 }) {
   const navigate = useNavigate();
-  const [moving, setMoving] = useState(false);
+  const [asked, setAsked] = useState<"move" | "copy" | null>(null);
   const disabled = messages.length === 0;
   const unread = messages.some((m) => !m.flags.seen);
   const flagged = messages.some((m) => m.flags.flagged);
@@ -146,30 +147,32 @@ function Toolbar({ messages, last, actions, onClose }: {
       <Menu
         trigger={<Button look="ghost" icon={MoreHorizontal} aria-label="More" disabled={disabled} />}
         items={[
-          { label: "Move to a folder …", icon: FolderInput, onSelect: () => setMoving(true) },
+          { label: "Move to a folder …", icon: FolderInput, onSelect: () => setAsked("move") },
+          { label: "Copy to a folder …", icon: Copy, onSelect: () => setAsked("copy") },
           last && messages.length > 1 && { label: "Show the last one alone", icon: Mail, onSelect: () => void navigate({ to: "/inbox", search: (s) => ({ ...s, t: undefined, m: last.id }) }) },
         ]}
       />
-      {moving && last && <MoveDialog mailboxId={last.mailbox_id} onClose={() => setMoving(false)} onMove={(id, name) => {
-        setMoving(false);
-        actions.moveTo(messages, id, name);
+      {asked && last && <FolderDialog title={asked === "move" ? "Move to" : "Copy to"} mailboxId={last.mailbox_id} onClose={() => setAsked(null)} onFolder={(id, name) => {
+        setAsked(null);
+        if (asked === "move") actions.moveTo(messages, id, name);
+        else actions.copyTo(messages, id, name);
       }} />}
     </div>
   );
 }
 
-function MoveDialog({ mailboxId, onClose, onMove }: { mailboxId: string; onClose: () => void; onMove: (id: string, name: string) => void }) {
+function FolderDialog({ title, mailboxId, onClose, onFolder }: { title: string; mailboxId: string; onClose: () => void; onFolder: (id: string, name: string) => void }) {
   const query = useQuery(foldersQuery(mailboxId));
   const [find, setFind] = useState("");
   const rows = (query.data ?? []).filter((f) => f.path.toLowerCase().includes(find.toLowerCase()));
   return (
-    <Dialog open onClose={onClose} title="Move to">
+    <Dialog open onClose={onClose} title={title}>
       <input className="input" autoFocus placeholder="Find a folder" aria-label="Find a folder" value={find} onChange={(e) => setFind(e.target.value)}
-        onKeyDown={(e) => e.key === "Enter" && rows[0] && onMove(rows[0].id, rows[0].name)} />
+        onKeyDown={(e) => e.key === "Enter" && rows[0] && onFolder(rows[0].id, rows[0].name)} />
       {query.isPending && <Waiting />}
       {query.isError && <Failed error={query.error} />}
       <ul className="folder-choice">
-        {rows.map((f) => <li key={f.id}><button type="button" onClick={() => onMove(f.id, f.name)}>{f.path}</button></li>)}
+        {rows.map((f) => <li key={f.id}><button type="button" onClick={() => onFolder(f.id, f.name)}>{f.path}</button></li>)}
       </ul>
     </Dialog>
   );
