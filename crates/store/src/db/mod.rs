@@ -8,6 +8,7 @@
 
 pub mod dialect;
 pub mod insert;
+mod lanes;
 pub mod migrate;
 mod postgres;
 mod sqlite;
@@ -19,8 +20,9 @@ pub use value::{Cell, Row, Value};
 
 use crate::error::{Result, StoreError};
 use crate::wake::{Topic, Wakes};
+use lanes::{Lane, Lanes};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -65,8 +67,8 @@ trait Connection {
 #[derive(Clone)]
 pub struct Db {
     dialect: Dialect,
-    readers: mpsc::Sender<Job>,
-    writers: mpsc::Sender<Job>,
+    readers: Lanes,
+    writers: Lanes,
     places: Arc<Semaphore>,
     wakes: Wakes,
 }
@@ -129,7 +131,7 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.submit(&self.readers, move |connection| {
+        self.submit(&self.readers, Lane::Now, move |connection| {
             work(&mut Tx {
                 connection,
                 topics: Vec::new(),
@@ -149,8 +151,33 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
     {
+        self.write_in(Lane::Now, work).await
+    }
+
+    /// The same for what nobody waits for: whatever somebody waits for goes first.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub(crate) async fn write_later<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
+    {
+        self.write_in(Lane::Later, work).await
+    }
+
+    /// Whether a transaction that somebody waits for stands in line.
+    pub(crate) fn somebody_waits(&self) -> bool {
+        self.writers.somebody_waits()
+    }
+
+    async fn write_in<T, F>(&self, lane: Lane, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
+    {
         let wakes = self.wakes.clone();
-        self.submit(&self.writers, move |connection| {
+        self.submit(&self.writers, lane, move |connection| {
             if connection.dialect() == Dialect::Postgres {
                 for n in 1..TRIES {
                     match transact(connection, work.clone(), &wakes) {
@@ -167,7 +194,7 @@ impl Db {
         .await
     }
 
-    async fn submit<T, F>(&self, queue: &mpsc::Sender<Job>, work: F) -> Result<T>
+    async fn submit<T, F>(&self, queue: &Lanes, lane: Lane, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T> + Send + 'static,
@@ -180,9 +207,9 @@ impl Db {
             // A caller that went away does not want the answer; the work is done all the same.
             let _ = answer.send(work(connection));
         });
-        queue
-            .send(job)
-            .map_err(|_| StoreError::Unavailable("the database is closed".into()))?;
+        if !queue.send(job, lane) {
+            return Err(StoreError::Unavailable("the database is closed".into()));
+        }
         result.await.map_err(gone)?
     }
 }
@@ -219,23 +246,14 @@ fn transact<T>(
 }
 
 /// One thread for each connection, all taking from one queue.
-fn start<C: Connection + Send + 'static>(
-    connections: Vec<C>,
-    name: &str,
-) -> Result<mpsc::Sender<Job>> {
-    let (sender, receiver) = mpsc::channel::<Job>();
-    let receiver = Arc::new(Mutex::new(receiver));
+fn start<C: Connection + Send + 'static>(connections: Vec<C>, name: &str) -> Result<Lanes> {
+    let (lanes, exit) = lanes::lanes();
     for mut connection in connections {
-        let receiver = receiver.clone();
+        let exit = exit.clone();
         std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                loop {
-                    let job = match receiver.lock() {
-                        Ok(queue) => queue.recv(),
-                        Err(_) => return,
-                    };
-                    let Ok(job) = job else { return };
+                while let Some(job) = exit.next() {
                     // A panic in one closure must not take the thread, and with it the store, away.
                     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                         job(&mut connection);
@@ -249,7 +267,7 @@ fn start<C: Connection + Send + 'static>(
                 }
             })?;
     }
-    Ok(sender)
+    Ok(lanes)
 }
 
 /// A connection at work, inside a transaction when it came from [`Db::write`].

@@ -5,6 +5,7 @@
 mod changes;
 mod complete;
 mod moving;
+mod pieces;
 mod placing;
 mod threads;
 
@@ -123,6 +124,9 @@ pub async fn ingest(
     batch: Batch,
     threader: Threader,
 ) -> Result<Outcome> {
+    if batch.origin == Origin::Backfill {
+        return pieces::ingest(store, lease, batch, threader).await;
+    }
     let (now, lease) = (store.now(), lease.clone());
     store
         .db

@@ -43,7 +43,11 @@ pub struct Box {
 }
 
 pub async fn set_up(fixture: &Fixture) -> Box {
-    let mailbox = fixture.mailbox("ann@example.test").await;
+    set_up_for(fixture, "ann@example.test").await
+}
+
+pub async fn set_up_for(fixture: &Fixture, address: &str) -> Box {
+    let mailbox = fixture.mailbox(address).await;
     let lease = leases::acquire(&fixture.store, 10).await.unwrap().remove(0);
     let folder = |path: &str, role| {
         ListChange::Created(NewFolder {

@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod headers_only;
 mod ingest;
+mod lanes;
 mod owed;
 mod pop3;
 mod proofs;
