@@ -247,13 +247,22 @@ impl Wanted {
         wanted
     }
 
-    /// The messages with these numbers.
+    /// The messages with these numbers. They are fetched first, whatever the database expects of the other conditions.
     fn numbered(dialect: Dialect, numbers: &[i64]) -> Result<Self> {
+        let (from, condition) = match dialect {
+            Dialect::Sqlite => ("messages m", format!("m.n IN {}", dialect.integers(1))),
+            // OFFSET keeps PostgreSQL from beginning with anything else.
+            Dialect::Postgres => (
+                "(SELECT x.* FROM jsonb_array_elements_text(($1::text)::jsonb) AS t(v)
+                  JOIN messages x ON x.n = t.v::bigint OFFSET 0) m",
+                "true".to_owned(),
+            ),
+        };
         Ok(Self {
-            from: "messages m",
+            from,
             // `+ 0` keeps from walking all messages in order instead of fetching these.
             order: ("m.received_at + 0", "m.id"),
-            conditions: vec![format!("m.n IN {}", dialect.integers(1))],
+            conditions: vec![condition],
             args: vec![serde_json::to_string(numbers)?.into()],
         })
     }

@@ -26,6 +26,7 @@ struct Known {
     name: String,
     at: i64,
     seen: bool,
+    flagged: bool,
     words: Vec<&'static str>,
 }
 
@@ -47,6 +48,7 @@ fn some(random: &mut Random, mailbox: usize, folder: &'static str, count: i64) -
             name: format!("{mailbox}-{folder}-{number}"),
             at,
             seen: random.chance(70),
+            flagged: random.chance(8),
             words,
         }
     };
@@ -61,6 +63,7 @@ async fn put(fixture: &Fixture, filled: &Filled, folder: &str, known: &[Known], 
         uid,
         flags: Flags {
             seen: known.seen,
+            flagged: known.flagged,
             ..Flags::default()
         },
         mod_seq: 1,
@@ -191,6 +194,23 @@ async fn a_search_finds_exactly_what_was_stored_newest_first_however_many_hits_t
                     ..all()
                 },
                 |known| known.folder == "Archive" && !known.seen,
+            ),
+            (
+                "the marked ones",
+                Filter {
+                    flagged: Some(true),
+                    ..all()
+                },
+                |known| known.flagged,
+            ),
+            (
+                "the marked ones of a large folder",
+                Filter {
+                    folder_id: Some(first.folders["INBOX"].clone()),
+                    flagged: Some(true),
+                    ..all()
+                },
+                |known| known.mailbox == 0 && known.folder == "INBOX" && known.flagged,
             ),
             (
                 "a stretch of time",
