@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod completeness;
 pub mod db;
 pub mod deliveries;
+mod durable;
 pub mod error;
 pub mod events;
 pub mod failures;

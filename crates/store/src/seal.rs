@@ -4,13 +4,13 @@
 //! wrapping again and nothing else. XChaCha20-Poly1305 with random nonces; the place of the secret
 //! (table, row, column) is authenticated, so that a sealed value cannot be moved to another row.
 
+use crate::durable;
 use crate::error::{Result, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use model::Secret;
-use std::io::Write as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -140,16 +140,10 @@ fn decode(text: &str, path: &Path) -> Result<Zeroizing<[u8; KEY]>> {
 
 fn create(path: &Path) -> Result<Zeroizing<[u8; KEY]>> {
     let key = Zeroizing::new(random::<KEY>());
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(mut file) => {
-            file.write_all(format!("{}\n", STANDARD.encode(*key)).as_bytes())?;
-            file.sync_all()?;
-            Ok(key)
-        }
+    // Half a key would be none, and what was sealed with it lost.
+    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*key)));
+    match durable::make_file(path, text.as_bytes()) {
+        Ok(()) => Ok(key),
         // Another process was first: its key counts.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             decode(&std::fs::read_to_string(path)?, path)

@@ -7,6 +7,7 @@
 //! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut; [`MindingProxy`]: cut at one command. - [`Postroom`]: the real binary.
 //! - [`SecondClient`]: random things done to a mailbox; [`replay`]: what the events alone tell of it.
 //! - [`script`]: a server that follows a script, at the other end of a pipe.
+//! - [`WriteLog`]: what a power cut leaves of a folder.
 //! - [`postgres_database`], [`bucket`]: a fresh database and a fresh bucket.
 //!
 //! What goes wrong in here panics with a sentence that says what to do: a test has no other use for it.
@@ -33,6 +34,7 @@ mod second_client;
 mod servers;
 mod users;
 mod utf7;
+mod write_log;
 
 pub use brand::Brand;
 pub use databases::{S3Bucket, bucket, postgres_database};
@@ -53,3 +55,4 @@ pub use users::{
     TestUser, expired_oauth_token, oauth_token, receiving_user, sending_user, unique, user, user_at,
 };
 pub use utf7::{utf7_decode, utf7_encode};
+pub use write_log::{Change, Left, WriteLog, power_cut};

@@ -54,6 +54,8 @@ pub struct Launch {
     /// The authorities that are trusted besides the system's.
     authorities: PathBuf,
     data: Arc<TempDir>,
+    /// Octets of the disk that the data directory is on; `None`: as large as it is.
+    disk: Option<u64>,
 }
 
 impl Launch {
@@ -70,6 +72,7 @@ impl Launch {
             environment: Vec::new(),
             authorities: servers().ca_pem_path.clone(),
             data: Arc::new(data),
+            disk: None,
         }
     }
 
@@ -100,6 +103,13 @@ impl Launch {
         self
     }
 
+    /// Has the data directory on a disk of its own, of so many octets, which nobody else sees.
+    #[must_use]
+    pub fn small_disk(mut self, octets: u64) -> Self {
+        self.disk = Some(octets);
+        self
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         self.data.path()
@@ -107,7 +117,23 @@ impl Launch {
 
     /// Runs another command of the program on the same data directory to its end: `run(&["token", "list", "--json"])`.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command();
+        self.run_beside(None, arguments)
+    }
+
+    /// Beside a server that runs, where one does: it may have a disk of its own.
+    fn run_beside(&self, server: Option<u32>, arguments: &[&str]) -> Output {
+        let mut command = match server.filter(|_| self.disk.is_some()) {
+            Some(pid) => {
+                let mut command = Command::new("nsenter");
+                command
+                    .args(["--user", "--mount", "--preserve-credentials", "--target"])
+                    .arg(pid.to_string())
+                    .arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
+        self.set_up(&mut command);
         command
             .args(arguments)
             .arg("--data-dir")
@@ -122,11 +148,26 @@ impl Launch {
         Postroom::start(self)
     }
 
+    /// What begins a server. With a small disk it is in a namespace of its own, where anybody may mount one.
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let Some(octets) = self.disk else {
+            let mut command = Command::new(&self.binary);
+            self.set_up(&mut command);
+            return command;
+        };
+        let mut command = Command::new("unshare");
+        self.set_up(&mut command);
+        let mount = format!("mount -t tmpfs -o size={octets} small \"$0\" && exec \"$@\"");
+        command
+            .args(["--map-root-user", "--mount", "sh", "-c", &mount])
+            .arg(self.data_dir())
+            .arg(&self.binary);
+        command
+    }
+
+    fn set_up(&self, command: &mut Command) {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
-        command
     }
 }
 
@@ -150,7 +191,7 @@ impl Deref for Postroom {
 impl Postroom {
     fn start(launch: Launch) -> Self {
         let (child, output, port) = serve(&launch);
-        let token = make_token(&launch);
+        let token = make_token(&launch, child.id());
         Self {
             launch,
             child,
@@ -177,9 +218,18 @@ impl Postroom {
         self.launch.data_dir()
     }
 
+    /// The data directory as it is seen from outside, also where it is on a disk of its own.
+    pub fn data(&self) -> PathBuf {
+        let data = self.launch.data_dir();
+        match self.launch.disk {
+            Some(_) => PathBuf::from(format!("/proc/{}/root{}", self.pid(), data.display())),
+            None => data.to_owned(),
+        }
+    }
+
     /// Runs another command of the program beside the server.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.launch.run(arguments)
+        self.launch.run_beside(Some(self.pid()), arguments)
     }
 
     /// The server's process id.
@@ -333,10 +383,11 @@ fn ready_port(output: &str) -> Option<u16> {
     digits.parse().ok()
 }
 
-fn make_token(launch: &Launch) -> String {
-    let made = launch.run(&[
+fn make_token(launch: &Launch, server: u32) -> String {
+    let arguments = [
         "token", "create", "--name", "testkit", "--scope", "all", "--json",
-    ]);
+    ];
+    let made = launch.run_beside(Some(server), &arguments);
     let value: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap_or_default();
     match value["token"].as_str() {
         Some(token) => token.to_owned(),

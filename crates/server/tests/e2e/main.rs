@@ -9,6 +9,7 @@ mod commands;
 mod connect;
 mod crash;
 mod detect;
+mod full_disk;
 mod life;
 mod newcomer;
 mod nodes;

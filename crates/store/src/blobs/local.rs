@@ -2,15 +2,19 @@
 
 use super::SEGMENT_BYTES;
 use super::buffer::{Buffer, pages};
+use crate::durable;
 use crate::error::{Result, StoreError};
 use crate::seal::random;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+/// Bytes of the disk that are left to the database: with less, no mail is taken in, so that what a mailbox waits for can
+/// still be written down and shown.
+const RESERVE: u64 = 32 << 20;
 /// Files kept open for reading.
 const OPEN_FILES: usize = 64;
 
@@ -80,8 +84,7 @@ impl Open {
 impl Folder {
     /// Opens the folder for reading, and for new segments.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let mut folder = std::fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(path)?;
+        durable::make_folder(path)?;
         Ok(Self {
             path: path.to_owned(),
             idle: Arc::default(),
@@ -137,6 +140,7 @@ impl Folder {
 
     /// Takes a segment to append to: an idle one, or a new one.
     pub(super) fn take(&self) -> Result<Segment> {
+        has_room(&rustix::fs::statvfs(&self.path).map_err(std::io::Error::from)?)?;
         let idle = self
             .idle
             .lock()
@@ -156,7 +160,7 @@ impl Folder {
                 file.try_lock()
                     .map_err(|e| StoreError::Unavailable(e.to_string()))?;
                 // The new name must be as durable as what will be written under it.
-                File::open(&self.path)?.sync_all()?;
+                durable::sync_folder(&self.path)?;
                 Open {
                     name,
                     file,
@@ -250,7 +254,10 @@ impl Segment {
     pub(super) async fn write(&mut self, buffer: Buffer) -> Result<Buffer> {
         let (mut open, at) = (self.take()?, self.position);
         let (open, buffer, written) = blocking(move || {
-            let written = open.write(buffer.bytes(), at);
+            let written = rustix::fs::fstatvfs(&open.file)
+                .map_err(std::io::Error::from)
+                .and_then(|disk| has_room(&disk))
+                .and_then(|()| open.write(buffer.bytes(), at));
             (open, buffer, written)
         })
         .await?;
@@ -299,6 +306,18 @@ impl Drop for Segment {
                 .push(open);
         }
     }
+}
+
+/// Refuses where only the reserve is left.
+fn has_room(disk: &rustix::fs::StatVfs) -> std::io::Result<()> {
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= RESERVE {
+        return Ok(());
+    }
+    Err(std::io::Error::new(
+        std::io::ErrorKind::StorageFull,
+        format!("the disk has {} MiB left", free >> 20),
+    ))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

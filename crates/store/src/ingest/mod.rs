@@ -114,6 +114,17 @@ pub struct Outcome {
     pub doubtful: Vec<NewMessage>,
 }
 
+impl Outcome {
+    /// Takes over what another batch brought.
+    pub fn add(&mut self, other: Self) {
+        self.stored += other.stored;
+        self.moved += other.moved;
+        self.known += other.known;
+        self.failed += other.failed;
+        self.doubtful.extend(other.doubtful);
+    }
+}
+
 /// Stores a batch.
 ///
 /// # Errors

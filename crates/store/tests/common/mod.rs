@@ -6,6 +6,7 @@ use model::mailbox::{
 };
 use model::{Clock, Timestamp};
 use std::future::Future;
+use std::path::Path;
 use store::Store;
 
 /// When every test begins: 2026-01-02T03:04:05Z.
@@ -25,17 +26,20 @@ pub struct Fixture {
 impl Fixture {
     async fn new(database: Option<String>) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let config = store::Config {
-            database: match database {
-                Some(url) => store::db::Location::Postgres(url),
-                None => store::db::Location::Sqlite(dir.path().join("postroom.db")),
-            },
-            blobs: store::blobs::Location::Folder(dir.path().join("blobs")),
-            key_file: dir.path().join("key"),
-            extra_ca_file: None,
-            node: "here".to_owned(),
-        };
-        let clock = Clock::manual(START);
+        let mut config = config(dir.path(), "here");
+        if let Some(url) = database {
+            config.database = store::db::Location::Postgres(url);
+        }
+        Self::open(config, Clock::manual(START), dir).await
+    }
+
+    /// A store on SQLite in a folder that stays, as this node.
+    pub async fn in_folder(folder: &Path, node: &str, clock: Clock) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        Self::open(config(folder, node), clock, dir).await
+    }
+
+    async fn open(config: store::Config, clock: Clock, dir: tempfile::TempDir) -> Self {
         let store = Store::open(&config, clock.clone())
             .await
             .expect("the store opens");
@@ -117,6 +121,16 @@ impl Fixture {
             .await
             .expect("the events");
         events.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+fn config(folder: &Path, node: &str) -> store::Config {
+    store::Config {
+        database: store::db::Location::Sqlite(folder.join("postroom.db")),
+        blobs: store::blobs::Location::Folder(folder.join("blobs")),
+        key_file: folder.join("key"),
+        extra_ca_file: None,
+        node: node.to_owned(),
     }
 }
 

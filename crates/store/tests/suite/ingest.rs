@@ -83,7 +83,11 @@ pub async fn set_up_for(fixture: &Fixture, address: &str) -> Box {
 }
 
 pub async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
-    let stored: Stored = store.blobs.put(text.as_bytes()).await.unwrap();
+    message_of(uid, text, store.blobs.put(text.as_bytes()).await.unwrap())
+}
+
+/// A message whose bytes are stored.
+pub fn message_of(uid: i64, text: &str, stored: Stored) -> NewMessage {
     NewMessage {
         headers_only: None,
         uid,

@@ -80,7 +80,8 @@ pub(crate) struct Ready {
     room: OwnedSemaphorePermit,
 }
 
-/// Fetches and stores `batches` in order, until all are done or `stop` says so between two of them.
+/// Fetches and stores `batches` in order, until all are done, `stop` says so between two of them, or there is much to settle
+/// first. Returns those that were not asked for.
 ///
 /// # Errors
 /// The connection or the store failed; what was committed stays.
@@ -91,7 +92,7 @@ pub async fn run(
     direction: Direction,
     isolation: &mut Isolation,
     stop: impl FnMut(&mut Session) -> bool,
-) -> Result<Outcome> {
+) -> Result<(Outcome, Vec<UidSet>)> {
     // Nothing waits between two stages but the batch that the first has just ended: bounded, and enough to keep all busy.
     let (came, to_sync) = mpsc::channel(1);
     let (durable, to_parse) = mpsc::channel(1);
@@ -111,8 +112,9 @@ pub async fn run(
     let mut outcome = stored?;
     understood?;
     synced?;
-    outcome.moved += network?;
-    Ok(outcome)
+    let (placed, left) = network?;
+    outcome.moved += placed;
+    Ok((outcome, left))
 }
 
 async fn fetch_all(
@@ -123,7 +125,7 @@ async fn fetch_all(
     isolation: &mut Isolation,
     mut stop: impl FnMut(&mut Session) -> bool,
     sender: mpsc::Sender<Ready>,
-) -> Result<i64> {
+) -> Result<(i64, Vec<UidSet>)> {
     let mut placed = 0;
     let mut queue: VecDeque<UidSet> = batches.into();
     let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
@@ -211,13 +213,13 @@ async fn fetch_all(
         }
         if sender.send(ready).await.is_err() {
             // The store has failed; its error is the one that counts.
-            return Ok(placed);
+            return Ok((placed, Vec::new()));
         }
         if stop(session) {
             break;
         }
     }
-    Ok(placed)
+    Ok((placed, queue.into()))
 }
 
 fn move_cursor(ready: &mut Ready, batch: &UidSet, direction: Direction) {
@@ -537,11 +539,7 @@ async fn commit_all(
                 metrics::histogram!("postroom_arrival_delay_seconds").record(delay);
             }
         }
-        total.stored += outcome.stored;
-        total.moved += outcome.moved;
-        total.known += outcome.known;
-        total.failed += outcome.failed;
-        total.doubtful.extend(outcome.doubtful);
+        total.add(outcome);
         doubtful.store(total.doubtful.len(), Ordering::Relaxed);
     }
     Ok(total)

@@ -1,6 +1,7 @@
 //! New mail: fetched oldest first, counted against the server, copies told from moves.
 
 use super::isolation::Isolation;
+use super::news::News;
 use super::visit::{Visit, since};
 use crate::error::Result;
 use crate::folder::fetch::{self, Direction, Job};
@@ -343,11 +344,7 @@ impl Visit<'_> {
         }
         let how = (direction, watched);
         let rest = self.fetch_so(i, batches.whole, how, origin, isolation, until);
-        let rest = rest.await?;
-        outcome.stored += rest.stored;
-        outcome.moved += rest.moved;
-        outcome.known += rest.known;
-        outcome.failed += rest.failed;
+        outcome.add(rest.await?);
         self.settle_meter().await?;
         Ok(outcome)
     }
@@ -420,7 +417,7 @@ impl Visit<'_> {
     async fn fetch_so(
         &mut self,
         i: usize,
-        batches: Vec<UidSet>,
+        mut batches: Vec<UidSet>,
         (direction, headers_only): (Direction, bool),
         origin: Origin,
         isolation: &mut Isolation,
@@ -445,31 +442,40 @@ impl Visit<'_> {
             origin,
             headers_only,
         };
-        let (news, stop) = (&mut self.news, self.stop.clone());
-        let outcome = fetch::run(
-            &mut self.session,
-            &job,
-            batches,
-            direction,
-            isolation,
-            |session| {
-                news.collect(session);
-                stop.is_cancelled()
-                    || until.is_some_and(|(end, cancel)| {
-                        cancel.is_cancelled() || Instant::now() >= end || !news.is_empty()
-                    })
-            },
-        )
-        .await;
-        self.news.collect(&mut self.session);
-        self.progress |= std::mem::take(&mut isolation.grown);
-        let mut outcome = outcome?;
-        let doubtful = std::mem::take(&mut outcome.doubtful);
-        if !doubtful.is_empty() {
-            let settled = self.settle_copies(i, &folder, origin, doubtful).await?;
-            outcome.stored += settled.stored;
-            outcome.moved += settled.moved;
-            outcome.known += settled.known;
+        let stop = self.stop.clone();
+        let ended = |news: &News| {
+            stop.is_cancelled()
+                || until.is_some_and(|(end, cancel)| {
+                    cancel.is_cancelled() || Instant::now() >= end || !news.is_empty()
+                })
+        };
+        let mut outcome = ingest::Outcome::default();
+        while !batches.is_empty() {
+            let news = &mut self.news;
+            let asked = std::mem::take(&mut batches);
+            let fetched = fetch::run(
+                &mut self.session,
+                &job,
+                asked,
+                direction,
+                isolation,
+                |session| {
+                    news.collect(session);
+                    ended(news)
+                },
+            )
+            .await;
+            self.news.collect(&mut self.session);
+            let (mut fetched, left) = fetched?;
+            let doubtful = std::mem::take(&mut fetched.doubtful);
+            outcome.add(fetched);
+            if !doubtful.is_empty() {
+                outcome.add(self.settle_copies(i, &folder, origin, doubtful).await?);
+            }
+            // What was put off until that was settled comes now; the cursor never passes it.
+            if !ended(&self.news) && self.ensure_open(i).await? {
+                batches = left;
+            }
         }
         self.progress |= outcome.stored > 0;
         self.meter

@@ -1,6 +1,7 @@
 //! How far we have come: 9 to 13.
 
 use super::{act, dovecot_saying, follow, with_number};
+use model::event::Origin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::folders;
@@ -187,4 +188,27 @@ async fn i13_what_qresync_leaves_out_or_garbles_is_found_by_counting() {
         assert_eq!(follower.count("message.received").await, 20, "{name}");
         follower.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i09_copies_that_are_settled_later_are_no_hole_behind_the_cursor() {
+    let user = user("i09 copies");
+    user.seed("INBOX", Generator::new(209).mean_size(600).take(700));
+    let proxy = Proxy::start(servers().imap_port);
+    let mut follower = follow(&user, &proxy).await;
+    act(&user, |_, probe| probe.create_again("Copies")).await;
+    follower.in_step().await;
+    // More of them than may wait to be settled at a time.
+    act(&user, |_, probe| {
+        probe.select("INBOX");
+        probe.copy_to("1:700", "Copies");
+    })
+    .await;
+    follower.in_step().await;
+    let told = follower.events().await;
+    let told = told.iter().filter(|e| e.kind == "message.received");
+    let past = told.clone().filter(|e| e.origin == Origin::Backfill);
+    // What came to the second folder is new there; the past is what was there in the beginning.
+    assert_eq!((told.count(), past.count()), (1_400, 700));
+    follower.stop().await;
 }
