@@ -11,7 +11,7 @@ mod unified;
 
 pub use change::{Change, change, resync};
 pub use park::{park, settled};
-pub use uids::{failed_uids, stored_flags, stored_uids};
+pub use uids::{failed_uids, sample, stored_flags, stored_uids};
 pub(crate) use unified::newest_of_role;
 pub use unified::unified;
 
@@ -47,6 +47,8 @@ pub struct Known {
     pub path: String,
     /// What it is for.
     pub role: Option<Role>,
+    /// A person said what it is for.
+    pub role_fixed: bool,
     /// How much of it is stored.
     pub mode: Mode,
     /// A person chose the mode.
@@ -106,13 +108,35 @@ pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
-                high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until, size_limit
-                FROM folders WHERE mailbox_id = $1 ORDER BY id";
-            tx.rows(sql, &[id.into()])?.iter().map(known_from_row).collect()
+            let sql = format!("SELECT {KNOWN} FROM folders WHERE mailbox_id = $1 ORDER BY id");
+            tx.rows(&sql, &[id.into()])?
+                .iter()
+                .map(known_from_row)
+                .collect()
         })
         .await
 }
+
+/// One folder, as the synchronisation knows it; `None`: it is gone.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn known_one(store: &Store, folder_id: &str) -> Result<Option<Known>> {
+    let id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = format!("SELECT {KNOWN} FROM folders WHERE id = $1");
+            tx.row(&sql, &[id.into()])?
+                .as_ref()
+                .map(known_from_row)
+                .transpose()
+        })
+        .await
+}
+
+const KNOWN: &str = "id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
+    high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until, size_limit, role_fixed";
 
 fn known_from_row(row: &Row) -> Result<Known> {
     Ok(Known {
@@ -134,6 +158,7 @@ fn known_from_row(row: &Row) -> Result<Known> {
         resets: row.get(15)?,
         parked_until: row.get(16)?,
         size_limit: row.get(17)?,
+        role_fixed: row.get(18)?,
     })
 }
 

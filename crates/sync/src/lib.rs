@@ -39,6 +39,10 @@ use tokio::sync::Semaphore;
 const PARSE_MIB: usize = 160;
 /// Batches of filling the past that may be under way at once, over all mailboxes: new mail needs no permit.
 const FILLING: usize = 4;
+/// Messages of a folder of which flags are held in memory at once: 10 MB.
+const FLAGS_AT_ONCE: usize = 20_000;
+/// Maildrops that are read in one go, because their servers allow nothing else, at once: beside those who fetch in slices.
+const LASTING: usize = 2;
 /// Connection reports of mailboxes that broke, made at once.
 const REPORTING: usize = 4;
 
@@ -94,9 +98,12 @@ pub struct Context {
     pub timing: Timing,
     /// When connections compress.
     pub compress: Compress,
+    /// Messages of a folder of which flags are held in memory at once.
+    pub flags_at_once: usize,
     alive: alive::Alive,
     parsing: Arc<Semaphore>,
     filling: Arc<Semaphore>,
+    lasting: Arc<Semaphore>,
     doors: doors::Doors,
     reporting: Arc<Semaphore>,
 }
@@ -110,9 +117,11 @@ impl Context {
             engine,
             timing,
             compress: Compress::default(),
+            flags_at_once: FLAGS_AT_ONCE,
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             filling: Arc::new(Semaphore::new(FILLING)),
+            lasting: Arc::new(Semaphore::new(LASTING)),
             doors: doors::Doors::default(),
             reporting: Arc::new(Semaphore::new(REPORTING)),
         }

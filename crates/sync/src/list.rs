@@ -1,7 +1,11 @@
 //! The list of folders: what the server has against what we know.
 
 use model::folder::{Mode, Role};
+use std::collections::{HashMap, HashSet};
 use store::folders::{Known, ListChange, NewFolder};
+
+/// Folders that hardly anybody removes at once.
+const MANY: usize = 5;
 
 /// A folder as the server lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,16 +61,18 @@ fn same_path(a: &str, b: &str) -> bool {
 /// folder another UIDVALIDITY: on a server without HIGHESTMODSEQ the other two have to do. Whether the messages are the
 /// same is seen when the folder is opened, as after any other change of UIDVALIDITY.
 pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) -> Vec<ListChange> {
+    let there: HashMap<&str, &Listed> = listed.iter().map(|l| (&*l.wire_name, l)).collect();
+    let ours: HashSet<&str> = known.iter().map(|folder| &*folder.wire_name).collect();
     let missing: Vec<&Known> = known
         .iter()
-        .filter(|folder| !listed.iter().any(|l| l.wire_name == folder.wire_name))
+        .filter(|folder| !there.contains_key(&*folder.wire_name))
         .collect();
     let fresh: Vec<&Listed> = listed
         .iter()
-        .filter(|l| !known.iter().any(|folder| folder.wire_name == l.wire_name))
+        .filter(|l| !ours.contains(&*l.wire_name))
         .collect();
     let mut changes = Vec::new();
-    let mut renamed: Vec<&str> = Vec::new();
+    let mut renamed: HashSet<&str> = HashSet::new();
     for new in &fresh {
         let candidates: Vec<&&Known> = missing.iter().filter(|old| is_rename(old, new)).collect();
         let rivals = fresh
@@ -83,7 +89,7 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
         };
         match candidates.as_slice() {
             [old] if rivals.count() == 1 => {
-                renamed.push(&old.id);
+                renamed.insert(&old.id);
                 changes.push(ListChange::Renamed {
                     id: old.id.clone(),
                     to: folder,
@@ -92,27 +98,27 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
             _ => changes.push(ListChange::Created(folder)),
         }
     }
-    for old in missing
-        .iter()
-        .filter(|old| !renamed.contains(&old.id.as_str()))
-    {
+    for old in missing.iter().filter(|old| !renamed.contains(&*old.id)) {
         changes.push(ListChange::Removed { id: old.id.clone() });
     }
     for old in known {
-        let Some(now) = listed.iter().find(|l| l.wire_name == old.wire_name) else {
+        let Some(now) = there.get(&*old.wire_name) else {
             continue;
         };
+        let role = if old.role_fixed { old.role } else { now.role };
+        // It is asked for where the folder is stored, and stays what it was elsewhere.
+        let object_id = now.object_id.as_ref().or(old.object_id.as_ref());
         let mode = if old.mode_fixed {
             old.mode
         } else {
             default_mode(now, monitored)
         };
-        if now.role != old.role || mode != old.mode || now.object_id != old.object_id {
+        if role != old.role || mode != old.mode || object_id != old.object_id.as_ref() {
             changes.push(ListChange::Adjusted {
                 id: old.id.clone(),
-                role: now.role,
+                role,
                 mode,
-                object_id: now.object_id.clone(),
+                object_id: object_id.cloned(),
             });
         }
     }
@@ -124,6 +130,23 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
         ListChange::Adjusted { .. } => 3,
     });
     changes
+}
+
+/// Whether so much is missing from the list that a server in trouble is likelier than somebody who removed it: INBOX, which
+/// every mailbox has (RFC 9051 section 5.1), or most of many folders at once.
+pub fn is_unlikely(known: &[Known], changes: &[ListChange]) -> bool {
+    let removed: HashSet<&str> = changes
+        .iter()
+        .filter_map(|change| match change {
+            ListChange::Removed { id } => Some(&**id),
+            _ => None,
+        })
+        .collect();
+    let is_inbox = |folder: &Known| folder.wire_name.eq_ignore_ascii_case("INBOX");
+    let lacks_inbox = known
+        .iter()
+        .any(|folder| is_inbox(folder) && removed.contains(&*folder.id));
+    lacks_inbox || (removed.len() >= MANY && removed.len() * 2 > known.len())
 }
 
 fn is_rename(old: &Known, new: &Listed) -> bool {
@@ -154,6 +177,7 @@ mod tests {
             wire_name: name.into(),
             path: name.into(),
             role: None,
+            role_fixed: false,
             mode: Mode::Full,
             mode_fixed: false,
             since: None,
@@ -241,6 +265,29 @@ mod tests {
             &changes[..],
             [ListChange::Removed { .. }, ListChange::Created(_)]
         ));
+    }
+
+    #[test]
+    fn a_list_without_inbox_or_without_most_folders_is_unlikely() {
+        let all: Vec<Known> = ["INBOX", "a", "b", "c", "d", "e", "f"]
+            .map(|name| known(name, name))
+            .into();
+        let of =
+            |names: &[&str]| -> Vec<Listed> { names.iter().map(|name| listed(name)).collect() };
+        let unlikely = |names: &[&str]| is_unlikely(&all, &plan(&all, &of(names), None));
+        assert!(unlikely(&[]));
+        assert!(unlikely(&["a", "b", "c", "d", "e", "f"]));
+        assert!(unlikely(&["INBOX", "a"]));
+        assert!(!unlikely(&["INBOX", "a", "b", "c"]));
+        assert!(!unlikely(&["INBOX", "a", "b", "c", "d", "e", "f"]));
+    }
+
+    #[test]
+    fn what_a_person_said_and_what_was_not_asked_for_is_no_change() {
+        let mut old = known("a", "Old");
+        (old.role, old.role_fixed) = (Some(Role::Archive), true);
+        old.object_id = Some("F1".into());
+        assert_eq!(plan(&[old], &[listed("Old")], None), []);
     }
 
     #[test]

@@ -24,6 +24,14 @@ impl UidSet {
         }
     }
 
+    /// All UIDs below `end`; none where there is none (UIDs begin at 1, RFC 9051 section 2.3.1.1).
+    pub fn below(end: u64) -> UidSet {
+        match end {
+            0 | 1 => UidSet::new(),
+            end => UidSet::range(1, end - 1),
+        }
+    }
+
     /// `first:*`: everything from `first` on. A server always counts its last message to it, even when that is lower.
     pub fn starting_at(first: u64) -> UidSet {
         UidSet::range(first, STAR)

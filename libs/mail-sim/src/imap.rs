@@ -84,6 +84,8 @@ pub enum ImapFault {
     Greeting(String),
     /// NO with this text to every command of this name (`LIST`, `UID FETCH`, `STARTTLS`).
     Refuse(&'static str, String),
+    /// NO with this text to SELECT and EXAMINE of this folder.
+    Closed(&'static str, String),
     /// OK to every command of this name, and nothing is done.
     OkButNothing(&'static str),
     /// `* BYE` with this text instead of an answer to a command of this name, then the connection is closed.

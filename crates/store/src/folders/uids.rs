@@ -2,6 +2,7 @@
 
 use crate::Store;
 use crate::error::Result;
+use model::Timestamp;
 
 /// The UIDs of a folder that we have.
 ///
@@ -38,7 +39,38 @@ async fn uids_of(
         .await
 }
 
-/// The flags of all messages of a folder, by UID.
+/// Messages of one end of a folder that stand for all of them.
+const SAMPLE: i64 = 4;
+
+/// A few messages of a folder, its newest and its oldest: UID, octets, and when the server received it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn sample(
+    store: &Store,
+    folder_id: &str,
+    uid_validity: i64,
+) -> Result<Vec<(i64, i64, Timestamp)>> {
+    let folder_id = folder_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let mut all = Vec::new();
+            for order in ["DESC", "ASC"] {
+                let sql = format!(
+                    "SELECT p.uid, m.size, m.received_at FROM placements p JOIN messages m ON m.id = p.message_id
+                     WHERE p.folder_id = $1 AND p.uid_validity = $2 ORDER BY p.uid {order} LIMIT {SAMPLE}"
+                );
+                for row in tx.rows(&sql, &[(&folder_id).into(), uid_validity.into()])? {
+                    all.push((row.get(0)?, row.get(1)?, row.get(2)?));
+                }
+            }
+            Ok(all)
+        })
+        .await
+}
+
+/// The flags of messages of a folder, by UID: of those from the first to the last UID, ends included.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -46,6 +78,7 @@ pub async fn stored_flags(
     store: &Store,
     folder_id: &str,
     uid_validity: i64,
+    (first, last): (i64, i64),
 ) -> Result<std::collections::HashMap<i64, model::message::Flags>> {
     let folder_id = folder_id.to_owned();
     store
@@ -54,8 +87,13 @@ pub async fn stored_flags(
             let rows = tx.rows(
                 "SELECT p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords
                  FROM placements p JOIN messages m ON m.id = p.message_id
-                 WHERE p.folder_id = $1 AND p.uid_validity = $2",
-                &[folder_id.into(), uid_validity.into()],
+                 WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid BETWEEN $3 AND $4",
+                &[
+                    folder_id.into(),
+                    uid_validity.into(),
+                    first.into(),
+                    last.into(),
+                ],
             )?;
             rows.iter()
                 .map(|row| {

@@ -2,6 +2,7 @@
 
 use super::{Batch, NewMessage, Place, complete, event, live, placing, write_flags};
 use crate::Tx;
+use crate::db::Row;
 use crate::error::Result;
 use model::event::NewEvent;
 use model::message::Flags;
@@ -16,13 +17,7 @@ pub(super) fn relink(
     place: &Place,
     log: &mut Vec<NewEvent>,
 ) -> Result<Vec<(String, NewMessage)>> {
-    let vanished = tx.rows(
-        "SELECT id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id,
-                object_id, labels
-         FROM messages
-         WHERE mailbox_id = $1 AND vanished_at IS NOT NULL ORDER BY id",
-        &[mailbox_id.into()],
-    )?;
+    let vanished = may_be_among(tx, mailbox_id, batch)?;
     let mut by_digest: HashMap<(String, i64), Vec<Vanished>> = HashMap::new();
     let mut other_part = complete::OtherPart::default();
     for row in vanished.iter().rev() {
@@ -117,6 +112,39 @@ pub(super) fn relink(
     }
     batch.messages = rest;
     Ok(moved)
+}
+
+/// Messages that vanished and may be one of the batch's: those with its digests, or its Message-IDs. Not all that vanished:
+/// after a change of UIDVALIDITY that is a whole folder, for each of its batches.
+fn may_be_among(tx: &mut Tx<'_>, mailbox_id: &str, batch: &Batch) -> Result<Vec<Row>> {
+    let any = "SELECT 1 FROM messages WHERE mailbox_id = $1 AND vanished_at IS NOT NULL LIMIT 1";
+    if tx.row(any, &[mailbox_id.into()])?.is_none() {
+        return Ok(Vec::new());
+    }
+    let messages = &batch.messages;
+    let digests: Vec<&str> = messages.iter().map(|m| &*m.stored.digest).collect();
+    let ids: Vec<&str> = messages
+        .iter()
+        .filter_map(|message| message.refs.message_id.as_deref())
+        .collect();
+    let columns = "id, digest, vanished_from, seen, answered, flagged, draft, keywords, size, body, internet_message_id,
+                object_id, labels";
+    // `|| ''` and `+ 0`: by digest and by Message-ID, not through all that vanished.
+    let sql = format!(
+        "SELECT {columns} FROM messages
+         WHERE digest IN {} AND mailbox_id || '' = $1 AND vanished_at + 0 IS NOT NULL
+         UNION SELECT {columns} FROM messages
+         WHERE mailbox_id = $1 AND internet_message_id IN {} AND vanished_at + 0 IS NOT NULL
+         ORDER BY 1",
+        tx.dialect().texts(2),
+        tx.dialect().texts(3)
+    );
+    let args = [
+        mailbox_id.into(),
+        serde_json::to_string(&digests)?.into(),
+        serde_json::to_string(&ids)?.into(),
+    ];
+    tx.rows(&sql, &args)
 }
 
 /// A message that has lost its place and may have another one.

@@ -33,6 +33,13 @@ use tokio::time::Instant;
 /// length. Any other message may be as long: it costs a question.
 pub(super) const INVENTED: u64 = 129;
 
+/// Bodies that a server may send beyond twice what it was asked for, before it counts as one that never stops.
+const BODIES_UNASKED: u64 = 16;
+
+/// So many messages refused one by one while none comes, and as many from elsewhere in the folder: that is the server's
+/// trouble and not theirs.
+const REFUSED_ALONE: usize = 3;
+
 /// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
 const RAW_BATCHES: usize = 3;
 
@@ -127,6 +134,10 @@ async fn fetch_all(
     sender: mpsc::Sender<Ready>,
 ) -> Result<(i64, Vec<UidSet>)> {
     let mut placed = 0;
+    // Messages that were refused alone, before any came: who is to blame shows when one comes, or none does.
+    let mut suspects: Vec<NewFailure> = Vec::new();
+    let mut came_any = false;
+    let mut elsewhere = UidSet::new();
     let mut queue: VecDeque<UidSet> = batches.into();
     let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
     let places = Places::default();
@@ -199,16 +210,35 @@ async fn fetch_all(
                 );
             }
             Some(refused) => {
-                if let Some(uid) = wanted.first() {
-                    ready
-                        .failures
-                        .push(failure(uid, "message_unreadable", refused));
+                let uid = wanted.first();
+                suspects.extend(uid.map(|uid| failure(uid, "message_unreadable", refused.clone())));
+                let patient = direction != Direction::Stay && isolation.is_patient(job.folder_id);
+                if patient && !came_any && suspects.len() >= 2 * REFUSED_ALONE {
+                    let _ = sender.send(ready).await;
+                    return Err(unavailable(refused));
                 }
-                move_cursor(&mut ready, &batch, direction);
+                if patient && !came_any && !queue.is_empty() {
+                    if suspects.len() == REFUSED_ALONE {
+                        far_away(&mut queue, &mut elsewhere);
+                    }
+                } else {
+                    ready.failures.append(&mut suspects);
+                    move_cursor(&mut ready, &batch, direction);
+                }
             }
             None => {
-                isolation.passed(job.folder_id);
-                move_cursor(&mut ready, &batch, direction);
+                if !wanted.is_empty() {
+                    came_any = true;
+                    isolation.passed(job.folder_id);
+                }
+                if came_any || queue.is_empty() {
+                    ready.failures.append(&mut suspects);
+                }
+                let is_far = batch.first().is_some_and(|uid| elsewhere.contains(uid));
+                // The cursor passes no message that nothing is known of.
+                if suspects.is_empty() && !is_far {
+                    move_cursor(&mut ready, &batch, direction);
+                }
             }
         }
         if sender.send(ready).await.is_err() {
@@ -220,6 +250,37 @@ async fn fetch_all(
         }
     }
     Ok((placed, queue.into()))
+}
+
+/// Some messages were refused, each alone: puts a few from all over the rest in front, to see whether anything comes at all.
+fn far_away(queue: &mut VecDeque<UidSet>, elsewhere: &mut UidSet) {
+    let mut rest = UidSet::new();
+    for batch in queue.iter() {
+        rest.extend(batch);
+    }
+    let uids: Vec<u64> = rest.iter().collect();
+    let few = [uids.len() / 2, 0, uids.len().saturating_sub(1)];
+    for uid in few.into_iter().filter_map(|at| uids.get(at).copied()) {
+        if elsewhere.contains(uid) {
+            continue;
+        }
+        for batch in queue.iter_mut() {
+            batch.remove(uid);
+        }
+        elsewhere.insert(uid);
+        queue.push_front(UidSet::range(uid, uid));
+    }
+    queue.retain(|batch| !batch.is_empty());
+}
+
+/// Every message is refused: that is the server's trouble, which passes.
+fn unavailable(text: String) -> SyncError {
+    let error = ImapError::No {
+        command: "UID FETCH",
+        code: Some("UNAVAILABLE".to_owned()),
+        text,
+    };
+    error.into()
 }
 
 fn move_cursor(ready: &mut Ready, batch: &UidSet, direction: Direction) {
@@ -273,14 +334,21 @@ async fn fetch_one(
             return Ok(None);
         }
     }
+    let mut doubtful = UidSet::new();
     let outcome = if job.headers_only {
-        crate::timed("fetch", heads::read(session, wanted, ready)).await
+        let reading = heads::read(session, wanted, ready, &mut doubtful);
+        crate::timed("fetch", reading).await
     } else {
-        let reading = read_bodies(session, wanted, ready, &mut in_body);
+        let reading = read_bodies(session, wanted, ready, &mut doubtful, &mut in_body);
         crate::timed("fetch", reading).await
     };
-    let (refused, doubtful) = outcome.map_err(|error| Cut { error, in_body })?;
-    let refused = match refused {
+    if !matches!(outcome, Ok(None)) {
+        // What is in doubt is not asked about any more now: it is fetched again with what did not come.
+        ready
+            .fetched
+            .retain(|message| !doubtful.contains(message.uid as u64));
+    }
+    let refused = match outcome.map_err(|error| Cut { error, in_body })? {
         // No message is to blame, and asking for each of them alone would be the opposite of quiet.
         Some(error) if asks_for_quiet(&error, job.mailbox, job.context.store.now()) => {
             return Err(Cut {
@@ -348,9 +416,11 @@ async fn read_bodies(
     session: &mut Session,
     wanted: &UidSet,
     ready: &mut Ready,
+    doubtful: &mut UidSet,
     in_body: &mut Option<u64>,
-) -> Result<(Option<ImapError>, UidSet)> {
-    let mut doubtful = UidSet::new();
+) -> Result<Option<ImapError>> {
+    let most = wanted.len().saturating_mul(2) + BODIES_UNASKED;
+    let mut begun = 0;
     let mut stored: Option<Stored> = None;
     let only = (wanted.len() == 1).then(|| wanted.first()).flatten();
     session.start_fetch_bodies(wanted).await?;
@@ -358,6 +428,14 @@ async fn read_bodies(
         match session.next_body_event().await? {
             BodyEvent::Begin { uid, .. } => {
                 *in_body = uid.or(only);
+                begun += 1;
+                if begun > most {
+                    let what = format!(
+                        "{begun} bodies in answer to a question for {}",
+                        wanted.len()
+                    );
+                    return Err(ImapError::Limit { what }.into());
+                }
                 ready.blobs.begin();
             }
             BodyEvent::Chunk(bytes) => ready.blobs.append(bytes).await?,
@@ -386,7 +464,7 @@ async fn read_bodies(
             BodyEvent::Done {
                 status: Completion::Ok,
                 ..
-            } => return Ok((None, doubtful)),
+            } => return Ok(None),
             BodyEvent::Done {
                 status: Completion::No { code, text },
                 ..
@@ -397,7 +475,7 @@ async fn read_bodies(
                     code,
                     text,
                 };
-                return Ok((Some(refused), doubtful));
+                return Ok(Some(refused));
             }
             BodyEvent::Done {
                 status: Completion::Bad { code, text },
@@ -409,7 +487,7 @@ async fn read_bodies(
                     code,
                     text,
                 };
-                return Ok((Some(refused), doubtful));
+                return Ok(Some(refused));
             }
         }
     }

@@ -4,12 +4,13 @@ use super::fetch::{INVENTED, Ready, fetched};
 use crate::error::Result;
 use imap_client::{ImapError, MessageMeta, MetaItems, UidSet};
 
-/// Fetches the headers of one set. Returns the server's words when it refused, and the messages that may be an invention.
+/// Fetches the headers of one set. Returns the server's words when it refused; `doubtful`: messages that may be an invention.
 pub(super) async fn read(
     session: &mut imap_client::Session,
     wanted: &UidSet,
     ready: &mut Ready,
-) -> Result<(Option<ImapError>, UidSet)> {
+    doubtful: &mut UidSet,
+) -> Result<Option<ImapError>> {
     let items = MetaItems {
         flags: true,
         size: true,
@@ -21,20 +22,25 @@ pub(super) async fn read(
         ..MetaItems::default()
     };
     let mut came: Vec<MessageMeta> = Vec::new();
-    let told = session
-        .fetch_meta_with(wanted, &items, None, false, |meta| came.push(meta))
-        .await;
-    let mut doubtful = UidSet::new();
     let mut seen = UidSet::new();
+    let told = session
+        .fetch_meta_with(wanted, &items, None, false, |meta| {
+            // Once: a server that repeats itself fills no memory.
+            if let Some(uid) = meta.uid
+                && wanted.contains(uid)
+                && meta.header.is_some()
+                && !seen.contains(uid)
+            {
+                seen.insert(uid);
+                came.push(meta);
+            }
+        })
+        .await;
     for mut meta in came {
         let (Some(uid), Some(header), Some(size)) = (meta.uid, meta.header.take(), meta.size)
         else {
             continue;
         };
-        if !wanted.contains(uid) || seen.contains(uid) {
-            continue;
-        }
-        seen.insert(uid);
         if size == INVENTED {
             doubtful.insert(uid);
         }
@@ -48,8 +54,8 @@ pub(super) async fn read(
             .push(fetched(uid, &meta, stored, headers_only));
     }
     match told {
-        Ok(_) => Ok((None, doubtful)),
-        Err(error) if !error.is_fatal() => Ok((Some(error), doubtful)),
+        Ok(_) => Ok(None),
+        Err(error) if !error.is_fatal() => Ok(Some(error)),
         Err(error) => Err(error.into()),
     }
 }

@@ -81,7 +81,9 @@ pub async fn look(
     };
     news.leave_folder();
     let name = wire_name(known);
-    let entering = session.select(&name, Mode::Examine, since.as_ref());
+    let mut told = Told::at_most(context.flags_at_once);
+    let entering =
+        session.select_with(&name, Mode::Examine, since.as_ref(), |meta| told.note(meta));
     let mut selected = crate::timed("select", entering).await?;
     if selected.uidnext.is_none() {
         // Courier: whoever only reads gets UIDs that nobody writes down, under another UIDVALIDITY every second.
@@ -107,8 +109,10 @@ pub async fn look(
         begin_anew(context, lease, known, uid_validity).await?;
         return Ok(open);
     }
-    let told_against = known.resets > 0 || known.parked_until.is_some();
-    if told_against && known.backfilled {
+    // What was counted against its identity is forgotten when it is whole; that it could not be opened, now.
+    let told_against =
+        known.resets > 0 && known.backfilled || known.resets == 0 && known.parked_until.is_some();
+    if told_against {
         folders::settled(&context.store, lease, &known.id).await?;
         known.resets = 0;
         known.parked_until = None;
@@ -120,6 +124,10 @@ pub async fn look(
         _ => Way::Compare,
     };
     let (flags, vanished) = match way {
+        Way::Qresync(then) | Way::Condstore(then) if told.is_too_much() => {
+            // One act on all messages of a large folder: told once more, a part at a time.
+            by_windows(session, (context, lease), known, origin, Some(then)).await?
+        }
         Way::Qresync(_) => {
             // A list that names other messages than those that are gone agrees with EXISTS: what is told as gone is looked for
             // (0.1 to 3 KB, and only where something is).
@@ -127,10 +135,19 @@ pub async fn look(
                 true => Vec::new(),
                 false => by_listing(session, context, known).await?,
             };
-            (updates(&selected.changed), vanished)
+            (told.updates, vanished)
         }
-        Way::Condstore(then) => by_condstore(session, context, known, then).await?,
-        Way::Compare => by_comparison(session, context, known, &selected).await?,
+        Way::Condstore(then) => match by_condstore(session, context, known, then).await? {
+            Some(found) => found,
+            None => by_windows(session, (context, lease), known, origin, Some(then)).await?,
+        },
+        Way::Compare
+            if selected.exists.max(known.messages.unsigned_abs())
+                <= context.flags_at_once as u64 =>
+        {
+            by_comparison(session, context, known, &selected).await?
+        }
+        Way::Compare => by_windows(session, (context, lease), known, origin, None).await?,
     };
     let mut changes = Changes {
         folder_id: known.id.clone(),
@@ -177,22 +194,117 @@ async fn begin_anew(
 
 type Found = (Vec<FlagUpdate>, Vec<(i64, i64)>);
 
+/// What changed by CONDSTORE; `None`: too much for once.
 async fn by_condstore(
     session: &mut Session,
     context: &Context,
     known: &Known,
     then: u64,
+) -> Result<Option<Found>> {
+    let mut told = Told::at_most(context.flags_at_once);
+    let all = UidSet::starting_at(1);
+    session
+        .fetch_meta_with(&all, &flags_of_interest(true), Some(then), false, |meta| {
+            told.note(meta);
+        })
+        .await?;
+    if told.is_too_much() {
+        return Ok(None);
+    }
+    let vanished = by_listing(session, context, known).await?;
+    Ok(Some((told.updates, vanished)))
+}
+
+/// Flags of a large folder, a part of its messages at a time, each part in a transaction of its own: those that changed since
+/// a MODSEQ, or all, compared. The cursor is left to the caller, who moves it behind all parts. Memory is bounded by the part,
+/// whatever the server sends.
+async fn by_windows(
+    session: &mut Session,
+    (context, lease): (&Context, &Lease),
+    known: &Known,
+    origin: Origin,
+    since: Option<u64>,
 ) -> Result<Found> {
-    let items = MetaItems {
+    let validity = known.uid_validity.unwrap_or(0);
+    let ours = ours(context, known).await?;
+    for window in plan::windows(&ours, context.flags_at_once) {
+        let mut told = Told::at_most(context.flags_at_once);
+        let asked = UidSet::range(window.0, window.1);
+        let items = flags_of_interest(since.is_some());
+        let heard = session
+            .fetch_meta_with(&asked, &items, since, false, |meta| {
+                // Only of messages that we have: new ones between them come with the new mail.
+                if meta.uid.is_some_and(|uid| ours.contains(uid)) {
+                    told.note(meta);
+                }
+            })
+            .await;
+        match heard {
+            // Refused because of one of them, perhaps: the others are looked at all the same.
+            Err(error) if !error.is_fatal() => {
+                tracing::debug!(folder = known.path, %error, "no flags");
+                continue;
+            }
+            heard => heard?,
+        };
+        let mut flags = told.updates;
+        if since.is_none() {
+            let bounds = (window.0 as i64, window.1 as i64);
+            let held = folders::stored_flags(&context.store, &known.id, validity, bounds).await?;
+            flags = plan::changed_flags(&held, flags);
+        }
+        if flags.is_empty() {
+            continue;
+        }
+        let changes = Changes {
+            folder_id: known.id.clone(),
+            uid_validity: validity,
+            origin,
+            flags,
+            vanished: Vec::new(),
+            cursor: Cursor::default(),
+        };
+        ingest::apply(&context.store, lease, changes).await?;
+    }
+    Ok((Vec::new(), by_listing(session, context, known).await?))
+}
+
+fn flags_of_interest(modseq: bool) -> MetaItems {
+    MetaItems {
         flags: true,
         labels: true,
-        modseq: true,
+        modseq,
         ..MetaItems::default()
-    };
-    let all = UidSet::starting_at(1);
-    let changed = session.fetch_meta(&all, &items, Some(then), false).await?;
-    let vanished = by_listing(session, context, known).await?;
-    Ok((updates(&changed.messages), vanished))
+    }
+}
+
+/// Flags that the server told, up to as many as are held at once.
+struct Told {
+    updates: Vec<FlagUpdate>,
+    most: usize,
+    dropped: bool,
+}
+
+impl Told {
+    const fn at_most(most: usize) -> Self {
+        Self {
+            updates: Vec::new(),
+            most,
+            dropped: false,
+        }
+    }
+
+    fn note(&mut self, meta: MessageMeta) {
+        if self.updates.len() >= self.most {
+            self.dropped = true;
+        } else {
+            self.updates.extend(update(&meta));
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.dropped
+    }
 }
 
 /// What is gone, by asking for all UIDs (in a few hundred bytes where ESEARCH packs them).
@@ -216,25 +328,25 @@ async fn by_comparison(
     selected: &Selected,
 ) -> Result<Found> {
     let validity = known.uid_validity.unwrap_or(0);
-    let ours = folders::stored_flags(&context.store, &known.id, validity).await?;
+    let all = (0, i64::from(u32::MAX));
+    let ours = folders::stored_flags(&context.store, &known.id, validity, all).await?;
     if ours.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
     let mut servers = UidSet::new();
     let mut seen = Vec::new();
     if selected.exists > 0 {
-        let items = MetaItems {
-            flags: true,
-            labels: true,
-            ..MetaItems::default()
-        };
         let all = UidSet::starting_at(1);
         let told = session
-            .fetch_meta_with(&all, &items, None, false, |meta| {
-                if let Some(uid) = meta.uid {
+            .fetch_meta_with(&all, &flags_of_interest(false), None, false, |meta| {
+                let Some(uid) = meta.uid else {
+                    return;
+                };
+                // Once each: a server that repeats itself fills no memory.
+                if !servers.contains(uid) {
                     servers.insert(uid);
+                    seen.extend(update(&meta).filter(|told| ours.contains_key(&told.uid)));
                 }
-                seen.extend(update(&meta));
             })
             .await;
         match told {
@@ -272,10 +384,6 @@ pub(crate) fn to_set(uids: &[i64]) -> UidSet {
         set.insert(*uid as u64);
     }
     set
-}
-
-fn updates(metas: &[MessageMeta]) -> Vec<FlagUpdate> {
-    metas.iter().filter_map(update).collect()
 }
 
 /// The flags in a FETCH response, if it names a UID and flags.

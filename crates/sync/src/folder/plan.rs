@@ -78,6 +78,26 @@ pub fn ranges(set: &UidSet) -> Vec<(i64, i64)> {
         .collect()
 }
 
+/// Parts of a set of at most `size` UIDs each, as first and last UID, ends included, rising.
+pub fn windows(set: &UidSet, size: usize) -> Vec<(u64, u64)> {
+    let mut windows = Vec::new();
+    let (mut first, mut held) = (None, 0);
+    for (mut low, high) in set.ranges().iter().copied() {
+        while low <= high {
+            let end = high.min(low.saturating_add((size - held) as u64 - 1));
+            first.get_or_insert(low);
+            held += (end - low + 1) as usize;
+            if held == size {
+                windows.extend(first.take().map(|first| (first, end)));
+                held = 0;
+            }
+            low = end + 1;
+        }
+    }
+    windows.extend(first.zip(set.last()));
+    windows
+}
+
 /// Flags that differ from what we have.
 pub fn changed_flags(
     ours: &HashMap<i64, Flags>,
@@ -133,6 +153,7 @@ mod tests {
             wire_name: "INBOX".into(),
             path: "INBOX".into(),
             role: None,
+            role_fixed: false,
             mode: Mode::Full,
             mode_fixed: false,
             since: None,
@@ -158,6 +179,15 @@ mod tests {
             messages: Some(9),
             unseen: None,
         }
+    }
+
+    #[test]
+    fn windows_cover_a_set_and_nothing_is_in_two() {
+        let set = UidSet::parse("1:3,7,9:14");
+        assert_eq!(windows(&set, 4), [(1, 7), (9, 12), (13, 14)]);
+        assert_eq!(windows(&set, 10), [(1, 14)]);
+        assert_eq!(windows(&set, 100), [(1, 14)]);
+        assert_eq!(windows(&UidSet::new(), 4), []);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::isolation::Isolation;
 use super::news::News;
+use super::round::HOLD_LIMITED;
 use super::visit::{Visit, since};
 use crate::error::Result;
 use crate::folder::fetch::{self, Direction, Job};
@@ -28,6 +29,8 @@ const NOT_IN_STEP: i64 = -1;
 const HEADER: u64 = 16 << 10;
 /// Octets of a message of which the server does not tell the size.
 const UNSIZED: u64 = 256 << 10;
+/// The newest messages of a folder seen for the first time that may be news.
+const NEWS_OF_A_NEW_FOLDER: usize = 200;
 /// So many messages whose rest was asked for were asked for by people, who wait for them.
 const ASKED_BY_HAND: u64 = 20;
 
@@ -72,10 +75,15 @@ impl Visit<'_> {
             None => self.reload(i).await?,
         }
         let folder = self.known[i].clone();
+        let mut folder = folder;
         if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
-            return self.begin_filling(i).await;
+            if !self.begin_filling(i).await? {
+                return Ok(());
+            }
+            folder = self.known[i].clone();
         }
         if self.meter.waits(Purpose::New, self.context.store.now()) {
+            self.hold = self.hold.max(HOLD_LIMITED);
             return Ok(());
         }
         if self.opening_showed_nothing_new(&folder) {
@@ -101,6 +109,7 @@ impl Visit<'_> {
         self.reload(i).await?;
         if self.stop.is_cancelled() || self.short {
             // What was not fetched any more is still new.
+            self.hold = self.hold.max(HOLD_LIMITED);
             return Ok(());
         }
         if let Some(last) = all_new.last()
@@ -130,17 +139,60 @@ impl Visit<'_> {
             && self.exists == Some(folder.messages)
     }
 
-    /// Marks where new mail begins; what is there already is the past, to be filled newest first.
-    pub(super) async fn begin_filling(&mut self, i: usize) -> Result<()> {
+    /// Marks where new mail begins; what is there already is the past, to be filled newest first. In a folder that is seen
+    /// for the first time, or anew, new mail begins with what came since the mailbox was last in step.
+    pub(super) async fn begin_filling(&mut self, i: usize) -> Result<bool> {
         let all = self.session.uid_search("ALL").await?;
-        let high = all.last().map_or(1, |last| last as i64 + 1);
+        let mut high = all.last().map_or(1, |last| last as i64 + 1);
+        let mut has_news = false;
+        if let Some(first) = self.first_since_in_step(&all).await? {
+            (high, has_news) = (first as i64, true);
+        }
         let cursor = Cursor {
             high_uid: Some(high),
             ..Cursor::default()
         };
         folders::move_cursor(&self.context.store, self.lease, &self.known[i].id, cursor).await?;
         self.known[i].high_uid = high;
-        Ok(())
+        Ok(has_news)
+    }
+
+    /// The first of the newest messages that the server received since the mailbox was last in step; `None`: there is none,
+    /// it never was, or there are so many that somebody rather filed old mail anew.
+    async fn first_since_in_step(&mut self, all: &UidSet) -> Result<Option<u64>> {
+        let Some(in_step) = self.in_step else {
+            return Ok(None);
+        };
+        let newest: Vec<u64> = all.iter().rev().take(NEWS_OF_A_NEW_FOLDER).collect();
+        if newest.is_empty() {
+            return Ok(None);
+        }
+        let mut wanted = UidSet::new();
+        for uid in &newest {
+            wanted.insert(*uid);
+        }
+        let items = MetaItems {
+            internal_date: true,
+            ..MetaItems::default()
+        };
+        let told = self.session.fetch_meta(&wanted, &items, None, false).await;
+        let told = match told {
+            // Refused because of one of them, perhaps: then all of it is the past.
+            Err(error) if !error.is_fatal() => return Ok(None),
+            told => told?,
+        };
+        let dates: HashMap<u64, i64> = told
+            .messages
+            .iter()
+            .filter_map(|meta| Some((meta.uid?, meta.internal_date?)))
+            .collect();
+        let is_news = |uid: &&u64| dates.get(*uid).is_some_and(|at| *at >= in_step.seconds());
+        let news = newest.iter().take_while(is_news).count();
+        let all_of_them = news == newest.len() && (news as u64) < all.len();
+        Ok(news
+            .checked_sub(1)
+            .filter(|_| !all_of_them)
+            .map(|n| newest[n]))
     }
 
     /// Octets of the largest message of a folder that is stored whole.
@@ -253,7 +305,7 @@ impl Visit<'_> {
         }
         let listed = self.session.uid_search("ALL").await?;
         let ours = look::ours(self.context, &folder).await?;
-        let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);
+        let below = UidSet::below(folder.high_uid.unsigned_abs());
         let mut missing = listed
             .difference(&ours)
             .difference(&look::to_set(&failed))

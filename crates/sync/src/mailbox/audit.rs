@@ -13,9 +13,9 @@ use model::completeness::FolderAudit;
 use model::event::Origin;
 use model::folder::Mode;
 use std::collections::{HashMap, HashSet};
+use store::completeness;
 use store::folders::{self, Cursor};
 use store::ingest::{self, Changes, FlagUpdate};
-use store::{StoreError, completeness};
 use tokio_util::sync::CancellationToken;
 
 /// Missing messages that an audit fetches of one folder; the rest is filled like any other past.
@@ -80,9 +80,9 @@ impl Visit<'_> {
             return Ok(());
         }
         // Many may be due at once after a night without power: they take turns with those who fetch their past.
-        let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-        let filling = self.context.filling.clone();
-        let _place = filling.acquire().await.map_err(stopping)?;
+        let Some(_place) = self.turn.take().await? else {
+            return Ok(());
+        };
         if order.repair {
             completeness::give_up_adrift(&self.context.store, self.lease).await?;
         }
@@ -121,7 +121,7 @@ impl Visit<'_> {
         }
         let Some(first) = self.compare(i).await? else {
             return Ok(FolderAudit {
-                problem_id: Some("command_refused".to_owned()),
+                problem_id: Some("folder_unreadable".to_owned()),
                 ..found
             });
         };
@@ -195,7 +195,7 @@ impl Visit<'_> {
         for uid in held.keys() {
             ours.insert(uid.unsigned_abs());
         }
-        let below = UidSet::range(1, (folder.high_uid.max(1) - 1).unsigned_abs());
+        let below = UidSet::below(folder.high_uid.unsigned_abs());
         let mut wanted = listed.intersect(&below);
         if let Some(since) = since(&folder, self.mailbox) {
             wanted = self.only_since(wanted, since).await?;

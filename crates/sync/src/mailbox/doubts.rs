@@ -4,6 +4,11 @@
 
 use crate::folder::plan::RESETS_MAX;
 use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a server lists hardly any folders before it is believed.
+const SHORT_LIST: Duration = Duration::from_secs(900);
 
 /// What the connections of a mailbox were told of folders that have another UIDVALIDITY than we know.
 #[derive(Debug, Default)]
@@ -11,6 +16,8 @@ pub struct Doubts {
     /// Counts connections.
     connection: u64,
     folders: HashMap<String, Doubt>,
+    /// Since when the server's list of folders lacks what every mailbox has, or most of what this one had.
+    short_list: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -53,6 +60,17 @@ impl Doubts {
         self.folders.remove(folder_id);
     }
 
+    /// The list of folders lacks more than is likely. Returns whether it has done so for long enough.
+    pub fn is_short_list_believed(&mut self) -> bool {
+        let since = self.short_list.get_or_insert_with(Instant::now);
+        since.elapsed() >= SHORT_LIST
+    }
+
+    /// The list of folders is as it may be.
+    pub fn list_is_whole(&mut self) {
+        self.short_list = None;
+    }
+
     /// Whether this connection was told of a folder what only another connection can confirm.
     pub fn is_another_connection_wanted(&self) -> bool {
         let now = self.connection;
@@ -76,6 +94,17 @@ mod tests {
         assert_eq!(doubts.told_before("f"), Some(9));
         doubts.settle("f");
         assert_eq!(doubts.told_before("f"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_list_is_believed_when_it_stays_short() {
+        let mut doubts = Doubts::default();
+        assert!(!doubts.is_short_list_believed());
+        tokio::time::advance(SHORT_LIST / 2).await;
+        doubts.list_is_whole();
+        assert!(!doubts.is_short_list_believed());
+        tokio::time::advance(SHORT_LIST).await;
+        assert!(doubts.is_short_list_believed());
     }
 
     #[test]

@@ -11,7 +11,6 @@ use model::Timestamp;
 use model::event::Origin;
 use model::folder::{Mode, Role};
 use std::time::Duration;
-use store::StoreError;
 use store::folders::{self, Cursor, Known};
 use store::ingest;
 use store::messages;
@@ -28,7 +27,7 @@ const SMOOTHING: f64 = 0.3;
 const SLICE: Duration = Duration::from_secs(3);
 
 impl Visit<'_> {
-    /// Fills a slice of the past. Returns whether there is more to do.
+    /// Fills a slice of the past. Returns whether there is more to do now: not while others have all places.
     pub(super) async fn slice(
         &mut self,
         isolation: &mut Isolation,
@@ -38,9 +37,9 @@ impl Visit<'_> {
         let Some(i) = self.next_unfilled().filter(|_| !waits) else {
             return self.complete(isolation, cancel).await;
         };
-        let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-        let filling = self.context.filling.clone();
-        let _place = filling.acquire().await.map_err(stopping)?;
+        let Some(_place) = self.turn.take().await? else {
+            return Ok(false);
+        };
         if !self.ensure_open(i).await? {
             // The next round tries it again; the others are filled meanwhile.
             self.closed.insert(self.known[i].id.clone());
@@ -56,7 +55,7 @@ impl Visit<'_> {
         let Some(validity) = folder.uid_validity.filter(|_| folder.mode != Mode::Off) else {
             return Ok(true);
         };
-        let below = UidSet::range(1, (folder.high_uid.max(1) - 1) as u64);
+        let below = UidSet::below(folder.high_uid.unsigned_abs());
         let mut wanted = self.session.uid_search("ALL").await?.intersect(&below);
         if let Some(since) = since(&folder, self.mailbox) {
             wanted = self.only_since(wanted, since).await?;
@@ -159,14 +158,17 @@ impl Visit<'_> {
         let store = &self.context.store;
         let asked = messages::asked_folders(store, &self.mailbox.id).await?;
         let mut got_on = false;
+        if asked.is_empty() {
+            return Ok(false);
+        }
+        let Some(_place) = self.turn.take().await? else {
+            return Ok(false);
+        };
         for id in asked {
             let known = self.known.iter().position(|folder| folder.id == id);
             let Some(i) = known.filter(|i| self.known[*i].mode != Mode::Off) else {
                 continue;
             };
-            let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-            let filling = self.context.filling.clone();
-            let _place = filling.acquire().await.map_err(stopping)?;
             if self.closed.contains(&id) || !self.ensure_open(i).await? {
                 continue;
             }

@@ -10,16 +10,22 @@ use crate::folder::half::Half;
 use imap_client::{ImapError, UidSet};
 use model::limits::BATCH_MESSAGES;
 use std::collections::HashMap;
+use std::time::Duration;
 use store::failures::NewFailure;
+use tokio::time::Instant;
 
 /// Broken connections in the middle of one message after which it is left out.
 const STRIKES: u32 = 2;
+/// How long a server may refuse everything that it is asked for in a folder.
+const REFUSING: Duration = Duration::from_secs(3600);
 
 /// What the broken connections of this mailbox have taught us.
 #[derive(Debug, Default)]
 pub struct Isolation {
     limits: HashMap<String, u64>,
     strikes: HashMap<(String, u64), (u32, &'static str, String)>,
+    /// Since when a folder's server refuses whatever it is asked for.
+    refusing: HashMap<String, Instant>,
     /// What came of a large message before the connection broke.
     pub(crate) half: Option<Half>,
     /// More of it came, though the connection broke.
@@ -39,12 +45,19 @@ impl Isolation {
 
     /// A batch came whole: larger ones may be tried again.
     pub fn passed(&mut self, folder_id: &str) {
+        self.refusing.remove(folder_id);
         if let Some(limit) = self.limits.get_mut(folder_id) {
             *limit *= 4;
             if *limit >= BATCH_MESSAGES as u64 {
                 self.limits.remove(folder_id);
             }
         }
+    }
+
+    /// Whether a server that refuses message after message is still given time, before each of them is to blame.
+    pub fn is_patient(&mut self, folder_id: &str) -> bool {
+        let since = self.refusing.entry(folder_id.to_owned());
+        since.or_insert_with(Instant::now).elapsed() < REFUSING
     }
 
     /// How much of the one message that is wanted is here already.

@@ -7,17 +7,20 @@ mod breakdown;
 mod doubts;
 mod filling;
 pub mod isolation;
+mod listing;
 pub mod news;
 mod open;
 mod pace;
 mod round;
 mod state;
+mod turn;
 mod visit;
 mod waiting;
 
 pub(crate) use open::{asks_for_quiet, signed_in};
 pub use pace::Compress;
 pub(crate) use state::StateKeeper;
+pub(crate) use turn::Turn;
 pub(crate) use visit::Visit;
 
 use crate::error::{Result, SyncError};

@@ -6,10 +6,10 @@ use super::visit::{CHEAP_ROUND_WHILE_FILLING, ROUND_WHILE_FILLING, Visit};
 use crate::error::{Result, SyncError};
 use crate::folder::look::{self, Manner, Open};
 use crate::folder::plan::{self, Need};
-use crate::list::{self, Listed, Status};
+use crate::list::Status;
 use crate::owed;
-use imap_client::{ListEntry, ListOptions, MailboxName, StatusData, StatusItem};
 use model::folder::Mode;
+use std::collections::HashMap;
 use store::folders::Known;
 use store::{failures, folders, ingest};
 use tokio::time::Instant;
@@ -17,14 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a folder is left alone whose identity changes again and again.
 const PARKED_MILLIS: i64 = 3_600_000;
-
-/// What is asked about each folder.
-const COUNTS: [StatusItem; 4] = [
-    StatusItem::Messages,
-    StatusItem::UidNext,
-    StatusItem::UidValidity,
-    StatusItem::HighestModseq,
-];
+/// How long a folder is left alone that cannot be opened: at first, doubled each time, and at most.
+const CLOSED_MILLIS: i64 = 10_000;
+const CLOSED_MILLIS_MAX: i64 = 600_000;
+/// How long a message that vanished is waited for while a folder cannot be opened that it may have been moved to.
+pub(super) const HOLD_CLOSED: i64 = 3_600_000;
+/// The same while the provider's limit for a day keeps new mail from being fetched.
+pub(super) const HOLD_LIMITED: i64 = 26 * 3_600_000;
 
 impl Visit<'_> {
     /// Brings everything but the past in step.
@@ -49,27 +48,31 @@ impl Visit<'_> {
             return Ok(());
         }
         self.closed.clear();
+        self.hold = 0;
         let listed = self.list().await?;
-        let changes = list::plan(
-            &self.known,
-            &listed,
-            self.mailbox.monitored_folders.as_deref(),
-        );
+        let changes = self.believable(&listed).await?;
         folders::apply_list(&self.context.store, self.lease, changes).await?;
         self.known = folders::known(&self.context.store, &self.mailbox.id).await?;
         self.news.elsewhere = false;
         self.news.unsure = false;
+        let left_alone = |folder: &Known| folder.mode != Mode::Off && self.is_parked(folder);
+        // One that was never open is hardly where a message went to.
+        let may_have_more = |folder: &Known| left_alone(folder) && folder.uid_validity.is_some();
+        if self.known.iter().any(may_have_more) {
+            self.hold = HOLD_CLOSED;
+        }
         let compare = self.last_round.is_none() || self.round_is_due();
+        let counts: HashMap<&str, Status> = listed
+            .iter()
+            .map(|listed| (&*listed.wire_name, listed.status))
+            .collect();
         let targets: Vec<usize> = self
             .known
             .iter()
             .enumerate()
             .filter(|(_, folder)| folder.mode != Mode::Off && !self.is_parked(folder))
             .filter(|(_, folder)| {
-                let status = listed
-                    .iter()
-                    .find(|l| l.wire_name == folder.wire_name)
-                    .map_or(Status::default(), |l| l.status);
+                let status = counts.get(&*folder.wire_name).copied().unwrap_or_default();
                 plan::need(
                     folder,
                     &status,
@@ -103,71 +106,22 @@ impl Visit<'_> {
             // What is missed may be in a folder that could not be looked at.
             return Ok(());
         }
-        // Every folder was looked at since `began`: what vanished before and turned up nowhere is gone.
-        // What vanished since may turn up in a folder that was counted before: one more round tells.
-        ingest::finish_vanished(&self.context.store, self.lease, began, self.origin).await?;
+        // Every folder was looked at since `began`: what vanished before and turned up nowhere is gone. Where one could not be
+        // looked at, what vanished may be there. What vanished since may turn up in a folder that was counted before: one
+        // more round tells.
+        let settled = began.plus_millis(-self.hold);
+        ingest::finish_vanished(&self.context.store, self.lease, settled, self.origin).await?;
         self.news.elsewhere |=
             ingest::vanished_since(&self.context.store, &self.mailbox.id, began).await?;
         self.last_round = Some(Instant::now());
+        self.in_step = Some(began);
         Ok(())
-    }
-
-    /// The folders with their counts: one command where the server has LIST-STATUS.
-    pub(super) async fn list(&mut self) -> Result<Vec<Listed>> {
-        let options = ListOptions {
-            status_items: Some(COUNTS.to_vec()),
-            special_use: true,
-        };
-        let entries = crate::timed("list", self.session.list(&options)).await?;
-        let mut listed = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if !entry.is_selectable() {
-                continue;
-            }
-            let mut folder = to_listed(&entry);
-            let monitored = self.mailbox.monitored_folders.as_deref();
-            let wanted = list::default_mode(&folder, monitored) != Mode::Off
-                || self
-                    .known
-                    .iter()
-                    .any(|k| k.wire_name == folder.wire_name && k.mode != Mode::Off);
-            if wanted && entry.status.is_none() {
-                // A folder that cannot be asked is not a reason to leave the others.
-                match self.session.status(&entry.name, &COUNTS).await {
-                    Ok(data) => folder.status = to_status(&data),
-                    Err(error) if error.is_fatal() => return Err(error.into()),
-                    Err(error) => tracing::debug!(folder = folder.path, %error, "no STATUS"),
-                }
-            }
-            if wanted && self.session.supports("OBJECTID") {
-                folder.object_id = self.lasting_id(&entry.name, &folder).await?;
-            }
-            listed.push(folder);
-        }
-        Ok(listed)
-    }
-
-    /// MAILBOXID, asked for once a folder, and by STATUS: Cyrus 3.6 fills it with what lies in freed memory where LIST asks
-    /// for the numbers of all folders.
-    async fn lasting_id(&mut self, name: &MailboxName, folder: &Listed) -> Result<Option<String>> {
-        let same = |known: &&Known| {
-            known.wire_name == folder.wire_name && known.uid_validity == folder.status.uid_validity
-        };
-        if let Some(known) = self.known.iter().find(same)
-            && known.object_id.is_some()
-        {
-            return Ok(known.object_id.clone());
-        }
-        match self.session.status(name, &[StatusItem::MailboxId]).await {
-            Ok(data) => Ok(data.mailbox_id),
-            Err(error) if error.is_fatal() => Err(error.into()),
-            Err(_) => Ok(None),
-        }
     }
 
     /// Opens a folder and applies what changed in it.
     pub(crate) async fn look(&mut self, i: usize) -> Result<Option<Open>> {
         if self.is_parked(&self.known[i]) {
+            self.hold = self.hold.max(HOLD_CLOSED);
             return Ok(None);
         }
         self.open = None;
@@ -190,6 +144,7 @@ impl Visit<'_> {
         match looked {
             Ok(open) => {
                 self.doubts.settle(&self.known[i].id);
+                self.refused.remove(&self.known[i].id);
                 self.open = Some(self.known[i].id.clone());
                 self.exists = Some(open.exists);
                 self.open_next = open.uid_next;
@@ -201,6 +156,11 @@ impl Visit<'_> {
                     && !asks_for_quiet(&error, self.mailbox, self.context.store.now()) =>
             {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
+                let times = self.refused.entry(self.known[i].id.clone()).or_insert(0);
+                let pause = CLOSED_MILLIS << (*times).min(10);
+                *times += 1;
+                self.park(i, "folder_unreadable", pause.min(CLOSED_MILLIS_MAX))
+                    .await?;
                 Ok(None)
             }
             // Nor does one that may be another one by now, until a second connection knows.
@@ -213,33 +173,35 @@ impl Visit<'_> {
                     uid_validity,
                     "the folder's identity may have changed"
                 );
+                self.hold = self.hold.max(HOLD_CLOSED);
                 if self.doubts.note(&self.known[i].id, uid_validity) {
-                    self.park(i).await?;
+                    self.park(i, "uid_validity_unstable", PARKED_MILLIS).await?;
                 }
                 Ok(None)
             }
             Err(SyncError::UidValidity { .. }) => {
-                self.park(i).await?;
+                self.park(i, "uid_validity_unstable", PARKED_MILLIS).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// A folder that is another one each time it is opened is left alone, for an hour or until a person has everything looked
-    /// through again.
-    async fn park(&mut self, i: usize) -> Result<()> {
+    /// A folder that cannot be opened, or is another one each time it is, is left alone for a while, or until a person has
+    /// everything looked through again.
+    async fn park(&mut self, i: usize, problem_id: &'static str, millis: i64) -> Result<()> {
+        self.hold = self.hold.max(HOLD_CLOSED);
         let store = &self.context.store;
-        let until = store.now().plus_millis(PARKED_MILLIS);
+        let until = store.now().plus_millis(millis);
         let folder = &mut self.known[i];
         tracing::warn!(
             folder = folder.path,
-            "the folder is left alone for a while: its identity changes"
+            problem_id,
+            "the folder is left alone for a while"
         );
-        metrics::counter!("postroom_problems_total", "problem" => "uid_validity_unstable")
-            .increment(1);
+        metrics::counter!("postroom_problems_total", "problem" => problem_id).increment(1);
         let id = folder.id.clone();
-        folders::park(store, self.lease, &id, "uid_validity_unstable", until).await?;
+        folders::park(store, self.lease, &id, problem_id, until).await?;
         folder.parked_until = Some(until);
         folder.resets = (folder.resets - 1).max(0);
         self.doubts.settle(&id);
@@ -261,34 +223,10 @@ impl Visit<'_> {
 
     /// Reads again what the store knows about a folder.
     pub(super) async fn reload(&mut self, i: usize) -> Result<()> {
-        let known = folders::known(&self.context.store, &self.mailbox.id).await?;
-        if let Some(folder) = known.into_iter().find(|f| f.id == self.known[i].id) {
+        let known = folders::known_one(&self.context.store, &self.known[i].id).await?;
+        if let Some(folder) = known {
             self.known[i] = folder;
         }
         Ok(())
-    }
-}
-
-fn to_listed(entry: &ListEntry) -> Listed {
-    let path = entry.name.decoded();
-    Listed {
-        wire_name: folders::wire_text(entry.name.wire()),
-        role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
-        view: connect::roles::is_view(&entry.attributes),
-        delimiter: entry.delimiter.map(String::from),
-        object_id: entry.mailbox_id.clone(),
-        status: entry.status.as_ref().map(to_status).unwrap_or_default(),
-        path,
-    }
-}
-
-fn to_status(data: &StatusData) -> Status {
-    let int = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
-    Status {
-        uid_validity: int(data.uidvalidity),
-        uid_next: int(data.uidnext),
-        mod_seq: int(data.highestmodseq).filter(|seq| *seq > 0),
-        messages: int(data.messages),
-        unseen: int(data.unseen),
     }
 }

@@ -8,6 +8,7 @@ use super::doubts::Doubts;
 use super::isolation::Isolation;
 use super::news::News;
 use super::state::StateKeeper;
+use super::turn::Turn;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::look::Abilities;
@@ -55,14 +56,23 @@ pub(crate) struct Visit<'a> {
     pub(super) seen_next: HashMap<String, i64>,
     /// Folders that could not be opened in this round.
     pub(super) closed: HashSet<String>,
+    /// Something of the mailbox was not looked at in this round, and may have what vanished elsewhere: for how long (ms)
+    /// what vanished is waited for. 0: everything was looked at.
+    pub(super) hold: i64,
+    /// How often in a row a folder could not be opened on this connection.
+    pub(super) refused: HashMap<String, u32>,
     pub(super) origin: Origin,
     /// Mail that had arrived while we were away.
     pub(super) caught_up: i64,
     pub(super) last_round: Option<Instant>,
+    /// When the last whole round began, or the mailbox was last heard of on an earlier connection; `None`: never.
+    pub(super) in_step: Option<Timestamp>,
     /// Something was achieved on this connection.
     pub(super) progress: bool,
     /// The server offers IDLE, and refused it on this connection.
     pub(super) idle_refused: bool,
+    /// Our place among those who fetch their past.
+    pub(super) turn: Turn,
     /// What the provider allows by the day.
     pub(crate) meter: Meter,
     /// When a slice of the past last ended, and the octets received by then.
@@ -136,11 +146,15 @@ impl<'a> Visit<'a> {
             open_next: None,
             seen_next: HashMap::new(),
             closed: HashSet::new(),
+            hold: 0,
+            refused: HashMap::new(),
             origin: Origin::CatchUp,
             caught_up: 0,
             last_round: None,
+            in_step: mailbox.connection.proven_alive_at,
             progress: false,
             idle_refused: false,
+            turn: Turn::new(context.filling.clone()),
             meter: Meter::new(context, mailbox).await?,
             measured: None,
             rate: None,
@@ -205,6 +219,7 @@ impl<'a> Visit<'a> {
             if Box::pin(self.listen()).await? {
                 continue;
             }
+            self.turn.give_back();
             loop {
                 let woken = self.wait(wake, cancel).await?;
                 // Only what lasts is worth coming back at once: some servers hang up on whoever waits.

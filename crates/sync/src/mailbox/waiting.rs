@@ -1,6 +1,7 @@
 //! The wait for news, and what is done about it.
 
 use super::isolation::Isolation;
+use super::turn::Turn;
 use super::visit::Visit;
 use crate::error::Result;
 use imap_client::{IdleEnd, ImapError};
@@ -65,7 +66,8 @@ impl Visit<'_> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<bool> {
-        match self.session.idle(longest, signal(wake, cancel)).await {
+        let signal = signal(wake, cancel, &mut self.turn);
+        match self.session.idle(longest, signal).await {
             Ok(end) => Ok(end == IdleEnd::Wake),
             Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
                 tracing::info!(mailbox = self.mailbox.id, %error, "the server refuses to idle; it is asked from time to time");
@@ -84,7 +86,8 @@ impl Visit<'_> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<bool> {
-        let waited = tokio::time::timeout(longest, signal(wake, cancel)).await;
+        let signal = signal(wake, cancel, &mut self.turn);
+        let waited = tokio::time::timeout(longest, signal).await;
         if !cancel.is_cancelled() {
             Box::pin(self.session.noop()).await?;
         }
@@ -128,10 +131,11 @@ impl Visit<'_> {
     }
 }
 
-/// A wake-up, or the end of the work.
-async fn signal(wake: &mut Listener, cancel: &CancellationToken) {
+/// A wake-up, our turn to fetch the past, or the end of the work.
+async fn signal(wake: &mut Listener, cancel: &CancellationToken, turn: &mut Turn) {
     tokio::select! {
         () = wake.next() => {}
+        () = turn.come() => {}
         () = cancel.cancelled() => {}
     }
 }

@@ -23,7 +23,7 @@ mod plan;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
-use crate::mailbox::{StateKeeper, signed_in};
+use crate::mailbox::{StateKeeper, Turn, signed_in};
 use crate::meter::{Meter, Purpose};
 use connect::Peer;
 use delete::Marked;
@@ -44,6 +44,7 @@ use store::leases::Lease;
 use store::owed::{self, Intent};
 use store::pop3::{Standing, UID_VALIDITY, is_nameless};
 use store::wake::Listener;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,8 @@ use tokio_util::sync::CancellationToken;
 const INBOX: &str = "INBOX";
 /// How long the past is filled in one session before we sign in anew, to see new mail.
 const SLICE: Duration = Duration::from_secs(30);
+/// How long a place among those who fetch is kept while the server lets us wait.
+const OPENING: Duration = Duration::from_secs(10);
 /// How long we wait for the answer to QUIT where nothing hangs on it, because nothing is deleted.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Longest pause between sign-ins that a server may ask for (LOGIN-DELAY, RFC 2449 section 6.5).
@@ -94,6 +97,7 @@ pub(crate) async fn run(
         next_reading: None,
         deletion: Marked::default(),
         meter,
+        turn: Turn::new(context.filling.clone()),
         sizes: HashMap::new(),
     };
     let ended = polling.work(state, wake, cancel).await;
@@ -119,6 +123,8 @@ struct Polling<'a> {
     deletion: Marked,
     /// What the provider allows by the day.
     meter: Meter,
+    /// Our place among those who fetch their past.
+    turn: Turn,
     /// Octets of messages, by key, as far as this session listed them.
     sizes: HashMap<String, i64>,
 }
@@ -157,18 +163,30 @@ impl Polling<'_> {
     async fn round(&mut self, state: &mut StateKeeper) -> Result<bool> {
         self.settle_owed().await?;
         let folder = self.folder().await?;
-        // Before signing in: a maildrop is locked while we are in it.
+        // Before signing in: a maildrop is locked while we are in it. Without a place, this session is about new mail.
         let filling = folder.mode == Mode::Full && !folder.backfilled;
-        let _place = if filling {
-            let place = self.context.filling.acquire().await;
-            Some(place.map_err(|_| stopping())?)
-        } else {
-            None
+        let mut place = match filling {
+            true => self.turn.take().await?,
+            false => None,
         };
-        let mut session = self.sign_in().await?;
+        let mut session = {
+            let signing_in = self.sign_in();
+            tokio::pin!(signing_in);
+            match tokio::time::timeout(OPENING, &mut signing_in).await {
+                Ok(session) => session?,
+                // Others fetch while a server that is away, or has a line at its door, lets us wait.
+                Err(_) => {
+                    place = None;
+                    signing_in.await?
+                }
+            }
+        };
+        if filling && place.is_none() {
+            place = self.turn.take().await?;
+        }
         self.meter = Meter::new(self.context, self.mailbox).await?;
         let looked = if folder.mode == Mode::Full {
-            self.look(&mut session, &folder, state).await
+            self.look(&mut session, &folder, place, state).await
         } else {
             self.is_alive(state).await.map(|()| true)
         };
@@ -260,6 +278,7 @@ impl Polling<'_> {
         &mut self,
         session: &mut Session,
         folder: &Known,
+        place: Option<OwnedSemaphorePermit>,
         state: &mut StateKeeper,
     ) -> Result<bool> {
         let store = &self.context.store;
@@ -332,6 +351,14 @@ impl Polling<'_> {
         // A reading of messages without ids has to come to its end in one session to be of use, and a
         // server that allows few sign-ins is not left half way.
         let sliced = reading.is_none() && self.login_delay.is_zero();
+        let place = match sliced {
+            true => place,
+            // It may take hours: those who fetch in slices do not wait for it.
+            false => self.context.lasting.clone().try_acquire_owned().ok(),
+        };
+        if place.is_none() && !folder.backfilled {
+            return Ok(true);
+        }
         let end = sliced.then(|| Instant::now() + SLICE);
         let past = self
             .fetch(session, &job, &todo.past, &mut read, (end, Purpose::Past))
@@ -500,6 +527,8 @@ impl Polling<'_> {
             tokio::select! {
                 () = cancel.cancelled() => return Ok(false),
                 () = tokio::time::sleep_until(end.max(allowed)) => return Ok(true),
+                // A place that comes before we may sign in again is kept until then.
+                () = self.turn.come() => end = Instant::now(),
                 () = wake.next() => {
                     if self.mailbox_changed().await? {
                         return Ok(false);
@@ -568,8 +597,4 @@ fn counted(stat: &Stat) -> Cursor {
 
 fn octets(stat: &Stat) -> i64 {
     i64::try_from(stat.bytes).unwrap_or(i64::MAX)
-}
-
-fn stopping() -> StoreError {
-    StoreError::Unavailable("the server is stopping".into())
 }

@@ -25,6 +25,7 @@ pub struct Follower {
     pub mailbox: Mailbox,
     user: TestUser,
     compress: Compress,
+    flags_at_once: Option<usize>,
     timing: Timing,
     dns: Option<SocketAddr>,
     cancel: CancellationToken,
@@ -56,6 +57,8 @@ pub struct Choice {
     pub poll: Duration,
     /// When connections compress.
     pub compress: Compress,
+    /// Messages of which flags are held at once; `None`: as in service.
+    pub flags_at_once: Option<usize>,
     /// How long a server may say nothing, and the first pause after a failure; `None`: as in service.
     pub patience: Option<(Duration, Duration)>,
     /// Whose time it is.
@@ -79,6 +82,7 @@ impl Default for Choice {
             tested: false,
             poll: Duration::from_millis(500),
             compress: Compress::default(),
+            flags_at_once: None,
             patience: None,
             clock: Clock::system(),
         }
@@ -206,6 +210,7 @@ impl Follower {
             mailbox,
             user: user.clone(),
             compress: choice.compress,
+            flags_at_once: choice.flags_at_once,
             timing,
             dns: choice.dns,
             cancel: CancellationToken::new(),
@@ -220,6 +225,7 @@ impl Follower {
     pub fn go(&mut self) {
         let mut context = context_with(&self.store, self.timing.clone(), self.dns);
         context.compress = self.compress;
+        context.flags_at_once = self.flags_at_once.unwrap_or(context.flags_at_once);
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(
             context,

@@ -24,4 +24,5 @@ mod pop3_originals;
 mod proofs;
 mod servers_differences;
 mod test_messages;
+mod troubled;
 mod waiting;

@@ -128,6 +128,14 @@ impl Session {
                     self.connection.send(answer).await?;
                     return Ok(Some(Next::GoOn));
                 }
+                ImapFault::Closed(folder, text)
+                    if matches!(command.name.as_str(), "SELECT" | "EXAMINE")
+                        && argument(command, 0) == folder =>
+                {
+                    let answer = format!("{} NO {text}\r\n", command.tag);
+                    self.connection.send(answer).await?;
+                    return Ok(Some(Next::GoOn));
+                }
                 ImapFault::OkButNothing(name) if name == command.name => {
                     self.done(&command.tag, "", "OK").await?;
                     return Ok(Some(Next::GoOn));

@@ -1,0 +1,183 @@
+//! The server's list of folders, with their counts, and how far it is believed.
+
+use super::round::HOLD_CLOSED;
+use super::visit::Visit;
+use crate::error::Result;
+use crate::list::{self, Listed, Status};
+use imap_client::{
+    ListEntry, ListOptions, MailboxName, MetaItems, Mode as Opening, StatusData, StatusItem, UidSet,
+};
+use model::folder::Mode;
+use std::collections::{HashMap, HashSet};
+use store::folders::{self, Known, ListChange, NewFolder};
+
+/// What is asked about each folder.
+const COUNTS: [StatusItem; 4] = [
+    StatusItem::Messages,
+    StatusItem::UidNext,
+    StatusItem::UidValidity,
+    StatusItem::HighestModseq,
+];
+
+impl Visit<'_> {
+    /// The folders with their counts: one command where the server has LIST-STATUS.
+    pub(super) async fn list(&mut self) -> Result<Vec<Listed>> {
+        let options = ListOptions {
+            status_items: Some(COUNTS.to_vec()),
+            special_use: true,
+        };
+        let entries = crate::timed("list", self.session.list(&options)).await?;
+        let stored: HashSet<String> = self
+            .known
+            .iter()
+            .filter(|folder| folder.mode != Mode::Off)
+            .map(|folder| folder.wire_name.clone())
+            .collect();
+        let mut listed = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if !entry.is_selectable() {
+                continue;
+            }
+            let mut folder = to_listed(&entry);
+            let monitored = self.mailbox.monitored_folders.as_deref();
+            let wanted = list::default_mode(&folder, monitored) != Mode::Off
+                || stored.contains(&folder.wire_name);
+            if wanted && entry.status.is_none() {
+                // A folder that cannot be asked is not a reason to leave the others.
+                match self.session.status(&entry.name, &COUNTS).await {
+                    Ok(data) => folder.status = to_status(&data),
+                    Err(error) if error.is_fatal() => return Err(error.into()),
+                    Err(error) => tracing::debug!(folder = folder.path, %error, "no STATUS"),
+                }
+            }
+            if wanted && self.session.supports("OBJECTID") {
+                folder.object_id = self.lasting_id(&entry.name, &folder).await?;
+            }
+            listed.push(folder);
+        }
+        Ok(listed)
+    }
+
+    /// MAILBOXID, asked for once a folder, and by STATUS: Cyrus 3.6 fills it with what lies in freed memory where LIST asks
+    /// for the numbers of all folders.
+    async fn lasting_id(&mut self, name: &MailboxName, folder: &Listed) -> Result<Option<String>> {
+        let same = |known: &&Known| {
+            known.wire_name == folder.wire_name && known.uid_validity == folder.status.uid_validity
+        };
+        if let Some(known) = self.known.iter().find(same)
+            && known.object_id.is_some()
+        {
+            return Ok(known.object_id.clone());
+        }
+        match self.session.status(name, &[StatusItem::MailboxId]).await {
+            Ok(data) => Ok(data.mailbox_id),
+            Err(error) if error.is_fatal() => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What the list changes, as far as it is believed. A list that lacks INBOX, or most folders, shows a server in trouble
+    /// until it has said so for a while: until then nothing is removed here.
+    pub(super) async fn believable(&mut self, listed: &[Listed]) -> Result<Vec<ListChange>> {
+        let monitored = self.mailbox.monitored_folders.as_deref();
+        let mut changes = list::plan(&self.known, listed, monitored);
+        if !list::is_unlikely(&self.known, &changes) {
+            self.doubts.list_is_whole();
+        } else if !self.doubts.is_short_list_believed() {
+            tracing::warn!(
+                mailbox = self.mailbox.id,
+                listed = listed.len(),
+                known = self.known.len(),
+                "the server lists hardly any folders: what it leaves out is kept for now"
+            );
+            changes.retain(|change| !matches!(change, ListChange::Removed { .. }));
+            self.hold = self.hold.max(HOLD_CLOSED);
+        }
+        let mut believed = Vec::with_capacity(changes.len());
+        for change in changes {
+            match change {
+                ListChange::Renamed { id, to } if !self.shows_the_same(&id, &to).await? => {
+                    believed.push(ListChange::Removed { id });
+                    believed.push(ListChange::Created(to));
+                }
+                change => believed.push(change),
+            }
+        }
+        Ok(believed)
+    }
+
+    /// Whether a folder that has the counts of one that we know has its messages too: some servers give all folders the same
+    /// UIDVALIDITY, and a new one of a message is then easily taken for an old one of a message.
+    async fn shows_the_same(&mut self, id: &str, to: &NewFolder) -> Result<bool> {
+        let Some(old) = self.known.iter().find(|folder| folder.id == id).cloned() else {
+            return Ok(true);
+        };
+        let sure = to.object_id.is_some() && to.object_id == old.object_id;
+        let sample = match old.uid_validity.filter(|_| !sure) {
+            Some(validity) => folders::sample(&self.context.store, id, validity).await?,
+            None => Vec::new(),
+        };
+        if sample.is_empty() {
+            return Ok(true);
+        }
+        (self.open, self.exists, self.open_next) = (None, None, None);
+        let name = MailboxName::from_wire(&folders::wire_bytes(&to.wire_name));
+        let opened = self.session.select(&name, Opening::Examine, None).await;
+        let opened = match opened {
+            Err(error) if !error.is_fatal() => return Ok(true),
+            opened => opened?,
+        };
+        if opened.uidvalidity.map(|now| now as i64) != old.uid_validity {
+            // Another epoch: its messages are recognised one by one.
+            return Ok(true);
+        }
+        let mut uids = UidSet::new();
+        for (uid, ..) in &sample {
+            uids.insert(uid.unsigned_abs());
+        }
+        let items = MetaItems {
+            size: true,
+            internal_date: true,
+            ..MetaItems::default()
+        };
+        let told = self.session.fetch_meta(&uids, &items, None, false).await;
+        let told = match told {
+            Err(error) if !error.is_fatal() => return Ok(true),
+            told => told?,
+        };
+        let there: HashMap<i64, (Option<u64>, Option<i64>)> = told
+            .messages
+            .iter()
+            .filter_map(|meta| Some((meta.uid? as i64, (meta.size, meta.internal_date))))
+            .collect();
+        Ok(sample.iter().all(|(uid, size, received_at)| {
+            there.get(uid).is_some_and(|(octets, date)| {
+                *octets == Some(size.unsigned_abs()) || *date == Some(received_at.seconds())
+            })
+        }))
+    }
+}
+
+fn to_listed(entry: &ListEntry) -> Listed {
+    let path = entry.name.decoded();
+    Listed {
+        wire_name: folders::wire_text(entry.name.wire()),
+        role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
+        view: connect::roles::is_view(&entry.attributes),
+        delimiter: entry.delimiter.map(String::from),
+        object_id: entry.mailbox_id.clone(),
+        status: entry.status.as_ref().map(to_status).unwrap_or_default(),
+        path,
+    }
+}
+
+fn to_status(data: &StatusData) -> Status {
+    let int = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
+    Status {
+        uid_validity: int(data.uidvalidity),
+        uid_next: int(data.uidnext),
+        mod_seq: int(data.highestmodseq).filter(|seq| *seq > 0),
+        messages: int(data.messages),
+        unseen: int(data.unseen),
+    }
+}

@@ -1,0 +1,254 @@
+//! Servers in trouble: what cannot be opened, listed or fetched for a while is waited for, and nobody takes it for the end.
+
+use crate::follower::{Choice, Follower};
+use mail_sim::{ImapFault, ImapScript, ImapSim};
+use model::event::Origin;
+use model::mailbox::{CoverageState, Security};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use testkit::{Generator, ImapProbe, Proxy, TestUser, deliver, servers, user};
+use tokio::time::{Instant, sleep};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn mail(n: usize) -> Vec<u8> {
+    format!("From: a@b.test\r\nSubject: {n}\r\nMessage-ID: <t{n}@b.test>\r\n\r\nmessage {n}\r\n")
+        .into_bytes()
+}
+
+async fn follow(sim: &ImapSim) -> Follower {
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        tested: true,
+        ..Choice::default()
+    };
+    Follower::start(&user, choice).await
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < end, "not yet: {what}");
+        sleep(Duration::from_millis(30)).await;
+    }
+}
+
+/// Messages stored, by folder.
+async fn stored(follower: &Follower) -> BTreeMap<String, usize> {
+    let view = follower.view().await;
+    view.into_iter()
+        .map(|(path, of)| (path, of.len()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_opened_is_named_and_the_others_stay_live() {
+    let script = (0..3).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &mail(n)).mail("Locked", &mail(10 + n))
+    });
+    let refused = ImapFault::Closed("Locked", "[NOPERM] not for you".to_owned());
+    let sim = ImapSim::start(script.fault(refused));
+    let mut follower = follow(&sim).await;
+    let folder = async |follower: &Follower| {
+        let all = store::folders::list(&follower.store, &follower.mailbox.id).await;
+        let mut all = all.expect("folders").into_iter();
+        all.find(|folder| folder.path == "Locked")
+    };
+    until("the folder is named", async || {
+        folder(&follower).await.is_some_and(|folder| {
+            folder.problem_id.as_deref() == Some("folder_unreadable")
+                && folder.tried_again_at.is_some()
+        })
+    })
+    .await;
+    sim.deliver("INBOX", &mail(5));
+    follower.event("message.received", |_| true).await;
+    // It is tried again after a pause, and not with every round.
+    let tries = || {
+        sim.log()
+            .iter()
+            .filter(|line| line.contains("EXAMINE") && line.contains("Locked"))
+            .count()
+    };
+    let before = tries();
+    sleep(Duration::from_secs(3)).await;
+    assert!(tries() <= before + 1, "{} tries", tries() - before);
+    sim.set_faults(&[]);
+    until("all is stored", async || {
+        stored(&follower).await.get("Locked") == Some(&3)
+            && follower.now().await.coverage.state == CoverageState::Complete
+    })
+    .await;
+    assert_eq!(
+        folder(&follower).await.and_then(|folder| folder.problem_id),
+        None
+    );
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_moved_where_nobody_can_look_for_a_moment_keeps_its_id() {
+    let script = ImapScript::new()
+        .mail("INBOX", &mail(1))
+        .mail("INBOX", &mail(2))
+        .mail("Target", &mail(3));
+    let sim = ImapSim::start(script);
+    let mut follower = follow(&sim).await;
+    until("all is stored", async || {
+        stored(&follower).await.values().sum::<usize>() == 3
+    })
+    .await;
+    sim.set_faults(&[ImapFault::Closed("Target", "[INUSE] later".to_owned())]);
+    sim.deliver("Target", &mail(2));
+    sim.remove("INBOX", 2);
+    until("it has left", async || {
+        stored(&follower).await.get("INBOX") == Some(&1)
+    })
+    .await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(follower.count("message.removed").await, 0);
+    sim.set_faults(&[]);
+    follower.event("message.moved", |_| true).await;
+    assert_eq!(follower.count("message.removed").await, 0);
+    // Those of the beginning, and no more.
+    assert_eq!(follower.count("message.received").await, 3);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_folders_removes_nothing() {
+    let script = (0..4).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &mail(n)).mail("Work", &mail(10 + n))
+    });
+    let sim = ImapSim::start(script);
+    let mut follower = follow(&sim).await;
+    until("all is stored", async || {
+        stored(&follower).await.values().sum::<usize>() == 8
+    })
+    .await;
+    let ids = async |follower: &Follower| {
+        let known = store::folders::known(&follower.store, &follower.mailbox.id).await;
+        known
+            .expect("folders")
+            .into_iter()
+            .map(|folder| folder.id)
+            .collect::<Vec<_>>()
+    };
+    let before = ids(&follower).await;
+    let lists = || {
+        sim.log()
+            .iter()
+            .filter(|line| line.contains("LIST"))
+            .count()
+    };
+    let listed = lists();
+    sim.set_faults(&[ImapFault::NoFolders]);
+    until("it was listed again", async || lists() > listed + 3).await;
+    assert_eq!(stored(&follower).await.values().sum::<usize>(), 8);
+    sim.set_faults(&[]);
+    sim.deliver("Work", &mail(20));
+    follower.event("message.received", |_| true).await;
+    assert_eq!(ids(&follower).await, before);
+    for kind in ["folder.removed", "message.removed"] {
+        assert_eq!(follower.count(kind).await, 0, "{kind}");
+    }
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_refuses_every_message_for_a_while_fills_no_ledger() {
+    let script = (0..300).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &mail(n))
+    });
+    let refused = ImapFault::Refuse("UID FETCH", "[UNAVAILABLE] the store is away".to_owned());
+    let sim = ImapSim::start(script.fault(refused));
+    let mut follower = follow(&sim).await;
+    until("it came back twice", async || sim.connections() > 2).await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
+    sim.set_faults(&[]);
+    until("all is stored", async || {
+        stored(&follower).await.get("INBOX") == Some(&300)
+            && follower.now().await.coverage.state == CoverageState::Complete
+    })
+    .await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_into_a_folder_made_meanwhile_is_news() {
+    let user = user("news in a new folder");
+    deliver(&user, &mail(1));
+    let mut follower = Follower::start(&user, Choice::default()).await;
+    follower.in_step().await;
+    let client = user.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&client);
+        probe.create("Filtered");
+        probe.append("Filtered", "", "01-Feb-2020 10:00:00 +0000", &mail(2));
+        probe.append("Filtered", "", "", &mail(3));
+    })
+    .await
+    .expect("the second client");
+    follower.in_step().await;
+    let mut origins = Vec::new();
+    for event in follower.events().await {
+        if event.kind == "message.received" || event.kind == "message.stored" {
+            origins.push(event.origin);
+        }
+    }
+    assert_eq!(
+        origins
+            .iter()
+            .filter(|origin| **origin == Origin::Live)
+            .count(),
+        1,
+        "{origins:?}"
+    );
+    follower.stop().await;
+}
+
+/// Many flags at once, told in parts: whatever the server can.
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_of_more_messages_than_are_held_at_once_arrive_all_the_same() {
+    for hidden in ["", "QRESYNC", "CONDSTORE"] {
+        let proxy = Proxy::rewriting(servers().imap_port, move |line| {
+            let hides = !hidden.is_empty() && line.contains("CAPABILITY");
+            hides.then(|| {
+                let line = line.replace(" QRESYNC", "");
+                match hidden {
+                    "CONDSTORE" => line.replace(" CONDSTORE", ""),
+                    _ => line,
+                }
+            })
+        });
+        let user = user(&format!("many flags {hidden}"));
+        user.seed("INBOX", Generator::new(130).take(130));
+        let choice = Choice {
+            port: proxy.port(),
+            security: Security::None,
+            flags_at_once: Some(40),
+            ..Choice::default()
+        };
+        let mut follower = Follower::start(&user, choice).await;
+        follower.in_step().await;
+        follower.stop().await;
+        let client = user.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut probe = ImapProbe::login(&client);
+            probe.select("INBOX");
+            probe.store("1:*", "+FLAGS", "\\Seen $Many");
+            probe.remove("20:29");
+        })
+        .await
+        .expect("the second client");
+        follower.go();
+        follower.in_step().await;
+        follower.stop().await;
+    }
+}
