@@ -367,7 +367,7 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
                 return Ok(());
             }
             let mut log = Vec::new();
-            ingest::expect_back(tx, &lease.mailbox_id, &folder_id, &mut log)?;
+            ingest::expect_back(tx, &folder_id)?;
             // What only we have, since POP3 had it no more, is no part of the comparison.
             vanish(tx, &folder_id, now, crate::pop3::LISTED)?;
             let (messages, unread, free_uid) = crate::pop3::count_kept(tx, &folder_id)?;

@@ -148,6 +148,8 @@ pub struct Owed {
     pub message_id: Option<String>,
     /// Where that message lies now; `None`: it is gone from the server.
     pub spot: Option<Spot>,
+    /// Its MODSEQ there, as far as we know it; what is higher was changed by somebody else since.
+    pub mod_seq: Option<i64>,
     /// Tries so far.
     pub attempts: i64,
     /// Where the target folder ended before a try copied the message there.
@@ -163,6 +165,8 @@ pub struct Confirmed {
     pub copied_to: Option<Spot>,
     /// All flags of the message, as the server has them after the change.
     pub flags: Option<Flags>,
+    /// Its MODSEQ then.
+    pub mod_seq: Option<i64>,
     /// Its labels, as the server tells them in the folder where it lay.
     pub labels: Option<Vec<String>>,
     /// What it changed about the list of folders.

@@ -4,15 +4,16 @@
 //! shows nothing for it: the message is read again, and what did not happen stays owed.
 
 mod copying;
+mod flags;
 mod folders;
 mod labels;
+mod moving;
 
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, MetaItems, Mode, StoreMode, UidSet, quoted};
+use imap_client::{ImapError, MailboxName, Mode, UidSet, quoted};
 use model::Timestamp;
 use model::folder::Role;
-use model::message::Flags;
 use store::folders::{Known, wire_bytes};
 use store::owed::{self, Confirmed, Intent, Owed, Refusal, Spot};
 
@@ -153,6 +154,10 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     let Some(spot) = &change.spot else {
         return Ok(gone(change));
     };
+    if matches!(&change.intent, Intent::Move { folder_id } if *folder_id == spot.folder_id) {
+        // It lies there already: an earlier try moved it, or somebody else.
+        return Ok(Paid::Done(Confirmed::default()));
+    }
     let name = MailboxName::from_wire(&wire_bytes(&spot.wire_name));
     visit.open = None;
     let selected = visit.session.select(&name, Mode::ReadWrite, None).await?;
@@ -163,14 +168,14 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     }
     let uid = one(spot.uid as u64);
     match &change.intent {
-        Intent::Flags { add, remove } => flags(visit, &uid, add, remove).await,
+        Intent::Flags { add, remove } => flags::change(visit, change, &uid, add, remove).await,
         Intent::Labels(change) => labels::change(visit, spot, &uid, change).await,
         Intent::Move { folder_id } => {
             let target = visit.known.iter().find(|folder| folder.id == *folder_id);
             let Some(target) = target.cloned() else {
                 return Ok(never_folder());
             };
-            move_to(visit, change, &uid, &target).await
+            moving::move_to(visit, change, &uid, &target).await
         }
         Intent::Copy { folder_id } => {
             let target = visit.known.iter().find(|folder| folder.id == *folder_id);
@@ -179,17 +184,10 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
             };
             copying::copy(visit, change, &uid, &target).await
         }
-        Intent::Expunge => {
-            visit
-                .session
-                .uid_store(&uid, StoreMode::Add, &["\\Deleted"], None)
-                .await?;
-            visit.session.uid_expunge(&uid).await?;
-            if flags_of(visit, &uid).await?.is_some() {
-                return Ok(did_nothing("remove the message"));
-            }
-            Ok(Paid::Done(Confirmed::default()))
-        }
+        Intent::Expunge => Ok(match moving::remove(visit, &uid).await? {
+            true => Paid::Done(Confirmed::default()),
+            false => did_nothing("remove the message"),
+        }),
         // Done above.
         Intent::Append { .. }
         | Intent::Create { .. }
@@ -198,13 +196,17 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     }
 }
 
+fn vanished() -> Paid {
+    let text = "the message is not on the server any more";
+    Paid::Refused("message_vanished", text.to_owned())
+}
+
 /// The message is not where it was, and may yet turn up elsewhere; who wanted it gone has it gone.
 fn gone(change: &Owed) -> Paid {
     if change.intent == Intent::Expunge {
         return Paid::Done(Confirmed::default());
     }
-    let text = "the message is not on the server any more";
-    Paid::Refused("message_vanished", text.to_owned())
+    vanished()
 }
 
 fn never_folder() -> Paid {
@@ -221,90 +223,7 @@ fn one(uid: u64) -> UidSet {
 /// The server said OK, and a second look shows that nothing happened.
 fn did_nothing(what: &str) -> Paid {
     let text = format!("the server said OK to the request to {what}, and did not do it");
-    Paid::Refused("command_refused", text)
-}
-
-/// Sets and clears flags by name, which leaves what others change meanwhile alone, and reads them again.
-async fn flags(
-    visit: &mut Visit<'_>,
-    uid: &UidSet,
-    add: &[String],
-    remove: &[String],
-) -> Result<Paid> {
-    for (mode, flags) in [(StoreMode::Add, add), (StoreMode::Remove, remove)] {
-        if !flags.is_empty() {
-            visit.session.uid_store(uid, mode, flags, None).await?;
-        }
-    }
-    let Some(now) = flags_of(visit, uid).await? else {
-        let text = "the message is not on the server any more";
-        return Ok(Paid::Refused("message_vanished", text.to_owned()));
-    };
-    let has = |flag: &String| now.iter().any(|there| there.eq_ignore_ascii_case(flag));
-    if !add.iter().all(has) || remove.iter().any(has) {
-        return Ok(did_nothing("change the flags"));
-    }
-    Ok(Paid::Done(Confirmed {
-        flags: Some(Flags::from_imap(&now)),
-        ..Confirmed::default()
-    }))
-}
-
-/// A message's flags on the server now; `None`: it is not there any more.
-async fn flags_of(visit: &mut Visit<'_>, uid: &UidSet) -> Result<Option<Vec<String>>> {
-    let items = MetaItems {
-        flags: true,
-        ..MetaItems::default()
-    };
-    let told = visit.session.fetch_meta(uid, &items, None, false).await?;
-    let ours = told
-        .messages
-        .into_iter()
-        .find(|meta| meta.uid == uid.first());
-    Ok(ours.map(|meta| meta.flags.unwrap_or_default()))
-}
-
-/// Moves a message: in one step where the server can, else by a copy that is made once.
-async fn move_to(
-    visit: &mut Visit<'_>,
-    change: &Owed,
-    uid: &UidSet,
-    target: &Known,
-) -> Result<Paid> {
-    let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
-    let old = uid.first().unwrap_or_default();
-    let (validity, new) = if visit.session.supports("MOVE") {
-        let went = visit.session.uid_move(uid, &to).await?;
-        let told = went.and_then(|went| Some((went.uidvalidity, paired(&went.pairs, old)?)));
-        // Without a word of where it went, it may not have gone.
-        if told.is_none() && flags_of(visit, uid).await?.is_some() {
-            return Ok(did_nothing("move the message"));
-        }
-        let Some(told) = told else {
-            return Ok(Paid::Done(Confirmed::default()));
-        };
-        told
-    } else {
-        if !visit.session.supports("UIDPLUS") {
-            return Err(ImapError::NeedsExpunge.into());
-        }
-        let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
-            return Ok(did_nothing("copy the message"));
-        };
-        visit
-            .session
-            .uid_store(uid, StoreMode::Add, &["\\Deleted"], None)
-            .await?;
-        visit.session.uid_expunge(uid).await?;
-        if flags_of(visit, uid).await?.is_some() {
-            return Ok(did_nothing("remove the message that was copied"));
-        }
-        copy
-    };
-    Ok(Paid::Done(Confirmed {
-        moved_to: Some(spot_in(target, validity, new)),
-        ..Confirmed::default()
-    }))
+    Paid::Refused("change_ignored", text)
 }
 
 fn spot_in(folder: &Known, uid_validity: u64, uid: u64) -> Spot {
@@ -314,11 +233,6 @@ fn spot_in(folder: &Known, uid_validity: u64, uid: u64) -> Spot {
         uid_validity: uid_validity as i64,
         uid: uid as i64,
     }
-}
-
-fn paired(pairs: &[(u64, u64)], old: u64) -> Option<u64> {
-    let (_, new) = pairs.iter().find(|(from, _)| *from == old)?;
-    Some(*new)
 }
 
 /// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.
@@ -351,9 +265,15 @@ async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result
     }
     let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
     let date = Some(visit.context.store.now().seconds());
-    visit
+    let told = visit
         .session
         .append(&name, &["\\Seen"], date, raw.len() as u64, &raw[..])
         .await?;
+    if told.is_none() {
+        visit.session.select(&name, Mode::Examine, None).await?;
+        if visit.session.uid_search(&criteria).await?.is_empty() {
+            return Ok(did_nothing("file the copy"));
+        }
+    }
     Ok(Paid::Done(Confirmed::default()))
 }

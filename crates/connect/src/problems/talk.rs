@@ -141,6 +141,20 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "change_ignored",
+        step: None,
+        title: "The server says OK and does not do it",
+        cause: "The mailbox's server answered OK to a change, and a second look showed that nothing had changed.",
+        remedy: "Nothing to change: Postroom asks again six times. If the server never does it, make the change with another mail program and ask the provider.",
+        action: "try_again",
+        retry: Backoff,
+        likely_others: &[
+            "The folder or the message may not be changed by this user.",
+            "A filter on the server undoes the change at once.",
+        ],
+        ..Entry::BASE
+    },
+    Entry {
         id: "hello_refused",
         step: Some(Greeting),
         title: "The server does not like the name of this machine",

@@ -86,7 +86,6 @@ CREATE INDEX messages_unread_all ON messages (received_at, id) WHERE seen = 0;
 CREATE INDEX messages_flagged ON messages (received_at, id) WHERE flagged = 1;
 -- SQLite takes it only where a statement says `body <> 'whole'` in these words.
 CREATE INDEX messages_headers_only ON messages (mailbox_id, body) WHERE body <> 'whole';
-CREATE INDEX messages_returning ON messages (mailbox_id) WHERE vanished_from IS NOT NULL AND vanished_at IS NULL;
 CREATE INDEX messages_vanished ON messages (mailbox_id, vanished_at) WHERE vanished_at IS NOT NULL;
 
 CREATE TABLE placements (
@@ -95,6 +94,12 @@ CREATE TABLE placements (
   PRIMARY KEY (folder_id, uid_validity, uid)
 ) {strict};
 CREATE INDEX placements_by_message ON placements (message_id);
+-- Messages with labels that lay in a folder when it began anew: there they come back without a word, if they come back.
+CREATE TABLE expected_back (
+  message_id TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+  folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, PRIMARY KEY (message_id, folder_id)
+) {strict};
+CREATE INDEX expected_back_by_folder ON expected_back (folder_id);
 CREATE INDEX placements_by_time ON placements (folder_id, received_at, message_id);
 
 -- The application's own tags and folders, beside the server's. `mailbox_id`: only its messages can have it.

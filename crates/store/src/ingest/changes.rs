@@ -297,6 +297,8 @@ pub async fn finish_vanished(
                  WHERE m.mailbox_id = $1 AND m.vanished_at <= $2
                    AND NOT EXISTS (SELECT 1 FROM folders f
                                    WHERE f.id = m.vanished_from AND f.backfilled = 0 AND f.mode <> 'off')
+                   AND NOT EXISTS (SELECT 1 FROM expected_back b JOIN folders f ON f.id = b.folder_id
+                                   WHERE b.message_id = m.id AND f.backfilled = 0 AND f.mode <> 'off')
                    AND (m.vanished_at < $3 OR NOT EXISTS (
                      SELECT 1 FROM folders f WHERE f.mailbox_id = m.mailbox_id AND f.mode <> 'off'
                        AND f.backfilled = 0 AND f.uid_validity IS NOT NULL))

@@ -85,12 +85,20 @@ pub(super) fn relink(
         let labels = message.labels.as_deref();
         let labels = labels.map(|labels| placing::all_labels(labels, place));
         let relabelled = labels.is_some() && labels != labels_before;
+        let returns = placing::is_back(tx, &id, &batch.folder_id)?;
         // What lay in no folder at all (see the completeness audit) has not moved.
-        if from.as_deref().is_some_and(|from| from != batch.folder_id) {
-            let data = json!({
+        if !returns && from.as_deref().is_some_and(|from| from != batch.folder_id) {
+            let mut data = json!({
                 "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
                 "folder_path": place.path, "folder_role": place.role,
             });
+            // It may be waited for in others.
+            if let Some(mut folders) = placing::folders_of(tx, &[&id])?.remove(&id) {
+                folders.push(
+                    json!({"folder_id": batch.folder_id, "path": place.path, "role": place.role}),
+                );
+                data["folders"] = json!(folders);
+            }
             log.push(event("message.moved", mailbox_id, live(batch.origin), data));
         }
         if before != message.flags || relabelled {

@@ -8,7 +8,6 @@ use super::{
     Batch, NewMessage, Place, complete, event, folder_place, forget_failures, insert_places, live,
     threads,
 };
-use crate::db::Row;
 use crate::error::Result;
 use crate::leases::{self, Lease};
 use crate::{Store, Tx, events, mailboxes};
@@ -182,7 +181,8 @@ fn stored(
     object_ids: &[&str],
 ) -> Result<BTreeMap<String, Known>> {
     let sql = format!(
-        "SELECT m.object_id, m.id, m.seen, m.received_at, m.vanished_from, m.digest, m.size, m.body FROM messages m
+        "SELECT m.object_id, m.id, m.seen, m.received_at, b.folder_id, m.digest, m.size, m.body FROM messages m
+         LEFT JOIN expected_back b ON b.message_id = m.id AND b.folder_id = $3
          WHERE m.mailbox_id = $1 AND m.vanished_at IS NULL AND m.object_id IN {}
            AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = m.id AND p.folder_id = $3)
          ORDER BY m.id DESC",
@@ -199,7 +199,7 @@ fn stored(
             id: row.get(1)?,
             seen: row.get(2)?,
             received_at: row.get(3)?,
-            returns: row.get::<Option<String>>(4)?.as_deref() == Some(folder_id),
+            returns: row.get::<Option<String>>(4)?.is_some(),
         };
         let found = Known {
             joined,
@@ -236,15 +236,10 @@ fn tell(
         };
         let text = labels.as_ref().map(serde_json::to_string).transpose()?;
         tx.exec(
-            "UPDATE messages SET labels = $2,
-               vanished_from = CASE WHEN vanished_from = $3 THEN NULL ELSE vanished_from END WHERE id = $1",
-            &[
-                (&joined.id).into(),
-                text.into(),
-                folder_id.into(),
-            ],
+            "UPDATE messages SET labels = $2 WHERE id = $1",
+            &[(&joined.id).into(), text.into()],
         )?;
-        if joined.returns {
+        if joined.returns && is_back(tx, &joined.id, folder_id)? {
             continue;
         }
         let mut all = folders.remove(&joined.id).unwrap_or_default();
@@ -282,56 +277,35 @@ pub(super) fn not_returned(
     log: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let rows = tx.rows(
-        "SELECT m.id, m.vanished_from FROM messages m
-         WHERE m.mailbox_id = $1 AND m.vanished_from IS NOT NULL AND m.vanished_at IS NULL
-           AND NOT EXISTS (SELECT 1 FROM folders f
-                           WHERE f.id = m.vanished_from AND f.backfilled = 0 AND f.mode <> 'off')",
+        "SELECT b.message_id, b.folder_id FROM expected_back b JOIN folders f ON f.id = b.folder_id
+         JOIN messages m ON m.id = b.message_id
+         WHERE f.mailbox_id = $1 AND (f.backfilled <> 0 OR f.mode = 'off') AND m.vanished_at IS NULL",
         &[mailbox_id.into()],
     )?;
-    give_up(tx, mailbox_id, &rows, origin, log)
-}
-
-/// A folder begins anew: its messages that lie in another one too come back without a word, if they come back. Those that are
-/// still waited for in a folder that began anew before are waited for there no more.
-pub(crate) fn expect_back(
-    tx: &mut Tx<'_>,
-    mailbox_id: &str,
-    folder_id: &str,
-    log: &mut Vec<NewEvent>,
-) -> Result<()> {
-    let rows = tx.rows(
-        "SELECT m.id, m.vanished_from FROM messages m
-         WHERE m.mailbox_id = $1 AND m.vanished_from IS NOT NULL AND m.vanished_at IS NULL AND m.vanished_from <> $2
-           AND m.id IN (SELECT p.message_id FROM placements p WHERE p.folder_id = $2)",
-        &[mailbox_id.into(), folder_id.into()],
-    )?;
-    give_up(tx, mailbox_id, &rows, Origin::CatchUp, log)?;
-    tx.exec(
-        "UPDATE messages SET vanished_from = $1 WHERE vanished_at IS NULL
-           AND id IN (SELECT p.message_id FROM placements p WHERE p.folder_id = $1)
-           AND EXISTS (SELECT 1 FROM placements o WHERE o.message_id = messages.id AND o.folder_id <> $1)",
-        &[folder_id.into()],
-    )?;
-    Ok(())
-}
-
-/// Tells that messages (id, folder) are in that folder no more.
-fn give_up(
-    tx: &mut Tx<'_>,
-    mailbox_id: &str,
-    rows: &[Row],
-    origin: Origin,
-    log: &mut Vec<NewEvent>,
-) -> Result<()> {
-    for row in rows {
+    for row in &rows {
         let (id, from): (String, String) = (row.get(0)?, row.get(1)?);
-        tx.exec(
-            "UPDATE messages SET vanished_from = NULL WHERE id = $1",
-            &[(&id).into()],
-        )?;
+        is_back(tx, &id, &from)?;
         left(tx, mailbox_id, &from, &[id], origin, log)?;
     }
     Ok(())
+}
+
+/// A message is waited for in this folder no more. Whether it was.
+pub(super) fn is_back(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<bool> {
+    let sql = "DELETE FROM expected_back WHERE message_id = $1 AND folder_id = $2";
+    Ok(tx.exec(sql, &[message_id.into(), folder_id.into()])? > 0)
+}
+
+/// A folder begins anew: its messages with labels, which may lie in others too, come back without a word, if they come back.
+pub(crate) fn expect_back(tx: &mut Tx<'_>, folder_id: &str) -> Result<()> {
+    tx.exec(
+        "INSERT INTO expected_back (message_id, folder_id)
+         SELECT DISTINCT p.message_id, p.folder_id FROM placements p JOIN messages m ON m.id = p.message_id
+         WHERE p.folder_id = $1 AND m.labels IS NOT NULL
+         ON CONFLICT (message_id, folder_id) DO NOTHING",
+        &[folder_id.into()],
+    )
+    .map(drop)
 }
 
 /// Tells of messages that left a folder and still lie in others.
@@ -384,8 +358,8 @@ pub(crate) fn folders_of(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<Strin
     let sql = format!(
         "SELECT DISTINCT p.message_id, f.id, f.path, f.role FROM placements p JOIN folders f ON f.id = p.folder_id
          WHERE p.message_id IN {ids}
-         UNION SELECT m.id, f.id, f.path, f.role FROM messages m JOIN folders f ON f.id = m.vanished_from
-         WHERE m.vanished_at IS NULL AND m.id IN {ids} ORDER BY 1, 2",
+         UNION SELECT b.message_id, f.id, f.path, f.role FROM expected_back b JOIN folders f ON f.id = b.folder_id
+         WHERE b.message_id IN {ids} ORDER BY 1, 2",
         ids = tx.dialect().texts(1)
     );
     for row in tx.rows(&sql, &[serde_json::to_string(ids)?.into()])? {

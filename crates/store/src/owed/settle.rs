@@ -2,7 +2,7 @@
 
 use super::{Confirmed, Intent, Owed, Spot, Target, labels, target};
 use crate::error::{Result, StoreError};
-use crate::ingest::{event, write_flags};
+use crate::ingest::{event, folders_of, write_flags};
 use crate::leases::{self, Lease};
 use crate::{Store, Tx, events, mailboxes, own_copies};
 use model::Timestamp;
@@ -49,6 +49,12 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
                 (&confirmed.flags, &owed.spot, &owed.message_id)
             {
                 take_flags(tx, mailbox_id, message_id, spot, flags, now)?;
+            }
+            if let (Some(mod_seq), Some(spot)) = (confirmed.mod_seq, &owed.spot) {
+                tx.exec(
+                    "UPDATE placements SET mod_seq = $4 WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
+                    &[(&spot.folder_id).into(), spot.uid_validity.into(), spot.uid.into(), mod_seq.into()],
+                )?;
             }
             if let (Some(said), Some(spot), Some(message_id)) =
                 (&confirmed.labels, &owed.spot, &owed.message_id)
@@ -139,8 +145,9 @@ fn replace_placement(
     // the message vanishes here, and is matched by its bytes if the folder is ever stored.
     let stored =
         folder.get::<Option<i64>>(0)? == Some(to.uid_validity) && folder.get::<String>(3)? != "off";
+    let mut more = 0;
     if stored {
-        tx.exec(
+        more = tx.exec(
             "INSERT INTO placements (folder_id, uid_validity, uid, message_id, mod_seq, received_at)
              SELECT $1, $2, $3, id, 0, received_at FROM messages WHERE id = $4
              ON CONFLICT (folder_id, uid_validity, uid) DO NOTHING",
@@ -151,15 +158,19 @@ fn replace_placement(
                 message_id.into(),
             ],
         )?;
+        if more == 0 {
+            take_over(tx, message_id, to, now)?;
+        }
     } else {
         tx.exec(
-            "UPDATE messages SET vanished_at = $2, vanished_from = $3 WHERE id = $1",
+            "UPDATE messages SET vanished_at = $2, vanished_from = $3 WHERE id = $1
+               AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id)",
             &[message_id.into(), now.into(), (&from.folder_id).into()],
         )?;
     }
     for (folder_id, step) in [
         (&from.folder_id, -(gone as i64)),
-        (&to.folder_id, i64::from(stored)),
+        (&to.folder_id, more as i64),
     ] {
         tx.exec(
             "UPDATE folders SET messages = messages + $2,
@@ -167,15 +178,51 @@ fn replace_placement(
             &[folder_id.into(), step.into(), message_id.into()],
         )?;
     }
-    let data = json!({
+    let mut data = json!({
         "message_id": message_id, "from_folder_id": from.folder_id, "folder_id": to.folder_id,
         "folder_path": folder.get::<String>(1)?, "folder_role": folder.get::<Option<String>>(2)?, "by": "api",
     });
+    let folders = folders_of(tx, &[message_id])?.remove(message_id);
+    if let Some(folders) = folders.filter(|folders| folders.len() > 1) {
+        data["folders"] = json!(folders);
+    }
     events::append(
         tx,
         &[event("message.moved", mailbox_id, Origin::Live, data)],
         now,
     )
+}
+
+/// The copy that a move began with was seen, and stored as another message, before the move was confirmed: the place is our
+/// message's, and the other one goes.
+fn take_over(tx: &mut Tx<'_>, message_id: &str, to: &Spot, now: Timestamp) -> Result<()> {
+    let place = [
+        (&to.folder_id).into(),
+        to.uid_validity.into(),
+        to.uid.into(),
+    ];
+    let sql =
+        "SELECT message_id FROM placements WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3";
+    let other: Option<String> = tx.row(sql, &place)?.map(|row| row.get(0)).transpose()?;
+    let Some(other) = other.filter(|other| other != message_id) else {
+        return Ok(());
+    };
+    let [folder_id, uid_validity, uid] = place;
+    tx.exec(
+        "UPDATE placements SET message_id = $4 WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
+        &[folder_id, uid_validity, uid, message_id.into()],
+    )?;
+    tx.exec(
+        "UPDATE folders SET unread = unread + (SELECT o.seen FROM messages o WHERE o.id = $2)
+           - (SELECT m.seen FROM messages m WHERE m.id = $3) WHERE id = $1",
+        &[(&to.folder_id).into(), (&other).into(), message_id.into()],
+    )?;
+    tx.exec(
+        "UPDATE messages SET vanished_at = $2, vanished_from = $3 WHERE id = $1
+           AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id)",
+        &[(&other).into(), now.into(), (&to.folder_id).into()],
+    )
+    .map(drop)
 }
 
 /// Why a change could not be made.

@@ -44,7 +44,7 @@ pub async fn take(store: &Store, lease: &Lease, limit: i64) -> Result<Vec<Owed>>
 fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<Vec<Owed>> {
     let rows = tx.rows(
         "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from,
-                f.path, f.role
+                f.path, f.role, p.mod_seq
          FROM owed o LEFT JOIN placements p ON p.message_id = o.message_id
          LEFT JOIN folders f ON f.id = p.folder_id
          WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2 AND o.state <> 'failed'
@@ -137,6 +137,7 @@ fn from_row(row: &Row) -> Result<Owed> {
         intent: row.json(1)?,
         message_id: row.get(2)?,
         spot,
+        mod_seq: row.get::<Option<i64>>(11)?.filter(|known| *known > 0),
         attempts: row.get(3)?,
         copy_from: copy_from
             .map(|text| serde_json::from_str(&text))

@@ -1,14 +1,16 @@
 //! Copies that are owed, and the copy half of a move where the server has no MOVE: made once, also when an answer is lost.
 
-use super::{Paid, did_nothing, paired, spot_in};
+use super::{Paid, did_nothing, flags, spot_in, vanished};
 use crate::error::Result;
 use crate::mailbox::Visit;
-use imap_client::{MailboxName, MetaItems, Mode, StatusItem, UidSet};
+use imap_client::{CopyUid, MailboxName, MetaItems, Mode, StatusItem, UidSet, quoted};
 use store::folders::{Known, wire_bytes};
 use store::owed::{self, Confirmed, CopyFrom, Owed};
 
 /// Messages in the target folder that are compared to find a copy that an earlier try made.
 const COMPARED: usize = 1_000;
+/// Of what is stored of a message, its header lies within so many bytes; a longer one is not known again.
+const HEADER_BYTES: u64 = 1 << 20;
 
 /// Copies a message into another folder.
 pub(super) async fn copy(
@@ -19,7 +21,7 @@ pub(super) async fn copy(
 ) -> Result<Paid> {
     let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
     let Some((validity, copy)) = copied(visit, change, uid, &to).await? else {
-        return Ok(did_nothing("copy the message"));
+        return not_copied(visit, uid).await;
     };
     // With labels it is no message of its own, but shows in one more folder.
     let apart = !visit.session.supports("X-GM-EXT-1");
@@ -27,6 +29,14 @@ pub(super) async fn copy(
         copied_to: apart.then(|| spot_in(target, validity, copy)),
         ..Confirmed::default()
     }))
+}
+
+/// Why there is no copy: the message is gone, or the server only said OK.
+pub(super) async fn not_copied(visit: &mut Visit<'_>, uid: &UidSet) -> Result<Paid> {
+    Ok(match flags::told(visit, uid).await? {
+        Some(_) => did_nothing("copy the message"),
+        None => vanished(),
+    })
 }
 
 /// Copies a message, once: where the target ends is written down before, so that a try whose answer was lost
@@ -44,7 +54,7 @@ pub(super) async fn copied(
     if let Some(from) = change
         .copy_from
         .filter(|from| from.uid_validity == validity as i64)
-        && let Some(copy) = find_copy(visit, uid, to, from.uid_next as u64).await?
+        && let Some(copy) = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?
     {
         return Ok(Some((validity, copy)));
     }
@@ -54,70 +64,161 @@ pub(super) async fn copied(
     };
     owed::copying(&visit.context.store, visit.lease, change, from).await?;
     let went = visit.session.uid_copy(uid, to).await?;
-    let told = went.and_then(|went| {
-        let new = paired(&went.pairs, uid.first()?)?;
-        Some((went.uidvalidity, new))
-    });
+    let told = went.and_then(|went| new_place(&went, uid));
     if told.is_some() {
         return Ok(told);
     }
-    let found = find_copy(visit, uid, to, from.uid_next as u64).await?;
+    let found = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?;
     Ok(found.map(|copy| (validity, copy)))
 }
 
-/// Looks from this UID on for a message with the same header and size.
+/// Where the server says that a message went: UIDVALIDITY and UID.
+pub(super) fn new_place(went: &CopyUid, uid: &UidSet) -> Option<(u64, u64)> {
+    let old = uid.first()?;
+    let (_, new) = went.pairs.iter().find(|(from, _)| *from == old)?;
+    Some((went.uidvalidity, *new))
+}
+
+/// Where a message lies that is gone from its folder, in the one that it was to be moved to.
+pub(super) async fn moved(
+    visit: &mut Visit<'_>,
+    change: &Owed,
+    uid: &UidSet,
+    target: &Known,
+) -> Result<Option<(u64, u64)>> {
+    let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
+    let status = visit
+        .session
+        .status(&to, &[StatusItem::UidValidity])
+        .await?;
+    let validity = status.uidvalidity.unwrap_or_default();
+    // What we have looked at there was there before.
+    let from = (target.uid_validity == Some(validity as i64)).then_some(target.high_uid as u64);
+    let found = find_copy(visit, change, uid, &to, from).await?;
+    Ok(found.map(|copy| (validity, copy)))
+}
+
+/// What a message looks like wherever it lies.
+struct Looks {
+    size: u64,
+    header: Vec<u8>,
+    message_id: Option<String>,
+}
+
+/// From the server, or, where it lies there no more, from what is stored.
+async fn looks(visit: &mut Visit<'_>, change: &Owed, uid: &UidSet) -> Result<Option<Looks>> {
+    let store = &visit.context.store;
+    let stored = match &change.message_id {
+        Some(id) => store::messages::get(store, id).await.ok(),
+        None => None,
+    };
+    let message_id = stored.as_ref().and_then(|message| {
+        let head: serde_json::Value = serde_json::from_str(&message.head).ok()?;
+        head["internet_message_id"].as_str().map(str::to_owned)
+    });
+    let told = visit.session.fetch_meta(uid, &whole(), None, false).await?;
+    let there = told
+        .messages
+        .into_iter()
+        .find(|meta| meta.uid == uid.first());
+    if let Some((size, header)) = there.and_then(|meta| Some((meta.size?, meta.header?))) {
+        return Ok(Some(Looks {
+            size,
+            header,
+            message_id,
+        }));
+    }
+    let Some(message) = stored else {
+        return Ok(None);
+    };
+    let Ok(raw) = store::messages::raw(store, &message.id).await else {
+        return Ok(None);
+    };
+    let mut header = store.blobs.read(&raw.place, HEADER_BYTES).await?;
+    if let Some(end) = header.windows(4).position(|end| end == b"\r\n\r\n") {
+        header.truncate(end + 4);
+    }
+    let size = message.size as u64;
+    Ok(Some(Looks {
+        size,
+        header,
+        message_id,
+    }))
+}
+
+fn whole() -> MetaItems {
+    MetaItems {
+        size: true,
+        header: true,
+        ..MetaItems::default()
+    }
+}
+
+/// Looks in the target for a message with the same header and size: from this UID on, or, where it is not known what was there
+/// before, by its Message-ID. The message's own folder is open before and after.
 async fn find_copy(
     visit: &mut Visit<'_>,
+    change: &Owed,
     uid: &UidSet,
     to: &MailboxName,
-    from: u64,
+    from: Option<u64>,
 ) -> Result<Option<u64>> {
     let Some(here) = visit.session.selected().cloned() else {
         return Ok(None);
     };
-    let items = MetaItems {
-        size: true,
-        header: true,
-        ..MetaItems::default()
-    };
-    let told = visit.session.fetch_meta(uid, &items, None, false).await?;
-    let original = told
-        .messages
-        .into_iter()
-        .find(|meta| meta.uid == uid.first());
-    let Some(original) = original else {
+    let Some(original) = looks(visit, change, uid).await? else {
         return Ok(None);
     };
     visit.session.select(to, Mode::Examine, None).await?;
+    let later = match from {
+        Some(from) => UidSet::starting_at(from),
+        None => match original.message_id.as_deref().and_then(quoted) {
+            Some(id) => {
+                let criteria = format!("HEADER Message-ID {id}");
+                visit.session.uid_search(&criteria).await?
+            }
+            None => UidSet::new(),
+        },
+    };
+    let mut copy = None;
+    if !later.is_empty() {
+        copy = newest_like(visit, &original, &later, from.unwrap_or(1)).await?;
+    }
+    visit.session.select(&here, Mode::ReadWrite, None).await?;
+    Ok(copy)
+}
+
+/// The newest message of a set in the open folder, from this UID on, that looks like this.
+async fn newest_like(
+    visit: &mut Visit<'_>,
+    original: &Looks,
+    uids: &UidSet,
+    from: u64,
+) -> Result<Option<u64>> {
     let sizes = MetaItems {
         size: true,
         ..MetaItems::default()
     };
-    let later = UidSet::starting_at(from);
-    let told = visit
-        .session
-        .fetch_meta(&later, &sizes, None, false)
-        .await?;
+    let told = visit.session.fetch_meta(uids, &sizes, None, false).await?;
     let mut alike = UidSet::new();
     // `n:*` gives the last message even below `n`.
     told.messages
         .iter()
-        .filter(|meta| meta.size == original.size)
+        .filter(|meta| meta.size == Some(original.size))
         .filter_map(|meta| meta.uid.filter(|uid| *uid >= from))
         .take(COMPARED)
         .for_each(|uid| alike.insert(uid));
-    let mut copy = None;
-    if !alike.is_empty() {
-        let told = visit
-            .session
-            .fetch_meta(&alike, &items, None, false)
-            .await?;
-        copy = told
-            .messages
-            .iter()
-            .find(|meta| meta.header.is_some() && meta.header == original.header)
-            .and_then(|meta| meta.uid);
+    if alike.is_empty() {
+        return Ok(None);
     }
-    visit.session.select(&here, Mode::ReadWrite, None).await?;
-    Ok(copy)
+    let told = visit
+        .session
+        .fetch_meta(&alike, &whole(), None, false)
+        .await?;
+    let same = |header: &Vec<u8>| header.trim_ascii_end() == original.header.trim_ascii_end();
+    let like = told
+        .messages
+        .iter()
+        .filter(|meta| meta.header.as_ref().is_some_and(same));
+    Ok(like.filter_map(|meta| meta.uid).max())
 }

@@ -210,7 +210,7 @@ async fn invariant_31_a_server_that_says_ok_and_does_nothing_is_still_owed_the_c
         }
         let pending = store::owed::pending(&follower.store, &message).await;
         assert_eq!(pending.unwrap().len(), 1, "{command}");
-        assert_eq!(tries(&follower).await.1.as_deref(), Some("command_refused"));
+        assert_eq!(tries(&follower).await.1.as_deref(), Some("change_ignored"));
         follower.stop().await;
     }
 }

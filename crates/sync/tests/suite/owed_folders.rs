@@ -189,7 +189,7 @@ async fn invariant_31_a_folder_that_the_server_only_says_it_made_stays_owed() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     };
     assert_eq!(entry.state, State::Pending);
-    assert_eq!(entry.problem_id.as_deref(), Some("command_refused"));
+    assert_eq!(entry.problem_id.as_deref(), Some("change_ignored"));
     assert_eq!(follower.count("folder.created").await, 1, "INBOX alone");
     follower.stop().await;
 }

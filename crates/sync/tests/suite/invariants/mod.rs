@@ -10,6 +10,7 @@ mod here;
 mod identity;
 mod lying;
 mod silence;
+mod writing;
 
 use crate::follower::{Choice, Follower};
 use model::mailbox::Security;

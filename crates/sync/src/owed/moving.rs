@@ -1,0 +1,96 @@
+//! Moves and removals that are owed: in one step where the server can, else by a copy that is made once and an original that goes.
+
+use super::{Paid, copying, did_nothing, flags, spot_in, vanished};
+use crate::error::Result;
+use crate::mailbox::Visit;
+use imap_client::{ImapError, MailboxName, StoreMode, UidSet};
+use model::folder::Mode;
+use store::folders::{Known, wire_bytes};
+use store::owed::{Confirmed, Owed};
+
+/// Moves a message.
+pub(super) async fn move_to(
+    visit: &mut Visit<'_>,
+    change: &Owed,
+    uid: &UidSet,
+    target: &Known,
+) -> Result<Paid> {
+    let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
+    let (validity, new) = if visit.session.supports("MOVE") {
+        let went = visit.session.uid_move(uid, &to).await?;
+        let told = went.and_then(|went| copying::new_place(&went, uid));
+        let Some(told) = told else {
+            return unconfirmed(visit, change, uid, target).await;
+        };
+        told
+    } else {
+        if !visit.session.supports("UIDPLUS") {
+            return Err(ImapError::NeedsExpunge.into());
+        }
+        let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
+            return copying::not_copied(visit, uid).await;
+        };
+        if !remove(visit, uid).await? {
+            return Ok(did_nothing("remove the message that was copied"));
+        }
+        copy
+    };
+    Ok(Paid::Done(Confirmed {
+        moved_to: Some(spot_in(target, validity, new)),
+        ..Confirmed::default()
+    }))
+}
+
+/// Without a word of where it went, it may not have gone; or an earlier try has moved it, whose answer was lost.
+async fn unconfirmed(
+    visit: &mut Visit<'_>,
+    change: &Owed,
+    uid: &UidSet,
+    target: &Known,
+) -> Result<Paid> {
+    if flags::told(visit, uid).await?.is_some() {
+        return Ok(did_nothing("move the message"));
+    }
+    let moved_to = copying::moved(visit, change, uid, target).await?;
+    if moved_to.is_none() && target.mode != Mode::Off {
+        return Ok(vanished());
+    }
+    let moved_to = moved_to.map(|(validity, new)| spot_in(target, validity, new));
+    Ok(Paid::Done(Confirmed {
+        moved_to,
+        ..Confirmed::default()
+    }))
+}
+
+/// Marks a message as deleted and expunges it. Whether it is gone; if not, the mark is taken off again, unless somebody else had
+/// put it on before.
+pub(super) async fn remove(visit: &mut Visit<'_>, uid: &UidSet) -> Result<bool> {
+    const DELETED: [&str; 1] = ["\\Deleted"];
+    let Some(before) = flags::told(visit, uid).await? else {
+        return Ok(true);
+    };
+    let session = &mut visit.session;
+    session
+        .uid_store(uid, StoreMode::Add, &DELETED, None)
+        .await?;
+    let gone = session.uid_expunge(uid).await;
+    if gone.is_ok() && flags::told(visit, uid).await?.is_none() {
+        return Ok(true);
+    }
+    let marked = before.flags.unwrap_or_default();
+    if !marked
+        .iter()
+        .any(|flag| flag.eq_ignore_ascii_case(DELETED[0]))
+    {
+        let restored = visit
+            .session
+            .uid_store(uid, StoreMode::Remove, &DELETED, None)
+            .await;
+        // What counts is that the message is not gone.
+        restored
+            .map(drop)
+            .or_else(|error| if error.is_fatal() { Err(error) } else { Ok(()) })?;
+    }
+    gone?;
+    Ok(false)
+}
