@@ -63,12 +63,14 @@ pub enum Intent {
         /// Its name there, as people write it.
         name: String,
     },
-    /// Give a folder another name.
+    /// Give a folder another name, or another place.
     Rename {
         /// Our id of the folder.
         folder_id: String,
         /// Its name among its neighbours, as people write it.
         name: String,
+        /// Where it lies then.
+        to: Level,
     },
     /// Delete a folder.
     Delete {
@@ -86,6 +88,19 @@ pub enum Intent {
         /// The submission it is a copy of.
         submission_id: String,
     },
+}
+
+/// Where in the list a folder lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Where it has been.
+    #[default]
+    Same,
+    /// At the top.
+    Top,
+    /// Inside the folder with this id of ours.
+    Inside(String),
 }
 
 impl Intent {

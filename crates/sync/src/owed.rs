@@ -142,9 +142,11 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         Intent::Create { parent_id, name } => {
             return folders::create(visit, parent_id.as_deref(), name).await;
         }
-        Intent::Rename { folder_id, name } => {
-            return folders::rename(visit, folder_id, name).await;
-        }
+        Intent::Rename {
+            folder_id,
+            name,
+            to,
+        } => return folders::rename(visit, folder_id, name, to).await,
         Intent::Delete {
             folder_id,
             with_messages,

@@ -434,6 +434,12 @@ async fn folders_of_the_server_are_owed_and_those_it_needs_are_protected() {
     assert_eq!(problem["code"], "folder_protected");
     let elsewhere = json!({"name": "Deep", "parent_id": "fld_none"});
     fixture.post(&folders, &elsewhere).await.problem(404);
+    let archive = format!("{folders}/{}", a.folders["Archive"]);
+    for parent in [json!("fld_none"), json!(a.folders["Archive"])] {
+        let status = if parent == "fld_none" { 422 } else { 409 };
+        let body = json!({"parent_id": parent});
+        fixture.patch(&archive, &body).await.problem(status);
+    }
     let read_only = json!({"read_only": true});
     let mailbox = format!("/v1/mailboxes/{}", a.id);
     fixture.patch(&mailbox, &read_only).await.expect(200);

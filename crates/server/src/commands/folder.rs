@@ -45,6 +45,19 @@ pub enum Command {
         /// The new name: one level
         name: String,
     },
+    /// Move a folder into another one on the server, or to the top
+    Move {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folder: its path or fld_...
+        folder: String,
+        /// Into this folder: its path or fld_...
+        #[arg(long = "in", value_name = "FOLDER", required_unless_present = "top")]
+        parent: Option<String>,
+        /// To the top
+        #[arg(long, conflicts_with = "parent")]
+        top: bool,
+    },
     /// Delete a folder on the server
     Delete {
         /// The mailbox: its address or mbx_...
@@ -154,6 +167,22 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let path = format!("{}/{}", folders(&id), segment(&folder));
             let renamed = client.patch(&path, &json!({ "name": name })).await?;
             context.output.value(&renamed, told)?;
+        }
+        Command::Move {
+            mailbox,
+            folder,
+            parent,
+            top: _,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let folder = resolve(client, &id, &folder).await?;
+            let parent = match parent {
+                Some(parent) => Some(resolve(client, &id, &parent).await?),
+                None => None,
+            };
+            let path = format!("{}/{}", folders(&id), segment(&folder));
+            let moved = client.patch(&path, &json!({ "parent_id": parent })).await?;
+            context.output.value(&moved, told)?;
         }
         Command::Delete {
             mailbox,

@@ -238,7 +238,15 @@ pub(crate) fn run(
         .filter_map(|(id, message)| Some((message.refs.message_id.as_deref()?, *id)))
         .collect();
     let filed = matches!(place.role, Some(Role::Sent | Role::All));
-    log.extend(submissions::link_sent(tx, mailbox_id, &sent, filed, now)?);
+    let linked = submissions::link_sent(tx, mailbox_id, &sent, filed, now)?;
+    for (id, submission) in &linked.ours {
+        let told = |event: &&mut NewEvent| event.data["message_id"] == json!(id);
+        for event in log.iter_mut().filter(told) {
+            event.data["by"] = json!("api");
+            event.data["submission_id"] = json!(submission);
+        }
+    }
+    log.extend(linked.news);
     let mut touched: HashSet<String> = threads.into_iter().collect();
     touched.extend(threads::of_messages(
         tx,

@@ -1,6 +1,6 @@
 //! Wishes about folders: a new one, another name, or none any more. They show here once the server has carried them out.
 
-use super::{Intent, owe};
+use super::{Intent, Level, owe};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, folders, mailboxes};
 use model::folder::{Folder, Role};
@@ -45,36 +45,88 @@ pub async fn create_folder(
         .await
 }
 
-/// Owes the server another name of a folder; it stays where it is. Gives the id of what is owed; `None`: that is its name.
+/// Owes the server another name of a folder, another place in the list, or both; what lies in it goes with it. Gives the id of
+/// what is owed; `None`: it has that name there.
 ///
 /// # Errors
-/// No such folder; [`StoreError::Refused`] with `folder_name_invalid`, `folder_exists` or `folder_protected`; the mailbox may
-/// only be read.
-pub async fn rename_folder(store: &Store, folder_id: &str, name: &str) -> Result<Option<String>> {
-    let (now, folder_id, name) = (store.now(), folder_id.to_owned(), name.to_owned());
+/// No such folder; [`StoreError::Refused`] with `folder_name_invalid`, `folder_exists` or `folder_protected`; it would lie inside
+/// itself; the mailbox may only be read.
+pub async fn rename_folder(
+    store: &Store,
+    folder_id: &str,
+    name: Option<&str>,
+    to: Level,
+) -> Result<Option<String>> {
+    let (now, folder_id, name) = (store.now(), folder_id.to_owned(), name.map(str::to_owned));
     store
         .db
         .write(move |tx| {
             let folder = folders::read(tx, &folder_id)?;
             writable(tx, &folder.mailbox_id)?;
-            if folder.name == name {
-                return Ok(None);
-            }
-            unprotected(&folder, "renamed")?;
             let delimiter = delimiter(tx, &folder.mailbox_id)?;
-            check_name(&name, delimiter.as_deref())?;
+            let name = name.unwrap_or_else(|| folder.name.clone());
             let parent = delimiter
                 .as_deref()
                 .and_then(|delimiter| folder.path.rsplit_once(delimiter))
-                .map(|(parent, _)| parent);
-            free(tx, &folder.mailbox_id, parent, &name)?;
-            let intent = Intent::Rename { folder_id, name };
+                .map(|(parent, _)| parent.to_owned());
+            let wanted = match &to {
+                Level::Same => parent.clone(),
+                Level::Top => None,
+                Level::Inside(id) => {
+                    let into = of(tx, &folder.mailbox_id, id)?.path;
+                    let below = format!(
+                        "{}{}",
+                        folder.path,
+                        delimiter.as_deref().unwrap_or_default()
+                    );
+                    if into == folder.path || into.starts_with(&below) {
+                        return Err(StoreError::Conflict(
+                            "a folder cannot lie inside itself".into(),
+                        ));
+                    }
+                    Some(into)
+                }
+            };
+            // The user's own folders may all lie below the inbox: that is their top.
+            let at_top = to == Level::Top
+                && parent
+                    .as_deref()
+                    .is_some_and(|one| one.eq_ignore_ascii_case("INBOX"));
+            if folder.name == name
+                && (wanted == parent || at_top && is_top_below_inbox(tx, &folder.mailbox_id)?)
+            {
+                return Ok(None);
+            }
+            unprotected(&folder, "renamed")?;
+            check_name(&name, delimiter.as_deref())?;
+            free(tx, &folder.mailbox_id, wanted.as_deref(), &name)?;
+            let intent = Intent::Rename {
+                folder_id,
+                name,
+                to,
+            };
             match once(tx, &folder.mailbox_id, &intent)? {
                 Some(id) => Ok(Some(id)),
                 None => owe(tx, &folder.mailbox_id, None, &intent, now).map(Some),
             }
         })
         .await
+}
+
+/// Whether the server keeps all of a user's folders below the inbox (Courier).
+fn is_top_below_inbox(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<bool> {
+    let sql = "SELECT path, delimiter FROM folders WHERE mailbox_id = $1";
+    for row in &tx.rows(sql, &[mailbox_id.into()])? {
+        let path: String = row.get(0)?;
+        let delimiter: Option<String> = row.get(1)?;
+        let top = delimiter
+            .and_then(|delimiter| path.split_once(&delimiter).map(|(top, _)| top.to_owned()))
+            .unwrap_or(path);
+        if !top.eq_ignore_ascii_case("INBOX") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Owes the server the end of a folder. Its messages go with it, so that has to be said. Gives the id of what is owed.

@@ -11,6 +11,15 @@ use model::event::NewEvent;
 use model::submission::{SentCopyState, State};
 use std::collections::HashMap;
 
+/// What was found of our own submissions.
+#[derive(Debug, Default)]
+pub(crate) struct Linked {
+    /// What there is to tell of them.
+    pub(crate) news: Vec<NewEvent>,
+    /// Message and submission of each.
+    pub(crate) ours: Vec<(String, String)>,
+}
+
 /// Outgoing messages were seen in the mailbox, as pairs of Message-ID and our own id: settles an
 /// unclear submission as accepted. Seen where sent mail is `filed`, it is also linked to its
 /// submission, whose copy is then no longer owed. (Whoever writes to himself finds his message in
@@ -22,9 +31,10 @@ pub(crate) fn link_sent(
     seen: &[(&str, &str)],
     filed: bool,
     now: Timestamp,
-) -> Result<Vec<NewEvent>> {
+) -> Result<Linked> {
+    let mut linked = Linked::default();
     if seen.is_empty() {
-        return Ok(Vec::new());
+        return Ok(linked);
     }
     let message_ids: HashMap<&str, &str> = seen
         .iter()
@@ -41,12 +51,13 @@ pub(crate) fn link_sent(
         tx.dialect().for_update()
     );
     let args = [mailbox_id.into(), serde_json::to_string(&wanted)?.into()];
-    let mut news = Vec::new();
     for row in tx.rows(&sql, &args)? {
         let mut found = from_row(&row)?;
         let Some(message_id) = message_ids.get(bare(&found.submission.internet_message_id)) else {
             continue;
         };
+        let ours = ((*message_id).to_owned(), found.submission.id.clone());
+        linked.ours.push(ours);
         if filed {
             tx.exec(
                 "DELETE FROM owed WHERE id = $1",
@@ -74,10 +85,12 @@ pub(crate) fn link_sent(
                 sent_copy_by: SentCopyBy::Provider,
             };
             let sent_copy = found.submission.sent_copy.state;
-            news.extend(write(tx, &found, settlement, sent_copy, now)?.1);
+            linked
+                .news
+                .extend(write(tx, &found, settlement, sent_copy, now)?.1);
         }
     }
-    Ok(news)
+    Ok(linked)
 }
 
 /// Message-IDs are compared without their angle brackets.

@@ -7,7 +7,7 @@ use crate::list::{Listed, default_mode};
 use crate::mailbox::Visit;
 use imap_client::{ImapError, ListEntry, ListOptions, MailboxName, StatusItem};
 use store::folders::{Known, ListChange, NewFolder, wire_bytes, wire_text};
-use store::owed::Confirmed;
+use store::owed::{Confirmed, Level};
 
 fn never(problem_id: &'static str, text: &str) -> Paid {
     Paid::Never(problem_id, text.to_owned())
@@ -65,16 +65,41 @@ pub(super) async fn create(
     Ok(done(vec![ListChange::Created(folder)]))
 }
 
-/// Gives a folder another name, and with it those inside it.
-pub(super) async fn rename(visit: &mut Visit<'_>, folder_id: &str, name: &str) -> Result<Paid> {
+/// Gives a folder another name or place, and with it those inside it.
+pub(super) async fn rename(
+    visit: &mut Visit<'_>,
+    folder_id: &str,
+    name: &str,
+    to: &Level,
+) -> Result<Paid> {
     let Some(folder) = known(visit, folder_id) else {
         return Ok(never("folder_missing", "the folder is gone"));
     };
     let old = wire_bytes(&folder.wire_name);
     let before = list(visit).await?;
     let delimiter = delimiter(&before).map(String::from).unwrap_or_default();
-    let level = last_level(&old, delimiter.as_bytes());
-    let new = [&old[..level], MailboxName::from_decoded(name).wire()].concat();
+    let above = match to {
+        Level::Same => old[..last_level(&old, delimiter.as_bytes())].to_vec(),
+        Level::Top => personal(visit).await?,
+        Level::Inside(id) => match (known(visit, id), &delimiter[..]) {
+            (None, _) => {
+                return Ok(never(
+                    "folder_missing",
+                    "the folder that it was to be moved to is gone",
+                ));
+            }
+            (_, "") => {
+                return Ok(never(
+                    "command_refused",
+                    "the server has no folders inside folders",
+                ));
+            }
+            (Some(parent), between) => {
+                [&wire_bytes(&parent.wire_name)[..], between.as_bytes()].concat()
+            }
+        },
+    };
+    let new = [&above[..], MailboxName::from_decoded(name).wire()].concat();
     let (from, to) = (MailboxName::from_wire(&old), MailboxName::from_wire(&new));
     let mut outcome = Ok(());
     match (is_there(&before, &from), is_there(&before, &to)) {

@@ -3,12 +3,13 @@
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::mailbox::Security;
-use store::owed::{self, State};
+use store::owed::{self, Level, State};
 use testkit::{Brand, Generator, TestUser};
 
 on_each_server!(
     folders_are_made_renamed_and_deleted_and_come_back_as_no_foreign_event,
     a_change_of_folders_that_is_true_already_is_done,
+    a_folder_is_moved_into_another_and_to_the_top_with_all_that_is_in_it,
 );
 
 async fn settled(follower: &Follower) {
@@ -76,7 +77,7 @@ async fn folders_are_made_renamed_and_deleted_and_come_back_as_no_foreign_event(
     owed::move_to(&store, &message, &inner).await.unwrap();
     settled(&follower).await;
     follower.in_step().await;
-    owed::rename_folder(&store, &outer, "Clients")
+    owed::rename_folder(&store, &outer, Some("Clients"), owed::Level::Same)
         .await
         .unwrap();
     settled(&follower).await;
@@ -132,7 +133,9 @@ async fn a_change_of_folders_that_is_true_already_is_done(server: Brand) {
     owed::create_folder(&store, &follower.mailbox.id, None, "Made")
         .await
         .unwrap();
-    owed::rename_folder(&store, &old, "New").await.unwrap();
+    owed::rename_folder(&store, &old, Some("New"), owed::Level::Same)
+        .await
+        .unwrap();
     owed::delete_folder(&store, &gone, true).await.unwrap();
     let (made, from, to, away) = (
         server.path("Made"),
@@ -191,5 +194,56 @@ async fn invariant_31_a_folder_that_the_server_only_says_it_made_stays_owed() {
     assert_eq!(entry.state, State::Pending);
     assert_eq!(entry.problem_id.as_deref(), Some("change_ignored"));
     assert_eq!(follower.count("folder.created").await, 1, "INBOX alone");
+    follower.stop().await;
+}
+
+async fn a_folder_is_moved_into_another_and_to_the_top_with_all_that_is_in_it(server: Brand) {
+    let user = server.user("foldersmove");
+    user.seed("INBOX", Generator::new(65).take(1));
+    user.seed("Clients", Generator::new(66).take(2));
+    user.seed("Clients/Old", Generator::new(67).take(3));
+    user.seed("Archive", Generator::new(68).take(1));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    let store = follower.store.clone();
+    let outer = id_of(&follower, &server.path("Clients")).await;
+    let inner = id_of(&follower, &server.path("Clients/Old")).await;
+    let archive = id_of(&follower, &server.path("Archive")).await;
+    let moved = |to: Level| owed::rename_folder(&store, &outer, None, to);
+    for wrong in [&outer, &inner] {
+        let refused = moved(Level::Inside(wrong.clone())).await;
+        assert!(
+            matches!(refused, Err(store::StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(moved(Level::Top).await.unwrap(), None, "it lies there");
+    // Another name on the way.
+    let into = Level::Inside(archive.clone());
+    owed::rename_folder(&store, &outer, Some("Kunden"), into)
+        .await
+        .unwrap();
+    settled(&follower).await;
+    follower.in_step().await;
+    assert_eq!(
+        id_of(&follower, &server.path("Archive/Kunden")).await,
+        outer
+    );
+    assert_eq!(
+        id_of(&follower, &server.path("Archive/Kunden/Old")).await,
+        inner
+    );
+    let there = follower.servers_view().await;
+    assert_eq!(there[&server.path("Archive/Kunden/Old")].len(), 3);
+    let again = moved(Level::Inside(archive)).await;
+    assert_eq!(again.unwrap(), None, "it lies there");
+    moved(Level::Top).await.unwrap();
+    settled(&follower).await;
+    follower.in_step().await;
+    assert_eq!(id_of(&follower, &server.path("Kunden")).await, outer);
+    assert_eq!(id_of(&follower, &server.path("Kunden/Old")).await, inner);
+    for kind in ["message.removed", "message.moved", "folder.removed"] {
+        assert_eq!(follower.count(kind).await, 0, "{kind}");
+    }
     follower.stop().await;
 }

@@ -10,7 +10,8 @@ use model::access::Scope;
 use model::folder::{Folder, Mode, Role};
 use model::mailbox::Protocol;
 use serde::Deserialize;
-use store::{folders, owed};
+use store::owed::{self, Level};
+use store::{StoreError, folders};
 
 /// What may change about a folder; what is left out stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -19,6 +20,10 @@ pub(crate) struct FolderChange {
     /// Its name, as people write it: one level. The server is asked for it, and `folder.renamed` tells when it has that name.
     #[serde(default)]
     name: Option<String>,
+    /// The folder that it lies in; null: at the top. The server is asked for it, and `folder.renamed` tells when it lies there.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    parent_id: Option<Option<String>>,
     /// What it is for; null: nothing special.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Role>)]
@@ -58,10 +63,22 @@ pub(crate) async fn change_folder(
     }
     super::in_mailbox(&state, &id, &folder_id).await?;
     // First what can be refused.
-    if let Some(name) = &value.name
-        && let Some(owed_id) = owed::rename_folder(&state.store, &folder_id, name).await?
-    {
-        settled(&state, &mailbox, &owed_id).await?;
+    if value.name.is_some() || value.parent_id.is_some() {
+        let to = match value.parent_id {
+            None => Level::Same,
+            Some(None) => Level::Top,
+            Some(Some(parent)) => Level::Inside(parent),
+        };
+        let wish = owed::rename_folder(&state.store, &folder_id, value.name.as_deref(), to);
+        let owed_id = wish.await.map_err(|error| match error {
+            StoreError::NotFound("the folder") => {
+                ApiError::field("/parent_id", "is no folder of this mailbox")
+            }
+            other => other.into(),
+        })?;
+        if let Some(owed_id) = owed_id {
+            settled(&state, &mailbox, &owed_id).await?;
+        }
     }
     if value.size_limit.flatten().is_some_and(|limit| limit < 1) {
         let text = "is a number of octets, 1 at least";

@@ -13,7 +13,7 @@ use model::mailbox::Mailbox;
 use serde::Serialize;
 use std::time::Duration;
 use store::StoreError;
-use store::owed::{self, Entry, Intent, State};
+use store::owed::{self, Entry, Intent, Level, State};
 use store::wake::Topic;
 use tokio::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -91,7 +91,11 @@ fn in_words(intent: &Intent) -> String {
         Intent::Copy { .. } => "copy the message".to_owned(),
         Intent::Expunge => "remove the message for good".to_owned(),
         Intent::Create { name, .. } => format!("make the folder {name}"),
-        Intent::Rename { name, .. } => format!("rename the folder to {name}"),
+        Intent::Rename { name, to, .. } => match to {
+            Level::Same => format!("rename the folder to {name}"),
+            Level::Top => format!("move the folder to the top, as {name}"),
+            Level::Inside(_) => format!("move the folder into another one, as {name}"),
+        },
         Intent::Delete { .. } => "delete the folder".to_owned(),
         Intent::Append { .. } => "file the copy of a sent message".to_owned(),
     }

@@ -122,9 +122,12 @@ impl Wish {
             Self::Create => owed::create_folder(store, &follower.mailbox.id, None, "Made")
                 .await
                 .map(drop),
-            Self::Rename => owed::rename_folder(store, &folder(follower, "Old").await, "New")
-                .await
-                .map(drop),
+            Self::Rename => {
+                let old = folder(follower, "Old").await;
+                owed::rename_folder(store, &old, Some("New"), owed::Level::Same)
+                    .await
+                    .map(drop)
+            }
             Self::Delete => owed::delete_folder(store, &folder(follower, "Gone").await, true)
                 .await
                 .map(drop),
