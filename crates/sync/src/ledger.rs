@@ -1,4 +1,4 @@
-//! What goes into the ledger of messages that could not be stored: never a secret.
+//! What is kept of a server's words, in the ledger of messages that could not be stored and with what is owed: never a secret.
 
 use crate::Context;
 use store::StoreError;
@@ -23,6 +23,19 @@ pub(crate) async fn without_secret(
         };
     }
     failures
+}
+
+/// The same for the words with which a server refused a change.
+pub(crate) async fn words_without_secret(
+    context: &Context,
+    mailbox_id: &str,
+    words: String,
+) -> String {
+    match secret(context, mailbox_id).await {
+        Ok(Some(secret)) => mail_net::sasl::hide(&words, secret.expose()),
+        Ok(None) => words,
+        Err(_) => String::new(),
+    }
 }
 
 async fn secret(context: &Context, mailbox_id: &str) -> Result<Option<model::Secret>, StoreError> {

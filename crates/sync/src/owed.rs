@@ -80,7 +80,7 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
             }
             Paid::Never(problem_id, reason) => {
                 tracing::info!(change = change.id, problem_id, "a change is given up");
-                let refusal = Refusal { problem_id, reason };
+                let refusal = worded(visit, problem_id, reason).await;
                 owed::failed(store, lease, change, refusal, None).await?;
             }
             Paid::Refused(problem_id, reason) => {
@@ -92,7 +92,7 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
                     "the server refused a change"
                 );
                 let next = store.now().plus_millis(pause(change));
-                let refusal = Refusal { problem_id, reason };
+                let refusal = worded(visit, problem_id, reason).await;
                 owed::failed(store, lease, change, refusal, Some(next)).await?;
             }
         }
@@ -109,6 +109,13 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
         visit.news.elsewhere = true;
     }
     Ok(more)
+}
+
+/// A server may repeat what it was told, also the password.
+async fn worded(visit: &Visit<'_>, problem_id: &'static str, reason: String) -> Refusal {
+    let (context, mailbox_id) = (visit.context, &visit.lease.mailbox_id);
+    let reason = crate::ledger::words_without_secret(context, mailbox_id, reason).await;
+    Refusal { problem_id, reason }
 }
 
 /// How long a change rests that did not go well, in milliseconds.

@@ -14,6 +14,7 @@ mod life;
 mod newcomer;
 mod nodes;
 mod operate;
+mod owed;
 mod pop3;
 mod profiles;
 mod providers;

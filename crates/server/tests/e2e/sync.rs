@@ -260,6 +260,10 @@ fn what_other_programs_do_is_followed() {
     wait_for(SOON, "the folder's new name is told", || {
         (told("folder.renamed") == 1).then_some(())
     });
+    // Removals are told one round late.
+    wait_for(SOON, "the removals are told", || {
+        (told("message.removed") >= 3).then_some(())
+    });
     assert_eq!(told("message.removed"), 3);
     assert_eq!(told("message.moved"), 3);
     assert_eq!(told("message.received") + told("message.sent"), 31);
