@@ -96,6 +96,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::sqlite::Sqlite;
 
     /// Sends numbered jobs; returns the order in which they are done.
     fn order(sent: &[(u32, Lane)]) -> Vec<u32> {
@@ -107,11 +108,10 @@ mod tests {
             assert!(lanes.send(job, lane));
         }
         drop(lanes);
-        let mut connection =
-            crate::db::sqlite::Sqlite::open(std::path::Path::new(":memory:"), true);
-        let connection = connection.as_mut().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = Sqlite::open(&folder.path().join("x.db"), true).unwrap();
         while let Some(job) = exit.next() {
-            job(connection);
+            job(&mut connection);
         }
         let done = done.lock().unwrap();
         done.clone()
