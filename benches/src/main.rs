@@ -1,7 +1,7 @@
 //! Benchmarks against real servers: what the product promises about speed and memory, each number beside its peer from
 //! the same run. `benches/run` starts the servers and this program; docs/performance.md keeps the results.
 //!
-//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`list`], [`search`], [`reports`]: one benchmark each, which returns rows of the table
+//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`many`], [`list`], [`search`], [`reports`]: one benchmark each, which returns rows of the table
 //! - [`corpus`]: a million messages for the search, made straight into the store
 //! - [`product`]: the release binary at work; [`mbsync`] and [`raw`]: the peers
 //! - [`meter`]: wall time, processor time and memory of a process; [`tap`]: what goes over a connection; [`load`]: HTTP load
@@ -11,6 +11,7 @@ mod first_sync;
 mod large;
 mod list;
 mod load;
+mod many;
 mod mbsync;
 mod memory;
 mod meter;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
             "resync" => resync::measure(&world),
             "new_mail" => new_mail::measure(&world),
             "memory" => memory::measure(&world),
+            "many" => many::measure(&world),
             "search" => search::measure(&world),
             "large" => large::measure(&world),
             "reports" => reports::measure(&world),

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 /// The benchmarks by name, in the order in which they run.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "first_sync",
     "resync",
     "large",
     "new_mail",
     "memory",
+    "many",
     "list",
     "search",
     "reports",
@@ -16,14 +17,15 @@ pub const NAMES: [&str; 8] = [
 
 /// What is printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [list] [search] [reports]
+usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [many] [list] [search] [reports]
 
   --rounds N          rounds of first_sync, interleaved with its peers (2)
-  --peers N           mbsync's settings that first_sync is measured against, of four (4)
+  --peers N           mbsync's settings that first_sync is measured against, of four (4; 1: the fastest, 2: its defaults too)
   --megabytes N       size of the huge message of large (1000)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
   --deliveries N      messages delivered by new_mail (40)
   --mailboxes N       mailboxes connected by memory (5000)
+  --small N           mailboxes of 20 messages synchronised at once by many (500)
   --listed N          messages in the store of list, over five mailboxes (100000)
   --seconds N         seconds for each question of list (10)
   --connections N     connections of list's load (8)
@@ -49,6 +51,8 @@ pub struct Options {
     pub deliveries: usize,
     /// Mailboxes of `memory`.
     pub mailboxes: usize,
+    /// Mailboxes of `many`.
+    pub small: usize,
     /// Messages in the store of `list`.
     pub listed: usize,
     /// Seconds for each question of `list`.
@@ -79,6 +83,7 @@ impl Options {
             messages: 20_000,
             deliveries: 40,
             mailboxes: 5_000,
+            small: 500,
             listed: 100_000,
             seconds: 10,
             connections: 8,
@@ -96,6 +101,7 @@ impl Options {
                 "--messages" => options.messages = number(&value()?)?,
                 "--deliveries" => options.deliveries = number(&value()?)?,
                 "--mailboxes" => options.mailboxes = number(&value()?)?,
+                "--small" => options.small = number(&value()?)?,
                 "--listed" => options.listed = number(&value()?)?,
                 "--seconds" => options.seconds = number(&value()?)? as u64,
                 "--connections" => options.connections = number(&value()?)?,

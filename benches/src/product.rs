@@ -94,15 +94,20 @@ pub fn stored(api: &Api, id: &str) -> u64 {
 /// Waits until so many mailboxes are in step.
 pub fn wait_until_all_in_step(api: &Api, count: usize) {
     wait_for(PATIENCE, "all mailboxes are live and complete", || {
-        let done = mailboxes(api)
-            .iter()
-            .filter(|mailbox| is_in_step(mailbox))
-            .count();
-        (done >= count).then_some(()).or_else(|| {
+        (in_step(api) >= count).then_some(()).or_else(|| {
             std::thread::sleep(Duration::from_secs(1));
             None
         })
     });
+}
+
+/// How many mailboxes are in step.
+pub fn in_step(api: &Api) -> usize {
+    let mailboxes = mailboxes(api);
+    mailboxes
+        .iter()
+        .filter(|mailbox| is_in_step(mailbox))
+        .count()
 }
 
 fn mailboxes(api: &Api) -> Vec<Value> {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections to one server a second, and those that may come together at the beginning.
-const RATE: (f64, f64) = (125.0, 13.0);
+const RATE: (f64, f64) = (250.0, 13.0);
 
 /// Many mailboxes in one store, and the roster that works on them.
 struct Crowd {
