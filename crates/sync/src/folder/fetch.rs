@@ -5,6 +5,7 @@
 use super::copies;
 use super::heads;
 use super::parse::{self, Fetched, Owner};
+use super::refusals::{Refusals, Verdict};
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::ledger;
@@ -35,10 +36,6 @@ pub(super) const INVENTED: u64 = 129;
 
 /// Bodies that a server may send beyond twice what it was asked for, before it counts as one that never stops.
 const BODIES_UNASKED: u64 = 16;
-
-/// So many messages refused one by one while none comes, and as many from elsewhere in the folder: that is the server's
-/// trouble and not theirs.
-const REFUSED_ALONE: usize = 3;
 
 /// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
 const RAW_BATCHES: usize = 3;
@@ -134,10 +131,7 @@ async fn fetch_all(
     sender: mpsc::Sender<Ready>,
 ) -> Result<(i64, Vec<UidSet>)> {
     let mut placed = 0;
-    // Messages that were refused alone, before any came: who is to blame shows when one comes, or none does.
-    let mut suspects: Vec<NewFailure> = Vec::new();
-    let mut came_any = false;
-    let mut elsewhere = UidSet::new();
+    let mut refusals = Refusals::default();
     let mut queue: VecDeque<UidSet> = batches.into();
     let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
     let places = Places::default();
@@ -210,33 +204,28 @@ async fn fetch_all(
                 );
             }
             Some(refused) => {
-                let uid = wanted.first();
-                suspects.extend(uid.map(|uid| failure(uid, "message_unreadable", refused.clone())));
+                let uid = wanted.first().unwrap_or_default();
                 let patient = direction != Direction::Stay && isolation.is_patient(job.folder_id);
-                if patient && !came_any && suspects.len() >= 2 * REFUSED_ALONE {
-                    let _ = sender.send(ready).await;
-                    return Err(unavailable(refused));
-                }
-                if patient && !came_any && !queue.is_empty() {
-                    if suspects.len() == REFUSED_ALONE {
-                        far_away(&mut queue, &mut elsewhere);
+                let failure = failure(uid, "message_unreadable", refused.clone());
+                match refusals.alone(failure, &mut queue, patient) {
+                    Verdict::Open => {}
+                    Verdict::Blamed => {
+                        ready.failures.extend(refusals.blamed(true));
+                        move_cursor(&mut ready, &batch, direction);
                     }
-                } else {
-                    ready.failures.append(&mut suspects);
-                    move_cursor(&mut ready, &batch, direction);
+                    Verdict::ServerInTrouble => {
+                        let _ = sender.send(ready).await;
+                        return Err(unavailable(refused));
+                    }
                 }
             }
             None => {
                 if !wanted.is_empty() {
-                    came_any = true;
+                    refusals.came();
                     isolation.passed(job.folder_id);
                 }
-                if came_any || queue.is_empty() {
-                    ready.failures.append(&mut suspects);
-                }
-                let is_far = batch.first().is_some_and(|uid| elsewhere.contains(uid));
-                // The cursor passes no message that nothing is known of.
-                if suspects.is_empty() && !is_far {
+                ready.failures.extend(refusals.blamed(queue.is_empty()));
+                if refusals.lets_pass(&batch) {
                     move_cursor(&mut ready, &batch, direction);
                 }
             }
@@ -249,28 +238,8 @@ async fn fetch_all(
             break;
         }
     }
+    queue.extend(refusals.undecided());
     Ok((placed, queue.into()))
-}
-
-/// Some messages were refused, each alone: puts a few from all over the rest in front, to see whether anything comes at all.
-fn far_away(queue: &mut VecDeque<UidSet>, elsewhere: &mut UidSet) {
-    let mut rest = UidSet::new();
-    for batch in queue.iter() {
-        rest.extend(batch);
-    }
-    let uids: Vec<u64> = rest.iter().collect();
-    let few = [uids.len() / 2, 0, uids.len().saturating_sub(1)];
-    for uid in few.into_iter().filter_map(|at| uids.get(at).copied()) {
-        if elsewhere.contains(uid) {
-            continue;
-        }
-        for batch in queue.iter_mut() {
-            batch.remove(uid);
-        }
-        elsewhere.insert(uid);
-        queue.push_front(UidSet::range(uid, uid));
-    }
-    queue.retain(|batch| !batch.is_empty());
 }
 
 /// Every message is refused: that is the server's trouble, which passes.

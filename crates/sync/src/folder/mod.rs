@@ -7,3 +7,4 @@ mod heads;
 pub mod look;
 pub mod parse;
 pub mod plan;
+mod refusals;
