@@ -222,6 +222,45 @@ test("search narrows the list and has an address of its own", async () => {
   for (const text of await page.locator("[data-line] .line-subject").allTextContents()) assert.match(text.toLowerCase(), new RegExp(word.toLowerCase()));
 });
 
+test("an own folder is made, a message is put in and taken out, and it gets another name and an end", async () => {
+  await page.goto(`${base}/inbox?view=messages`);
+  const tree = page.getByRole("navigation", { name: "Mailboxes and folders" });
+  await tree.getByRole("link", { name: /^Inbox/ }).first().and(page.locator("[title*=message]")).waitFor();
+  await tree.getByRole("button", { name: "New own folder or tag" }).click();
+  await page.getByLabel("Name").fill("Yard");
+  await accessible("a new own folder");
+  await button("Make it").click();
+  await tree.getByRole("link", { name: /^Yard/ }).waitFor();
+  const subject = (await page.locator("[data-line] .line-subject").first().textContent()).trim();
+  await page.locator("[data-line]").first().click();
+  await page.locator(".message-head").first().waitFor();
+  await button("More").click();
+  await page.getByRole("menuitem", { name: /Tags and own folders/ }).click();
+  const choice = page.getByRole("dialog").getByRole("checkbox", { name: "Yard" });
+  await choice.click();
+  await page.locator(".message-head .chip", { hasText: "Yard" }).waitFor();
+  assert.equal(await choice.isChecked(), true);
+  await accessible("tags of a message");
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await tree.getByRole("link", { name: /^Yard/ }).click();
+  await page.waitForURL(/tag=tag_/);
+  await page.locator("[data-line]", { hasText: subject }).waitFor();
+  assert.equal(await page.locator("[data-line]").count(), 1);
+  await tree.getByRole("button", { name: "Change Yard" }).click();
+  await page.getByRole("menuitem", { name: "Change" }).click();
+  await page.getByLabel("Name").fill("Old yard");
+  await button("Save").click();
+  await tree.getByRole("link", { name: /^Old yard/ }).waitFor();
+  await page.locator("[data-line]").first().click();
+  await page.locator(".message-head .chip", { hasText: "Old yard" }).getByRole("button").click();
+  await page.getByText("No mail here").waitFor();
+  await tree.getByRole("button", { name: "Change Old yard" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await button("Delete the folder").click();
+  await tree.getByRole("link", { name: /^Old yard/ }).waitFor({ state: "detached" });
+  await page.waitForURL((url) => !url.search.includes("tag="));
+});
+
 test("a message is written, sent once on a double click, and shown in the outbox", async () => {
   const subject = `From the console ${Date.now()}`;
   await page.goto(`${base}/compose`);

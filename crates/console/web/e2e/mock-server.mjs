@@ -19,14 +19,14 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 export function startMock({ port = 0, fresh = false, signedIn = false, delay = 120, stepDelay = 260 } = {}) {
   const db = structuredClone({
     mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures,
-    profiles: seed.profiles, tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
+    profiles: seed.profiles, tags: seed.tags, tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
   });
   const bodies = new Map(seed.bodies);
   const reports = new Map(seed.reports);
   const listeners = new Set();
   let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner" };
   let inside = signedIn;
-  if (fresh) for (const key of ["profiles", "mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
+  if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
 
   const emit = (type, data = {}, mailbox_id = null) => {
     const id = `evt_${randomUUID()}`;
@@ -95,6 +95,23 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["DELETE", "/v1/mailboxes/:id", ({ id }) => drop(db, "mailboxes", id)],
     ["GET", "/v1/mailboxes/:id/folders", ({ id }) => page(db.folders.filter((f) => f.mailbox_id === id))],
     ["PATCH", "/v1/mailboxes/:id/folders/:fid", ({ fid, body }) => edit(db.folders, fid, (b) => b, body)],
+    ["GET", "/v1/unified-folders", () => page(unified(db.folders))],
+    ["GET", "/v1/tags", () => page(db.tags.map((t) => counted(t, db.messages)))],
+    ["POST", "/v1/tags", ({ body }) => {
+      if (db.tags.some((t) => t.kind === body.kind && t.name === body.name)) return problem(409, "There is another one", `There is a ${body.kind} of that name already.`);
+      const tag = { color: null, mailbox_id: null, receives_from: [], ...body, id: `tag_${randomUUID().slice(0, 8)}`, created_at: new Date().toISOString() };
+      db.tags.push(tag);
+      emit("tag.created", { tag });
+      return [201, tag];
+    }],
+    ["PATCH", "/v1/tags/:id", ({ id, body }) => {
+      for (const t of db.messages.flatMap((m) => m.tags)) if (t.id === id) Object.assign(t, { name: body.name ?? t.name, color: body.color ?? null });
+      return edit(db.tags, id, (b) => b, body);
+    }],
+    ["DELETE", "/v1/tags/:id", ({ id }) => {
+      for (const m of db.messages) m.tags = m.tags.filter((t) => t.id !== id);
+      return drop(db, "tags", id);
+    }],
     ["GET", "/v1/mailboxes/:id/plan", ({ id }) => seed.planOf(db.mailboxes.find((m) => m.id === id), db.folders.filter((f) => f.mailbox_id === id))],
     ["GET", "/v1/mailboxes/:id/audit", ({ id }) => ({ mailbox_id: id, asked_at: null, last: null, folders: [] })],
     ["GET", "/v1/mailboxes/:id/failures", ({ id }) => page(db.failures[id] ?? [])],
@@ -116,6 +133,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       if (query.get("mailbox_id")) rows = rows.filter((m) => m.mailbox_id === query.get("mailbox_id"));
       if (query.get("role")) rows = rows.filter((m) => m.folders.some((f) => f.role === query.get("role")));
       if (query.get("folder_id")) rows = rows.filter((m) => m.folders.some((f) => f.folder_id === query.get("folder_id")));
+      if (query.get("tag_id")) rows = rows.filter((m) => m.tags.some((t) => t.id === query.get("tag_id")));
       if (query.get("unread")) rows = rows.filter((m) => !m.flags.seen);
       if (q) rows = rows.filter((m) => matches(m, q));
       return page(rows, query);
@@ -132,6 +150,11 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const m = db.messages.find((each) => each.id === id);
       if (!m) return gone();
       Object.assign(m.flags, body.flags ?? {});
+      if (body.tags) {
+        const add = db.tags.filter((t) => body.tags.add?.includes(t.id));
+        const leaves = (t) => body.tags.remove?.includes(t.id) || add.some((a) => a.id === t.id || (a.kind === "folder" && t.kind === "folder"));
+        m.tags = [...m.tags.filter((t) => !leaves(t)), ...add.map(({ id, name, color, kind }) => ({ id, name, color, kind }))];
+      }
       if (body.folder_id) {
         const f = db.folders.find((each) => each.id === body.folder_id);
         m.folders = [{ folder_id: f.id, path: f.path, role: f.role }];
@@ -145,10 +168,10 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       return 204;
     }],
     ["GET", "/v1/threads", ({ query }) => {
-      const box = query.get("mailbox_id"), role = query.get("role") ?? "inbox";
+      const box = query.get("mailbox_id"), tag = query.get("tag_id"), role = query.get("role");
       const groups = new Map();
       for (const m of db.messages) if ((!box || m.mailbox_id === box)) groups.set(m.thread_id, [...(groups.get(m.thread_id) ?? []), m]);
-      const rows = [...groups.values()].filter((ms) => ms.some((m) => m.folders.some((f) => f.role === role))).map(threadOf).filter((t) => !query.get("unread") || t.unread);
+      const rows = [...groups.values()].filter((ms) => ms.some((m) => (!role || m.folders.some((f) => f.role === role)) && (!tag || m.tags.some((t) => t.id === tag)))).map(threadOf).filter((t) => !query.get("unread") || t.unread);
       return page(rows.sort((a, b) => b.last_at.localeCompare(a.last_at)), query);
     }],
     ["GET", "/v1/threads/:id", ({ id }) => {
@@ -287,12 +310,29 @@ function page(rows, query) {
   return { data: rows.slice(from, from + limit), next_cursor: from + limit < rows.length ? String(from + limit) : null };
 }
 
+/** The folders of each role as one. */
+function unified(folders) {
+  const roles = new Map();
+  for (const f of folders) {
+    if (!f.role || f.mode === "off") continue;
+    const sum = roles.get(f.role) ?? { role: f.role, folders: 0, messages: 0, unread: 0 };
+    roles.set(f.role, { ...sum, folders: sum.folders + 1, messages: sum.messages + f.messages, unread: sum.unread + f.unread });
+  }
+  return [...roles.values()];
+}
+
+function counted(tag, messages) {
+  const on = messages.filter((m) => m.tags.some((t) => t.id === tag.id));
+  return { ...tag, messages: on.length, unread: on.filter((m) => !m.flags.seen).length };
+}
+
 function threadOf(ms) {
   const last = ms.reduce((a, b) => (a.received_at > b.received_at ? a : b));
   const participants = [...new Map(ms.flatMap((m) => m.from).map((a) => [a.address, a])).values()];
   return {
     id: last.thread_id, mailbox_id: last.mailbox_id, subject: last.subject, last_at: last.received_at, messages: ms.length, unread: ms.filter((m) => !m.flags.seen).length,
     participants, preview: last.preview, has_attachments: ms.some((m) => m.has_attachments), flagged: ms.some((m) => m.flags.flagged),
+    tags: [...new Map(ms.flatMap((m) => m.tags).map((t) => [t.id, t])).values()],
   };
 }
 

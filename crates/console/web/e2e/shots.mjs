@@ -66,6 +66,21 @@ const SCREENS = {
     await page.getByText("Dockside Weekly 212").first().click();
     await page.locator("iframe").waitFor();
   }],
+  "inbox-own": [full, "/inbox?tag=tag_1", async (page) => {
+    await page.locator("[data-line]").first().click();
+    await page.locator(".message-head").first().waitFor();
+  }],
+  "inbox-own-new": [full, "/inbox", async (page) => {
+    if (page.viewportSize().width < 600) await page.locator(".where.only-phone-flex").click();
+    await page.getByRole("button", { name: "New own folder or tag" }).last().click();
+    await page.getByLabel("Name").fill("Cranes");
+  }],
+  "inbox-tags": [full, "/inbox?tag=tag_1", async (page) => {
+    await page.locator("[data-line]").first().click();
+    await page.locator(".message-head").first().waitFor();
+    await page.getByRole("button", { name: "More", exact: true }).click();
+    await page.getByRole("menuitem", { name: /Tags and own folders/ }).click();
+  }],
   search: [full, "/inbox?q=from%3Amira%20has%3Aattachment"],
   keys: [full, "/inbox", async (page) => {
     await page.locator("[data-line]").first().waitFor();

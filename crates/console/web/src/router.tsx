@@ -35,6 +35,8 @@ export interface InboxSearch {
   mailbox?: string;
   role?: Role;
   folder?: string;
+  /** An own tag or folder. */
+  tag?: string;
   q?: string;
   unread?: boolean;
   view?: "messages";
@@ -96,6 +98,7 @@ const inbox = createRoute({
     mailbox: text(s.mailbox),
     role: oneOf(ROLES, s.role),
     folder: text(s.folder),
+    tag: text(s.tag),
     q: text(s.q),
     unread: flag(s.unread),
     view: s.view === "messages" ? "messages" : undefined,

@@ -78,9 +78,18 @@ const newsletter = html(`
   <p><a href="https://dockside-weekly.example/212" style="display:inline-block;background:#c4452d;color:#fff;padding:10px 18px;border-radius:6px;text-decoration:none">Read the whole issue</a></p>
   <img data-blocked-src="https://t.dockside-weekly.example/open.gif" width="1" height="1" alt="">`);
 
+const tag = (id, kind, name, color, receives_from = []) => ({ id, kind, name, color, mailbox_id: null, receives_from, created_at: at(90 * 24 * HOUR) });
+export const tags = [
+  tag("tag_1", "folder", "Cranes", "#2f8fa8", ["mbx_support"]),
+  tag("tag_2", "folder", "Old yard", null),
+  tag("tag_3", "tag", "Waits for parts", "#e08e2b"),
+  tag("tag_4", "tag", "Legal", "#9b59b6"),
+];
+const [cranes, , parts] = tags.map(({ id, name, color, kind }) => ({ id, name, color, kind }));
+
 const STORIES = [
   ["sales", "mira", "Quote for 40 rigging sets, delivery in March", "Hello Sales team,\n\nthank you for the quick call. Could you send a quote for 40 rigging sets (type R-12), delivered to Gdańsk in the first half of March? We would also need the load certificates with each set.\n\nOur yard is closed from 23 December to 4 January, so an answer before that would help.\n\nBest regards\nMira Okafor\nNorthern Cranes", { files: [["Specification R-12.pdf", "application/pdf", 214_208], ["Yard plan.png", "image/png", 88_114]], thread: 3 }],
-  ["support", "jon", "Hoist stops at half height again", "Hi,\n\nsame as in June: the hoist on crane 4 stops at half height and needs a restart. Serial HT-2291-07.\n\n> Please check the limit switch first,\n> then read the log of the drive\n> (menu 4, entry 2) and tell us\n> the last three codes. If the code\n> E41 is among them, the brake needs\n> a new sensor.\n\nThe codes are E41, E41, E07.\n\nJon", { thread: 2, answered: true }],
+  ["support", "jon", "Hoist stops at half height again", "Hi,\n\nsame as in June: the hoist on crane 4 stops at half height and needs a restart. Serial HT-2291-07.\n\n> Please check the limit switch first,\n> then read the log of the drive\n> (menu 4, entry 2) and tell us\n> the last three codes. If the code\n> E41 is among them, the brake needs\n> a new sensor.\n\nThe codes are E41, E41, E07.\n\nJon", { thread: 2, answered: true, tags: [cranes, parts] }],
   ["ann", "news", "Dockside Weekly 212: the new gantry is up", "Portside raised its third gantry on Tuesday.\n\nhttps://dockside-weekly.example/212", { html: newsletter, automatic: true }],
   ["sales", "daemon", "Undelivered Mail Returned to Sender", "This is the mail system at host mx1.harbour-tools.example.\n\nYour message could not be delivered to one or more recipients.", { automatic: true, report: { kind: "bounce", recipients: [{ address: "purchasing@old-yard.example", status: "5.1.1", permanent: true, diagnostic: "550 5.1.1 The address does not exist" }] } }],
   ["ann", "zoe", "Besichtigung am Donnerstag?", "Liebe Ann,\n\npasst Donnerstag um 10 Uhr für die Besichtigung in Halle 3? Parkplätze sind am Tor B reserviert.\n\nViele Grüße\nZoë", {}],
@@ -103,7 +112,7 @@ function put(boxId, threadId, from, to, subject, text, ago, part = {}) {
     id, mailbox_id: boxId, thread_id: threadId, folders: [{ folder_id: folder.id, path: folder.path, role: folder.role }], direction: outgoing ? "outgoing" : "incoming",
     internet_message_id: `<${id}@mail.example>`, in_reply_to: null, references: [], subject, from: [from], to, cc: part.cc ?? [], bcc: [], reply_to: [],
     date: at(ago), received_at: at(ago - 2_000), size: 4_000 + text.length, flags: { seen: part.seen ?? false, answered: part.answered ?? false, flagged: part.flagged ?? false, draft: false, keywords: [] },
-    labels: [], takes_labels: false, preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
+    labels: [], takes_labels: false, tags: part.tags ?? [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
   };
   messages.push(message);
   bodies.set(id, {

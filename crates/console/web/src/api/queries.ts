@@ -5,7 +5,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/
 import { api, path, Problem } from "./client";
 import type {
   Audit,
-  CatalogueEntry, CoverageState, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Plan, Report, Role, ServerProfile, Submission, Thread, ThreadDetail, Token, User, Webhook,
+  CatalogueEntry, CoverageState, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Plan, Report, Role, ServerProfile, Submission, Tag, Thread, ThreadDetail, Token, Unified, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -72,6 +72,23 @@ export const folders = (mailboxId: string) =>
     staleTime: 10_000,
   });
 
+/** How often own tags and folders are counted: it is not free. */
+const COUNTED_EVERY = 20_000;
+
+/** What each role holds over all mailboxes. */
+export const unified = queryOptions({
+  queryKey: ["unified"],
+  queryFn: async ({ signal }) => (await api.get<Page<Unified>>("/v1/unified-folders", signal)).data,
+  staleTime: 5_000,
+});
+
+export const tags = queryOptions({
+  queryKey: ["tags"],
+  queryFn: ({ signal }) => all<Tag>("/v1/tags?counts=true", signal),
+  staleTime: 10_000,
+  refetchInterval: COUNTED_EVERY,
+});
+
 export const plan = (mailboxId: string, state: CoverageState) =>
   queryOptions({
     queryKey: ["plans", mailboxId, state],
@@ -129,6 +146,7 @@ export interface ListFilter {
   mailbox?: string;
   role?: Role;
   folder?: string;
+  tag?: string;
   q?: string;
   unread?: boolean;
 }
@@ -142,6 +160,7 @@ export const messages = (filter: ListFilter) =>
           mailbox_id: filter.mailbox,
           role: filter.folder || filter.q ? undefined : filter.role,
           folder_id: filter.folder,
+          tag_id: filter.tag,
           q: filter.q,
           unread: filter.unread,
           limit: PAGE,
@@ -158,7 +177,7 @@ export const threads = (filter: ListFilter) =>
     queryKey: ["threads", filter],
     queryFn: ({ pageParam, signal }) =>
       api.get<Page<Thread>>(
-        path("/v1/threads", { mailbox_id: filter.mailbox, role: filter.role, unread: filter.unread, limit: PAGE, cursor: pageParam }),
+        path("/v1/threads", { mailbox_id: filter.mailbox, role: filter.role, tag_id: filter.tag, unread: filter.unread, limit: PAGE, cursor: pageParam }),
         signal,
       ),
     initialPageParam: null as string | null,

@@ -311,6 +311,8 @@ export interface Message {
   size: number;
   flags: Flags;
   labels: string[];
+  /** The application's own: no mail server hears of them. */
+  tags: TagRef[];
   /** Its server has labels: they can be put on and taken off. */
   takes_labels: boolean;
   preview: string;
@@ -333,6 +335,33 @@ export interface MessageBody extends Message {
   };
 }
 
+export type TagKind = "tag" | "folder";
+
+export interface TagRef {
+  id: string;
+  name: string;
+  color: string | null;
+  kind: TagKind;
+}
+
+/** A tag or folder of the application's own. */
+export interface Tag extends TagRef {
+  mailbox_id: string | null;
+  receives_from: string[];
+  /** Of the newest 10,000. */
+  messages: number | null;
+  unread: number | null;
+  created_at: Time;
+}
+
+/** The folders of one role over all mailboxes. */
+export interface Unified {
+  role: Role;
+  folders: number;
+  messages: number;
+  unread: number;
+}
+
 export interface Thread {
   id: string;
   mailbox_id: string;
@@ -344,6 +373,7 @@ export interface Thread {
   preview: string;
   has_attachments?: boolean;
   flagged?: boolean;
+  tags?: TagRef[];
 }
 
 export interface ThreadDetail extends Omit<Thread, "messages"> {

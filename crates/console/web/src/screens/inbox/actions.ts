@@ -43,7 +43,7 @@ function dropFromLists(client: QueryClient, ids: Set<string>, threadIds: Set<str
 }
 
 const refresh = (client: QueryClient) => {
-  for (const key of ["messages", "threads", "thread", "message", "folders"]) void client.invalidateQueries({ queryKey: [key] });
+  for (const key of ["messages", "threads", "thread", "message", "folders", "unified", "tags"]) void client.invalidateQueries({ queryKey: [key] });
 };
 
 export function useFlag() {
@@ -52,11 +52,30 @@ export function useFlag() {
     mutationFn: ({ messages, change }: { messages: Message[]; change: FlagChange }) =>
       Promise.all(messages.map((m) => api.patch(`/v1/messages/${m.id}`, { flags: change }))),
     onMutate: ({ messages, change }) => patchCaches(client, new Set(messages.map((m) => m.id)), change),
-    onSuccess: () => client.invalidateQueries({ queryKey: ["folders"] }),
+    onSuccess: () => {
+      for (const key of ["folders", "unified", "tags"]) void client.invalidateQueries({ queryKey: [key] });
+    },
     onError: (error) => {
       toastProblem(error);
       refresh(client);
     },
+  });
+}
+
+interface Put {
+  messages: Message[];
+  add?: string[];
+  remove?: string[];
+}
+
+/** Puts own tags and folders on messages, or takes them off: the mail servers do not hear of it. */
+export function usePut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ messages, add = [], remove = [] }: Put) =>
+      Promise.all(messages.map((m) => api.patch(`/v1/messages/${m.id}`, { tags: { add, remove } }))),
+    onError: toastProblem,
+    onSettled: () => refresh(client),
   });
 }
 

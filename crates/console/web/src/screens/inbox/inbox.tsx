@@ -4,7 +4,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { ChevronDown, CircleHelp, ListFilter, Mails, PanelLeft, Plus, Rows3, Search, X } from "lucide-react";
 import { type FormEvent, useCallback, useMemo, useRef, useState } from "react";
-import { folders as foldersQuery, mailboxes as mailboxesQuery, messages as messagesQuery, threads as threadsQuery } from "../../api/queries";
+import { folders as foldersQuery, mailboxes as mailboxesQuery, messages as messagesQuery, tags as tagsQuery, threads as threadsQuery } from "../../api/queries";
 import type { Mailbox, Message, Role } from "../../api/types";
 import type { InboxSearch } from "../../router";
 import { Bar, Button, Empty, IconButton, Kbd } from "../../ui/basics";
@@ -21,8 +21,8 @@ import { Tree } from "./tree";
 /** The filter and how it is shown; /threads knows neither folders nor searches. */
 function useLines(search: InboxSearch) {
   const filter = {
-    mailbox: search.mailbox, role: search.folder || search.q ? undefined : (search.role ?? ("inbox" as Role)),
-    folder: search.folder, q: search.q, unread: search.unread,
+    mailbox: search.mailbox, role: search.folder || search.tag || search.q ? undefined : (search.role ?? ("inbox" as Role)),
+    folder: search.folder, tag: search.tag, q: search.q, unread: search.unread,
   };
   const canThread = !search.folder && !search.q;
   const asThreads = canThread && search.view !== "messages";
@@ -208,7 +208,8 @@ function Where({ search, mailboxes, onOpen }: { search: InboxSearch; mailboxes: 
   const mailbox = mailboxes?.find((m) => m.id === search.mailbox);
   const { data: folders } = useQuery({ ...foldersQuery(search.mailbox ?? ""), enabled: Boolean(search.mailbox && search.folder) });
   const folder = folders?.find((f) => f.id === search.folder);
-  const place = search.q ? "Search" : search.folder ? (folder?.name ?? "Folder") : ROLE[search.role ?? "inbox"];
+  const { data: tags } = useQuery({ ...tagsQuery, enabled: Boolean(search.tag) });
+  const place = search.q ? "Search" : search.tag ? (tags?.find((t) => t.id === search.tag)?.name ?? "Tag") : search.folder ? (folder?.name ?? "Folder") : ROLE[search.role ?? "inbox"];
   return (
     <div className="grow cut">
       <button type="button" className="where only-phone-flex" onClick={onOpen}>

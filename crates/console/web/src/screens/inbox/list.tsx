@@ -8,6 +8,10 @@ import { Button, Empty, Failed } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { fullTime, listTime } from "../../ui/format";
 import type { Line } from "./rows";
+import { Dot } from "./tags";
+
+/** Tags that a line has room for. */
+const ROW_TAGS = 2;
 
 interface Props {
   lines: Line[];
@@ -77,6 +81,7 @@ const Row = memo(function Row({ line, search, current, mailbox, time }: {
         </span>
         <span className="line-preview">
           <span className="cut grow">{line.preview}</span>
+          {line.tags.slice(0, ROW_TAGS).map((tag) => <span key={tag.id} className="pill cut"><Dot color={tag.color} />{tag.name}</span>)}
           {mailbox && <span className="pill cut">{mailbox}</span>}
         </span>
       </Link>

@@ -12,6 +12,7 @@ import { toastProblem } from "../../ui/overlays";
 import { useFlag } from "./actions";
 import { MessageFrame } from "./frame";
 import { Labels } from "./labels";
+import { Tags } from "./tags";
 import { TextBody } from "./text-body";
 
 interface Props {
@@ -67,6 +68,7 @@ function Head({ message, onFold }: { message: Message; onFold?: () => void }) {
           <button type="button" className="link people cut" aria-expanded={open} onClick={() => setOpen(!open)}>
             to {people.map(who).join(", ") || "(nobody named)"}
           </button>
+          <Tags message={message} />
           {message.automatic && <Pill title="The message says of itself that no person wrote it">automatic</Pill>}
         </div>
         {open && (

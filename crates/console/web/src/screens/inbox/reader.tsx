@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import {
-  Archive, ChevronLeft, Copy, CornerUpLeft, CornerUpRight, Flag, FolderInput, Mail, MailOpen, MoreHorizontal, ReplyAll, Trash2,
+  Archive, ChevronLeft, Copy, CornerUpLeft, CornerUpRight, Flag, FolderInput, Mail, MailOpen, MoreHorizontal, ReplyAll, Tags as TagsIcon, Trash2,
 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Problem } from "../../api/client";
@@ -14,6 +14,7 @@ import { useNow } from "../../ui/clock";
 import { listTime, plural, who } from "../../ui/format";
 import { Dialog, Menu } from "../../ui/overlays";
 import { MessageView, RawLink } from "./message-view";
+import { TagsDialog } from "./tags";
 
 export interface ReaderActions {
   reply: (m: Message, mode: "reply" | "reply_all" | "forward") => void;
@@ -128,7 +129,7 @@ function Toolbar({ messages, last, actions, onClose }: {
   messages: Message[]; last: Message | undefined; actions: ReaderActions; onClose: () => void;
 }) {
   const navigate = useNavigate();
-  const [asked, setAsked] = useState<"move" | "copy" | null>(null);
+  const [asked, setAsked] = useState<"move" | "copy" | "tags" | null>(null);
   const disabled = messages.length === 0;
   const unread = messages.some((m) => !m.flags.seen);
   const flagged = messages.some((m) => m.flags.flagged);
@@ -149,10 +150,12 @@ function Toolbar({ messages, last, actions, onClose }: {
         items={[
           { label: "Move to a folder …", icon: FolderInput, onSelect: () => setAsked("move") },
           { label: "Copy to a folder …", icon: Copy, onSelect: () => setAsked("copy") },
+          { label: "Tags and own folders …", icon: TagsIcon, onSelect: () => setAsked("tags") },
           last && messages.length > 1 && { label: "Show the last one alone", icon: Mail, onSelect: () => void navigate({ to: "/inbox", search: (s) => ({ ...s, t: undefined, m: last.id }) }) },
         ]}
       />
-      {asked && last && <FolderDialog title={asked === "move" ? "Move to" : "Copy to"} mailboxId={last.mailbox_id} onClose={() => setAsked(null)} onFolder={(id, name) => {
+      {asked === "tags" && last && <TagsDialog messages={messages} onClose={() => setAsked(null)} />}
+      {asked && asked !== "tags" && last && <FolderDialog title={asked === "move" ? "Move to" : "Copy to"} mailboxId={last.mailbox_id} onClose={() => setAsked(null)} onFolder={(id, name) => {
         setAsked(null);
         if (asked === "move") actions.moveTo(messages, id, name);
         else actions.copyTo(messages, id, name);

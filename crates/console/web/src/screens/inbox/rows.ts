@@ -1,6 +1,6 @@
 // One line of the message list, made from a message or a thread.
 
-import type { Message, Thread } from "../../api/types";
+import type { Message, TagRef, Thread } from "../../api/types";
 import { who } from "../../ui/format";
 
 export interface Line {
@@ -17,6 +17,8 @@ export interface Line {
   attachments: boolean;
   flagged: boolean;
   answered: boolean;
+  /** Own tags and folders. */
+  tags: TagRef[];
 }
 
 const NO_SUBJECT = "(no subject)";
@@ -27,7 +29,7 @@ export function lineOfMessage(m: Message): Line {
   return {
     kind: "message", id: m.id, mailboxId: m.mailbox_id, people: m.direction === "outgoing" ? `To: ${people}` : people,
     subject: m.subject || NO_SUBJECT, preview: m.preview, time: m.received_at, unread: !m.flags.seen, count: 1,
-    attachments: m.has_attachments, flagged: m.flags.flagged, answered: m.flags.answered,
+    attachments: m.has_attachments, flagged: m.flags.flagged, answered: m.flags.answered, tags: m.tags,
   };
 }
 
@@ -38,6 +40,6 @@ export function lineOfThread(t: Thread): Line {
   const people = names.length <= 1 ? (names[0] ?? "(unknown)") : names.map(firstWord).join(", ");
   return {
     kind: "thread", id: t.id, mailboxId: t.mailbox_id, people, subject: t.subject || NO_SUBJECT, preview: t.preview, time: t.last_at,
-    unread: t.unread > 0, count: t.messages, attachments: t.has_attachments ?? false, flagged: t.flagged ?? false, answered: false,
+    unread: t.unread > 0, count: t.messages, attachments: t.has_attachments ?? false, flagged: t.flagged ?? false, answered: false, tags: t.tags ?? [],
   };
 }

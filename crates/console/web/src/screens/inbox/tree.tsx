@@ -4,13 +4,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { AlertTriangle, Archive, ChevronDown, ChevronRight, FileText, Flag, Folder as FolderIcon, Inbox, type LucideIcon, Mails, Send, ShieldAlert, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { folders as foldersQuery, mailboxes } from "../../api/queries";
-import type { Folder, Mailbox, Role } from "../../api/types";
+import { folders as foldersQuery, mailboxes, unified as unifiedQuery } from "../../api/queries";
+import type { Folder, Mailbox, Role, Unified } from "../../api/types";
 import type { InboxSearch } from "../../router";
 import { Failed, Waiting } from "../../ui/basics";
 import { Mark } from "../../ui/facts";
-import { count, percent } from "../../ui/format";
+import { count, percent, plural } from "../../ui/format";
 import { CONNECTION, ROLE } from "../../ui/words";
+import { OwnItems } from "./own";
+import { TreeItem as Item } from "./tree-item";
 
 export const ROLE_ICON: Record<Role, LucideIcon> = {
   inbox: Inbox, drafts: FileText, sent: Send, junk: ShieldAlert, trash: Trash2, archive: Archive, all: Mails, flagged: Flag,
@@ -22,17 +24,22 @@ const ORDER: Role[] = ["inbox", "flagged", "drafts", "sent", "archive", "all", "
 export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void }) {
   const query = useQuery(mailboxes);
   const keep = { view: search.view, unread: search.unread };
-  const here = (role: Role) => !search.mailbox && !search.folder && !search.q && (search.role ?? "inbox") === role;
+  const { data: unified } = useQuery(unifiedQuery);
+  const here = (role: Role) => !search.mailbox && !search.folder && !search.tag && !search.q && (search.role ?? "inbox") === role;
   return (
     <nav className="tree" aria-label="Mailboxes and folders">
       <h2 className="tree-title">All mailboxes</h2>
       <ul>
         {SHARED.map((role) => (
           <li key={role}>
-            <Item icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo} />
+            <Item
+              icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo}
+              {...counted(unified?.find((u) => u.role === role))}
+            />
           </li>
         ))}
       </ul>
+      <OwnItems search={search} keep={keep} onGo={onGo} />
       <h2 className="tree-title">Mailboxes</h2>
       {query.isPending && <div className="tree-pad"><Waiting lines={3} /></div>}
       {query.isError && !query.data && <div className="tree-pad"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
@@ -44,16 +51,14 @@ export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void 
   );
 }
 
-function Item({ icon: Icon, name, current, search, unread, title, onGo }: {
-  icon: LucideIcon; name: string; current: boolean; search: InboxSearch; unread?: number; title?: string; onGo?: () => void;
-}) {
-  return (
-    <Link to="/inbox" search={search} className="tree-item" aria-current={current ? "page" : undefined} data-current={current} title={title} onClick={onGo}>
-      <Icon className="i" aria-hidden />
-      <span className="cut grow">{name}</span>
-      {unread ? <span className="num small unread-count">{count(unread)}<span className="hide"> unread</span></span> : null}
-    </Link>
-  );
+/** Of drafts all that wait are shown, of the rest what is unread. */
+export function counted(unified: Unified | undefined) {
+  if (!unified) return {};
+  const waiting = unified.role === "drafts";
+  return {
+    number: waiting ? unified.messages : unified.unread, what: waiting ? "waiting" : "unread",
+    title: `${plural(unified.messages, "message")}, ${count(unified.unread)} unread, in ${plural(unified.folders, "folder")}`,
+  };
 }
 
 function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; search: InboxSearch; keep: InboxSearch; onGo?: () => void }) {
@@ -61,7 +66,7 @@ function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; sea
   const [toggled, setToggled] = useState<boolean | null>(null);
   const open = toggled ?? chosen;
   const { tone, word } = CONNECTION[m.connection.state];
-  const here = chosen && !search.folder && (search.role ?? "inbox") === "inbox" && !search.q;
+  const here = chosen && !search.folder && !search.tag && (search.role ?? "inbox") === "inbox" && !search.q;
   const filling = m.coverage.state === "filling";
   return (
     <li>
@@ -95,7 +100,7 @@ function FolderItems({ mailbox, search, keep, onGo }: { mailbox: Mailbox; search
       {rows.map((f) => (
         <li key={f.id}>
           <Item
-            icon={f.role ? ROLE_ICON[f.role] : FolderIcon} name={f.role === "inbox" ? ROLE.inbox : f.name} title={f.path} unread={f.unread}
+            icon={f.role ? ROLE_ICON[f.role] : FolderIcon} name={f.role === "inbox" ? ROLE.inbox : f.name} title={f.path} number={f.unread}
             current={search.folder === f.id} search={{ ...keep, mailbox: mailbox.id, folder: f.id }} onGo={onGo}
           />
         </li>
