@@ -20,6 +20,8 @@ pub struct Listed {
     pub role: Option<Role>,
     /// The server marks it as a view of messages that lie elsewhere, without a role.
     pub view: bool,
+    /// It is the folder of all mail of a server with labels, whose provider wants it stored.
+    pub all_mail: bool,
     /// MAILBOXID, if the server has it.
     pub object_id: Option<String>,
     /// Counts from STATUS, if it was asked.
@@ -46,7 +48,7 @@ pub struct Status {
 pub fn default_mode(folder: &Listed, monitored: Option<&[String]>) -> Mode {
     let wanted = match monitored {
         Some(paths) => paths.iter().any(|want| same_path(want, &folder.path)),
-        None => connect::roles::stored_by_default(folder.role, folder.view),
+        None => folder.all_mail || connect::roles::stored_by_default(folder.role, folder.view),
     };
     if wanted { Mode::Full } else { Mode::Off }
 }

@@ -9,6 +9,7 @@
 //! The facts are in `data/`: they age, so that code knows none of them, and each says when it was last looked at.
 //! `docs/providers/writing-an-entry.md` explains the fields.
 
+mod all_mail;
 mod allowed;
 mod check;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod provider;
 mod search;
 mod table;
 
+pub use all_mail::stores_all_mail;
 pub use allowed::allowed;
 pub use live::Providers;
 pub use oauth::OauthService;

@@ -270,6 +270,9 @@ pub struct Folders {
     pub archive: Option<String>,
     /// All mail.
     pub all: Option<String>,
+    /// Whether the folder of all mail is stored too: where labels make one message of what several folders show, nothing is fetched
+    /// twice for it, and mail that has no label is kept.
+    pub store_all: bool,
     /// Flagged messages.
     pub flagged: Option<String>,
     /// What else to know.

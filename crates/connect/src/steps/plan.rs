@@ -5,9 +5,11 @@
 
 use super::folders::{Found, Listing};
 use crate::open::{Conversation, ImapTalk, Opening};
+use crate::providers::stores_all_mail;
 use crate::roles;
 use imap_client::{ListOptions, MailboxName, Mode, StatusItem};
 use model::Timestamp;
+use model::folder::Role;
 use model::report::ReportFolder;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -26,17 +28,22 @@ pub(crate) async fn folders(
     until: Instant,
 ) -> Vec<ReportFolder> {
     let until = until.min(Instant::now() + LIMIT);
+    let host = opening.peer.host;
     match &mut opening.conversation {
         Some(Conversation::Imap(talk)) => {
+            let all_mail = talk.session.supports("X-GM-EXT-1") && stores_all_mail(host);
             let mut found: Vec<ReportFolder> = listing
                 .folders
                 .iter()
                 .filter(|folder| folder.selectable)
                 .take(FOLDERS)
-                .map(row)
+                .map(|folder| row(folder, all_mail))
                 .collect();
             // What is known when the time is over is told.
             let _ = timeout_at(until, count(talk, listing, &mut found, since)).await;
+            if all_mail {
+                leave_what_is_elsewhere(&mut found);
+            }
             found
         }
         Some(Conversation::Pop3(_)) => vec![ReportFolder {
@@ -47,14 +54,32 @@ pub(crate) async fn folders(
     }
 }
 
-fn row(folder: &Found) -> ReportFolder {
+fn row(folder: &Found, all_mail: bool) -> ReportFolder {
     ReportFolder {
         path: folder.path.clone(),
         role: folder.role,
         guessed: folder.role.is_some() && !folder.marked && !folder.name.is_inbox(),
-        stored: roles::stored_by_default(folder.role, folder.view),
+        stored: roles::stored_by_default(folder.role, folder.view)
+            || all_mail && folder.role == Some(Role::All),
         messages: None,
         bytes: None,
+    }
+}
+
+/// All Mail shows the others' messages again, and they are fetched once: what it adds is what is left.
+fn leave_what_is_elsewhere(found: &mut [ReportFolder]) {
+    let others = found
+        .iter()
+        .filter(|row| row.stored && row.role != Some(Role::All));
+    let (messages, bytes) = others.fold((0, 0), |(messages, bytes), row| {
+        (
+            messages + row.messages.unwrap_or(0),
+            bytes + row.bytes.unwrap_or(0),
+        )
+    });
+    for row in found.iter_mut().filter(|row| row.role == Some(Role::All)) {
+        row.messages = row.messages.map(|all| (all - messages).max(0));
+        row.bytes = row.bytes.map(|all| (all - bytes).max(0));
     }
 }
 
@@ -139,5 +164,34 @@ async fn limit(
         }
         Err(error) if error.is_fatal() => None,
         Err(_) => Some(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_mail_adds_what_no_other_stored_folder_has() {
+        let row = |role: Option<Role>, stored: bool, messages: i64| ReportFolder {
+            role,
+            stored,
+            messages: Some(messages),
+            bytes: Some(messages * 1_000),
+            ..ReportFolder::inbox()
+        };
+        let mut found = [
+            row(Some(Role::Inbox), true, 10),
+            row(None, true, 20),
+            row(Some(Role::Trash), false, 5),
+            row(Some(Role::All), true, 100),
+        ];
+        leave_what_is_elsewhere(&mut found);
+        assert_eq!(found[3].messages, Some(70));
+        assert_eq!(found[3].bytes, Some(70_000));
+        // Messages with several labels count more than once.
+        found[1].messages = Some(200);
+        leave_what_is_elsewhere(&mut found);
+        assert_eq!(found[3].messages, Some(0));
     }
 }

@@ -267,6 +267,9 @@ fn folders(page: &mut String, provider: &Provider) {
     .into_iter()
     .filter_map(|(role, name)| Some(format!("{role}: `{}`", name.as_ref()?)))
     .collect();
+    if known.store_all {
+        lines.push("The folder of all mail is stored too: with labels it doubles nothing, and mail without a label is kept.".to_owned());
+    }
     lines.extend(known.note.clone());
     let copy = match provider.sent_copy.behaviour {
         SentCopyBehaviour::Server => Some("The copy of a sent message: the provider files it."),

@@ -1,11 +1,12 @@
 //! Change: what the application changes reaches the server, also when the server was away in between.
 
+use mail_sim::{ImapScript, ImapSim};
 use serde_json::json;
 use testkit::{Fault, Generator, ImapProbe, Mail, Proxy, TestUser, servers, user, wait_for};
 
 use crate::setting::{
     SOON, all, connect, connect_whole, copy, events, folder_id, original, postroom, settings_by,
-    text, wait_complete,
+    simulated, text, wait_complete, wait_count,
 };
 
 /// Ten mails without flags in INBOX.
@@ -146,4 +147,83 @@ fn a_change_that_is_blocked_on_the_way_is_carried_out_once() {
     wait_for(SOON, "the copy equals the mailbox", || {
         (copy(&postroom, &mailbox) == original(&user)).then_some(())
     });
+}
+
+#[test]
+fn messages_are_copied_and_folders_moved_by_the_command_line() {
+    let user = ten("by hand");
+    user.seed("Archive", []);
+    let postroom = postroom();
+    let mailbox = connect_whole(&postroom, &user);
+    let message = text(&all(&postroom, "/v1/messages")[0], "id").to_owned();
+    let run = |arguments: &[&str]| {
+        let done = postroom.run(arguments);
+        assert!(done.status.success(), "{arguments:?}: {done:?}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    run(&["message", "copy", &message, "Archive"]);
+    let told = wait_for(SOON, "the copy is told", || {
+        let told = events(&postroom, "message.received,message.sent");
+        told.into_iter()
+            .find(|event| event["data"]["copy_of"] == message.as_str())
+    });
+    assert_eq!(told["origin"], "catch_up");
+    assert_eq!(ImapProbe::login(&user).contents("Archive").len(), 1);
+    let address = &user.address;
+    run(&["folder", "create", address, "Clients"]);
+    let clients = wait_for(SOON, "the folder is there", || {
+        let found = all(&postroom, &format!("/v1/mailboxes/{mailbox}/folders"));
+        found.into_iter().find(|folder| folder["path"] == "Clients")
+    });
+    let there = |path: &str| {
+        wait_for(SOON, "the folder lies there", || {
+            let found = all(&postroom, &format!("/v1/mailboxes/{mailbox}/folders"));
+            let found = found.iter().find(|folder| folder["id"] == clients["id"])?;
+            (found["path"] == path).then_some(())
+        });
+        assert!(ImapProbe::login(&user).folders().contains(&path.to_owned()));
+    };
+    run(&["folder", "move", address, "Clients", "--in", "Archive"]);
+    there("Archive/Clients");
+    run(&["folder", "move", address, "Archive/Clients", "--top"]);
+    there("Clients");
+}
+
+#[test]
+fn labels_are_put_on_and_taken_off_by_the_command_line() {
+    let script = ImapScript::new()
+        .capabilities("IMAP4rev1 UIDPLUS CONDSTORE IDLE X-GM-EXT-1")
+        .labelled_mail(
+            &["INBOX", "Work"],
+            &["\\Inbox", "Work"],
+            b"Message-ID: <1@x>\r\nSubject: one\r\n\r\nx\r\n",
+        );
+    let sim = ImapSim::start(script);
+    let postroom = postroom();
+    connect(&postroom, simulated(sim.port()));
+    let message = text(&wait_count(&postroom, "/v1/messages", 1)[0], "id").to_owned();
+    let path = format!("/v1/messages/{message}");
+    wait_for(SOON, "it lies in both folders", || {
+        let (_, now) = postroom.get(&path);
+        (now["folders"].as_array()?.len() == 2).then_some(())
+    });
+    let none = postroom.run(&["message", "label", &message]);
+    assert_eq!(none.status.code(), Some(2), "{none:?}");
+    let done = postroom.run(&[
+        "message", "label", &message, "--add", "Später", "--remove", "\\Inbox",
+    ]);
+    assert!(done.status.success(), "{done:?}");
+    wait_for(SOON, "the server has it", || {
+        let (_, now) = postroom.get(&path);
+        let shown: Vec<&str> = now["folders"]
+            .as_array()?
+            .iter()
+            .map(|f| text(f, "path"))
+            .collect();
+        (now["labels"] == json!(["Später", "Work"])
+            && shown.len() == 2
+            && !shown.contains(&"INBOX"))
+        .then_some(())
+    });
+    assert!(sim.contents()["INBOX"].is_empty());
 }

@@ -93,11 +93,10 @@ pub(super) fn relink(
                 "folder_path": place.path, "folder_role": place.role,
             });
             // It may be waited for in others.
-            if let Some(mut folders) = placing::folders_of(tx, &[&id])?.remove(&id) {
-                folders.push(
-                    json!({"folder_id": batch.folder_id, "path": place.path, "role": place.role}),
-                );
-                data["folders"] = json!(folders);
+            if let Some(folders) = placing::folders_of(tx, &[&id])?.remove(&id) {
+                let here =
+                    json!({"folder_id": batch.folder_id, "path": place.path, "role": place.role});
+                data["folders"] = json!(placing::also(folders, here));
             }
             log.push(event("message.moved", mailbox_id, live(batch.origin), data));
         }

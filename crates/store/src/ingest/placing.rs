@@ -230,6 +230,11 @@ fn tell(
     let mut folders = folders_of(tx, &ids)?;
     let mut ours = owed_labels(tx, &ids)?;
     for (joined, labels) in joined {
+        let returns = joined.returns && is_back(tx, &joined.id, folder_id)?;
+        if returns || place.role == Some(Role::All) {
+            // That it lies in the folder of all mail goes without saying; what changed of its labels is told by the others.
+            continue;
+        }
         let labels = match ours.remove(&joined.id) {
             Some(ours) => Some(ours),
             None => labels.as_deref().map(|labels| all_labels(labels, place)),
@@ -239,11 +244,7 @@ fn tell(
             "UPDATE messages SET labels = $2 WHERE id = $1",
             &[(&joined.id).into(), text.into()],
         )?;
-        if joined.returns && is_back(tx, &joined.id, folder_id)? {
-            continue;
-        }
-        let mut all = folders.remove(&joined.id).unwrap_or_default();
-        all.push(here.clone());
+        let all = also(folders.remove(&joined.id).unwrap_or_default(), here.clone());
         let mut data = json!({
             "message_id": joined.id, "from_folder_id": null, "folder_id": folder_id,
             "folder_path": place.path, "folder_role": place.role, "folders": all,
@@ -318,6 +319,10 @@ pub(crate) fn left(
     log: &mut Vec<NewEvent>,
 ) -> Result<()> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let sql = "SELECT 1 FROM folders WHERE id = $1 AND role = 'all'";
+    if tx.row(sql, &[folder_id.into()])?.is_some() {
+        return Ok(());
+    }
     for (id, folders) in folders_of(tx, &ids)? {
         let Some(first) = folders.first() else {
             continue;
@@ -368,7 +373,22 @@ pub(crate) fn folders_of(tx: &mut Tx<'_>, ids: &[&str]) -> Result<BTreeMap<Strin
         let folder = json!({"folder_id": folder_id, "path": path, "role": role});
         found.entry(row.get(0)?).or_default().push(folder);
     }
+    found.values_mut().for_each(leave_all_mail_out);
     Ok(found)
+}
+
+/// The folders with one more.
+pub(super) fn also(mut folders: Vec<Json>, here: Json) -> Vec<Json> {
+    folders.push(here);
+    leave_all_mail_out(&mut folders);
+    folders
+}
+
+/// The folder of all mail is told where a message lies nowhere else.
+fn leave_all_mail_out(folders: &mut Vec<Json>) {
+    if folders.iter().any(|folder| folder["role"] != "all") {
+        folders.retain(|folder| folder["role"] != "all");
+    }
 }
 
 /// A message's labels as they are kept: sorted, as a JSON array; nothing where the server has no labels.

@@ -7,7 +7,7 @@ use crate::list::{self, Listed, Status};
 use imap_client::{
     ListEntry, ListOptions, MailboxName, MetaItems, Mode as Opening, StatusData, StatusItem, UidSet,
 };
-use model::folder::Mode;
+use model::folder::{Mode, Role};
 use std::collections::{HashMap, HashSet};
 use store::folders::{self, Known, ListChange, NewFolder};
 
@@ -33,12 +33,16 @@ impl Visit<'_> {
             .filter(|folder| folder.mode != Mode::Off)
             .map(|folder| folder.wire_name.clone())
             .collect();
+        let host = self.mailbox.incoming.as_ref().map(|side| &side.host);
+        let all_mail = self.session.supports("X-GM-EXT-1")
+            && host.is_some_and(|host| connect::providers::stores_all_mail(host));
         let mut listed = Vec::with_capacity(entries.len());
         for entry in entries {
             if !entry.is_selectable() {
                 continue;
             }
             let mut folder = to_listed(&entry);
+            folder.all_mail = all_mail && folder.role == Some(Role::All);
             let monitored = self.mailbox.monitored_folders.as_deref();
             let wanted = list::default_mode(&folder, monitored) != Mode::Off
                 || stored.contains(&folder.wire_name);
@@ -164,6 +168,7 @@ fn to_listed(entry: &ListEntry) -> Listed {
         wire_name: folders::wire_text(entry.name.wire()),
         role: connect::roles::role_of(&entry.attributes, &path, entry.delimiter),
         view: connect::roles::is_view(&entry.attributes),
+        all_mail: false,
         delimiter: entry.delimiter.map(String::from),
         object_id: entry.mailbox_id.clone(),
         status: entry.status.as_ref().map(to_status).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! A server with labels (Gmail): one message in several folders is one message. And views of other folders, which double none.
 
 use crate::follower::{Choice, Follower};
-use mail_sim::{ImapScript, ImapSim};
+use mail_sim::{DnsScript, DnsSim, ImapScript, ImapSim};
 use model::mailbox::Security;
 use model::message::{LabelChange, Message};
 use std::time::Duration;
@@ -15,6 +15,10 @@ const FIRST: &[u8] = b"Message-ID: <1@x>\r\nSubject: first\r\n\r\nx\r\n";
 const SECOND: &[u8] = b"Message-ID: <2@x>\r\nSubject: second\r\n\r\ny\r\n";
 
 async fn start(capabilities: &str, script: ImapScript) -> (ImapSim, Follower) {
+    start_as(capabilities, script, Choice::default()).await
+}
+
+async fn start_as(capabilities: &str, script: ImapScript, choice: Choice) -> (ImapSim, Follower) {
     let sim = ImapSim::start(script.capabilities(capabilities));
     let user = TestUser {
         address: "ann@simulated.test".to_owned(),
@@ -24,7 +28,7 @@ async fn start(capabilities: &str, script: ImapScript) -> (ImapSim, Follower) {
         port: sim.port(),
         security: Security::None,
         poll: Duration::from_millis(200),
-        ..Choice::default()
+        ..choice
     };
     let follower = Follower::start(&user, choice).await;
     follower.event("mailbox.backfill_completed", |_| true).await;
@@ -307,5 +311,49 @@ async fn a_server_without_labels_is_not_asked_to_change_them() {
         ),
         "{refused:?}"
     );
+    follower.stop().await;
+}
+
+/// As Gmail's entry has it: what is archived has no label, and lies in All Mail alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn archived_mail_stays_where_the_provider_wants_all_mail_stored() {
+    const ALL: &str = "[Gmail]/All Mail";
+    let script = ImapScript::new()
+        .marked_folder(ALL, "\\HasNoChildren \\All")
+        .labelled_mail(&["INBOX", ALL], &["\\Inbox"], FIRST)
+        .labelled_mail(&[ALL], &[], SECOND);
+    let dns = DnsSim::start(DnsScript::new().address("imap.gmail.com", "127.0.0.1"));
+    let choice = Choice {
+        host: "imap.gmail.com",
+        dns: Some(dns.address()),
+        ..Choice::default()
+    };
+    let (sim, mut follower) = start_as(GMAIL, script, choice).await;
+    let stored = messages(&follower).await;
+    let mut all: Vec<Vec<&str>> = stored.iter().map(folders).collect();
+    all.sort_unstable();
+    assert_eq!(all, [vec!["INBOX", ALL], vec![ALL]]);
+    assert_eq!(bodies(&sim), 2, "{:?}", sim.log());
+    // That it lies in All Mail too goes without saying.
+    assert_eq!(follower.count("message.moved").await, 0);
+    sim.set_labels(ALL, 1, &[]);
+    let archived = follower.event("message.moved", |_| true).await;
+    assert_eq!(archived.data["folder_path"], ALL);
+    assert_eq!(archived.data["folders"].as_array().map(Vec::len), Some(1));
+    sim.deliver_labelled(
+        &["INBOX", ALL],
+        &["\\Inbox"],
+        b"Message-ID: <3@x>\r\nSubject: third\r\n\r\nz\r\n",
+    );
+    until("the third message lies in both", async || {
+        let stored = messages(&follower).await;
+        let third = stored.iter().find(|m| m.head.contains("third"));
+        third.is_some_and(|m| folders(m) == ["INBOX", ALL])
+    })
+    .await;
+    assert_eq!(bodies(&sim), 3, "{:?}", sim.log());
+    assert_eq!(follower.count("message.received").await, 3);
+    assert_eq!(follower.count("message.moved").await, 1);
+    assert_eq!(follower.count("message.removed").await, 0);
     follower.stop().await;
 }

@@ -116,7 +116,7 @@ async fn ours(follower: &Follower) -> (View, Replayed, BTreeMap<String, BTreeSet
             tx.rows(
                 "SELECT m.id, f.id, f.path, p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.labels, m.digest
                  FROM messages m JOIN placements p ON p.message_id = m.id JOIN folders f ON f.id = p.folder_id
-                 ORDER BY m.id, f.id",
+                 ORDER BY m.id, CASE WHEN f.role = 'all' THEN 1 ELSE 0 END, f.id",
                 &[],
             )
         })
@@ -136,10 +136,13 @@ async fn ours(follower: &Follower) -> (View, Replayed, BTreeMap<String, BTreeSet
         labels.insert(id.clone(), its.clone());
         let told = serde_json::to_value(&flags).expect("flags are JSON");
         let entry = replayed.entry(id).or_insert((String::new(), told));
-        if !entry.0.is_empty() {
-            entry.0.push(',');
+        // All Mail is told where a message lies nowhere else; it comes last.
+        if row.get::<String>(2).unwrap() != ALL_MAIL || entry.0.is_empty() {
+            if !entry.0.is_empty() {
+                entry.0.push(',');
+            }
+            entry.0.push_str(&folder_id);
         }
-        entry.0.push_str(&folder_id);
         let shown = (
             flags.to_imap().into_iter().collect(),
             its,

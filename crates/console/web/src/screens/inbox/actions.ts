@@ -110,6 +110,19 @@ export function useMove() {
   return move;
 }
 
+/** Takes a label off: on a server with labels, archived is what is not labelled Inbox. */
+export function useUnlabel() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ messages, label }: { messages: Message[]; label: string; done: string }) =>
+      Promise.all(messages.map((m) => api.patch(`/v1/messages/${m.id}`, { labels: { remove: [label] } }))),
+    onMutate: ({ messages }) => dropFromLists(client, new Set(messages.map((m) => m.id)), new Set(messages.map((m) => m.thread_id))),
+    onSuccess: (_, { done }) => toast(done),
+    onError: toastProblem,
+    onSettled: () => refresh(client),
+  });
+}
+
 /** Copies messages into a folder of their mailbox; the copies show when the server has made them. */
 export function useCopy() {
   const client = useQueryClient();

@@ -11,7 +11,7 @@ import { Bar, Button, Empty, IconButton, Kbd } from "../../ui/basics";
 import { count, percent } from "../../ui/format";
 import { Dialog, toast } from "../../ui/overlays";
 import { ROLE } from "../../ui/words";
-import { folderWithRole, useFlag, useCopy, useMove } from "./actions";
+import { folderWithRole, useFlag, useCopy, useMove, useUnlabel } from "./actions";
 import { KEYS, useKeys } from "./keys";
 import { List } from "./list";
 import { Reader, type ReaderActions } from "./reader";
@@ -54,6 +54,7 @@ export function Inbox() {
   const flag = useFlag();
   const move = useMove();
   const copy = useCopy();
+  const unlabel = useUnlabel();
 
   const go = (part: InboxSearch, replace = false) => void navigate({ search: (s: InboxSearch) => ({ ...s, ...part }), replace });
   const openLine = (n: number) => {
@@ -106,6 +107,10 @@ export function Inbox() {
     const here = ms.filter((m) => ms.length === 1 || m.folders.some((f) => f.role === "inbox"));
     const first = here[0];
     if (!first) return toast("Nothing of this lies in the inbox");
+    if (here.every((m) => m.takes_labels)) {
+      leave();
+      return unlabel.mutate({ messages: here, label: "\\Inbox", done: "Archived" });
+    }
     const folder = await folderWithRole(client, first.mailbox_id, "archive").catch(() => null);
     if (!folder) return toast("This mailbox has no folder for the archive", { description: "Give one of its folders that role, or move the message by hand.", bad: true });
     leave();
