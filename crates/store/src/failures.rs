@@ -1,5 +1,6 @@
 //! The ledger: one row for each message that could not be fetched, parsed or stored.
 
+use crate::blobs::{self, Place};
 use crate::db::Row;
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
@@ -164,6 +165,27 @@ pub async fn list(
             rows.iter().map(from_row).collect()
         })
         .await
+}
+
+/// Digest and place of the raw bytes of a message of the ledger.
+///
+/// # Errors
+/// No such failure in this mailbox, or its bytes are not kept.
+pub async fn raw(store: &Store, mailbox_id: &str, id: &str) -> Result<(String, Place)> {
+    let (mailbox_id, id) = (mailbox_id.to_owned(), id.to_owned());
+    let digest = store.db.read(move |tx| {
+        let sql = format!(
+            "SELECT digest FROM failures WHERE id = $1 AND mailbox_id = $2 AND ignored IS NULL AND {}",
+            not_removed("mailbox_id")
+        );
+        let row = tx.row(&sql, &[id.into(), mailbox_id.into()])?;
+        let row = row.ok_or(StoreError::NotFound("the failed message"))?;
+        row.get::<Option<String>>(0)?
+            .ok_or(StoreError::NotFound("the raw message"))
+    });
+    let digest = digest.await?;
+    let place = blobs::find(store, &digest).await?;
+    Ok((digest, place))
 }
 
 /// Has a message tried again at once.

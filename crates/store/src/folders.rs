@@ -370,6 +370,11 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             ingest::expect_back(tx, &folder_id)?;
             // What only we have, since POP3 had it no more, is no part of the comparison.
             vanish(tx, &folder_id, now, crate::pop3::LISTED)?;
+            // Nobody can ask for these UIDs any more: what is still there comes again under others.
+            tx.exec(
+                "DELETE FROM failures WHERE folder_id = $1 AND uid_validity <> $2",
+                &[(&folder_id).into(), uid_validity.into()],
+            )?;
             let (messages, unread, free_uid) = crate::pop3::count_kept(tx, &folder_id)?;
             let high_uid = if uid_validity == crate::pop3::UID_VALIDITY { free_uid } else { 1 };
             tx.exec(

@@ -25,11 +25,13 @@ mod meter;
 pub mod owed;
 mod pop3;
 pub mod roster;
+mod seats;
 mod threading;
 
 pub use mailbox::Compress;
 
 use connect::Engine;
+use mail_message::read::{Summary, summarize};
 use mail_net::Net;
 use std::sync::Arc;
 use store::Store;
@@ -100,11 +102,14 @@ pub struct Context {
     pub compress: Compress,
     /// Messages of a folder of which flags are held in memory at once.
     pub flags_at_once: usize,
+    /// How raw bytes become what is shown and searched. What makes it fail goes into the ledger.
+    pub reader: fn(&[u8]) -> Summary,
     alive: alive::Alive,
     parsing: Arc<Semaphore>,
     filling: Arc<Semaphore>,
     lasting: Arc<Semaphore>,
     doors: doors::Doors,
+    seats: seats::Seats,
     reporting: Arc<Semaphore>,
 }
 
@@ -118,11 +123,13 @@ impl Context {
             timing,
             compress: Compress::default(),
             flags_at_once: FLAGS_AT_ONCE,
+            reader: summarize,
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             filling: Arc::new(Semaphore::new(FILLING)),
             lasting: Arc::new(Semaphore::new(LASTING)),
             doors: doors::Doors::default(),
+            seats: seats::Seats::default(),
             reporting: Arc::new(Semaphore::new(REPORTING)),
         }
     }

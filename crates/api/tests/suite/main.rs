@@ -6,6 +6,7 @@ mod access;
 mod description;
 mod detect;
 mod events;
+mod failures;
 mod headers_only;
 mod idempotency;
 mod mailboxes;

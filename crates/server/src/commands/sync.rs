@@ -1,12 +1,13 @@
 //! `postroom sync ...`: how far the local copy is.
 
-use super::{Context, mailbox};
+use super::{Context, mailbox, message};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often the bars look.
@@ -38,6 +39,16 @@ pub enum Command {
         /// Only this mailbox
         #[arg(long)]
         mailbox: Option<String>,
+    },
+    /// The bytes of a message that could not be stored, where they are kept
+    Raw {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The failure's id
+        failure: String,
+        /// Write to this file
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Compare everything with the server: messages, flags, sizes
     Audit {
@@ -81,17 +92,22 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let failures = failures(client, only).await?;
             context.output.value(&json!({ "data": failures }), failed)?;
         }
+        Command::Raw {
+            mailbox,
+            failure,
+            output,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let path = format!("{}/raw", path_of(&id, &failure));
+            return message::save(client, &path, output.as_deref()).await;
+        }
         Command::Audit { mailbox, repair } => {
             let id = mailbox::resolve(client, &mailbox).await?;
             return super::audit::run(context, client, &id, repair).await;
         }
         Command::Retry { mailbox, failure } => {
             let id = mailbox::resolve(client, &mailbox).await?;
-            let path = format!(
-                "/v1/mailboxes/{}/failures/{}/retry",
-                segment(&id),
-                segment(&failure)
-            );
+            let path = format!("{}/retry", path_of(&id, &failure));
             let answer = client.post(&path, &json!({})).await?;
             context
                 .output
@@ -99,6 +115,15 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         }
     }
     Ok(Exit::Good)
+}
+
+/// A row of the ledger.
+fn path_of(mailbox: &str, failure: &str) -> String {
+    format!(
+        "/v1/mailboxes/{}/failures/{}",
+        segment(mailbox),
+        segment(failure)
+    )
 }
 
 fn status(output: &Output, list: &Value) -> String {
@@ -216,10 +241,16 @@ fn failed(output: &Output, list: &Value) -> String {
             output::at(row, "/problem_id").to_owned(),
             output::at(row, "/reason").to_owned(),
             output::number(row, "/attempts").to_string(),
+            match row["has_raw"].as_bool() {
+                Some(true) => "kept".to_owned(),
+                _ => String::new(),
+            },
         ]
     });
     output.table(
-        ["ID", "MAILBOX", "UID", "PROBLEM", "REASON", "TRIES"],
+        [
+            "ID", "MAILBOX", "UID", "PROBLEM", "REASON", "TRIES", "BYTES",
+        ],
         rows.collect(),
     )
 }

@@ -6,6 +6,7 @@ use super::copies;
 use super::heads;
 use super::parse::{self, Fetched, Owner};
 use super::refusals::{Refusals, Verdict};
+use super::storing;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::ledger;
@@ -102,6 +103,7 @@ pub async fn run(
     let (durable, to_parse) = mpsc::channel(1);
     let (parsed, to_commit) = mpsc::channel(1);
     let doubtful = AtomicUsize::new(0);
+    let careful = isolation.is_careful(job.folder_id);
     let mut stop = stop;
     let stop = |session: &mut Session| {
         // Bounded: what may have moved is settled before more is fetched.
@@ -111,8 +113,11 @@ pub async fn run(
         fetch_all(session, job, batches, direction, isolation, stop, came),
         sync_all(to_sync, durable),
         parse_all(job, to_parse, parsed),
-        commit_all(job, to_commit, &doubtful)
+        commit_all(job, to_commit, &doubtful, careful)
     );
+    if let Err(SyncError::Store(StoreError::Corrupt(_))) = &stored {
+        isolation.could_not_be_stored(job.folder_id);
+    }
     let mut outcome = stored?;
     understood?;
     synced?;
@@ -527,12 +532,15 @@ async fn parse_all(
             .map(|message| message.stored.place.length);
         let bytes = sizes.sum();
         let owner = job.owner.clone();
-        let messages = parse::batch(job.context, ready.blobs, ready.fetched, owner).await?;
+        let parsed_batch = parse::batch(job.context, ready.blobs, ready.fetched, owner);
+        let (messages, unread) = parsed_batch.await?;
         drop(ready.room);
+        let mut failures = ready.failures;
+        failures.extend(unread);
         let batch = Parsed {
             messages,
             bytes,
-            failures: ready.failures,
+            failures,
             gone: ready.gone,
             cursor: ready.cursor,
         };
@@ -548,6 +556,7 @@ async fn commit_all(
     job: &Job<'_>,
     mut parsed: mpsc::Receiver<Parsed>,
     doubtful: &AtomicUsize,
+    careful: bool,
 ) -> Result<Outcome> {
     let mut total = Outcome::default();
     while let Some(ready) = parsed.recv().await {
@@ -569,13 +578,10 @@ async fn commit_all(
             },
             copies_too: false,
         };
-        let outcome = ingest::ingest(
-            &job.context.store,
-            job.lease,
-            batch,
-            crate::threading::threader,
-        )
-        .await?;
+        let outcome = match careful {
+            true => storing::carefully(job, batch).await?,
+            false => storing::store(job, batch).await?,
+        };
         metrics::counter!("postroom_messages_stored_total", "origin" => job.origin.as_str())
             .increment(outcome.stored as u64);
         metrics::counter!("postroom_ingest_bytes_total").increment(bytes);

@@ -313,12 +313,12 @@ async fn by_listing(
     context: &Context,
     known: &Known,
 ) -> Result<Vec<(i64, i64)>> {
-    let ours = ours(context, known).await?;
-    if ours.is_empty() {
+    let accounted = accounted(context, known).await?;
+    if accounted.is_empty() {
         return Ok(Vec::new());
     }
     let servers = session.uid_search("ALL").await?;
-    Ok(plan::vanished(&ours, &servers))
+    Ok(plan::vanished(&accounted, &servers))
 }
 
 async fn by_comparison(
@@ -360,13 +360,10 @@ async fn by_comparison(
             }
         }
     }
-    let mut have: UidSet = UidSet::new();
-    for uid in ours.keys() {
-        have.insert(*uid as u64);
-    }
+    let accounted = accounted(context, known).await?;
     Ok((
         plan::changed_flags(&ours, seen),
-        plan::vanished(&have, &servers),
+        plan::vanished(&accounted, &servers),
     ))
 }
 
@@ -375,6 +372,15 @@ pub(crate) async fn ours(context: &Context, known: &Known) -> Result<UidSet> {
     let validity = known.uid_validity.unwrap_or(0);
     let uids = folders::stored_uids(&context.store, &known.id, validity).await?;
     Ok(to_set(&uids))
+}
+
+/// The UIDs that are stored or in the ledger: what the server has no more of these is gone.
+pub(crate) async fn accounted(context: &Context, known: &Known) -> Result<UidSet> {
+    let validity = known.uid_validity.unwrap_or(0);
+    let mut all = ours(context, known).await?;
+    let failed = folders::failed_uids(&context.store, &known.id, validity).await?;
+    all.extend(&to_set(&failed));
+    Ok(all)
 }
 
 /// A set of stored numbers.

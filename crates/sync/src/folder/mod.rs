@@ -8,3 +8,4 @@ pub mod look;
 pub mod parse;
 pub mod plan;
 mod refusals;
+mod storing;

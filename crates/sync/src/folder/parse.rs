@@ -1,8 +1,10 @@
-//! From raw bytes to a row: parsing never decides whether a message is stored, only how it is shown.
+//! From raw bytes to a row: parsing never decides whether a message is stored, only how it is shown. Should it fail, which no
+//! bytes are known to make it, that one message goes into the ledger with its bytes, and the others pass.
 
 use crate::Context;
 use crate::error::Result;
-use mail_message::read::{Summary, summarize};
+use crate::folder::fetch::failure;
+use mail_message::read::Summary;
 use mail_message::search::tokens;
 use model::Timestamp;
 use model::folder::Role;
@@ -11,6 +13,7 @@ use model::message::{Direction, Flags};
 use std::collections::HashSet;
 use store::StoreError;
 use store::blobs::{Batch, Stored};
+use store::failures::NewFailure;
 use store::ingest::{NewMessage, ThreadRefs};
 use store::search::Words;
 
@@ -50,7 +53,7 @@ pub struct Owner {
 }
 
 /// Parses a batch on blocking threads. What is no longer in the batch's memory is read back and
-/// parsed one by one, so that a batch of large messages needs the memory of one.
+/// parsed one by one, so that a batch of large messages needs the memory of one. Returns also what could not be parsed.
 ///
 /// # Errors
 /// Bytes that were stored just now cannot be read back.
@@ -59,17 +62,17 @@ pub async fn batch(
     batch: Batch,
     fetched: Vec<Fetched>,
     owner: Owner,
-) -> Result<Vec<NewMessage>> {
+) -> Result<(Vec<NewMessage>, Vec<NewFailure>)> {
     let now = context.store.now();
     let stopped =
         |e: tokio::task::JoinError| StoreError::Unavailable(format!("parsing stopped: {e}"));
-    let whose = owner.clone();
+    let (whose, reader) = (owner.clone(), context.reader);
     let in_memory = tokio::task::spawn_blocking(move || {
         let mut messages = Vec::with_capacity(fetched.len());
         let mut outside = Vec::new();
         for message in fetched {
             match batch.bytes(&message.stored) {
-                Some(raw) => messages.push(one(message.clone(), raw, &whose, now)),
+                Some(raw) => messages.push(careful(reader, message.clone(), raw, &whose, now)),
                 None => outside.push(message),
             }
         }
@@ -79,10 +82,40 @@ pub async fn batch(
     for message in outside {
         let held = read_back(context, &message.stored).await?;
         let owner = owner.clone();
-        let parsed = tokio::task::spawn_blocking(move || one(message, &held.raw, &owner, now));
+        let parsed =
+            tokio::task::spawn_blocking(move || careful(reader, message, &held.raw, &owner, now));
         messages.push(parsed.await.map_err(stopped)?);
     }
-    Ok(messages)
+    let mut failures = Vec::new();
+    let understood = messages
+        .into_iter()
+        .filter_map(|parsed| parsed.map_err(|failure| failures.push(failure)).ok());
+    Ok((understood.collect(), failures))
+}
+
+/// Parses one message, or says which one it is that cannot be parsed.
+fn careful(
+    reader: fn(&[u8]) -> Summary,
+    fetched: Fetched,
+    raw: &[u8],
+    owner: &Owner,
+    now: Timestamp,
+) -> Result<NewMessage, NewFailure> {
+    // A mistake of ours in one message must not stop the mailbox for ever.
+    let read = std::panic::catch_unwind(|| reader(raw));
+    match read {
+        Ok(summary) => Ok(one(fetched, summary, owner, now)),
+        Err(_) => Err(kept(fetched.uid, &fetched.stored, "read")),
+    }
+}
+
+/// A row of the ledger for a message whose bytes are durable.
+pub(crate) fn kept(uid: i64, stored: &Stored, what: &str) -> NewFailure {
+    let reason = format!("Postroom could not {what} the message; its bytes are kept");
+    NewFailure {
+        raw: Some(stored.clone()),
+        ..failure(uid.unsigned_abs(), "message_unreadable", reason)
+    }
 }
 
 struct Held {
@@ -113,13 +146,13 @@ async fn read_back(context: &Context, stored: &Stored) -> Result<Held> {
     })
 }
 
-fn one(fetched: Fetched, raw: &[u8], owner: &Owner, now: Timestamp) -> NewMessage {
+fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> NewMessage {
     let Summary {
         head,
         search,
         date_ms,
         ..
-    } = summarize(raw);
+    } = summary;
     let sender = head
         .from
         .first()
@@ -183,6 +216,7 @@ fn references(all: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mail_message::read::summarize;
 
     fn fetched() -> Fetched {
         Fetched {
@@ -211,7 +245,7 @@ mod tests {
             address: address.into(),
             role,
         };
-        let direction = |owner| one(fetched(), raw, &owner, Timestamp(0)).direction;
+        let direction = |owner| one(fetched(), summarize(raw), &owner, Timestamp(0)).direction;
         assert_eq!(
             direction(owner("ann@example.test", None)),
             Direction::Outgoing
@@ -234,7 +268,7 @@ mod tests {
     fn an_empty_message_is_a_message() {
         let message = one(
             fetched(),
-            b"",
+            summarize(b""),
             &Owner {
                 address: String::new(),
                 role: None,

@@ -326,7 +326,7 @@ impl Visit<'_> {
             uid_validity: validity,
             origin: self.origin,
             flags: Vec::new(),
-            vanished: plan::vanished(&ours, &listed),
+            vanished: plan::vanished(&look::accounted(self.context, &folder).await?, &listed),
             cursor: Cursor {
                 server_messages: Some(count),
                 ..Cursor::default()

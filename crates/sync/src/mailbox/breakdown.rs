@@ -92,6 +92,11 @@ async fn make(
     let Ok(_place) = context.reporting.try_acquire() else {
         return Ok(None);
     };
+    // It signs in too: where the server allows no more connections, it would find out nothing else.
+    let room = |incoming| context.seats.has_room(incoming);
+    if !mailbox.incoming.as_ref().is_none_or(room) {
+        return Ok(None);
+    }
     let credentials = match mailboxes::credentials_of(&context.store, mailbox).await {
         Err(StoreError::Conflict(_)) => return Ok(None),
         found => found?,

@@ -9,7 +9,7 @@ use crate::folder::fetch::{Job, Ready, failure};
 use crate::folder::half::Half;
 use imap_client::{ImapError, UidSet};
 use model::limits::BATCH_MESSAGES;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::failures::NewFailure;
 use tokio::time::Instant;
@@ -32,6 +32,8 @@ pub struct Isolation {
     pub(crate) grown: bool,
     /// How fast its mail comes.
     pub(crate) pace: Pace,
+    /// Folders with a message that our own database refused.
+    careful: HashSet<String>,
 }
 
 impl Isolation {
@@ -86,6 +88,16 @@ impl Isolation {
             self.half = Some(half);
         }
         Ok(())
+    }
+
+    /// Our database refused a batch of this folder.
+    pub fn could_not_be_stored(&mut self, folder_id: &str) {
+        self.careful.insert(folder_id.to_owned());
+    }
+
+    /// Whether what is fetched of this folder is stored message by message where it has to be.
+    pub fn is_careful(&self, folder_id: &str) -> bool {
+        self.careful.contains(folder_id)
     }
 
     /// The connection broke while `wanted` was fetched, in the middle of `in_body` if we know.

@@ -171,7 +171,8 @@ impl Life {
             session = open::session(&self.context, mailbox, &self.cancel) => session?,
             () = changed(&self.context, mailbox, &mut changes) => return Ok(()),
         };
-        let Some(session) = session else {
+        // Kept as long as the connection.
+        let Some((session, _seat)) = session else {
             return Ok(());
         };
         self.refusals = 0;

@@ -3,6 +3,8 @@
 use super::differs;
 use crate::Context;
 use crate::error::{Result, SyncError};
+use crate::meter;
+use crate::seats::Seat;
 use connect::{Failure, Peer};
 use imap_client::{ImapError, Session};
 use model::mailbox::{Incoming, Mailbox};
@@ -11,12 +13,12 @@ use model::{Secret, Timestamp};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-/// A signed-in session; `None` when the work was cancelled meanwhile.
+/// A signed-in session with its seat; `None` when the work was cancelled meanwhile.
 pub(super) async fn session(
     context: &Context,
     mailbox: &Mailbox,
     cancel: &CancellationToken,
-) -> Result<Option<Session>> {
+) -> Result<Option<(Session, Seat)>> {
     let Some(incoming) = &mailbox.incoming else {
         return Ok(None);
     };
@@ -26,21 +28,21 @@ pub(super) async fn session(
     }));
     tokio::select! {
         opened = opening => {
-            let mut session = opened?;
+            let (mut session, seat) = opened?;
             session.patience(context.timing.answer);
-            Ok(Some(session))
+            Ok(Some((session, seat)))
         }
         () = cancel.cancelled() => Ok(None),
     }
 }
 
-/// Stands in line at the server's door, signs in, and tells the door how it went.
+/// Stands in line at the server's door, takes one of the account's seats, signs in, and tells the door how it went.
 pub(crate) async fn signed_in<S, F>(
     context: &Context,
     mailbox: &Mailbox,
     incoming: &Incoming,
     open: impl FnOnce(Secret) -> F,
-) -> Result<S>
+) -> Result<(S, Seat)>
 where
     F: Future<Output = Result<S, Failure>>,
 {
@@ -50,12 +52,21 @@ where
         return Err(StoreError::Conflict("the mailbox was changed meanwhile".into()).into());
     }
     let secret = secret(context, mailbox).await?;
+    let allowed = meter::allowed(context, mailbox).await?.connections;
+    let seat = context
+        .seats
+        .take(incoming, allowed, context.store.now())
+        .map_err(SyncError::Connect)?;
     let opened = pass.open(open(secret)).await;
+    if let Err(failure) = &opened {
+        seat.refused(failure);
+    }
     match &opened {
         Err(failure) if is_the_servers(failure) => pass.failed(),
         _ => pass.answered(),
     }
-    opened.map_err(SyncError::Connect)
+    let session = opened.map_err(SyncError::Connect)?;
+    Ok((session, seat))
 }
 
 /// Whether a failure says that the server is away, or wants to be left alone; a refused password does not.

@@ -25,6 +25,7 @@ use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
 use crate::mailbox::{StateKeeper, Turn, signed_in};
 use crate::meter::{Meter, Purpose};
+use crate::seats::Seat;
 use connect::Peer;
 use delete::Marked;
 use fetch::{Ended, Job};
@@ -169,7 +170,7 @@ impl Polling<'_> {
             true => self.turn.take().await?,
             false => None,
         };
-        let mut session = {
+        let (mut session, _seat) = {
             let signing_in = self.sign_in();
             tokio::pin!(signing_in);
             match tokio::time::timeout(OPENING, &mut signing_in).await {
@@ -261,16 +262,16 @@ impl Polling<'_> {
         Err(StoreError::NotFound("the folder").into())
     }
 
-    async fn sign_in(&mut self) -> Result<Session> {
+    async fn sign_in(&mut self) -> Result<(Session, Seat)> {
         let (context, incoming) = (self.context, self.incoming);
         let opening = signed_in(context, self.mailbox, incoming, |secret| async move {
             connect::open::pop3(&context.net, incoming, &secret).await
         });
-        let session = Box::pin(opening).await?;
+        let (session, seat) = Box::pin(opening).await?;
         let seconds = session.capabilities().login_delay_seconds.unwrap_or(0);
         self.login_delay = Duration::from_secs(seconds.into()).min(LOGIN_DELAY_MAX);
         self.next_sign_in = Some(Instant::now() + self.login_delay);
-        Ok(session)
+        Ok((session, seat))
     }
 
     /// Compares the maildrop with what we know, and fetches the difference.

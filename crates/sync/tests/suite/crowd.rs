@@ -43,45 +43,50 @@ impl Crowd {
         let mut ids = Vec::with_capacity(count);
         for n in 0..count {
             let address = format!("ann{n}@simulated.test");
-            let new = NewMailbox {
-                address: address.clone(),
-                name: "Test".to_owned(),
-                kind: Kind::Personal,
-                incoming: Some(Incoming {
-                    protocol: Protocol::Imap,
-                    host: "127.0.0.1".to_owned(),
-                    port,
-                    security: Security::None,
-                    username: address,
-                    auth: Auth::Password,
-                    certificate_sha256: None,
-                }),
-                outgoing: None,
-                credentials: Credentials {
-                    incoming: Some(Secret::new(mail_sim::PASSWORD)),
-                    outgoing: None,
-                },
-                folder_roles: std::collections::BTreeMap::new(),
-                login_formats: model::mailbox::Logins::default(),
-                server_profile_id: None,
-                read_only: false,
-                fetch_since: None,
-                monitored_folders: None,
-                pop3_delete_after_days: None,
-                size_limit: None,
-            };
-            let made = store::mailboxes::create(&self.store, new).await.unwrap();
-            let made = store::mailboxes::set_lifecycle(&self.store, &made.id, Lifecycle::Enabled)
-                .await
-                .unwrap();
-            // Tested: a report of each would be one more connection.
-            let works = Some(model::mailbox::Proof::Works);
-            store::mailboxes::set_proofs(&self.store, &made.id, made.version, works, None, "r")
-                .await
-                .unwrap();
-            ids.push(made.id);
+            ids.push(self.add_one(port, &address, &address).await);
         }
         ids
+    }
+
+    /// Adds a mailbox that signs in with this name.
+    async fn add_one(&self, port: u16, address: &str, username: &str) -> String {
+        let new = NewMailbox {
+            address: address.to_owned(),
+            name: "Test".to_owned(),
+            kind: Kind::Personal,
+            incoming: Some(Incoming {
+                protocol: Protocol::Imap,
+                host: "127.0.0.1".to_owned(),
+                port,
+                security: Security::None,
+                username: username.to_owned(),
+                auth: Auth::Password,
+                certificate_sha256: None,
+            }),
+            outgoing: None,
+            credentials: Credentials {
+                incoming: Some(Secret::new(mail_sim::PASSWORD)),
+                outgoing: None,
+            },
+            folder_roles: std::collections::BTreeMap::new(),
+            login_formats: model::mailbox::Logins::default(),
+            server_profile_id: None,
+            read_only: false,
+            fetch_since: None,
+            monitored_folders: None,
+            pop3_delete_after_days: None,
+            size_limit: None,
+        };
+        let made = store::mailboxes::create(&self.store, new).await.unwrap();
+        let made = store::mailboxes::set_lifecycle(&self.store, &made.id, Lifecycle::Enabled)
+            .await
+            .unwrap();
+        // Tested: a report of each would be one more connection.
+        let works = Some(model::mailbox::Proof::Works);
+        store::mailboxes::set_proofs(&self.store, &made.id, made.version, works, None, "r")
+            .await
+            .unwrap();
+        made.id
     }
 
     fn go(&mut self) {
@@ -222,4 +227,39 @@ async fn a_mailbox_that_waits_keeps_no_room_for_what_it_did_before() {
     let task = sync::mailbox::run(context, lease, CancellationToken::new());
     let size = size_of_val(&task);
     assert!(size <= TASK, "{size} bytes");
+}
+
+/// The fourth mailbox is not even tried: the third has shown how many connections the account may have (invariants 28, 44).
+#[tokio::test(flavor = "multi_thread")]
+async fn i28_a_refused_connection_lowers_the_budget_of_the_account_and_nobody_knocks_again() {
+    let script = ImapScript::new()
+        .mail("INBOX", b"Subject: one\r\n\r\nx\r\n")
+        .fault(mail_sim::ImapFault::TooManyConnections(2));
+    let sim = ImapSim::start(script);
+    let mut crowd = Crowd::new().await;
+    crowd.go();
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let address = format!("alias{n}@simulated.test");
+        ids.push(crowd.add_one(sim.port(), &address, "shared").await);
+        let (live, limited) = (2.min(n + 1), (n + 1_usize).saturating_sub(2));
+        crate::pop3::until("settled", || async {
+            crowd.count(&ids, ConnectionState::Live).await == live
+                && crowd.count(&ids, ConnectionState::Limited).await == limited
+        })
+        .await;
+    }
+    assert_eq!((sim.logins(), sim.open_connections()), (3, 2));
+    for id in &ids[2..] {
+        let connection = store::mailboxes::get(&crowd.store, id)
+            .await
+            .unwrap()
+            .connection;
+        assert_eq!(
+            connection.problem_id.as_deref(),
+            Some("too_many_connections")
+        );
+        assert!(connection.until.is_some());
+    }
+    crowd.stop().await;
 }

@@ -1,6 +1,7 @@
 //! A store and a roster that follow one test user, and the comparison with the server's own view.
 
 use connect::Engine;
+use mail_message::read::{Summary, summarize};
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
 use model::event::Event;
 use model::mailbox::{
@@ -27,6 +28,8 @@ pub struct Follower {
     compress: Compress,
     flags_at_once: Option<usize>,
     timing: Timing,
+    /// How raw bytes are read.
+    pub reader: fn(&[u8]) -> Summary,
     dns: Option<SocketAddr>,
     cancel: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -61,6 +64,8 @@ pub struct Choice {
     pub flags_at_once: Option<usize>,
     /// How long a server may say nothing, and the first pause after a failure; `None`: as in service.
     pub patience: Option<(Duration, Duration)>,
+    /// How raw bytes are read.
+    pub reader: fn(&[u8]) -> Summary,
     /// Whose time it is.
     pub clock: Clock,
 }
@@ -84,6 +89,7 @@ impl Default for Choice {
             compress: Compress::default(),
             flags_at_once: None,
             patience: None,
+            reader: summarize,
             clock: Clock::system(),
         }
     }
@@ -212,6 +218,7 @@ impl Follower {
             compress: choice.compress,
             flags_at_once: choice.flags_at_once,
             timing,
+            reader: choice.reader,
             dns: choice.dns,
             cancel: CancellationToken::new(),
             task: None,
@@ -226,6 +233,7 @@ impl Follower {
         let mut context = context_with(&self.store, self.timing.clone(), self.dns);
         context.compress = self.compress;
         context.flags_at_once = self.flags_at_once.unwrap_or(context.flags_at_once);
+        context.reader = self.reader;
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(
             context,

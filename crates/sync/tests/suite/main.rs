@@ -15,6 +15,7 @@ mod invariants;
 mod labels;
 mod labels_differential;
 mod large;
+mod ledger;
 mod limits;
 mod owed;
 mod owed_copies;

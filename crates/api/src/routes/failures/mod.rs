@@ -1,6 +1,7 @@
 //! The ledger of messages that could not be stored.
 
 mod list;
+mod raw;
 mod retry;
 
 use crate::state::ApiState;
@@ -11,6 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         .routes(routes!(list::list_failures))
+        .routes(routes!(raw::get_raw_failure))
         .routes(routes!(retry::retry_failure))
 }
 
@@ -29,7 +31,7 @@ pub(crate) struct Failure {
     problem_id: String,
     /// What happened, in words.
     reason: String,
-    /// Whether its raw bytes were had.
+    /// Whether its raw bytes are kept: then they can be downloaded.
     has_raw: bool,
     /// Tries so far.
     attempts: i64,

@@ -14,6 +14,7 @@ mod rest;
 mod schema;
 
 pub(crate) use body::{is_huge, with_bytes};
+pub(crate) use raw::download;
 pub(crate) use rest::{fetched, whole};
 pub(crate) use schema::{Address, MessageShape};
 

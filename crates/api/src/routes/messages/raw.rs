@@ -29,31 +29,38 @@ pub(crate) async fn get_raw_message(
     let raw = messages::raw(&state.store, &id).await?;
     caller.must_see(&raw.mailbox_id, "the message")?;
     super::whole(&raw)?;
-    let length = raw.place.length;
-    let (status, range) = match ranges::asked(&headers, length) {
+    download(&state.store, &id, raw.place, &raw.digest, &headers).await
+}
+
+/// Bytes as a file to save, or the part of them that was asked for.
+pub(crate) async fn download(
+    store: &Store,
+    name: &str,
+    place: Place,
+    digest: &str,
+    asked: &HeaderMap,
+) -> Result<Response> {
+    let length = place.length;
+    let (status, range) = match ranges::asked(asked, length) {
         Asked::Whole => (StatusCode::OK, 0..length),
         Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Asked::Nothing => return Ok(ranges::out_of_range(length)),
     };
     let (from, to) = (range.start, range.end);
     // The first piece is read here, so that a store that cannot give it is an error and not a cut.
-    let first = state
-        .store
-        .blobs
-        .read_some(&raw.place, range.clone())
-        .await?;
+    let first = store.blobs.read_some(&place, range.clone()).await?;
     let rest = from + first.len() as u64..to;
-    let mut response = Response::new(body(state.store.clone(), raw.place, first, rest));
+    let mut response = Response::new(body(store.clone(), place, first, rest));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let disposition = format!("attachment; filename=\"{id}.eml\"");
+    let disposition = format!("attachment; filename=\"{name}.eml\"");
     let range = format!("bytes {from}-{}/{length}", to.saturating_sub(1));
     let fields = [
         (header::CONTENT_TYPE, "message/rfc822".to_owned()),
         (header::CONTENT_DISPOSITION, disposition),
         (header::CONTENT_LENGTH, (to - from).to_string()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
-        (header::ETAG, format!("\"{}\"", raw.digest)),
+        (header::ETAG, format!("\"{digest}\"")),
         (
             header::CONTENT_SECURITY_POLICY,
             super::attachment::CSP.to_owned(),

@@ -7,6 +7,8 @@ mod send;
 mod sort;
 mod tags;
 
+pub use read::save;
+
 use super::Context;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};

@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which messages.
 #[derive(Debug, clap::Args)]
@@ -220,25 +220,30 @@ pub fn person(value: &Value) -> String {
 /// Writes the original bytes; onto a terminal only as safe text.
 pub async fn raw(client: &Client, args: &Raw) -> Result<Exit, Failure> {
     let path = format!("{}/raw", path(&args.id));
-    if let Some(file) = &args.output {
+    save(client, &path, args.output.as_deref()).await
+}
+
+/// Writes what is at a path of the API to a file or standard output; onto a terminal only as safe text.
+pub async fn save(client: &Client, path: &str, file: Option<&Path>) -> Result<Exit, Failure> {
+    if let Some(file) = file {
         let mut out = std::fs::File::create(file).map_err(|error| {
             Failure::usage(format!("{} cannot be written", file.display())).because(error)
         })?;
         client
-            .bytes(&path, |bytes| Ok(out.write_all(bytes)?))
+            .bytes(path, |bytes| Ok(out.write_all(bytes)?))
             .await?;
         out.sync_all()?;
     } else if std::io::stdout().is_terminal() {
         let mut all = Vec::new();
         client
-            .bytes(&path, |bytes| {
+            .bytes(path, |bytes| {
                 all.extend_from_slice(bytes);
                 Ok(())
             })
             .await?;
         output::print(&output::text(&String::from_utf8_lossy(&all)))?;
     } else {
-        client.bytes(&path, output::print_bytes).await?;
+        client.bytes(path, output::print_bytes).await?;
     }
     Ok(Exit::Good)
 }

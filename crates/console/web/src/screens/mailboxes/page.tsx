@@ -224,7 +224,7 @@ function Failures({ mailbox }: { mailbox: Mailbox }) {
                 <div>{f.reason || f.problem_id}</div>
                 <div className="faint small">
                   {folders?.find((each) => each.id === f.folder_id)?.path ?? "folder gone"} · UID {f.uid} · <Ago time={f.created_at} step={10} /> · {plural(f.attempts, "try", "tries")}
-                  {f.has_raw && <> · raw bytes kept</>}
+                  {f.has_raw && <> · <a href={`/v1/mailboxes/${mailbox.id}/failures/${f.id}/raw`} download={`${f.id}.eml`}>its bytes are kept</a></>}
                 </div>
               </div>
               <Button size="small" icon={RotateCw} busy={retry.isPending && retry.variables.id === f.id} onClick={() => retry.mutate(f)}>Retry</Button>
