@@ -10,6 +10,7 @@ mod connect;
 mod crash;
 mod detect;
 mod full_disk;
+mod ledger;
 mod life;
 mod newcomer;
 mod nodes;

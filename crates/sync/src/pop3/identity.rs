@@ -50,26 +50,77 @@ impl Polling<'_> {
             sizes.listed.remove(&later);
             sizes.more = true;
         }
+        let mut others: HashSet<String> = resized.iter().cloned().collect();
+        let same = self.those_that_are_same(session, folder, listed, &resized);
+        for key in same.await?.same {
+            others.remove(&key);
+        }
+        self.are_others(folder, known, others.into_iter().collect())
+            .await?;
+        Ok(sizes)
+    }
+
+    /// Whether a person wants everything compared with the server.
+    pub(super) async fn is_asked_to_compare(&self) -> Result<bool> {
+        let order = crate::audit::due(self.context, &self.mailbox.id).await?;
+        Ok(order.is_some_and(|order| order.by_hand))
+    }
+
+    /// Compares the headers of the newest messages with their copies: an id may stand for another message of the same size.
+    pub(super) async fn compare_heads(
+        &self,
+        session: &mut Session,
+        folder: &Known,
+        listed: &[Listed],
+        known: &mut HashMap<String, Standing>,
+    ) -> Result<()> {
+        let stored = |key: &&String| known.get(*key) == Some(&Standing::Stored);
+        let newest = listed.iter().rev().filter_map(|m| m.key.as_ref());
+        let newest: Vec<String> = newest.filter(stored).take(COMPARED).cloned().collect();
+        let found = self.those_that_are_same(session, folder, listed, &newest);
+        let others = found.await?.others;
+        self.are_others(folder, known, others).await
+    }
+
+    /// Which of these ids stand for the messages that are stored under them, and which do not.
+    async fn those_that_are_same(
+        &self,
+        session: &mut Session,
+        folder: &Known,
+        listed: &[Listed],
+        keys: &[String],
+    ) -> Result<Compared> {
+        let store = &self.context.store;
         let numbers: HashMap<&str, u32> = listed
             .iter()
             .filter_map(|message| Some((message.key.as_deref()?, message.number)))
             .collect();
-        let mut others: HashSet<String> = resized.iter().cloned().collect();
-        for copy in store::pop3::copies(store, &folder.id, &resized).await? {
+        let mut compared = Compared::default();
+        for copy in store::pop3::copies(store, &folder.id, keys).await? {
             let Some(number) = numbers.get(copy.key.as_str()) else {
                 continue;
             };
-            let same = is_same(session, *number, store, &copy.place);
-            if same.await.map_err(|broken| self.broken(broken))? {
-                others.remove(&copy.key);
+            let same = is_same(session, *number, store, &copy.place).await;
+            match same.map_err(|broken| self.broken(broken))? {
+                true => compared.same.push(copy.key),
+                false => compared.others.push(copy.key),
             }
         }
+        Ok(compared)
+    }
+
+    /// These ids stand for other messages now.
+    async fn are_others(
+        &self,
+        folder: &Known,
+        known: &mut HashMap<String, Standing>,
+        others: Vec<String>,
+    ) -> Result<()> {
         for key in &others {
             known.remove(key);
         }
-        let others: Vec<String> = others.into_iter().collect();
-        store::pop3::reused(store, self.lease, &folder.id, others).await?;
-        Ok(sizes)
+        let store = &self.context.store;
+        Ok(store::pop3::reused(store, self.lease, &folder.id, others).await?)
     }
 
     pub(super) fn broken(&self, broken: Broken) -> SyncError {
@@ -78,6 +129,13 @@ impl Polling<'_> {
             Broken::Store(error) => error.into(),
         }
     }
+}
+
+/// Ids by what became of their messages.
+#[derive(Debug, Default)]
+struct Compared {
+    same: Vec<String>,
+    others: Vec<String>,
 }
 
 /// The sizes of all messages with an id, by key, where the server tells them.

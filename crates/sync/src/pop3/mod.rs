@@ -9,7 +9,8 @@
 //! messages, they are known by what they say: then they have to be fetched to be recognised, which is
 //! done only when STAT changed, for a tenth of the time at most, and for maildrops of a bounded size.
 //! An id that a server gives to another message after the first is gone (against RFC 1939 section 7) is
-//! seen when the sizes of the two differ (`identity.rs`); of the same size, such a message is missed.
+//! seen when the sizes of the two differ (`identity.rs`); of the same size, when an audit that a person asked
+//! for compares the headers.
 //!
 //! Flags live here alone, since POP3 has none. Some servers mark a message as read at RETR or TOP.
 
@@ -294,6 +295,10 @@ impl Polling<'_> {
         self.deletion = Marked::default();
         let (listed, stat, changed) = self.list(session, folder).await?;
         let mut known = store::pop3::known(store, &folder.id).await?;
+        if self.is_asked_to_compare().await? {
+            self.compare_heads(session, folder, &listed, &mut known)
+                .await?;
+        }
         let sizes = match changed {
             Some(_) => {
                 self.check_sizes(session, folder, &listed, &mut known)
@@ -361,9 +366,11 @@ impl Polling<'_> {
             return Ok(true);
         }
         let end = sliced.then(|| Instant::now() + SLICE);
+        let before = (Instant::now(), session.traffic().0);
         let past = self
             .fetch(session, &job, &todo.past, &mut read, (end, Purpose::Past))
             .await?;
+        self.tell_rate(before, session.traffic().0, &past.1).await?;
         if past.0 != Ended::Done {
             return Ok(false);
         }
@@ -395,6 +402,24 @@ impl Polling<'_> {
         self.audit_if_due(folder, &listed, &known).await?;
         self.deletion = self.mark(session, folder, &listed, &read).await?;
         Ok(true)
+    }
+
+    /// Notes how fast the past comes.
+    async fn tell_rate(
+        &self,
+        (began, before): (Instant, u64),
+        received: u64,
+        outcome: &store::ingest::Outcome,
+    ) -> Result<()> {
+        let messages = outcome.stored + outcome.moved + outcome.known + outcome.failed;
+        if messages == 0 {
+            return Ok(());
+        }
+        let seconds = began.elapsed().as_secs_f64().max(0.001);
+        let per_minute = (messages as f64 * 60.0 / seconds) as i64;
+        let octets = (received.saturating_sub(before) as f64 / seconds) as i64;
+        let store = &self.context.store;
+        Ok(store::traffic::filling_rate(store, self.lease, per_minute, octets).await?)
     }
 
     /// The messages; STAT where some of them have no id; and STAT where all have one and it is another than

@@ -200,6 +200,26 @@ async fn another_message_under_an_old_id_is_fetched_as_a_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_message_of_the_same_size_under_an_old_id_is_found_by_an_audit() {
+    let sim = Pop3Sim::start(sim_with(5));
+    let mut follower = follow(&sim, "pop3reuseaudit", None).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    another_round(&follower).await;
+    sim.remove("uid-2");
+    sim.deliver("uid-2", &mail(9));
+    another_round(&follower).await;
+    assert_eq!(stored(&follower).await.len(), 5);
+    store::completeness::ask(&follower.store, &follower.mailbox.id, false)
+        .await
+        .expect("asked");
+    follower
+        .event("message.received", |e| e.data["subject"] == "Mail 009")
+        .await;
+    assert_eq!(stored(&follower).await.len(), 6);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_message_of_the_same_size_under_an_old_id_is_not_deleted_unread() {
     for fault in [None, Some(Pop3Fault::NoTop)] {
         let sim = Pop3Sim::start(sim_with(5));

@@ -62,6 +62,34 @@ async fn i20_a_server_that_falls_silent_at_one_message_blocks_no_other() {
     follower.stop().await;
 }
 
+/// Not after the minute that a silent server is given.
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_settings_end_a_round_in_the_middle_of_a_message() {
+    const STALL: u64 = 60_000;
+    let user = user("settings in a round");
+    user.seed("INBOX", Generator::new(131).take(40));
+    let proxy = Proxy::start(servers().imap_port);
+    proxy.set(Fault::StallAfter(STALL));
+    let choice = Choice {
+        tested: true,
+        ..through(&proxy)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("it hangs", || async { proxy.bytes_to_client() == STALL }).await;
+    let mut incoming = follower.now().await.incoming.expect("the receiving side");
+    incoming.port = servers().imap_port;
+    let change = store::mailboxes::Change {
+        incoming: Some(Some(incoming)),
+        ..store::mailboxes::Change::default()
+    };
+    store::mailboxes::change(&follower.store, &follower.mailbox.id, change, None)
+        .await
+        .expect("changed");
+    follower.in_step().await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
+    follower.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i30_silence_in_the_middle_of_a_message_is_noticed_and_costs_nothing() {
     let user = user("i30");
