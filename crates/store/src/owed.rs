@@ -18,6 +18,7 @@ mod take;
 pub use ask::{change_flags, copy_to, move_to, trash};
 pub use folders::{create_folder, delete_folder, rename_folder};
 pub use labels::change_labels;
+pub(crate) use settle::nothing_left_to_change;
 pub use settle::{Refusal, done, failed};
 pub use show::{Entry, State, cancel, get, list, retry};
 pub use take::{copying, next_due, rest, take};

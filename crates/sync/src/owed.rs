@@ -19,6 +19,8 @@ use store::owed::{self, Confirmed, Intent, Owed, Refusal, Spot};
 
 /// Changes that are paid before anything else is looked at.
 const BATCH: i64 = 200;
+/// So many times in a row what is owed is asked for, before new mail is looked at.
+const IN_A_ROW: usize = 8;
 /// Pause before a refused change is tried again; it doubles.
 const PAUSE_MILLIS: i64 = 20_000;
 
@@ -34,9 +36,14 @@ enum Paid {
     Later(Timestamp),
 }
 
-/// Pays what is due. After a change of the list of folders the rest is asked for anew: it may speak of other names now.
+/// Pays what is due. After a change of the list of folders the rest is asked for anew: it may speak of other names now. What
+/// waited behind a change of the same message is asked for anew too, a few times: then new mail is looked at.
 pub(crate) async fn pay(visit: &mut Visit<'_>) -> Result<()> {
-    while pay_some(visit).await? {}
+    for _ in 0..IN_A_ROW {
+        if !pay_some(visit).await? {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -70,7 +77,10 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
         visit.news.collect(&mut visit.session);
         let (store, lease) = (&visit.context.store, visit.lease);
         match paid {
-            Paid::Done(confirmed) => owed::done(store, lease, change, confirmed).await?,
+            Paid::Done(confirmed) => {
+                owed::done(store, lease, change, confirmed).await?;
+                more = true;
+            }
             Paid::Later(until) => {
                 let refusal = Refusal {
                     problem_id: "transfer_limit_reached",
@@ -99,7 +109,6 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
         if change.intent.is_of_folder() {
             owed::rest(store, lease).await?;
             visit.known = store::folders::known(store, &lease.mailbox_id).await?;
-            more = true;
             break;
         }
     }

@@ -151,6 +151,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "trash_missing",
+        step: None,
+        title: "No folder is known as the trash",
+        cause: "The mail server marks no folder of this mailbox as the trash, and none has a usual name for it, so Postroom would have to remove the message for good.",
+        remedy: "Say which folder is the trash (`postroom folder map`, or the role in the console's list of folders), or have the message removed for good (`permanent=true`, `postroom message delete --permanent`).",
+        action: "choose_folders",
+        retry: AfterChange,
+        likely_others: &["The folder was made with another program and has a name of its own."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "unsupported_media_type",
         step: None,
         title: "The request has another content type",

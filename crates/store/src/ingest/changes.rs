@@ -330,6 +330,7 @@ pub async fn finish_vanished(
             }
             search::remove(tx, &numbers)?;
             let gone = serde_json::to_string(&ids)?;
+            crate::owed::nothing_left_to_change(tx, mailbox_id, &gone, &mut log)?;
             for sql in [
                 format!("DELETE FROM owed WHERE message_id IN {}", tx.dialect().texts(1)),
                 format!("DELETE FROM messages WHERE id IN {}", tx.dialect().texts(1)),

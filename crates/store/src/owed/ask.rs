@@ -68,7 +68,12 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
             if folder.mailbox_id != target.mailbox_id {
                 return Err(StoreError::NotFound("the folder"));
             }
-            if target.folder_ids.contains(&folder_id) {
+            // Where it will lie once everything older is carried out.
+            let there = match bound_for(tx, &id)? {
+                Some(last) => last == folder_id,
+                None => target.folder_ids.contains(&folder_id),
+            };
+            if there {
                 return Ok(());
             }
             target.can_be_moved()?;
@@ -114,11 +119,12 @@ pub async fn copy_to(store: &Store, message_id: &str, folder_id: &str) -> Result
         .await
 }
 
-/// Owes the server a move to the trash; from the trash (or without one) the message is removed for good.
+/// Owes the server a move to the trash; from the trash the message is removed for good, and from anywhere where that is what is
+/// wanted (`for_good`).
 ///
 /// # Errors
-/// No such message, or its mailbox is read by POP3.
-pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
+/// No such message, its mailbox is read by POP3, or no folder of it is known as the trash (`trash_missing`).
+pub async fn trash(store: &Store, message_id: &str, for_good: bool) -> Result<()> {
     let (now, id) = (store.now(), message_id.to_owned());
     store
         .db
@@ -131,26 +137,31 @@ pub async fn trash(store: &Store, message_id: &str) -> Result<()> {
                 &[(&mailbox_id).into()],
             )?;
             let trash: Option<String> = row.map(|row| row.get(0)).transpose()?;
-            if let Some(trash) = &trash
-                && is_on_its_way(tx, &id, trash)?
-            {
-                return Ok(());
-            }
             let intent = match trash {
-                Some(folder_id) if !folder_ids.contains(&folder_id) => Intent::Move { folder_id },
-                _ => Intent::Expunge,
+                _ if for_good => Intent::Expunge,
+                Some(trash) if bound_for(tx, &id)?.as_ref() == Some(&trash) => return Ok(()),
+                Some(trash) if folder_ids.contains(&trash) => Intent::Expunge,
+                Some(folder_id) => Intent::Move { folder_id },
+                None => {
+                    return Err(StoreError::Refused {
+                        problem_id: "trash_missing",
+                        detail: "no folder of this mailbox is known as its trash".to_owned(),
+                    });
+                }
             };
             owe(tx, &mailbox_id, Some(&id), &intent, now).map(drop)
         })
         .await
 }
 
-/// Whether the last move that is owed of a message leads to this folder.
-fn is_on_its_way(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<bool> {
+/// The folder that the last move leads to that is owed of a message.
+fn bound_for(tx: &mut Tx<'_>, message_id: &str) -> Result<Option<String>> {
     let sql = "SELECT body FROM owed WHERE message_id = $1 AND kind = 'move' AND state <> 'failed' ORDER BY n DESC LIMIT 1";
     let Some(row) = tx.row(sql, &[message_id.into()])? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let last: Intent = row.json(0)?;
-    Ok(matches!(last, Intent::Move { folder_id: to } if to == folder_id))
+    Ok(match row.json(0)? {
+        Intent::Move { folder_id } => Some(folder_id),
+        _ => None,
+    })
 }

@@ -6,7 +6,7 @@ use crate::ingest::{event, folders_of, write_flags};
 use crate::leases::{self, Lease};
 use crate::{Store, Tx, events, mailboxes, own_copies};
 use model::Timestamp;
-use model::event::Origin;
+use model::event::{NewEvent, Origin};
 use model::message::Flags;
 use serde_json::json;
 use std::collections::HashSet;
@@ -289,6 +289,29 @@ pub async fn failed(
             events::append(tx, &[event], now)
         })
         .await
+}
+
+/// Messages are gone for good: what was wanted of them will never be, and is told, except their removal.
+pub(crate) fn nothing_left_to_change(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    message_ids: &str,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT id, body, message_id FROM owed WHERE state <> 'failed' AND kind <> 'expunge' AND message_id IN {} ORDER BY n",
+        tx.dialect().texts(1)
+    );
+    for row in tx.rows(&sql, &[message_ids.into()])? {
+        let intent: Intent = row.json(1)?;
+        let data = json!({
+            "owed_id": row.get::<String>(0)?, "kind": intent.kind(), "message_id": row.get::<String>(2)?,
+            "folder_id": intent.folder_id(), "problem_id": "message_vanished",
+            "reason": "the message was removed from the server before it could be changed",
+        });
+        log.push(event("change.failed", mailbox_id, Origin::Live, data));
+    }
+    Ok(())
 }
 
 /// What was changed here ahead of the server is put right: the folder is compared with the server's again.

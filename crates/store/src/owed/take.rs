@@ -9,8 +9,8 @@ use crate::{Store, Tx};
 use model::Timestamp;
 use model::folder::Role;
 
-/// Takes what is owed now, oldest first; nothing while the mailbox may only be read. A change waits behind an older one
-/// about the same message.
+/// Takes what is owed now, oldest first; nothing while the mailbox may only be read. A change waits until every older one about
+/// the same message is settled: only then is it known where the message lies.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
@@ -50,7 +50,7 @@ fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<
          WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2 AND o.state <> 'failed'
            AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)
            AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n
-                           AND e.state <> 'failed' AND e.next_attempt_at > $2)
+                           AND e.state <> 'failed')
          ORDER BY o.n, CASE f.role WHEN 'inbox' THEN 0 WHEN 'all' THEN 2 ELSE 1 END, p.folder_id LIMIT $3",
         &[mailbox_id.into(), now.into(), limit.into()],
     )?;

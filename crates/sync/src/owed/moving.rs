@@ -3,10 +3,12 @@
 use super::{Paid, copying, did_nothing, flags, spot_in, vanished};
 use crate::error::Result;
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, StoreMode, UidSet};
+use imap_client::{ImapError, MailboxName, Session, StoreMode, UidSet};
 use model::folder::Mode;
 use store::folders::{Known, wire_bytes};
 use store::owed::{Confirmed, Owed};
+
+const DELETED: [&str; 1] = ["\\Deleted"];
 
 /// Moves a message.
 pub(super) async fn move_to(
@@ -24,9 +26,6 @@ pub(super) async fn move_to(
         };
         told
     } else {
-        if !visit.session.supports("UIDPLUS") {
-            return Err(ImapError::NeedsExpunge.into());
-        }
         let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
             return copying::not_copied(visit, uid).await;
         };
@@ -62,10 +61,30 @@ async fn unconfirmed(
     }))
 }
 
+/// What expunges them all takes no more than this one: where the server has no UIDPLUS, other marks are taken off before, and
+/// put on again.
+async fn expunge(session: &mut Session, uid: &UidSet) -> Result<(), ImapError> {
+    if session.supports("UIDPLUS") {
+        return session.uid_expunge(uid).await;
+    }
+    let others = session.uid_search("DELETED").await?.difference(uid);
+    if !others.is_empty() {
+        session
+            .uid_store(&others, StoreMode::Remove, &DELETED, None)
+            .await?;
+    }
+    let done = session.expunge().await;
+    if !others.is_empty() && done.as_ref().err().is_none_or(|error| !error.is_fatal()) {
+        session
+            .uid_store(&others, StoreMode::Add, &DELETED, None)
+            .await?;
+    }
+    done
+}
+
 /// Marks a message as deleted and expunges it. Whether it is gone; if not, the mark is taken off again, unless somebody else had
 /// put it on before.
 pub(super) async fn remove(visit: &mut Visit<'_>, uid: &UidSet) -> Result<bool> {
-    const DELETED: [&str; 1] = ["\\Deleted"];
     let Some(before) = flags::told(visit, uid).await? else {
         return Ok(true);
     };
@@ -73,7 +92,7 @@ pub(super) async fn remove(visit: &mut Visit<'_>, uid: &UidSet) -> Result<bool> 
     session
         .uid_store(uid, StoreMode::Add, &DELETED, None)
         .await?;
-    let gone = session.uid_expunge(uid).await;
+    let gone = expunge(session, uid).await;
     if gone.is_ok() && flags::told(visit, uid).await?.is_none() {
         return Ok(true);
     }

@@ -20,6 +20,7 @@ mod limits;
 mod owed;
 mod owed_copies;
 mod owed_folders;
+mod owed_order;
 mod pop3;
 mod pop3_originals;
 mod proofs;

@@ -73,7 +73,7 @@ async fn flags_and_moves_reach_the_server_and_are_no_foreign_events(server: Bran
         .clone();
     store::owed::move_to(store, &first, &archive).await.unwrap();
     let second = message_at(&follower, 2).await;
-    store::owed::trash(store, &second).await.unwrap();
+    store::owed::trash(store, &second, false).await.unwrap();
     paid(&follower, &first).await;
     paid(&follower, &second).await;
     follower.in_step().await;
@@ -132,7 +132,9 @@ async fn what_is_thrown_away_twice_lies_in_the_trash() {
     follower.stop().await;
     let message = message_at(&follower, 1).await;
     for _ in 0..2 {
-        store::owed::trash(&follower.store, &message).await.unwrap();
+        store::owed::trash(&follower.store, &message, false)
+            .await
+            .unwrap();
     }
     let pending = store::owed::pending(&follower.store, &message).await;
     assert_eq!(pending.unwrap(), ["move"]);
@@ -196,7 +198,7 @@ async fn invariant_31_a_server_that_says_ok_and_does_nothing_is_still_owed_the_c
         let (sim, mut follower, message) = simulated(script).await;
         let wanted = match command {
             "UID STORE" => store::owed::change_flags(&follower.store, &message, flagged()).await,
-            _ => store::owed::trash(&follower.store, &message).await,
+            _ => store::owed::trash(&follower.store, &message, true).await,
         };
         wanted.unwrap();
         let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -237,7 +239,7 @@ async fn a_mailbox_that_may_only_be_read_is_sent_no_change_and_takes_none() {
             "{said}"
         );
     }
-    let refused = store::owed::trash(&store, &message).await;
+    let refused = store::owed::trash(&store, &message, false).await;
     assert!(matches!(refused, Err(store::StoreError::ReadOnly)));
     assert_eq!(
         store::owed::pending(&store, &message).await.unwrap().len(),

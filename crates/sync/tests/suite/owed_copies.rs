@@ -70,7 +70,9 @@ async fn a_copy_is_a_message_of_its_own_and_no_foreign_mail(server: Brand) {
     assert_ne!(copy, message);
     assert_eq!(follower.count("message.moved").await, 0);
     // Each has a fate of its own.
-    store::owed::trash(&store, &message).await.expect("owed");
+    store::owed::trash(&store, &message, true)
+        .await
+        .expect("owed");
     paid(&follower, &message).await;
     follower.in_step().await;
     let left = store::messages::get(&store, &copy).await.expect("the copy");

@@ -341,7 +341,7 @@ async fn flags_change_here_alone_and_moves_are_refused(server: Brand) {
         .filter(|(flags, _)| flags.contains("\\Flagged"))
         .count();
     assert_eq!(flagged, 1);
-    let refused = store::owed::trash(store, &id).await;
+    let refused = store::owed::trash(store, &id, false).await;
     assert!(
         matches!(refused, Err(StoreError::Conflict(_))),
         "{refused:?}"

@@ -75,6 +75,16 @@ impl Session {
         Ok(())
     }
 
+    /// Removes every message of the open folder that is marked `\Deleted`, whoever marked it (RFC 9051 section 6.4.3).
+    ///
+    /// # Errors
+    /// `No`/`Bad`, or a fatal error.
+    pub async fn expunge(&mut self) -> Result<(), ImapError> {
+        let command = self.command("EXPUNGE");
+        self.run(command, &mut ignore).await?;
+        Ok(())
+    }
+
     async fn transfer(
         &mut self,
         verb: &'static str,

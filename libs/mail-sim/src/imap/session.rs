@@ -253,6 +253,7 @@ impl Session {
                 self.store(command).await?;
             }
             "EXPUNGE" | "UID EXPUNGE" => self.expunge(command).await?,
+            "UID COPY" | "UID MOVE" => self.copy(command).await?,
             "APPEND" => self.append(command).await?,
             "CREATE" => {
                 lock(&self.shared.script)
@@ -520,6 +521,44 @@ impl Session {
             self.told = folder.messages.len();
         }
         self.done(&command.tag, &untagged, "OK").await
+    }
+
+    /// Copies or moves messages by UID (RFC 6851); with UIDPLUS it says where to (COPYUID, RFC 4315).
+    async fn copy(&mut self, command: &Command) -> std::io::Result<()> {
+        let (set, target) = (argument(command, 0), argument(command, 1));
+        let moves = command.name == "UID MOVE";
+        let (name, _) = self.selected.clone().unwrap_or_default();
+        let (mut from, mut to, mut expunged) = (Vec::new(), Vec::new(), String::new());
+        let validity = {
+            let mut script = lock(&self.shared.script);
+            let chosen = script.mailbox.folder_mut(&name).select(&set, true);
+            for (_, uid) in &chosen {
+                let message = script.mailbox.folder_mut(&name).messages.get(uid).cloned();
+                if let Some(message) = message {
+                    from.push(uid.to_string());
+                    to.push(script.mailbox.place(&target, message).to_string());
+                }
+            }
+            if moves {
+                // From the end, so that the numbers before stay right.
+                for (sequence, uid) in chosen.into_iter().rev() {
+                    script.mailbox.folder_mut(&name).messages.remove(&uid);
+                    expunged.push_str(&format!("* {sequence} EXPUNGE\r\n"));
+                }
+                self.told = script.mailbox.folder_mut(&name).messages.len();
+            }
+            script.mailbox.folder_mut(&target).uid_validity
+        };
+        let told = match self.offers("UIDPLUS") && !from.is_empty() {
+            true => format!(
+                "* OK [COPYUID {validity} {} {}] done\r\n",
+                from.join(","),
+                to.join(",")
+            ),
+            false => String::new(),
+        };
+        self.done(&command.tag, &format!("{told}{expunged}"), "OK")
+            .await
     }
 
     async fn append(&mut self, command: &Command) -> std::io::Result<()> {

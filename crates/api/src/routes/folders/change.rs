@@ -62,6 +62,10 @@ pub(crate) async fn change_folder(
         return Err(ApiError::field("/mode", text));
     }
     super::in_mailbox(&state, &id, &folder_id).await?;
+    if value.size_limit.flatten().is_some_and(|limit| limit < 1) {
+        let text = "is a number of octets, 1 at least";
+        return Err(ApiError::field("/size_limit", text));
+    }
     // First what can be refused.
     if value.name.is_some() || value.parent_id.is_some() {
         let to = match value.parent_id {
@@ -79,10 +83,6 @@ pub(crate) async fn change_folder(
         if let Some(owed_id) = owed_id {
             settled(&state, &mailbox, &owed_id).await?;
         }
-    }
-    if value.size_limit.flatten().is_some_and(|limit| limit < 1) {
-        let text = "is a number of octets, 1 at least";
-        return Err(ApiError::field("/size_limit", text));
     }
     let change = folders::Change {
         role: value.role,

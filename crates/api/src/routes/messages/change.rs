@@ -61,11 +61,6 @@ pub(crate) async fn change_message(
         check_labels(labels)?;
     }
     let put = value.tags.map(TagPut::checked).transpose()?;
-    if let Some(put) = put {
-        tags::on_message(&state.store, &id, put)
-            .await
-            .map_err(TagPut::error)?;
-    }
     // The move first: it is the one that can be refused.
     if let Some(folder_id) = &value.folder_id {
         owed::move_to(&state.store, &id, folder_id)
@@ -76,6 +71,11 @@ pub(crate) async fn change_message(
                 }
                 other => other.into(),
             })?;
+    }
+    if let Some(put) = put {
+        tags::on_message(&state.store, &id, put)
+            .await
+            .map_err(TagPut::error)?;
     }
     if let Some(labels) = value.labels {
         owed::change_labels(&state.store, &id, labels).await?;

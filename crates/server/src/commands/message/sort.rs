@@ -71,6 +71,9 @@ pub struct Delete {
     /// The messages, msg_...
     #[arg(required = true)]
     ids: Vec<String>,
+    /// Remove them for good, wherever they lie
+    #[arg(long)]
+    permanent: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -164,19 +167,28 @@ fn change(args: &Flag) -> Result<Value, Failure> {
     Ok(flags)
 }
 
-/// Moves messages to the trash.
+/// Moves messages to the trash, or removes them for good.
 pub async fn delete(context: &Context, client: &Client, args: &Delete) -> Result<Exit, Failure> {
+    let (ask, whither, done) = match args.permanent {
+        true => ("remove", " for good", "removed for good"),
+        false => ("move", " to the trash", "moved to the trash"),
+    };
     confirm(
         args.yes,
-        &format!("move {} message(s) to the trash", args.ids.len()),
+        &format!("{ask} {} message(s){whither}", args.ids.len()),
     )?;
+    let how = if args.permanent {
+        "?permanent=true"
+    } else {
+        ""
+    };
     for id in &args.ids {
-        client.delete(&path(id)).await?;
+        client.delete(&format!("{}{how}", path(id))).await?;
     }
     context
         .output
         .value(&json!({ "deleted": args.ids }), |_, _| {
-            format!("{} moved to the trash.", args.ids.len())
+            format!("{} {done}.", args.ids.len())
         })?;
     Ok(Exit::Good)
 }
