@@ -218,8 +218,10 @@ fn message(
             body,
         },
         refs: ThreadRefs {
+            names: std::iter::once(message_id.clone())
+                .chain(answers.then_some(answered))
+                .collect(),
             message_id: Some(message_id),
-            references: answers.then_some(answered).into_iter().collect(),
             ..ThreadRefs::default()
         },
         direction: Direction::Incoming,
@@ -317,8 +319,8 @@ fn by_reference(
     let mut known = known.clone();
     let mut threaded = Threaded::default();
     for refs in batch {
-        let ids: Vec<&String> = refs.message_id.iter().chain(&refs.references).collect();
-        let thread = ids.iter().find_map(|id| known.get(*id).cloned());
+        let ids = &refs.names;
+        let thread = ids.iter().find_map(|id| known.get(id).cloned());
         let thread = thread.unwrap_or_else(&mut *fresh);
         for id in ids {
             known.insert(id.clone(), thread.clone());

@@ -504,7 +504,7 @@ pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Message> {
 /// The messages of a conversation, oldest first, at most `limit`.
 pub(crate) fn of_thread(tx: &mut Tx<'_>, thread_id: &str, limit: i64) -> Result<Vec<Message>> {
     let inner = format!(
-        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.thread_id = $1 AND m.vanished_at IS NULL
+        "SELECT m.received_at AS at, {COLUMNS} FROM messages m WHERE m.thread_id = $1 AND m.vanished_at IS NULL AND {SWITCHED_OFF}
          ORDER BY m.received_at DESC, m.id DESC LIMIT $2"
     );
     let (found, _) = with_placements(tx, &inner, &[thread_id.into(), limit.into()])?;

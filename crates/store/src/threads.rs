@@ -2,6 +2,7 @@
 
 use crate::db::Row;
 use crate::error::{Result, StoreError};
+use crate::messages::SWITCHED_OFF;
 use crate::removal::not_removed;
 use crate::{Store, Tx, messages, tags};
 use model::Timestamp;
@@ -37,6 +38,8 @@ pub struct Thread {
 pub struct Found {
     /// The conversation.
     pub thread: Thread,
+    /// By what the list is ordered: when its newest message was received, hidden or not.
+    pub order: Timestamp,
     /// The parsed heads of its messages, the newest first; of long conversations not all.
     pub heads: Vec<String>,
     /// Whether one of those messages is marked.
@@ -88,6 +91,10 @@ fn page(
         not_removed("t.mailbox_id")
     );
     let mut args = vec![limit.into()];
+    let hiding = folders_are_off(tx)?;
+    if hiding {
+        sql.push_str(&format!(" AND {}", has_shown("")));
+    }
     if let Some(id) = filter.mailbox_id {
         args.push(id.into());
         sql.push_str(&format!(" AND t.mailbox_id = ${}", args.len()));
@@ -101,7 +108,8 @@ fn page(
         args.push(role.as_str().into());
         sql.push_str(&format!(
             " AND EXISTS (SELECT 1 FROM messages m JOIN placements p ON p.message_id = m.id
-                          JOIN folders f ON f.id = p.folder_id WHERE m.thread_id = t.id AND f.role = ${})",
+                          JOIN folders f ON f.id = p.folder_id WHERE m.thread_id = t.id AND m.vanished_at IS NULL AND f.role = ${}
+                            AND NOT (f.mode = 'off' AND f.mode_fixed = 1))",
             args.len()
         ));
     }
@@ -115,7 +123,13 @@ fn page(
     }
     if let Some(unread) = filter.unread {
         let side = if unread { ">" } else { "=" };
-        sql.push_str(&format!(" AND t.unread {side} 0"));
+        if hiding {
+            let not = if unread { "" } else { "NOT " };
+            let shown = has_shown(" AND m.seen = 0 AND m.direction = 'incoming'");
+            sql.push_str(&format!(" AND {not}{shown}"));
+        } else {
+            sql.push_str(&format!(" AND t.unread {side} 0"));
+        }
     }
     if let Some((at, id)) = after {
         args.push(at.into());
@@ -129,14 +143,53 @@ fn page(
         .iter()
         .map(from_row)
         .collect::<Result<Vec<_>>>()?;
-    with_heads(tx, threads)
+    with_heads(tx, threads, hiding)
 }
 
-fn with_heads(tx: &mut Tx<'_>, threads: Vec<Thread>) -> Result<Vec<Found>> {
+/// Whether a person has switched folders off: then some messages of conversations may be hidden.
+fn folders_are_off(tx: &mut Tx<'_>) -> Result<bool> {
+    let sql = "SELECT 1 FROM folders WHERE mode = 'off' AND mode_fixed = 1 LIMIT 1";
+    Ok(tx.row(sql, &[])?.is_some())
+}
+
+/// The condition that the conversation `t` has a message that is shown, and that is so.
+fn has_shown(so: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM messages m WHERE m.thread_id = t.id AND m.vanished_at IS NULL{so} AND {SWITCHED_OFF})"
+    )
+}
+
+/// Counts only what is shown.
+fn count_shown(tx: &mut Tx<'_>, threads: &mut [Thread]) -> Result<()> {
+    let ids: Vec<&str> = threads.iter().map(|thread| thread.id.as_str()).collect();
+    let sql = format!(
+        "SELECT m.thread_id, max(m.received_at), count(*),
+                CAST(sum(CASE WHEN m.seen = 0 AND m.direction = 'incoming' THEN 1 ELSE 0 END) AS BIGINT)
+         FROM messages m WHERE m.thread_id IN {} AND m.vanished_at IS NULL AND {SWITCHED_OFF} GROUP BY m.thread_id",
+        tx.dialect().texts(1)
+    );
+    let rows = tx.rows(&sql, &[serde_json::to_string(&ids)?.into()])?;
+    for row in rows {
+        let id: String = row.get(0)?;
+        if let Some(thread) = threads.iter_mut().find(|thread| thread.id == id) {
+            (thread.last_at, thread.messages) = (row.get(1)?, row.get(2)?);
+            thread.unread = row.get(3)?;
+        }
+    }
+    Ok(())
+}
+
+fn with_heads(tx: &mut Tx<'_>, mut threads: Vec<Thread>, hiding: bool) -> Result<Vec<Found>> {
+    let orders: Vec<Timestamp> = threads.iter().map(|thread| thread.last_at).collect();
+    let mut shown = String::new();
+    if hiding {
+        count_shown(tx, &mut threads)?;
+        shown = format!(" AND {SWITCHED_OFF}");
+    }
     let ids: Vec<&str> = threads.iter().map(|thread| thread.id.as_str()).collect();
     let sql = format!(
         "SELECT m.thread_id, m.head, m.flagged FROM messages m
-         WHERE m.thread_id IN {} AND m.vanished_at IS NULL ORDER BY m.received_at DESC, m.id DESC LIMIT $2",
+         WHERE m.thread_id IN {} AND m.vanished_at IS NULL{shown} ORDER BY m.received_at DESC, m.id DESC LIMIT $2",
         tx.dialect().texts(1)
     );
     let mut heads: HashMap<String, (Vec<String>, bool)> = HashMap::new();
@@ -152,9 +205,11 @@ fn with_heads(tx: &mut Tx<'_>, threads: Vec<Thread>) -> Result<Vec<Found>> {
     Ok(threads
         .iter()
         .cloned()
-        .map(|thread| {
+        .zip(orders)
+        .map(|(thread, order)| {
             let (heads, flagged) = heads.remove(&thread.id).unwrap_or_default();
             Found {
+                order,
                 tags: tags.remove(&thread.id).unwrap_or_default(),
                 thread,
                 heads,
@@ -181,7 +236,16 @@ pub async fn get(store: &Store, id: &str) -> Result<(Thread, Vec<Message>)> {
             let thread = row
                 .as_ref()
                 .map_or(Err(StoreError::NotFound("the thread")), from_row)?;
-            Ok((thread, messages::of_thread(tx, &id, THREAD_MESSAGES)?))
+            let mut threads = [thread];
+            if folders_are_off(tx)? {
+                count_shown(tx, &mut threads)?;
+            }
+            let [thread] = threads;
+            let messages = messages::of_thread(tx, &id, THREAD_MESSAGES)?;
+            if messages.is_empty() {
+                return Err(StoreError::NotFound("the thread"));
+            }
+            Ok((thread, messages))
         })
         .await
 }

@@ -1,6 +1,6 @@
 //! Hands the threading of the mail library to the store's transaction.
 
-use mail_message::thread::{ThreadInput, assign};
+use mail_message::thread::{Names, assign};
 use std::collections::HashMap;
 use store::ingest::{ThreadRefs, Threaded};
 
@@ -10,15 +10,15 @@ pub(crate) fn threader(
     batch: &[ThreadRefs],
     fresh: &mut dyn FnMut() -> String,
 ) -> Threaded {
-    let inputs: Vec<ThreadInput> = batch
+    let named: Vec<Names> = batch
         .iter()
-        .map(|refs| ThreadInput {
-            message_id: refs.message_id.clone(),
-            references: refs.references.clone(),
-            in_reply_to: refs.in_reply_to.clone(),
+        .map(|refs| Names {
+            names: refs.names.clone(),
+            also: refs.also.clone(),
+            ..Names::default()
         })
         .collect();
-    let decided = assign(known, &inputs, fresh);
+    let decided = assign(known, &named, fresh);
     Threaded {
         threads: decided.threads,
         links: decided.links,

@@ -8,7 +8,7 @@
 //! * [`report`], [`auth_results`]: what machines wrote into a message
 //! * [`sanitize`], [`html_text`], [`reply_text`]: bodies made safe, plain and short
 //! * [`compose`], [`reply`]: drafts to bytes on the wire
-//! * [`thread`], [`search`]: conversations and words
+//! * [`thread`], [`subject`], [`search`]: conversations and words
 
 mod address;
 mod attachments;
@@ -33,6 +33,7 @@ pub mod reply_text;
 pub mod report;
 pub mod sanitize;
 pub mod search;
+pub mod subject;
 pub mod thread;
 mod words;
 

@@ -135,6 +135,8 @@ pub struct Summary {
     pub search: SearchText,
     /// `Date` in Unix milliseconds; null as in the head.
     pub date_ms: Option<i64>,
+    /// A machine's answer to a message: a bounce, a receipt, an absence.
+    pub machine_answer: bool,
     /// What could not be understood, in plain words.
     pub parse_problem: Option<String>,
 }
@@ -162,6 +164,7 @@ pub fn summarize(raw: &[u8]) -> Summary {
         };
         head.truncated |= tree.problem.is_some();
         Summary {
+            machine_answer: report::is_machine_answer(&tree, &head),
             head,
             search,
             date_ms,

@@ -84,6 +84,13 @@ pub(crate) fn find(tree: &Tree<'_>, head: &Head, text: &str) -> Option<Report> {
     })
 }
 
+/// Whether a machine wrote it to say something about another message. Cheaper than [`find`], which reads the report.
+pub(crate) fn is_machine_answer(tree: &Tree<'_>, head: &Head) -> bool {
+    tree.parts.first().is_some_and(|root| {
+        root.content_type.value == "multipart/report" || is_auto_reply(root, head)
+    })
+}
+
 /// Groups of fields divided by blank lines.
 fn groups(part: &Part<'_>) -> Vec<Vec<(String, String)>> {
     const MAX_GROUPS: usize = MAX_RECIPIENTS + 1;

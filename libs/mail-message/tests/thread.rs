@@ -1,6 +1,6 @@
 //! Threading: the same messages give the same conversations, however they arrive.
 
-use mail_message::thread::{ThreadInput, assign};
+use mail_message::thread::{Names, ThreadInput, assign, names};
 use std::collections::HashMap;
 
 fn message(id: &str, refs: &[&str], reply: Option<&str>) -> ThreadInput {
@@ -8,22 +8,49 @@ fn message(id: &str, refs: &[&str], reply: Option<&str>) -> ThreadInput {
         message_id: (!id.is_empty()).then(|| id.to_owned()),
         references: refs.iter().map(|r| (*r).to_owned()).collect(),
         in_reply_to: reply.map(str::to_owned),
+        subject: Some("A subject".to_owned()),
+        ..ThreadInput::default()
     }
 }
 
-/// A store as the synchroniser keeps it: links and the thread of each message.
+fn about(subject: &str, message: ThreadInput) -> ThreadInput {
+    ThreadInput {
+        subject: Some(subject.to_owned()),
+        ..message
+    }
+}
+
+/// A store as the synchroniser keeps it: links, and the thread and Message-ID of each message.
 #[derive(Default)]
 struct Store {
     links: HashMap<String, String>,
     threads: Vec<(usize, String)>,
+    ids: HashMap<usize, String>,
     next: usize,
 }
 
 impl Store {
     fn add(&mut self, batch: &[(usize, ThreadInput)]) {
-        let inputs: Vec<ThreadInput> = batch.iter().map(|(_, m)| m.clone()).collect();
+        let mut named: Vec<Names> = batch.iter().map(|(_, m)| names(m)).collect();
+        let mut known = self.links.clone();
+        // What the store looks up: the message that a bounce belongs to.
+        for names in &mut named {
+            let Some(parent) = &names.parent else {
+                continue;
+            };
+            for (n, thread) in &self.threads {
+                if self.ids.get(n) == Some(parent) {
+                    known.insert(format!("thread {thread}"), thread.clone());
+                    names.also.push(format!("thread {thread}"));
+                }
+            }
+        }
+        let ids = batch
+            .iter()
+            .filter_map(|(n, m)| Some((*n, m.message_id.clone()?)));
+        self.ids.extend(ids);
         let next = &mut self.next;
-        let got = assign(&self.links, &inputs, || {
+        let got = assign(&known, &named, || {
             *next += 1;
             format!("thr_{next:04}")
         });
@@ -81,8 +108,9 @@ fn answers_join_their_question_in_any_order() {
 
 #[test]
 fn nothing_is_linked_twice() {
-    let known = HashMap::from([("a".to_owned(), "t1".to_owned())]);
-    let got = assign(&known, &[message("a", &[], None)], || "new".to_owned());
+    let named = names(&message("a", &[], None));
+    let known = HashMap::from([(named.names[0].clone(), "t1".to_owned())]);
+    let got = assign(&known, &[named], || "new".to_owned());
     assert_eq!(
         (got.threads, got.links, got.merges),
         (vec!["t1".to_owned()], vec![], vec![])
@@ -95,30 +123,130 @@ fn ten_thousand_references_are_bounded() {
     let input = ThreadInput {
         message_id: Some("m".into()),
         references: refs,
-        in_reply_to: None,
+        subject: Some("long".into()),
+        ..ThreadInput::default()
     };
-    let got = assign(&HashMap::new(), &[input], || "t".into());
+    let got = assign(&HashMap::new(), &[names(&input)], || "t".into());
     assert!(got.links.len() <= 202);
-    assert!(got.links.iter().any(|l| l.0 == "0") && got.links.iter().any(|l| l.0 == "9999"));
+    let has = |id: &str| {
+        got.links
+            .iter()
+            .any(|link| link.0.starts_with(&format!("{id}\u{1f}")))
+    };
+    assert!(has("0") && has("9999"));
+}
+
+#[test]
+fn an_answer_under_another_subject_begins_a_conversation_of_its_own() {
+    let mut store = Store::default();
+    store.add(&[
+        (0, about("Offer", message("a", &[], None))),
+        (1, about("Re: [list] offer", message("b", &["a"], None))),
+        (2, about("Holidays", message("c", &["a", "b"], Some("b")))),
+    ]);
+    store.add(&[
+        (
+            3,
+            about("AW: Holidays", message("d", &["a", "b", "c"], None)),
+        ),
+        (4, about("WG: Offer", message("e", &["a"], None))),
+    ]);
+    assert_eq!(store.partition(), [vec![0, 1, 4], vec![2, 3]]);
+}
+
+#[test]
+fn what_a_machine_answers_and_what_has_no_subject_goes_with_what_it_answers() {
+    let bounce = |id| ThreadInput {
+        machine_answer: true,
+        ..about(
+            "Undelivered Mail Returned to Sender",
+            message(id, &[], Some("a")),
+        )
+    };
+    for first in [0, 1] {
+        let mut messages = vec![
+            (0, about("Offer", message("a", &[], None))),
+            (1, bounce("b")),
+            (2, about("", message("c", &["a"], None))),
+            (3, about("Re: Offer", message("d", &["a"], None))),
+            (4, about("Other", message("e", &["a"], None))),
+        ];
+        messages.rotate_left(first);
+        let mut store = Store::default();
+        for message in messages {
+            store.add(&[message]);
+        }
+        assert_eq!(store.partition(), [vec![0, 1, 2, 3], vec![4]]);
+    }
+}
+
+#[test]
+fn the_providers_conversation_joins_what_headers_do_not() {
+    let of = |thread: &str, message| ThreadInput {
+        provider_thread: Some(thread.to_owned()),
+        ..message
+    };
+    let mut store = Store::default();
+    store.add(&[
+        (0, of("T1", about("Offer", message("a", &[], None)))),
+        (1, of("T2", about("Offer", message("b", &[], None)))),
+    ]);
+    store.add(&[(
+        2,
+        of("T1", about("Something else", message("c", &[], None))),
+    )]);
+    assert_eq!(store.partition(), [vec![0, 2], vec![1]]);
+}
+
+#[test]
+fn an_answer_that_refers_to_nothing_says_so() {
+    let says = |message| {
+        let names = names(&message);
+        (names.says, names.lone_answer)
+    };
+    let offer = Some("theoffer".to_owned());
+    assert_eq!(
+        says(about("The offer", message("a", &[], None))),
+        (offer.clone(), false)
+    );
+    assert_eq!(
+        says(about("Re: the offer", message("b", &[], None))),
+        (offer.clone(), true)
+    );
+    assert_eq!(
+        says(about("Re: the offer", message("b", &["a"], None))),
+        (offer.clone(), false)
+    );
+    assert_eq!(
+        says(about("Fwd: the offer", message("c", &[], None))),
+        (offer, false)
+    );
+    assert_eq!(
+        says(about("Re: hi", message("d", &[], None))),
+        (None, false)
+    );
 }
 
 proptest::proptest! {
     #[test]
     fn any_order_and_batching_gives_the_same_partition(
-        shape in proptest::collection::vec((0..12u8, proptest::collection::vec(0..12u8, 0..3), proptest::option::of(0..12u8)), 1..16),
+        shape in proptest::collection::vec((0..12u8, proptest::collection::vec(0..12u8, 0..3), proptest::option::of(0..12u8), 0..14u8), 1..16),
         order in proptest::collection::vec(proptest::num::usize::ANY, 16),
         cuts in proptest::collection::vec(1..5usize, 16),
     ) {
         let all: Vec<(usize, ThreadInput)> = shape
             .iter()
             .enumerate()
-            .map(|(n, (id, refs, reply))| {
+            .map(|(n, (id, refs, reply, about))| {
                 let name = |i: &u8| format!("id{i}");
                 (n, ThreadInput {
                     // Id 0 stands for "none".
                     message_id: (*id > 0).then(|| name(id)),
                     references: refs.iter().map(name).collect(),
                     in_reply_to: reply.as_ref().map(name),
+                    subject: Some(["Offer", "Re: Offer", "Other", ""][usize::from(about % 4)].to_owned()),
+                    machine_answer: *about >= 12,
+                    provider_thread: (*about % 5 == 0).then(|| format!("T{}", id % 3)),
                 })
             })
             .collect();

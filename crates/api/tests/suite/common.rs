@@ -463,8 +463,7 @@ impl Fixture {
                 },
                 refs: ThreadRefs {
                     message_id: head.internet_message_id.clone(),
-                    references: head.references.clone(),
-                    in_reply_to: head.in_reply_to.clone(),
+                    ..ThreadRefs::default()
                 },
                 direction: Direction::Incoming,
                 sender: head

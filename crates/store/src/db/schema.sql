@@ -54,6 +54,8 @@ CREATE TABLE folders (
   backfilled {int} NOT NULL DEFAULT 0, created_at {int} NOT NULL, size_limit {int},
   bytes_left {int}
 ) {strict};
+-- Switched off by a person.
+CREATE INDEX folders_switched_off ON folders (mailbox_id) WHERE mode = 'off' AND mode_fixed = 1;
 CREATE UNIQUE INDEX folders_by_name ON folders (mailbox_id, wire_name);
 
 -- Where bytes lie: a segment (file or object), an offset and a length.
@@ -65,6 +67,7 @@ CREATE INDEX blobs_by_age ON blobs (touched_at, digest);
 -- Segments that no blob lies in any more, and since when: somebody may still read from them.
 CREATE TABLE retired_segments (segment TEXT PRIMARY KEY, since {int} NOT NULL) {strict};
 
+-- `says`: what the subject says, as a number; `lone_answer`: it answers something that only its subject tells.
 -- `body`: 'head': only the header is stored (its digest is the header's); 'asked': and the rest is to be fetched.
 CREATE TABLE messages (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
@@ -73,12 +76,14 @@ CREATE TABLE messages (
   flagged {int} NOT NULL, draft {int} NOT NULL, keywords TEXT NOT NULL, has_attachments {int} NOT NULL,
   sender TEXT NOT NULL, head TEXT NOT NULL, vanished_at {int}, vanished_from TEXT,
   body TEXT NOT NULL DEFAULT 'whole' CHECK (body IN ('whole','head','asked')),
-  object_id TEXT, labels TEXT
+  object_id TEXT, labels TEXT, says {int}, lone_answer {int} NOT NULL DEFAULT 0
 ) {strict};
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
 CREATE INDEX messages_by_thread ON messages (thread_id, received_at);
 CREATE INDEX messages_by_digest ON messages (digest);
+CREATE INDEX messages_by_subject ON messages (says, received_at) WHERE says IS NOT NULL;
+CREATE INDEX messages_lone_answers ON messages (says, received_at) WHERE lone_answer = 1;
 CREATE INDEX messages_by_object ON messages (mailbox_id, object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX messages_by_message_id ON messages (mailbox_id, internet_message_id);
 CREATE INDEX messages_unread ON messages (mailbox_id, received_at, id) WHERE seen = 0;
@@ -120,7 +125,8 @@ CREATE TABLE put_in (
 ) {strict};
 CREATE INDEX put_in_by_tag ON put_in (tag_id);
 
--- Which conversation a Message-ID belongs to, seen or only referred to.
+-- Which conversation a name belongs to: a Message-ID, seen or only referred to, with what its subject says; or what the provider
+-- calls the conversation.
 CREATE TABLE thread_links (
   mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, internet_message_id TEXT NOT NULL,
   thread_id TEXT NOT NULL, PRIMARY KEY (mailbox_id, internet_message_id)

@@ -2,6 +2,7 @@
 //! and the events are numbered: all of it, or nothing. Running it again changes nothing, because
 //! (folder, UIDVALIDITY, UID) is a unique key.
 
+mod answers;
 mod changes;
 mod complete;
 mod moving;
@@ -201,7 +202,7 @@ pub(crate) fn run(
     }
     moved.extend(placing::join(tx, mailbox_id, &mut batch, &place, &mut log)?);
     outcome.moved = moved.len() as i64;
-    let threads = threads::assign(tx, mailbox_id, &batch.messages, threader, now)?;
+    let threads = threads::assign(tx, mailbox_id, &batch, threader, now, &mut log)?;
     let new = insert_messages(tx, mailbox_id, &batch, &place, &threads, now)?;
     outcome.stored = new.len() as i64;
     let refs: Vec<(&str, &NewMessage)> = new.iter().map(|(id, m)| (id.as_str(), *m)).collect();
@@ -398,6 +399,8 @@ fn insert_messages<'b>(
             body.into(),
             message.object_id.clone().into(),
             placing::labels_text(message.labels.as_deref(), place)?.into(),
+            answers::key(mailbox_id, message.refs.says.as_deref()).into(),
+            message.refs.lone_answer.into(),
         ]);
         ids.push(id);
     }
@@ -423,6 +426,8 @@ fn insert_messages<'b>(
             Text("body"),
             Text("object_id"),
             Text("labels"),
+            Int("says"),
+            Int("lone_answer"),
         ],
         rows,
         then: "RETURNING n, id",

@@ -1,22 +1,34 @@
 //! Which conversation new messages belong to, decided under the mailbox's lock.
 
-use super::NewMessage;
+use super::{Batch, answers, event};
 use crate::Tx;
 use crate::db::Column::Text;
 use crate::db::Insert;
 use crate::error::Result;
+use model::event::{NewEvent, Origin};
+use model::message::Flags;
 use model::{Timestamp, fresh_id};
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
+
+/// How a name begins that is good for one batch only, and is not stored.
+pub(super) const TRANSIENT: &str = "\u{1f}\u{1f}";
 
 /// What a message hangs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadRefs {
     /// Its own Message-ID.
     pub message_id: Option<String>,
-    /// References.
-    pub references: Vec<String>,
-    /// In-Reply-To.
-    pub in_reply_to: Option<String>,
+    /// Whoever has one of these names too is of the same conversation.
+    pub names: Vec<String>,
+    /// Names that it has if somebody else has them.
+    pub also: Vec<String>,
+    /// The Message-ID of the message that it belongs to, whatever that is about.
+    pub parent: Option<String>,
+    /// What the subject says, where that is enough to tell what a message answers.
+    pub says: Option<String>,
+    /// It answers something, and does not say what but by its subject.
+    pub lone_answer: bool,
 }
 
 /// The decision for a batch.
@@ -24,13 +36,13 @@ pub struct ThreadRefs {
 pub struct Threaded {
     /// The thread of each message, in order.
     pub threads: Vec<String>,
-    /// Message-IDs whose thread is new or another one.
+    /// Names whose thread is new or another one.
     pub links: Vec<(String, String)>,
     /// Threads that turned out to be one: (from, into).
     pub merges: Vec<(String, String)>,
 }
 
-/// The deciding function: known links, the batch, and a source of fresh ids. It is handed in,
+/// The deciding function: the threads of known names, the batch, and a source of fresh ids. It is handed in,
 /// because threading is a matter of mail and not of storage.
 pub type Threader =
     fn(&HashMap<String, String>, &[ThreadRefs], &mut dyn FnMut() -> String) -> Threaded;
@@ -38,23 +50,22 @@ pub type Threader =
 pub(super) fn assign(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
-    messages: &[NewMessage],
+    batch: &Batch,
     threader: Threader,
     now: Timestamp,
+    log: &mut Vec<NewEvent>,
 ) -> Result<Vec<String>> {
+    let messages = &batch.messages;
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let refs: Vec<ThreadRefs> = messages
+    let mut refs: Vec<ThreadRefs> = messages
         .iter()
         .map(|message| message.refs.clone())
         .collect();
     let ids: HashSet<&str> = refs
         .iter()
-        .flat_map(|r| {
-            let own = r.message_id.iter().chain(&r.in_reply_to);
-            own.chain(&r.references).map(String::as_str)
-        })
+        .flat_map(|refs| refs.names.iter().chain(&refs.also).map(String::as_str))
         .collect();
     let sql = format!(
         "SELECT internet_message_id, thread_id FROM thread_links
@@ -69,12 +80,46 @@ pub(super) fn assign(
     for row in &rows {
         known.insert(row.get(0)?, row.get(1)?);
     }
+    let mut join = |refs: &mut ThreadRefs, thread: String| {
+        let name = format!("{TRANSIENT}{thread}");
+        refs.also.push(name.clone());
+        known.insert(name, thread);
+    };
+    parents(tx, mailbox_id, &mut refs, &mut join)?;
+    answers::join(tx, mailbox_id, messages, &mut refs, &mut join)?;
     let decided = threader(&known, &refs, &mut || fresh_id("thr", now));
     write_links(tx, mailbox_id, &decided.links)?;
     for (from, into) in &decided.merges {
-        merge(tx, mailbox_id, from, into)?;
+        merge(tx, mailbox_id, from, into, batch.origin, log)?;
     }
     Ok(decided.threads)
+}
+
+/// Messages that belong to a stored one, whatever that is about, join its conversation.
+fn parents(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    refs: &mut [ThreadRefs],
+    join: &mut impl FnMut(&mut ThreadRefs, String),
+) -> Result<()> {
+    let wanted: HashSet<&str> = refs.iter().filter_map(|r| r.parent.as_deref()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT internet_message_id, thread_id FROM messages WHERE mailbox_id = $1 AND internet_message_id IN {}",
+        tx.dialect().texts(2)
+    );
+    let args = [mailbox_id.into(), serde_json::to_string(&wanted)?.into()];
+    for row in tx.rows(&sql, &args)? {
+        let (id, thread): (String, String) = (row.get(0)?, row.get(1)?);
+        for refs in refs.iter_mut() {
+            if refs.parent.as_ref() == Some(&id) {
+                join(refs, thread.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write_links(tx: &mut Tx<'_>, mailbox_id: &str, links: &[(String, String)]) -> Result<()> {
@@ -84,6 +129,7 @@ fn write_links(tx: &mut Tx<'_>, mailbox_id: &str, links: &[(String, String)]) ->
     // One statement may not touch a row twice: the last word for an id counts.
     let links: HashMap<&str, &str> = links
         .iter()
+        .filter(|(name, _)| !name.starts_with(TRANSIENT))
         .map(|(id, thread)| (id.as_str(), thread.as_str()))
         .collect();
     let rows = links
@@ -100,7 +146,31 @@ fn write_links(tx: &mut Tx<'_>, mailbox_id: &str, links: &[(String, String)]) ->
     Ok(())
 }
 
-fn merge(tx: &mut Tx<'_>, mailbox_id: &str, from: &str, into: &str) -> Result<()> {
+/// Everything of one thread moves into another; each message says so, because its thread was told when it came.
+fn merge(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    from: &str,
+    into: &str,
+    origin: Origin,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let sql = "SELECT id, seen, answered, flagged, draft, keywords FROM messages
+               WHERE mailbox_id = $1 AND thread_id = $2 AND vanished_at IS NULL ORDER BY id";
+    for row in tx.rows(sql, &[mailbox_id.into(), from.into()])? {
+        let flags = Flags {
+            seen: row.get(1)?,
+            answered: row.get(2)?,
+            flagged: row.get(3)?,
+            draft: row.get(4)?,
+            keywords: row.json(5)?,
+        };
+        let data = json!({
+            "message_id": row.get::<String>(0)?, "flags": flags, "before": flags,
+            "thread_id": into, "thread_id_before": from,
+        });
+        log.push(event("message.changed", mailbox_id, origin, data));
+    }
     let args = [mailbox_id.into(), from.into(), into.into()];
     tx.exec(
         "UPDATE messages SET thread_id = $3 WHERE mailbox_id = $1 AND thread_id = $2",

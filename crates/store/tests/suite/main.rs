@@ -24,6 +24,7 @@ mod server_profiles;
 mod submissions;
 mod sweep;
 mod tags;
+mod threading;
 mod traffic;
 mod unified;
 mod webhooks;

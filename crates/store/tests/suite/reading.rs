@@ -24,7 +24,7 @@ pub(crate) fn by_reference(
     let mut known = known.clone();
     let mut threaded = Threaded::default();
     for refs in batch {
-        let topic = refs.references.first().cloned().unwrap_or_else(&mut *fresh);
+        let topic = refs.names.first().cloned().unwrap_or_else(&mut *fresh);
         let thread = known
             .entry(topic.clone())
             .or_insert_with(&mut *fresh)
@@ -140,8 +140,8 @@ pub(crate) async fn put_raw(
         },
         refs: ThreadRefs {
             message_id: Some(format!("{uid}@example.com")),
-            references: vec![topic.to_owned()],
-            in_reply_to: None,
+            names: vec![topic.to_owned()],
+            ..ThreadRefs::default()
         },
         direction: if uid == 3 {
             Direction::Outgoing

@@ -484,6 +484,7 @@ pub(super) fn fetched(
         stored,
         object_id: meta.email_id.clone(),
         labels: meta.labels.clone(),
+        provider_thread: meta.thread_id.clone(),
     }
 }
 

@@ -4,8 +4,9 @@
 use crate::Context;
 use crate::error::Result;
 use crate::folder::fetch::failure;
-use mail_message::read::Summary;
+use mail_message::read::{Head, Summary};
 use mail_message::search::tokens;
+use mail_message::thread::{ThreadInput, names};
 use model::Timestamp;
 use model::folder::Role;
 use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
@@ -41,6 +42,8 @@ pub struct Fetched {
     pub object_id: Option<String>,
     /// X-GM-LABELS, where the server has them.
     pub labels: Option<Vec<String>>,
+    /// THREADID or X-GM-THRID, where the server has conversations.
+    pub provider_thread: Option<String>,
 }
 
 /// Whose mail it is and where it lies: decides the direction.
@@ -151,6 +154,7 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         head,
         search,
         date_ms,
+        machine_answer,
         ..
     } = summary;
     let sender = head
@@ -170,14 +174,7 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         flags: fetched.flags,
         mod_seq: fetched.mod_seq,
         received_at,
-        refs: ThreadRefs {
-            message_id: head
-                .internet_message_id
-                .clone()
-                .filter(|id| id.len() <= MESSAGE_ID),
-            references: references(&head.references),
-            in_reply_to: head.in_reply_to.clone().filter(|id| id.len() <= MESSAGE_ID),
-        },
+        refs: thread_refs(&head, machine_answer, fetched.provider_thread),
         direction: if outgoing {
             Direction::Outgoing
         } else {
@@ -199,6 +196,27 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         stored: fetched.stored,
         object_id: fetched.object_id,
         labels: fetched.labels,
+    }
+}
+
+fn thread_refs(head: &Head, machine_answer: bool, provider_thread: Option<String>) -> ThreadRefs {
+    let short = |id: &Option<String>| id.clone().filter(|id| id.len() <= MESSAGE_ID);
+    let input = ThreadInput {
+        message_id: short(&head.internet_message_id),
+        references: references(&head.references),
+        in_reply_to: short(&head.in_reply_to),
+        subject: head.subject.clone(),
+        machine_answer,
+        provider_thread: provider_thread.filter(|id| id.len() <= MESSAGE_ID),
+    };
+    let names = names(&input);
+    ThreadRefs {
+        message_id: input.message_id,
+        names: names.names,
+        also: names.also,
+        parent: names.parent,
+        says: names.says,
+        lone_answer: names.lone_answer,
     }
 }
 
@@ -235,6 +253,7 @@ mod tests {
             },
             object_id: None,
             labels: None,
+            provider_thread: None,
         }
     }
 

@@ -172,6 +172,7 @@ impl Ready {
             stored,
             object_id: None,
             labels: None,
+            provider_thread: None,
         });
         self.keys.push(key);
     }

@@ -50,9 +50,8 @@ pub(crate) async fn list_threads(
         unread: params.unread,
     };
     let found = threads::list(&state.store, filter, after, limit).await?;
-    let cursor = |found: &threads::Found| {
-        page::cursor(&[&found.thread.last_at.0.to_string(), &found.thread.id])
-    };
+    let cursor =
+        |found: &threads::Found| page::cursor(&[&found.order.0.to_string(), &found.thread.id]);
     let page = Page::new(found, limit, cursor);
     let data = page.data.into_iter();
     Ok(Json(Page {
