@@ -5,6 +5,7 @@
 //! folder, a conversation, a rare word); see [`list`].
 
 mod hits;
+mod senders;
 mod whole;
 
 pub(crate) use whole::want_rest;
@@ -23,6 +24,8 @@ use model::message::{Direction, Flags, Message, Placement};
 
 /// Folders with one role that are walked one by one; of more, the newest mail is looked through.
 const FOLDERS_WALKED: usize = 16;
+/// Senders that fit a text and whose mail is walked one by one.
+const SENDERS_WALKED: usize = 50;
 /// Mail that lies only in folders that a person has switched off is kept, and hidden until they are switched on again. (One that was left
 /// behind when its mailbox changed to POP3 is not a person's choice.)
 pub(crate) const SWITCHED_OFF: &str =
@@ -134,7 +137,9 @@ fn walk(
     limit: i64,
 ) -> Result<(Vec<Found>, bool)> {
     let (mut starts, mut below) = (Vec::new(), false);
+    let of_senders = senders::starts(tx, filter)?;
     match (&filter.folder_id, filter.role) {
+        _ if of_senders.is_some() => starts.extend(of_senders.into_iter().flatten()),
         (None, None) => starts.push(match filter.tags.first() {
             Some(tag) => Wanted::tagged(tag),
             None => Wanted::all(),
@@ -247,6 +252,12 @@ impl Wanted {
         wanted
     }
 
+    fn from_sender(address: &str) -> Self {
+        let mut wanted = Self::all();
+        wanted.and("m.sender = $", address);
+        wanted
+    }
+
     /// The messages with these numbers. They are fetched first, whatever the database expects of the other conditions.
     fn numbered(dialect: Dialect, numbers: &[i64]) -> Result<Self> {
         let (from, condition) = match dialect {
@@ -335,15 +346,8 @@ impl Wanted {
             self.and("m.thread_id = $", id);
         }
         for part in &filter.from {
-            let escaped: String = part
-                .to_lowercase()
-                .chars()
-                .flat_map(|c| {
-                    let escape = matches!(c, '%' | '_' | '\\').then_some('\\');
-                    escape.into_iter().chain(std::iter::once(c))
-                })
-                .collect();
-            self.and("m.sender LIKE $ ESCAPE '\\'", format!("%{escaped}%"));
+            let pattern = senders::containing(part);
+            self.and("m.sender LIKE $ ESCAPE '\\'", pattern);
         }
         if let Some(at) = filter.since {
             self.and("m.received_at >= $", at);

@@ -81,6 +81,7 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_time ON messages (received_at, id);
 CREATE INDEX messages_by_mailbox ON messages (mailbox_id, received_at, id);
 CREATE INDEX messages_by_thread ON messages (thread_id, received_at);
+CREATE INDEX messages_by_sender ON messages (sender, received_at, id);
 CREATE INDEX messages_by_digest ON messages (digest);
 CREATE INDEX messages_by_subject ON messages (says, received_at) WHERE says IS NOT NULL;
 CREATE INDEX messages_lone_answers ON messages (says, received_at) WHERE lone_answer = 1;

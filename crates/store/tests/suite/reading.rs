@@ -536,6 +536,66 @@ async fn every_filter_finds_its_messages_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn senders_are_found_by_a_part_of_their_address_however_many_fit() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = mailbox(&fixture, "a@example.com").await;
+        let b = mailbox(&fixture, "b@example.com").await;
+        let mut wanted = Vec::new();
+        // The n-th message is from bob_n@example.com; more of them than are walked one by one.
+        for n in 1..=70 {
+            let (filled, folder) = match n % 3 {
+                0 => (&b, "INBOX"),
+                1 => (&a, "INBOX"),
+                _ => (&a, "Archive"),
+            };
+            put(store, filled, folder, n, &format!("s{n}"), "t").await;
+            wanted.insert(0, (n, n % 3));
+        }
+        let of = |part: &str| Filter {
+            from: vec![part.to_owned()],
+            ..Filter::default()
+        };
+        let named = |keep: fn(i64, i64) -> bool| {
+            let kept = wanted.iter().filter(|(n, place)| keep(*n, *place));
+            kept.map(|(n, _)| format!("s{n}")).collect::<Vec<_>>()
+        };
+        let cases: [(Filter, Vec<String>); 7] = [
+            (of("BOB_7@example.com"), named(|n, _| n == 7)),
+            (of("b_7"), named(|n, _| n == 7 || n == 70)),
+            (of("bob"), named(|_, _| true)),
+            (of("nobody"), Vec::new()),
+            (
+                Filter {
+                    mailbox_id: Some(b.mailbox_id.clone()),
+                    ..of("_3")
+                },
+                named(|n, place| place == 0 && n.to_string().starts_with('3')),
+            ),
+            (
+                Filter {
+                    role: Some(Role::Archive),
+                    ..of("_2")
+                },
+                named(|n, place| place == 2 && n.to_string().starts_with('2')),
+            ),
+            (
+                Filter {
+                    from: vec!["bob".to_owned(), "_44@".to_owned()],
+                    ..Filter::default()
+                },
+                named(|n, _| n == 44),
+            ),
+        ];
+        for (filter, expected) in cases {
+            let found = subjects(store, filter.clone()).await;
+            assert_eq!(found, expected, "{filter:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_in_very_many_folders_is_found_all_the_same() {
     both(|fixture| async move {
         let store = &fixture.store;
