@@ -243,6 +243,16 @@ fn own_tags_and_folders_are_put_on_mail_and_the_server_keeps_it_where_it_is() {
         let listed = ok(&postroom, &["message", "list", "--tag", "Deals"]);
         (listed["data"].as_array().map(Vec::len) == Some(2)).then_some(())
     });
+    let out = ok(
+        &postroom,
+        &["message", "put", &message, "--out-of", "Deals"],
+    );
+    assert_eq!(
+        out["data"][0]["tags"].as_array().map(Vec::len),
+        Some(1),
+        "{out:#}"
+    );
+    ok(&postroom, &["message", "put", &message, "--into", "Deals"]);
     let mut probe = testkit::ImapProbe::login(&ann);
     assert_eq!(probe.examine("INBOX").exists, 4);
     let tags = ok(&postroom, &["tag", "list"]);
@@ -256,6 +266,32 @@ fn own_tags_and_folders_are_put_on_mail_and_the_server_keeps_it_where_it_is() {
         Some(4)
     );
     ok(&postroom, &["tag", "remove", text(&tag, "id"), "--yes"]);
+}
+
+#[test]
+fn the_inboxes_of_all_mailboxes_are_one_by_command() {
+    let (ann, bob) = (user("unified ann"), user("unified bob"));
+    ann.seed("INBOX", Generator::new(64).take(3));
+    bob.seed("INBOX", Generator::new(65).take(2));
+    let postroom = here().start();
+    connect_whole(&postroom, &ann);
+    connect_whole(&postroom, &bob);
+    let unified = ok(&postroom, &["folder", "unified"]);
+    let all = unified["data"].as_array().expect("a list");
+    let inbox = all.iter().find(|row| row["role"] == "inbox");
+    let counts = inbox.map(|row| (row["folders"].clone(), row["messages"].clone()));
+    assert_eq!(counts, Some((json!(2), json!(5))), "{unified:#}");
+    let listed = ok(&postroom, &["message", "list", "--role", "inbox"]);
+    assert_eq!(
+        listed["data"].as_array().map(Vec::len),
+        Some(5),
+        "{listed:#}"
+    );
+    let table = postroom.run(&["folder", "unified"]);
+    assert!(
+        String::from_utf8_lossy(&table.stdout).contains("inbox"),
+        "{table:?}"
+    );
 }
 
 #[test]

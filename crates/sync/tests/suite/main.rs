@@ -5,6 +5,7 @@ mod servers_each;
 
 mod audit;
 mod breakdown;
+mod conversations;
 mod crowd;
 mod differential;
 mod first;

@@ -32,7 +32,8 @@ pub(crate) struct Message {
     pub flags: BTreeSet<String>,
     /// As INTERNALDATE shows it.
     pub date: String,
-    /// The same wherever this message is (RFC 8474, X-GM-EXT-1); the conversation's is that of its first message.
+    /// The same wherever this message is (RFC 8474, X-GM-EXT-1); the conversation's is what a line `X-Conversation: 7` of the
+    /// header says, otherwise its own.
     pub id: u64,
     pub thread: u64,
     /// Gmail's labels, in modified UTF-7.
@@ -49,6 +50,16 @@ impl Default for Mailbox {
         mailbox.folder_mut("INBOX");
         mailbox
     }
+}
+
+/// The conversation that a message's header names.
+fn conversation(raw: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(raw);
+    let header = text.split("\r\n\r\n").next()?;
+    let named = header
+        .lines()
+        .find_map(|line| line.strip_prefix("X-Conversation: "));
+    named?.trim().parse().ok()
 }
 
 impl Mailbox {
@@ -71,7 +82,7 @@ impl Mailbox {
             flags: BTreeSet::new(),
             date: " 1-Feb-2024 10:00:00 +0000".to_owned(),
             id: self.last_id,
-            thread: self.last_id,
+            thread: conversation(raw).unwrap_or(self.last_id),
             labels: BTreeSet::new(),
         };
         self.place(folder, message)
