@@ -222,6 +222,17 @@ pub struct Coverage {
     pub ends_at: Option<Timestamp>,
 }
 
+/// How full a mailbox is on its server, as the server tells it (RFC 9208).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Quota {
+    /// Octets in use.
+    pub used: i64,
+    /// Octets that may be.
+    pub limit: i64,
+    /// Since when the server has told so.
+    pub told_at: Timestamp,
+}
+
 /// A mailbox as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Mailbox {
@@ -267,6 +278,8 @@ pub struct Mailbox {
     pub last_report_id: Option<String>,
     /// What the last comparison of everything with the server found; null: there was none yet.
     pub last_audit: Option<crate::completeness::LastAudit>,
+    /// How full the mailbox is on its server; null: there is no limit, or the server does not tell.
+    pub quota: Option<Quota>,
     /// When the mailbox was added.
     pub created_at: Timestamp,
     /// Grows with every change of the settings: the ETag.

@@ -4,11 +4,13 @@ mod create;
 mod names;
 pub(crate) mod profile;
 mod proofs;
+mod quota;
 mod row;
 
 pub use create::{NewMailbox, create, create_in};
 pub use names::set_names;
 pub use proofs::{Side, set_proofs, works};
+pub use quota::set_quota;
 
 pub use crate::removal::remove;
 

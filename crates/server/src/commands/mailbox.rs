@@ -495,6 +495,16 @@ fn show(output: &Output, mailbox: &Value) -> String {
         ),
         format!("  coverage    {}", coverage(mailbox)),
     ];
+    if let (Some(used), Some(limit)) = (
+        mailbox["quota"]["used"].as_i64(),
+        mailbox["quota"]["limit"].as_i64(),
+    ) {
+        lines.push(format!(
+            "  on server   {} of {}",
+            output::size(used),
+            output::size(limit)
+        ));
+    }
     if let Some(limit) = mailbox["size_limit"].as_i64() {
         lines.push(format!(
             "  size limit  {}: larger messages are stored as headers",

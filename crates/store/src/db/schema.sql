@@ -22,7 +22,8 @@ CREATE TABLE mailboxes (
   server_profile_id TEXT REFERENCES server_profiles (id), login_formats TEXT NOT NULL DEFAULT '{}',
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
   removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0, size_limit {int}, fill_waits_until {int},
-  fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int}
+  fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int},
+  quota_used {int}, quota_limit {int}, quota_told_at {int}
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.

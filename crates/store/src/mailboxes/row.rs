@@ -5,7 +5,7 @@ use crate::db::{Row, Value};
 use crate::error::Result;
 use model::Timestamp;
 use model::mailbox::{
-    Connection, ConnectionState, Coverage, CoverageState, Kind, Lifecycle, Mailbox, Proof,
+    Connection, ConnectionState, Coverage, CoverageState, Kind, Lifecycle, Mailbox, Proof, Quota,
 };
 
 /// What `from_row` reads, of a mailbox `m`.
@@ -34,7 +34,8 @@ pub(super) const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, 
     (SELECT c.finished_at FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.outcome FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.differences FROM completeness c WHERE c.mailbox_id = m.id),
-    (SELECT c.repaired FROM completeness c WHERE c.mailbox_id = m.id)";
+    (SELECT c.repaired FROM completeness c WHERE c.mailbox_id = m.id),
+    m.quota_used, m.quota_limit, m.quota_told_at";
 
 /// The problem of a first synchronisation that waits for the provider's limit by the day.
 const WAITS: &str = "transfer_limit_reached";
@@ -49,6 +50,17 @@ pub(crate) fn maybe_json<T: serde::de::DeserializeOwned>(
 ) -> Result<Option<T>> {
     let text: Option<String> = row.get(index)?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+fn quota(row: &Row, index: usize) -> Result<Option<Quota>> {
+    let (used, limit, told_at) = (row.get(index)?, row.get(index + 1)?, row.get(index + 2)?);
+    let whole = |((used, limit), told_at): ((i64, i64), Timestamp)| Quota {
+        used,
+        limit,
+        told_at,
+    };
+    let used: Option<i64> = used;
+    Ok(used.zip(limit).zip(told_at).map(whole))
 }
 
 fn days(row: &Row, index: usize) -> Result<Option<u32>> {
@@ -135,6 +147,7 @@ pub(super) fn from_row(row: &Row) -> Result<Mailbox> {
         size_limit: row.get(30)?,
         last_report_id: row.get(16)?,
         last_audit: completeness::last(row, 37)?,
+        quota: quota(row, 41)?,
         version: row.get(17)?,
         created_at: row.get(18)?,
         server_profile_id: row.get(24)?,

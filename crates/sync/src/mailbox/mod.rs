@@ -11,6 +11,7 @@ mod listing;
 pub mod news;
 mod open;
 mod pace;
+mod quota;
 mod round;
 mod state;
 mod turn;

@@ -85,6 +85,8 @@ pub(crate) struct Visit<'a> {
     hearing: Hearing,
     /// The work is to end: nothing more is begun.
     pub(super) stop: CancellationToken,
+    /// When the server was asked how full the mailbox is.
+    pub(super) quota_asked: Option<Instant>,
     /// Folders that may be others by now.
     pub(super) doubts: &'a mut Doubts,
 }
@@ -161,6 +163,7 @@ impl<'a> Visit<'a> {
             short: false,
             hearing,
             stop,
+            quota_asked: None,
             doubts,
         })
     }
@@ -209,6 +212,7 @@ impl<'a> Visit<'a> {
             if self.meter.allowed().connections != Some(1) {
                 state.report();
             }
+            Box::pin(self.ask_for_quota()).await?;
             Box::pin(self.audit_if_due(isolation, cancel)).await?;
             if Box::pin(self.slice(isolation, cancel)).await? {
                 if Box::pin(self.mailbox_changed()).await? {

@@ -1,6 +1,7 @@
 //! Invariant 44: what a provider allows is obeyed exactly: octets and messages by the day, connections at once.
 
 use crate::follower::{Choice, Follower};
+use mail_sim::{ImapScript, ImapSim};
 use model::mailbox::{Protocol, Security};
 use model::server_profile::ProfileLimits;
 use std::time::Duration;
@@ -201,6 +202,104 @@ async fn i44_where_one_connection_is_allowed_there_is_never_a_second() {
         assert_eq!(proxy.connections(), made, "{most:?}");
         follower.stop().await;
     }
+}
+
+/// A copy of sent mail that is owed to the Sent folder.
+async fn owe_copy(follower: &Follower, n: usize, octets: usize) {
+    let raw = letter(n, octets);
+    let stored = follower.store.blobs.put(&raw).await.expect("stored");
+    let body = serde_json::json!({
+        "kind": "append", "digest": stored.digest, "submission_id": "sub_none",
+        "internet_message_id": format!("{n}.{octets}@example.com")});
+    let (id, now) = (follower.mailbox.id.clone(), follower.store.now());
+    let written = follower.store.db.write(move |tx| {
+        let place = &stored.place;
+        tx.exec(
+            "INSERT INTO blobs (digest, segment, position, length, touched_at) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                (&stored.digest).into(),
+                (&place.segment).into(),
+                (place.position as i64).into(),
+                (place.length as i64).into(),
+                now.into(),
+            ],
+        )?;
+        tx.exec(
+            "INSERT INTO owed (id, mailbox_id, kind, body, next_attempt_at, created_at) VALUES ($1, $2, 'append', $3, 0, 0)",
+            &[format!("owe_{n}").into(), id.into(), body.to_string().into()],
+        )
+    });
+    written.await.expect("owed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i44_the_octets_that_may_be_uploaded_in_a_day_are_obeyed() {
+    let user = user("uploads");
+    seed(&user, 1);
+    let proxy = Proxy::start(servers().imap_port);
+    let limits = |upload| ProfileLimits {
+        upload_mb_per_day: Some(upload),
+        ..ProfileLimits::default()
+    };
+    let choice = through(&proxy, Protocol::Imap, limits(1));
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    for n in 1..=2 {
+        owe_copy(&follower, n, 700_000).await;
+    }
+    let filed = async || {
+        let there = follower.servers_view().await;
+        there.get("Sent").map_or(0, |sent| sent.len())
+    };
+    until("the first copy", async || filed().await == 1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(filed().await, 1);
+    assert!(
+        proxy.bytes_to_server() <= MEGABYTE,
+        "{}",
+        proxy.bytes_to_server()
+    );
+    let due = store::owed::next_due(&follower.store, &follower.mailbox.id).await;
+    let hour = 3_600_000;
+    let left = due.expect("read").expect("a time").0 - follower.store.now().0;
+    assert!((22 * hour..=25 * hour).contains(&left), "{left}");
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_full_the_mailbox_is_on_its_server_is_told() {
+    let with_quota =
+        "IMAP4rev1 SASL-IR LITERAL+ IDLE ID NAMESPACE UNSELECT UIDPLUS QUOTA AUTH=PLAIN";
+    let script = ImapScript::new()
+        .capabilities(with_quota)
+        .mail("INBOX", &letter(1, 5_000));
+    let sim = ImapSim::start(script);
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        tested: true,
+        read_only: true,
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("it is told", async || {
+        let quota = follower.now().await.quota;
+        quota.is_some_and(|quota| (quota.used, quota.limit) == (5 << 10, 10 << 20))
+    })
+    .await;
+    let asked = || {
+        sim.log()
+            .iter()
+            .filter(|l| l.contains("GETQUOTAROOT"))
+            .count()
+    };
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(asked(), 1);
+    follower.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@ use crate::net::{Connection, Encryption, lock, nonsense};
 
 /// How much nonsense is sent, in bytes.
 const NONSENSE: usize = 64 * 1024;
+/// What an account may have, where the simulator offers QUOTA.
+const QUOTA_KIB: usize = 10_240;
 /// A folder name in bytes that are no text.
 const INVALID_NAME: &[u8] = b"* LIST (\\HasNoChildren) \"/\" \"Caf\xe9 \xff\xfe&bad-\"\r\n";
 
@@ -255,6 +257,21 @@ impl Session {
             "EXPUNGE" | "UID EXPUNGE" => self.expunge(command).await?,
             "UID COPY" | "UID MOVE" => self.copy(command).await?,
             "APPEND" => self.append(command).await?,
+            "GETQUOTAROOT" if self.offers("QUOTA") => {
+                let used: usize = {
+                    let script = lock(&self.shared.script);
+                    let folders = script.mailbox.folders.values();
+                    folders
+                        .flat_map(|f| f.messages.values())
+                        .map(|m| m.raw.len())
+                        .sum()
+                };
+                let told = format!(
+                    "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE {} {QUOTA_KIB})\r\n",
+                    used.div_ceil(1024)
+                );
+                self.done(tag, &told, "OK").await?;
+            }
             "CREATE" => {
                 lock(&self.shared.script)
                     .mailbox

@@ -74,6 +74,8 @@ export interface Mailbox {
   missing?: { text: string }[];
   last_report_id: string | null;
   last_audit?: LastAudit | null;
+  /** How full the mailbox is on its server. */
+  quota?: { used: number; limit: number; told_at: Time } | null;
   created_at: Time;
 }
 

@@ -167,6 +167,7 @@ function Facts({ mailbox }: { mailbox: Mailbox }) {
         </dd>
       </div>
       <div><dt>Coverage</dt><dd><CoverageFact coverage={mailbox.coverage} /></dd></div>
+      {mailbox.quota && <div><dt>On the server</dt><dd>{bytes(mailbox.quota.used)} of {bytes(mailbox.quota.limit)}</dd></div>}
     </dl>
   );
 }
