@@ -45,11 +45,32 @@ fn killed_anywhere_nothing_is_lost_doubled_or_told_twice() {
             continue;
         }
         let wanted = original(&user);
-        wait_for(
-            SOON,
-            &format!("seed {seed}, round {round}: the copy equals the mailbox"),
-            || (copy(&postroom, &mailbox) == wanted).then_some(()),
-        );
+        let equal = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_for(SOON, "the copy equals the mailbox", || {
+                (copy(&postroom, &mailbox) == wanted).then_some(())
+            });
+        }));
+        if equal.is_err() {
+            let here = copy(&postroom, &mailbox);
+            let show = |one: &crate::setting::Sorted, other: &crate::setting::Sorted| {
+                one.iter()
+                    .flat_map(|(path, mails)| {
+                        mails.iter().map(move |mail| (path.clone(), mail.clone()))
+                    })
+                    .filter(|(path, mail)| {
+                        !other.get(path).is_some_and(|mails| mails.contains(mail))
+                    })
+                    .collect::<Vec<_>>()
+            };
+            let now = postroom.get(&format!("/v1/mailboxes/{mailbox}")).1;
+            let folders = all(&postroom, &format!("/v1/mailboxes/{mailbox}/folders"));
+            let failures = all(&postroom, &format!("/v1/mailboxes/{mailbox}/failures"));
+            panic!(
+                "seed {seed}, round {round}: only here {:#?}, only there {:#?}; {now:#}; {folders:#?}; {failures:#?}",
+                show(&here, &wanted),
+                show(&wanted, &here)
+            );
+        }
         told_is_stored(&postroom, &mailbox, &format!("seed {seed}, round {round}"));
     }
 }
