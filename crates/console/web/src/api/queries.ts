@@ -33,11 +33,11 @@ export const setup = queryOptions({
 });
 
 /** Every page of a list that is known to be short. */
-async function all<T>(base: string, signal: AbortSignal): Promise<T[]> {
+async function all<T>(base: string, signal: AbortSignal, further: Record<string, boolean> = {}): Promise<T[]> {
   const rows: T[] = [];
   let cursor: string | null = null;
   do {
-    const page: Page<T> = await api.get(path(base, { limit: 200, cursor }), signal);
+    const page: Page<T> = await api.get(path(base, { ...further, limit: 200, cursor }), signal);
     rows.push(...page.data);
     cursor = page.next_cursor ?? null;
   } while (cursor && rows.length < 5000);
@@ -84,7 +84,7 @@ export const unified = queryOptions({
 
 export const tags = queryOptions({
   queryKey: ["tags"],
-  queryFn: ({ signal }) => all<Tag>("/v1/tags?counts=true", signal),
+  queryFn: ({ signal }) => all<Tag>("/v1/tags", signal, { counts: true }),
   staleTime: 10_000,
   refetchInterval: COUNTED_EVERY,
 });
