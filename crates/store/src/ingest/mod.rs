@@ -8,12 +8,14 @@ mod complete;
 mod moving;
 mod pieces;
 mod placing;
+mod returning;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
 pub use placing::label_of;
 pub use placing::{NewPlace, place};
 pub(crate) use placing::{all_labels, expect_back, folders_of, left, stay_behind};
+pub use returning::{Found, any_lost, known_again};
 pub(crate) use threads::refresh as refresh_threads;
 pub use threads::{ThreadRefs, Threaded, Threader};
 

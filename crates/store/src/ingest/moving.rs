@@ -4,8 +4,8 @@ use super::{Batch, NewMessage, Place, complete, event, live, placing, write_flag
 use crate::Tx;
 use crate::db::Row;
 use crate::error::Result;
-use model::event::NewEvent;
-use model::message::Flags;
+use model::event::{NewEvent, Origin};
+use model::message::{Direction, Flags};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -57,64 +57,27 @@ pub(super) fn relink(
             None => other_part.take(&message),
         };
         let completes = other.is_some() && message.headers_only.is_none();
-        let Some(Vanished {
-            id,
-            from,
-            flags: before,
-            labels: labels_before,
-            ..
-        }) = same.or(other)
-        else {
+        let Some(known) = same.or(other) else {
             rest.push(message);
             continue;
         };
+        let id = known.id.clone();
         if completes {
             log.push(complete::one(tx, mailbox_id, &id, &message, batch)?);
         }
-        write_flags(tx, &id, &message.flags)?;
-        tx.exec(
-            "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = $2, object_id = $3, labels = $4
-             WHERE id = $1",
-            &[
-                (&id).into(),
-                message.direction.as_str().into(),
-                message.object_id.clone().into(),
-                placing::labels_text(message.labels.as_deref(), place)?.into(),
-            ],
-        )?;
-        let labels = message.labels.as_deref();
-        let labels = labels.map(|labels| placing::all_labels(labels, place));
-        let relabelled = labels.is_some() && labels != labels_before;
-        let returns = placing::is_back(tx, &id, &batch.folder_id)?;
-        // What lay in no folder at all (see the completeness audit) has not moved.
-        if !returns && from.as_deref().is_some_and(|from| from != batch.folder_id) {
-            let mut data = json!({
-                "message_id": id, "from_folder_id": from, "folder_id": batch.folder_id,
-                "folder_path": place.path, "folder_role": place.role,
-            });
-            // It may be waited for in others.
-            if let Some(folders) = placing::folders_of(tx, &[&id])?.remove(&id) {
-                let here =
-                    json!({"folder_id": batch.folder_id, "path": place.path, "role": place.role});
-                data["folders"] = json!(placing::also(folders, here));
-            }
-            log.push(event("message.moved", mailbox_id, live(batch.origin), data));
-        }
-        if before != message.flags || relabelled {
-            let mut data = json!({
-                "message_id": id, "folder_id": batch.folder_id, "flags": message.flags, "before": before,
-            });
-            if relabelled {
-                data["labels"] = json!(labels);
-                data["labels_before"] = json!(labels_before.unwrap_or_default());
-            }
-            log.push(event(
-                "message.changed",
-                mailbox_id,
-                live(batch.origin),
-                data,
-            ));
-        }
+        let seen = Seen {
+            flags: &message.flags,
+            direction: Some(message.direction),
+            object_id: message.object_id.as_deref(),
+            labels: message.labels.as_deref(),
+        };
+        let here = Here {
+            mailbox_id,
+            folder_id: &batch.folder_id,
+            place,
+            origin: batch.origin,
+        };
+        found_again(tx, &here, known, &seen, log)?;
         moved.push((id, message));
     }
     batch.messages = rest;
@@ -154,15 +117,93 @@ fn may_be_among(tx: &mut Tx<'_>, mailbox_id: &str, batch: &Batch) -> Result<Vec<
     tx.rows(&sql, &args)
 }
 
+/// Where a message is found again.
+pub(super) struct Here<'a> {
+    pub(super) mailbox_id: &'a str,
+    pub(super) folder_id: &'a str,
+    pub(super) place: &'a Place,
+    pub(super) origin: Origin,
+}
+
+/// What the server says of it there.
+pub(super) struct Seen<'a> {
+    pub(super) flags: &'a Flags,
+    /// `None`: as it was.
+    pub(super) direction: Option<Direction>,
+    pub(super) object_id: Option<&'a str>,
+    pub(super) labels: Option<&'a [String]>,
+}
+
+/// A message that had lost its place has another one: it keeps its id, and what changed of it is told.
+pub(super) fn found_again(
+    tx: &mut Tx<'_>,
+    here: &Here<'_>,
+    known: Vanished,
+    seen: &Seen<'_>,
+    log: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let Here {
+        mailbox_id,
+        folder_id,
+        place,
+        origin,
+    } = *here;
+    let Vanished {
+        id,
+        from,
+        flags: before,
+        labels: labels_before,
+        ..
+    } = known;
+    write_flags(tx, &id, seen.flags)?;
+    tx.exec(
+        "UPDATE messages SET vanished_at = NULL, vanished_from = NULL, direction = coalesce($2, direction), object_id = $3,
+           labels = $4 WHERE id = $1",
+        &[
+            (&id).into(),
+            seen.direction.map(Direction::as_str).into(),
+            seen.object_id.into(),
+            placing::labels_text(seen.labels, place)?.into(),
+        ],
+    )?;
+    let labels = seen.labels.map(|labels| placing::all_labels(labels, place));
+    let relabelled = labels.is_some() && labels != labels_before;
+    let returns = placing::is_back(tx, &id, folder_id)?;
+    // What lay in no folder at all (see the completeness audit) has not moved.
+    if !returns && from.as_deref().is_some_and(|from| from != folder_id) {
+        let mut data = json!({
+            "message_id": id, "from_folder_id": from, "folder_id": folder_id,
+            "folder_path": place.path, "folder_role": place.role,
+        });
+        // It may be waited for in others.
+        if let Some(folders) = placing::folders_of(tx, &[&id])?.remove(&id) {
+            let here = json!({"folder_id": folder_id, "path": place.path, "role": place.role});
+            data["folders"] = json!(placing::also(folders, here));
+        }
+        log.push(event("message.moved", mailbox_id, live(origin), data));
+    }
+    if before != *seen.flags || relabelled {
+        let mut data = json!({
+            "message_id": id, "folder_id": folder_id, "flags": seen.flags, "before": before,
+        });
+        if relabelled {
+            data["labels"] = json!(labels);
+            data["labels_before"] = json!(labels_before.unwrap_or_default());
+        }
+        log.push(event("message.changed", mailbox_id, live(origin), data));
+    }
+    Ok(())
+}
+
 /// A message that has lost its place and may have another one.
 #[derive(Clone, Debug)]
 pub(super) struct Vanished {
     pub(super) id: String,
     /// The folder it left.
-    from: Option<String>,
-    flags: Flags,
-    object_id: Option<String>,
-    labels: Option<BTreeSet<String>>,
+    pub(super) from: Option<String>,
+    pub(super) flags: Flags,
+    pub(super) object_id: Option<String>,
+    pub(super) labels: Option<BTreeSet<String>>,
 }
 
 /// Of messages with the same bytes, the one that the server calls the same; else any of them.

@@ -85,11 +85,12 @@ async fn what_is_at_work_is_not_cancelled_and_rests_when_the_connection_ends() {
         owed::move_to(store, &id, &a.archive).await.unwrap();
         owed::change_flags(store, &id, seen()).await.unwrap();
         let taken = owed::take(store, &a.lease, 10).await.unwrap();
-        assert_eq!(taken.len(), 2);
+        // What comes after it about the same message waits for it.
+        assert_eq!(taken.len(), 1);
         assert!(matches!(taken[0].intent, Intent::Move { .. }));
         let refused = owed::cancel(store, &a.mailbox_id, &taken[0].id).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))));
-        // The first failed, and what comes after it about the same message waits behind it.
+        // Also when it failed for now.
         let later = store.now().plus_millis(60_000);
         owed::failed(store, &a.lease, &taken[0], refusal("busy"), Some(later))
             .await

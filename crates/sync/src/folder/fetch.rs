@@ -163,7 +163,7 @@ async fn fetch_all(
         for failure in &ready.failures {
             wanted.remove(failure.uid as u64);
         }
-        if direction != Direction::Complete && copies::can_be_known(session) {
+        if direction != Direction::Complete && copies::can_be_known(session, job).await? {
             let here = copies::place(session, job, &wanted).await?;
             placed += here.len() as i64;
             wanted = wanted.difference(&here);

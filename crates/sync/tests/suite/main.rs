@@ -16,6 +16,7 @@ mod invariants;
 mod labels;
 mod labels_differential;
 mod large;
+mod lasting_ids;
 mod ledger;
 mod limits;
 mod owed;
