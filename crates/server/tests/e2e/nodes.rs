@@ -7,8 +7,8 @@ use mail_sim::{ImapScript, ImapSim, SmtpFault, SmtpScript, SmtpSim};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{
-    Generator, Launch, Postroom, S3Bucket, TestUser, bucket, deliver, postgres_database, user,
-    wait_for,
+    Generator, Launch, Postroom, Proxy, S3Bucket, TestUser, bucket, deliver, postgres_database,
+    user, wait_for,
 };
 
 use crate::setting::{
@@ -131,6 +131,52 @@ fn two_nodes_share_the_mailboxes_and_one_takes_over_from_a_dead_one() {
         assert_eq!(copy(&two, id), original(user));
         each_told_once(&two, id);
     }
+}
+
+#[test]
+fn the_mailboxes_of_a_dead_node_are_spread_evenly_over_the_others_and_nobody_else_signs_in_again() {
+    const MAILBOXES: u64 = 12;
+    let cluster = Cluster::new();
+    let mut nodes = [cluster.node(), cluster.node(), cluster.node()];
+    let sim = ImapSim::start(ImapScript::new().mail("INBOX", b"Subject: old\r\n\r\nx\r\n"));
+    let door = Proxy::start(sim.port());
+    let ids: Vec<String> = (0..MAILBOXES)
+        .map(|n| {
+            let address = json!({"address": format!("ann{n}@simulated.test")});
+            connect(&nodes[0], with(simulated(door.port()), address))
+        })
+        .collect();
+    for id in &ids {
+        wait_complete(&nodes[0], id);
+    }
+    // Each message lies in every mailbox: what a node stores tells how many of them it holds.
+    let mut number = 0;
+    let mut held = |nodes: &[Postroom]| -> Vec<u64> {
+        let before: Vec<u64> = nodes.iter().map(stored_by).collect();
+        number += 1;
+        sim.deliver(
+            "INBOX",
+            format!("Subject: {number}\r\n\r\nx\r\n").as_bytes(),
+        );
+        let stored = || -> Vec<u64> {
+            let now = nodes.iter().map(stored_by);
+            now.zip(&before).map(|(now, before)| now - before).collect()
+        };
+        wait_for(TAKE_OVER * 2, "every mailbox has it", || {
+            (stored().iter().sum::<u64>() == MAILBOXES).then(stored)
+        })
+    };
+    wait_for(TAKE_OVER * 2, "each has its share", || {
+        (held(&nodes) == [4, 4, 4]).then_some(())
+    });
+    let before = door.connections();
+    nodes[2].kill9();
+    assert_eq!(held(&nodes[..2]), [6, 6]);
+    let came = door.connections() - before;
+    assert!(
+        (4..=6).contains(&came),
+        "{came} connections for 4 mailboxes"
+    );
 }
 
 #[test]

@@ -476,6 +476,8 @@ impl Session {
         if self.strike(Point::Idle).await? == Next::End {
             return Ok(Next::End);
         }
+        // What came before it was listened for, behind the last command.
+        self.tell_count().await?;
         loop {
             tokio::select! {
                 line = self.connection.line() => {
