@@ -157,7 +157,7 @@ pub const KEYS: &[Key] = &[
         "sync.compress",
         None,
         "POSTROOM_SYNC_COMPRESS",
-        "whether IMAP connections compress: auto (where mail comes slower than 20 MB/s), always or never",
+        "whether IMAP connections compress: auto (where mail comes slower than 5 MB/s), always or never",
     ),
     key(
         "log.format",

@@ -20,8 +20,9 @@ pub enum Compress {
     Never,
 }
 
-/// A line is slow below this, in bytes of mail a second.
-const SLOW: f64 = 20e6;
+/// A line is slow below this, in bytes of mail a second. Where server and line are fast, a machine that is busy gets more
+/// than this, and compressing would cost it the time that it lacks.
+const SLOW: f64 = 5e6;
 /// Bytes of mail after which a rate is believed.
 const ENOUGH: u64 = 4 * 1024 * 1024;
 
@@ -67,9 +68,14 @@ impl Pace {
 
     /// Whether compressing is worth trying, or was seen to be.
     fn wants_compression(&self) -> bool {
-        self.plain.believed.is_some_and(|plain| {
-            plain < SLOW && self.compressed.believed.is_none_or(|with| with >= plain)
-        })
+        let slow = self.plain.believed.is_some_and(|plain| plain < SLOW);
+        slow && !self.is_slower_compressed()
+    }
+
+    /// Whether mail came more slowly when it was compressed.
+    fn is_slower_compressed(&self) -> bool {
+        let rates = self.compressed.believed.zip(self.plain.believed);
+        rates.is_some_and(|(with, plain)| with < plain)
     }
 }
 
@@ -85,6 +91,13 @@ impl Visit<'_> {
             tracing::debug!(mailbox = self.mailbox.id, "the connection compresses");
         }
         Ok(())
+    }
+
+    /// Whether this connection compresses though that made it slower: another one is better.
+    pub(super) fn is_slowed(&self, isolation: &Isolation) -> bool {
+        self.context.compress == Compress::Auto
+            && self.session.is_compressed()
+            && isolation.pace.is_slower_compressed()
     }
 }
 
@@ -114,9 +127,10 @@ mod tests {
     fn only_a_slow_line_is_worth_it_and_only_where_it_helped() {
         assert!(!pace(None, None).wants_compression());
         assert!(!pace(Some(100), None).wants_compression());
-        assert!(pace(Some(5), None).wants_compression());
-        assert!(pace(Some(5), Some(9)).wants_compression());
-        assert!(!pace(Some(15), Some(9)).wants_compression());
+        assert!(pace(Some(3), None).wants_compression());
+        assert!(pace(Some(3), Some(9)).wants_compression());
+        assert!(!pace(Some(4), Some(2)).wants_compression());
+        assert!(pace(Some(4), Some(2)).is_slower_compressed());
     }
 
     #[test]

@@ -215,7 +215,7 @@ impl<'a> Visit<'a> {
             Box::pin(self.ask_for_quota()).await?;
             Box::pin(self.audit_if_due(isolation, cancel)).await?;
             if Box::pin(self.slice(isolation, cancel)).await? {
-                if Box::pin(self.mailbox_changed()).await? {
+                if self.is_slowed(isolation) || Box::pin(self.mailbox_changed()).await? {
                     return Ok(());
                 }
                 continue;
