@@ -55,11 +55,11 @@ async fn a_slow_line_is_compressed_when_it_was_seen_to_be_slow() {
     let mails: Vec<Mail> = (0..12).map(|_| large(1)).collect();
     user.seed("INBOX", mails);
     let proxy = Proxy::start(servers().imap_port);
-    proxy.set(Fault::Slow(3 * MB));
+    proxy.set(Fault::Slow(2 * MB));
     let mut follower = Follower::start(&user, through(&proxy)).await;
     follower.in_step().await;
     let first = proxy.bytes_to_client();
-    assert!(first > 12 * MB, "{first} bytes before it was known");
+    assert!(first > 4 * MB, "{first} bytes before it was known");
     user.seed("INBOX", (0..8).map(|_| large(1)).collect::<Vec<_>>());
     follower.in_step().await;
     let second = proxy.bytes_to_client() - first;
