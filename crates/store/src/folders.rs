@@ -280,7 +280,7 @@ pub(crate) fn apply_one(
         }
         ListChange::Renamed { id, to } => {
             tx.exec(
-                "UPDATE folders SET wire_name = $2, path = $3, delimiter = $4, object_id = $5 WHERE id = $1",
+                "UPDATE folders SET wire_name = $2, path = $3, delimiter = $4, object_id = $5, mod_seq = NULL WHERE id = $1",
                 &[
                     id.into(),
                     (&to.wire_name).into(),

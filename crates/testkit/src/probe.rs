@@ -221,10 +221,15 @@ impl ImapProbe {
         self.ok(&format!("UID STORE {uids} {how}.SILENT ({flags})"));
     }
 
-    /// Moves messages of the selected folder; without MOVE as every client has to: copy, mark, remove.
+    /// Moves messages of the selected folder; without MOVE as every client has to: copy, mark, remove. Dovecot refuses it now and
+    /// then while another session has the folder: then it is asked again.
     pub fn move_to(&mut self, uids: &str, folder: &str) {
         if self.can("MOVE") {
-            self.ok(&format!("UID MOVE {uids} {}", name(folder)));
+            let command = format!("UID MOVE {uids} {}", name(folder));
+            if self.command(&command).status != "OK" {
+                std::thread::sleep(Duration::from_millis(100));
+                self.ok(&command);
+            }
         } else {
             self.copy_to(uids, folder);
             self.remove(uids);

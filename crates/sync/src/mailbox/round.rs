@@ -10,6 +10,7 @@ use crate::list::Status;
 use crate::owed;
 use model::folder::Mode;
 use std::collections::HashMap;
+use std::time::Duration;
 use store::folders::Known;
 use store::{failures, folders, ingest};
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a folder is left alone whose identity changes again and again.
 const PARKED_MILLIS: i64 = 3_600_000;
 /// How long a folder is left alone that cannot be opened: at first, doubled each time, and at most.
-const CLOSED_MILLIS: i64 = 10_000;
+const CLOSED_MILLIS: i64 = 2_000;
 const CLOSED_MILLIS_MAX: i64 = 600_000;
 /// How long a message that vanished is waited for while a folder cannot be opened that it may have been moved to.
 pub(super) const HOLD_CLOSED: i64 = 3_600_000;
@@ -79,6 +80,8 @@ impl Visit<'_> {
                     self.seen_next.get(&folder.id).copied(),
                     compare,
                 ) == Need::Look
+                    // Its time has come.
+                    || folder.parked_until.is_some()
             })
             .map(|(i, _)| i)
             .collect();
@@ -158,6 +161,8 @@ impl Visit<'_> {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
                 let times = self.refused.entry(self.known[i].id.clone()).or_insert(0);
                 let pause = CLOSED_MILLIS << (*times).min(10);
+                // It may be gone since the list was made: another one tells.
+                self.news.elsewhere |= *times == 0;
                 *times += 1;
                 self.park(i, "folder_unreadable", pause.min(CLOSED_MILLIS_MAX))
                     .await?;
@@ -206,6 +211,16 @@ impl Visit<'_> {
         folder.resets = (folder.resets - 1).max(0);
         self.doubts.settle(&id);
         Ok(())
+    }
+
+    /// How long it takes until a folder is to be tried again that is left alone.
+    pub(super) fn until_tried_again(&self) -> Option<Duration> {
+        let now = self.context.store.now();
+        let stored = self.known.iter().filter(|folder| folder.mode != Mode::Off);
+        let next = stored.filter_map(|folder| folder.parked_until).min()?;
+        Some(Duration::from_millis(
+            next.0.saturating_sub(now.0).max(0) as u64
+        ))
     }
 
     /// Whether a folder is left alone for now.

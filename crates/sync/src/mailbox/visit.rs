@@ -344,6 +344,7 @@ impl<'a> Visit<'a> {
         // Also with NOTIFY: servers were seen to keep the renaming of a folder to themselves.
         let every = self.poll_every();
         self.last_round.is_none_or(|at| at.elapsed() >= every)
+            || self.until_tried_again() == Some(Duration::ZERO)
     }
 
     /// From here on, what comes is live. A gap that was filled is told.

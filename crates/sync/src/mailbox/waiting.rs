@@ -29,6 +29,9 @@ impl Visit<'_> {
             let left = due.0.saturating_sub(self.context.store.now().0).max(0) as u64;
             longest = longest.min(Duration::from_millis(left + 10));
         }
+        if let Some(left) = self.until_tried_again() {
+            longest = longest.min(left + Duration::from_millis(10));
+        }
         let inbox = self
             .known
             .iter()
