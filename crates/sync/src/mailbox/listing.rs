@@ -9,7 +9,9 @@ use imap_client::{
 };
 use model::folder::{Mode, Role};
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use store::folders::{self, Known, ListChange, NewFolder};
+use tokio::time::Instant;
 
 /// What is asked about each folder.
 const COUNTS: [StatusItem; 4] = [
@@ -18,6 +20,11 @@ const COUNTS: [StatusItem; 4] = [
     StatusItem::UidValidity,
     StatusItem::HighestModseq,
 ];
+
+/// How often STATUS is asked for each folder beside the list with its counts.
+const COUNTED_ONE_BY_ONE: Duration = Duration::from_secs(600);
+/// So many are asked for ahead of the answers.
+const COUNTED_AT_ONCE: usize = 200;
 
 impl Visit<'_> {
     /// The folders with their counts: one command where the server has LIST-STATUS.
@@ -78,6 +85,53 @@ impl Visit<'_> {
             Err(error) if error.is_fatal() => Err(error.into()),
             Err(_) => Ok(None),
         }
+    }
+
+    /// Folders that look the same in the list and are not. Dovecot 2.3 tells HIGHESTMODSEQ in LIST from a cache that it forgets
+    /// to bring up to date when flags change, and in STATUS as it is: so STATUS is asked for too, when a connection begins and
+    /// now and then.
+    pub(super) async fn counted_wrong(
+        &mut self,
+        counts: &HashMap<&str, Status>,
+    ) -> Result<HashSet<String>> {
+        let mut wrong = HashSet::new();
+        let due = self
+            .counted
+            .is_none_or(|at| at.elapsed() >= COUNTED_ONE_BY_ONE);
+        if !due || !self.session.supports("LIST-STATUS") {
+            return Ok(wrong);
+        }
+        self.counted = Some(Instant::now());
+        let is_open = |folder: &Known| self.open.as_deref() == Some(&folder.id);
+        // Where the counts differ already it is looked at anyway.
+        let seems_same = |folder: &&Known| {
+            let count = counts.get(&*folder.wire_name);
+            folder.mode != Mode::Off
+                && !is_open(folder)
+                && !self.is_parked(folder)
+                && folder.mod_seq.is_some()
+                && count.is_some_and(|count| count.mod_seq == folder.mod_seq)
+        };
+        let same: Vec<(String, Option<i64>)> = self
+            .known
+            .iter()
+            .filter(seems_same)
+            .map(|folder| (folder.wire_name.clone(), folder.mod_seq))
+            .collect();
+        for some in same.chunks(COUNTED_AT_ONCE) {
+            let names: Vec<MailboxName> = some
+                .iter()
+                .map(|(name, _)| MailboxName::from_wire(&folders::wire_bytes(name)))
+                .collect();
+            let items = [StatusItem::HighestModseq];
+            let told = self.session.status_all(&names, &items).await?;
+            for ((name, known), told) in some.iter().zip(told) {
+                if told.is_ok_and(|data| to_status(&data).mod_seq != *known) {
+                    wrong.insert(name.clone());
+                }
+            }
+        }
+        Ok(wrong)
     }
 
     /// What the list changes, as far as it is believed. A list that lacks INBOX, or most folders, shows a server in trouble

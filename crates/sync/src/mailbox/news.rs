@@ -3,7 +3,12 @@
 
 use crate::folder::look::update;
 use imap_client::{Session, UidSet, Unsolicited};
+use std::collections::HashSet;
+use store::folders::wire_text;
 use store::ingest::{Changes, FlagUpdate};
+
+/// Folders that are noted by name; of more the counts tell.
+const TOLD: usize = 10_000;
 
 /// News that was not yet acted upon.
 #[derive(Debug, Default)]
@@ -18,6 +23,8 @@ pub struct News {
     pub exists: Option<u64>,
     /// Other folders changed, or the list of folders did.
     pub elsewhere: bool,
+    /// Other folders of which the server told by itself that they changed, by their names on the wire.
+    pub told: HashSet<String>,
     /// NOTIFY has stopped, or the server closes: what we were told is not all.
     pub unsure: bool,
 }
@@ -36,7 +43,13 @@ impl News {
                 },
                 Unsolicited::Vanished { uids, .. } => self.vanished.extend(&uids),
                 Unsolicited::Expunge(_) => self.expunged = true,
-                Unsolicited::Status { .. } | Unsolicited::List(_) => self.elsewhere = true,
+                Unsolicited::Status { name, .. } => {
+                    self.elsewhere = true;
+                    if self.told.len() < TOLD {
+                        self.told.insert(wire_text(name.wire()));
+                    }
+                }
+                Unsolicited::List(_) => self.elsewhere = true,
                 Unsolicited::NotificationOverflow | Unsolicited::Bye { .. } => self.unsure = true,
                 Unsolicited::Recent(_) | Unsolicited::Capability => {}
                 Unsolicited::Alert { text } => tracing::info!(text, "the server wants this read"),

@@ -67,6 +67,8 @@ impl Visit<'_> {
             .iter()
             .map(|listed| (&*listed.wire_name, listed.status))
             .collect();
+        let mut told = std::mem::take(&mut self.news.told);
+        told.extend(self.counted_wrong(&counts).await?);
         let targets: Vec<usize> = self
             .known
             .iter()
@@ -80,6 +82,7 @@ impl Visit<'_> {
                     self.seen_next.get(&folder.id).copied(),
                     compare,
                 ) == Need::Look
+                    || told.contains(&folder.wire_name)
                     // Its time has come.
                     || folder.parked_until.is_some()
             })

@@ -65,6 +65,8 @@ pub(crate) struct Visit<'a> {
     /// Mail that had arrived while we were away.
     pub(super) caught_up: i64,
     pub(super) last_round: Option<Instant>,
+    /// When the folders were last counted one by one.
+    pub(super) counted: Option<Instant>,
     /// When the last whole round began, or the mailbox was last heard of on an earlier connection; `None`: never.
     pub(super) in_step: Option<Timestamp>,
     /// Something was achieved on this connection.
@@ -153,6 +155,7 @@ impl<'a> Visit<'a> {
             origin: Origin::CatchUp,
             caught_up: 0,
             last_round: None,
+            counted: None,
             in_step: mailbox.connection.proven_alive_at,
             progress: false,
             idle_refused: false,

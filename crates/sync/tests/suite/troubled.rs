@@ -5,6 +5,8 @@ use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::event::Origin;
 use model::mailbox::{CoverageState, Security};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use testkit::{Generator, ImapProbe, Proxy, TestUser, deliver, servers, user};
 use tokio::time::{Instant, sleep};
@@ -251,4 +253,54 @@ async fn flags_of_more_messages_than_are_held_at_once_arrive_all_the_same() {
         follower.in_step().await;
         follower.stop().await;
     }
+}
+
+/// Dovecot 2.3 tells HIGHESTMODSEQ in the answer to LIST from a cache that is not brought up to date when flags change.
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_that_the_list_keeps_to_itself_are_found() {
+    let frozen = Arc::new(AtomicU64::new(0));
+    let told = frozen.clone();
+    let proxy = Proxy::rewriting(servers().imap_port, move |line| {
+        let of_the_list = line.contains("Work") && line.contains("MESSAGES");
+        let (head, _) = line.split_once("HIGHESTMODSEQ ").filter(|_| of_the_list)?;
+        let value = told.load(Ordering::Relaxed);
+        (value > 0).then(|| format!("{head}HIGHESTMODSEQ {value})\r\n"))
+    });
+    let user = user("flags kept by the list");
+    user.seed("Work", Generator::new(131).take(5));
+    let choice = Choice {
+        port: proxy.port(),
+        security: Security::None,
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    let freeze = async |follower: &Follower| {
+        let known = store::folders::known(&follower.store, &follower.mailbox.id).await;
+        let known = known.expect("folders").into_iter();
+        let work = known.filter(|folder| folder.path == "Work").next_back();
+        let at = work.and_then(|folder| folder.mod_seq).expect("a MODSEQ");
+        frozen.store(at as u64, Ordering::Relaxed);
+    };
+    let flag = async |flags: &'static str| {
+        let client = user.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut probe = ImapProbe::login(&client);
+            probe.select("Work");
+            probe.store("2:4", "+FLAGS", flags);
+        })
+        .await
+        .expect("the second client");
+    };
+    // While nobody was connected.
+    follower.stop().await;
+    freeze(&follower).await;
+    flag("\\Flagged").await;
+    follower.go();
+    follower.in_step().await;
+    // And while we are: the server tells by itself that the folder changed.
+    freeze(&follower).await;
+    flag("\\Answered").await;
+    follower.in_step().await;
+    follower.stop().await;
 }
