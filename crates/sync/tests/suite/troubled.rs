@@ -277,8 +277,8 @@ async fn flags_that_the_list_keeps_to_itself_are_found() {
     follower.in_step().await;
     let freeze = async |follower: &Follower| {
         let known = store::folders::known(&follower.store, &follower.mailbox.id).await;
-        let known = known.expect("folders").into_iter();
-        let work = known.filter(|folder| folder.path == "Work").next_back();
+        let mut known = known.expect("folders").into_iter();
+        let work = known.find(|folder| folder.path == "Work");
         let at = work.and_then(|folder| folder.mod_seq).expect("a MODSEQ");
         frozen.store(at as u64, Ordering::Relaxed);
     };
