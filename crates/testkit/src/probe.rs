@@ -10,8 +10,8 @@ use crate::encode::rfc5322_date;
 use crate::response::{self, Item};
 use crate::{Brand, Mail, TestUser, utf7_decode, utf7_encode};
 
-/// How long the server may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the server may take for anything: Dovecot gives up a locked mailbox after two minutes.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A folder's messages: UID to flags (without `\Recent`) and the SHA-256 of the bytes, as hex.
 pub type Contents = BTreeMap<u32, (BTreeSet<String>, String)>;
