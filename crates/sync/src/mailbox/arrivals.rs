@@ -148,11 +148,18 @@ impl Visit<'_> {
         if let Some(first) = self.first_since_in_step(&all).await? {
             (high, has_news) = (first as i64, true);
         }
+        let mut past = all.intersect(&UidSet::below(high.unsigned_abs()));
+        if let Some(since) = since(&self.known[i], self.mailbox) {
+            past = self.only_since(past, since).await?;
+        }
+        let id = &self.known[i].id;
         let cursor = Cursor {
             high_uid: Some(high),
+            total: Some(past.len() as i64),
+            bytes_left: self.ahead.octets_of(id, past.len()),
             ..Cursor::default()
         };
-        folders::move_cursor(&self.context.store, self.lease, &self.known[i].id, cursor).await?;
+        folders::move_cursor(&self.context.store, self.lease, id, cursor).await?;
         self.known[i].high_uid = high;
         Ok(has_news)
     }

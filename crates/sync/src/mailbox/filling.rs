@@ -80,7 +80,13 @@ impl Visit<'_> {
             false => SLICE_MESSAGES,
         };
         let batches = self.batches(&todo, most, limit).await?;
-        let octets = batches.octets_of(todo.len());
+        let octets = match batches.octets_of(todo.len()) {
+            // Sizes of a part: the server's own sum says more.
+            sampled if todo.len() > most as u64 => {
+                self.ahead.octets_of(&folder.id, todo.len()).or(sampled)
+            }
+            listed => listed,
+        };
         let cursor = Cursor {
             bytes_left: octets,
             ..Cursor::default()
@@ -102,8 +108,11 @@ impl Visit<'_> {
         // What came counts as stored from now on.
         let left = u128::from(todo.len().saturating_sub(fetched));
         let part = |all: i64| u128::from(all.unsigned_abs()) * left / u128::from(todo.len().max(1));
+        let bytes_left = octets.map(|all| i64::try_from(part(all)).unwrap_or(i64::MAX));
+        self.ahead
+            .is_left(&folder.id, todo.len().saturating_sub(fetched), bytes_left);
         let cursor = Cursor {
-            bytes_left: octets.map(|all| i64::try_from(part(all)).unwrap_or(i64::MAX)),
+            bytes_left,
             ..Cursor::default()
         };
         folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;

@@ -1,6 +1,7 @@
 //! One mailbox's life: connect, bring in step, wait for news; when something breaks, back off, or be
 //! held until a person acts.
 
+mod ahead;
 mod arrivals;
 mod audit;
 mod breakdown;

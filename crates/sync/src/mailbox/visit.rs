@@ -4,6 +4,7 @@
 //! changed is looked at (flags, what vanished); then new mail; then what vanished and turned up
 //! nowhere is removed; then a slice of the past. After a restart it is the same round.
 
+use super::ahead::Ahead;
 use super::doubts::Doubts;
 use super::isolation::Isolation;
 use super::news::News;
@@ -77,6 +78,8 @@ pub(crate) struct Visit<'a> {
     pub(super) turn: Turn,
     /// What the provider allows by the day.
     pub(crate) meter: Meter,
+    /// What the server told of folders that are not filled yet.
+    pub(super) ahead: Ahead,
     /// When a slice of the past last ended, and the octets received by then.
     pub(super) measured: Option<(Instant, u64)>,
     /// Messages in a minute and octets in a second, smoothed.
@@ -161,6 +164,7 @@ impl<'a> Visit<'a> {
             idle_refused: false,
             turn: Turn::new(context.filling.clone()),
             meter: Meter::new(context, mailbox).await?,
+            ahead: Ahead::default(),
             measured: None,
             rate: None,
             short: false,

@@ -3,6 +3,7 @@
 #[macro_use]
 mod servers_each;
 
+mod ahead;
 mod audit;
 mod breakdown;
 mod conversations;
