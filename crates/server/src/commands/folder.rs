@@ -71,6 +71,17 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Store only the headers of folders; a message's rest is fetched when it is asked for
+    Watch {
+        /// The mailbox: its address or mbx_...
+        mailbox: String,
+        /// The folders: their paths or fld_...
+        #[arg(required = true)]
+        folders: Vec<String>,
+        /// Store mail from this day on; `mailbox`: as the mailbox says
+        #[arg(long, value_name = "DATE")]
+        since: Option<String>,
+    },
     /// Say what a folder is for, and how much of it is stored
     Map {
         /// The mailbox: its address or mbx_...
@@ -219,18 +230,43 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let body = change(role.as_deref(), mode, since.as_deref(), size_limit)?;
             let path = format!("{}/{}", folders(&id), segment(&folder));
             let folder = client.patch(&path, &body).await?;
-            context.output.value(&folder, |_, folder| {
-                let text = |pointer: &str| output::line(output::at(folder, pointer));
-                format!(
-                    "{}: role {}, mode {}",
-                    text("/path"),
-                    text("/role"),
-                    text("/mode")
-                )
-            })?;
+            context.output.value(&folder, |_, folder| mapped(folder))?;
+        }
+        Command::Watch {
+            mailbox,
+            folders: named,
+            since,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let body = change(None, Some(Mode::Watch), since.as_deref(), None)?;
+            let mut ids = Vec::with_capacity(named.len());
+            for folder in &named {
+                ids.push(resolve(client, &id, folder).await?);
+            }
+            let mut watched = Vec::with_capacity(ids.len());
+            for folder in &ids {
+                let path = format!("{}/{}", folders(&id), segment(folder));
+                watched.push(client.patch(&path, &body).await?);
+            }
+            context
+                .output
+                .value(&json!({ "data": watched }), |_, list| {
+                    let lines: Vec<_> = output::rows(list).iter().map(mapped).collect();
+                    lines.join("\n")
+                })?;
         }
     }
     Ok(Exit::Good)
+}
+
+fn mapped(folder: &Value) -> String {
+    let text = |pointer: &str| output::line(output::at(folder, pointer));
+    format!(
+        "{}: role {}, mode {}",
+        text("/path"),
+        text("/role"),
+        text("/mode")
+    )
 }
 
 /// A folder as it is now, or what is owed of it.

@@ -350,6 +350,16 @@ fn large_messages_are_headers_by_command_until_they_are_fetched_and_the_plan_tel
         &["folder", "map", &id, "INBOX", "--size-limit", "1MB"],
     );
     assert_eq!(folder["size_limit"], 1_000_000);
+    let watched = ok(
+        &postroom,
+        &["folder", "watch", &id, "INBOX", "--since", "2026-01-01"],
+    );
+    assert_eq!(watched["data"][0]["mode"], "watch");
+    assert_eq!(watched["data"][0]["since"], "2026-01-01T00:00:00Z");
+    let back = ["folder", "map", &id, "INBOX", "--mode", "full", "--since"];
+    ok(&postroom, &[&back[..], &["mailbox"]].concat());
+    let nowhere = postroom.run(&["folder", "watch", &id, "Nowhere"]);
+    assert_eq!(nowhere.status.code(), Some(4), "{nowhere:?}");
     let plan = ok(&postroom, &["sync", "plan", &user.address]);
     assert_eq!(
         (&plan["messages"], &plan["done"]),
