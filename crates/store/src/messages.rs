@@ -54,6 +54,8 @@ pub struct Filter {
     pub thread_id: Option<String>,
     /// With all of these own tags and folders.
     pub tags: Vec<String>,
+    /// With this label of the server (Gmail); the case of ASCII letters does not matter.
+    pub label: Option<String>,
     /// With these words.
     pub terms: Vec<Term>,
     /// From an address with each of these texts in it.
@@ -344,6 +346,11 @@ impl Wanted {
         }
         if let Some(id) = &filter.thread_id {
             self.and("m.thread_id = $", id);
+        }
+        if let Some(label) = &filter.label {
+            let n = self.args.len() + 1;
+            self.args.push(label.into());
+            self.conditions.push(dialect.among("m.labels", n));
         }
         for part in &filter.from {
             let pattern = senders::containing(part);

@@ -159,6 +159,8 @@ pub struct Query {
     pub from: Vec<String>,
     /// `to:` values, as tokens; all must be among the recipients.
     pub to: Vec<String>,
+    /// `label:`, a label of the server as it is written.
+    pub label: Option<String>,
     /// `has:attachment`; false for `-has:attachment`.
     pub has_attachment: Option<bool>,
     /// `is:unread`, `is:read`.
@@ -239,6 +241,7 @@ fn words(q: &str) -> Vec<Word> {
 fn is_key(text: &str) -> bool {
     [
         "from", "to", "cc", "subject", "body", "has", "is", "before", "after", "since", "until",
+        "label",
     ]
     .iter()
     .any(|k| text.eq_ignore_ascii_case(k))
@@ -257,6 +260,7 @@ fn operator(word: &Word, query: &mut Query) -> bool {
         "to" | "cc" if word.negated => return push(word, Field::To, query),
         "from" => return keep(value, &mut query.from),
         "to" | "cc" => return keep(value, &mut query.to),
+        "label" if !word.negated && !value.is_empty() => query.label = Some(value.to_owned()),
         "has" if is(value, &["attachment", "attachments", "file", "files"]) => {
             query.has_attachment = Some(!word.negated);
         }
@@ -446,5 +450,8 @@ mod tests {
             parse_query("-is:read -has:attachment").is_unread,
             Some(true)
         );
+        let labelled = parse_query("label:\"Customers/Acme, Inc.\" x -label:y");
+        assert_eq!(labelled.label.as_deref(), Some("Customers/Acme, Inc."));
+        assert_eq!(labelled.terms.len(), 2);
     }
 }

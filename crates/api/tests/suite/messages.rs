@@ -322,6 +322,76 @@ async fn labels_change_at_once_where_the_server_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_and_searches_are_narrowed_by_a_label() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let (one, two, three) = (raw(1, "one"), raw(2, "two"), raw(3, "three"));
+    let mail = [(1, one.as_str()), (2, &two), (3, &three)];
+    fixture.fill(&a, "INBOX", &mail).await;
+    for (subject, labels) in [
+        ("one", json!(["Customers/Acme, Inc.", "\\Inbox"])),
+        ("two", json!(["Customers", "with \"quotes\""])),
+    ] {
+        let list = fixture
+            .get(&format!("/v1/messages?q=subject:{subject}"))
+            .await;
+        let id = list.expect(200)["data"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let labels = labels.to_string();
+        let given = fixture.store.db.write(move |tx| {
+            let sql = "UPDATE messages SET labels = $2 WHERE id = $1";
+            tx.exec(sql, &[(&id).into(), (&labels).into()])
+        });
+        assert_eq!(given.await.unwrap(), 1);
+    }
+    let cases = [
+        ("label=Customers", vec!["two"]),
+        ("label=customers%2Facme%2C%20inc.", vec!["one"]),
+        ("label=%5CInbox", vec!["one"]),
+        ("label=with%20%22quotes%22", vec!["two"]),
+        ("label=Custom", vec![]),
+        ("label=Customers&q=two", vec!["two"]),
+        ("label=Customers&q=one", vec![]),
+        ("q=label:customers", vec!["two"]),
+        ("q=label:%22Customers/Acme,%20Inc.%22%20hello", vec!["one"]),
+        ("label=", vec!["three", "two", "one"]),
+    ];
+    for (query, wanted) in cases {
+        let page = fixture.get(&format!("/v1/messages?{query}")).await;
+        assert_eq!(subjects(&page.expect(200)), wanted, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_change_while_a_move_is_owed_and_while_the_message_is_on_its_way() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let uri = format!("/v1/messages/{}", list["data"][0]["id"].as_str().unwrap());
+    let made = fixture.post("/v1/tags", &json!({"name": "Urgent"})).await;
+    let tag = made.expect(201)["id"].clone();
+    let (on, off) = (json!({"add": [tag]}), json!({"remove": [tag]}));
+    let both = json!({"folder_id": a.folders["Archive"], "tags": on});
+    let tagged = fixture.patch(&uri, &both).await.expect(200);
+    assert_eq!(tagged["tags"][0]["id"], tag);
+    let owed = fixture.get(&format!("/v1/mailboxes/{}/owed", a.id)).await;
+    assert_eq!(owed.expect(200)["data"][0]["kind"], "move");
+    let plain = fixture.patch(&uri, &json!({"tags": off})).await.expect(200);
+    assert_eq!(plain["tags"], json!([]));
+    // Gone from the one folder, and not seen in the other yet.
+    let left = fixture.store.db.write(|tx| {
+        tx.exec("DELETE FROM placements", &[])?;
+        tx.exec("UPDATE messages SET vanished_at = received_at", &[])
+    });
+    assert_eq!(left.await.unwrap(), 1);
+    let tagged = fixture.patch(&uri, &json!({"tags": on})).await.expect(200);
+    assert_eq!(tagged["tags"][0]["id"], tag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_owed_once_and_only_within_the_mailbox() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("a@example.com").await;

@@ -65,6 +65,19 @@ impl Dialect {
         }
     }
 
+    /// Whether the text of argument `$n` is among those of a column that holds a JSON array or nothing; the case of ASCII letters
+    /// does not matter.
+    pub fn among(self, column: &str, n: usize) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "EXISTS (SELECT 1 FROM json_each({column}) AS t WHERE t.value = ${n} COLLATE NOCASE)"
+            ),
+            Self::Postgres => format!(
+                "EXISTS (SELECT 1 FROM jsonb_array_elements_text({column}::jsonb) AS t(v) WHERE lower(v) = lower(${n}))"
+            ),
+        }
+    }
+
     /// A subquery over a JSON array of integers in argument `$n`, with one column `v`.
     pub fn integers(self, n: usize) -> String {
         match self {

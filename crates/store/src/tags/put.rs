@@ -46,21 +46,20 @@ async fn on(store: &Store, id: &str, column: &'static str, put: Put) -> Result<(
     store
         .db
         .write(move |tx| {
-            let gone = StoreError::NotFound(if column == "id" {
-                "the message"
-            } else {
-                "the thread"
-            });
-            let sql = format!(
-                "SELECT mailbox_id FROM messages WHERE {column} = $1 AND vanished_at IS NULL LIMIT 1"
-            );
+            // A message that has just left its last folder turns up in another one, with its tags.
+            let (gone, there) = match column {
+                "id" => (StoreError::NotFound("the message"), "true"),
+                _ => (StoreError::NotFound("the thread"), "vanished_at IS NULL"),
+            };
+            let sql =
+                format!("SELECT mailbox_id FROM messages WHERE {column} = $1 AND {there} LIMIT 1");
             let row = tx.row(&sql, &[(&id).into()])?.ok_or(gone)?;
             let mailbox_id: String = row.get(0)?;
             mailboxes::lock(tx, &mailbox_id)?;
             let add = wanted(tx, &mailbox_id, &put.add)?;
             let sql = format!(
                 "SELECT id, received_at, seen, answered, flagged, draft, keywords FROM messages
-                 WHERE {column} = $1 AND vanished_at IS NULL ORDER BY received_at DESC LIMIT $2"
+                 WHERE {column} = $1 AND {there} ORDER BY received_at DESC LIMIT $2"
             );
             let rows = tx.rows(&sql, &[(&id).into(), MESSAGES.into()])?;
             let ids: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;

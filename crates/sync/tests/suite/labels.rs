@@ -88,6 +88,15 @@ async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
 async fn the_bytes_of_a_message_with_several_labels_are_fetched_once() {
     let (sim, mut follower) = start(GMAIL, two_messages()).await;
     assert_eq!(messages(&follower).await.len(), 2);
+    for (label, count) in [("projects", 2), ("\\Inbox", 1), ("Project", 0)] {
+        let label = Some(label.to_owned());
+        let filter = Filter {
+            label,
+            ..Filter::default()
+        };
+        let page = store::messages::list(&follower.store, filter, None, 100).await;
+        assert_eq!(page.expect("a page").messages.len(), count);
+    }
     assert_eq!(bodies(&sim), 2, "{:?}", sim.log());
     // Also of new mail, and its places are counted.
     sim.deliver_labelled(

@@ -34,7 +34,9 @@ pub(crate) struct Params {
     thread_id: Option<String>,
     /// With this own tag, or in this own folder: `tag_…`; several, separated by commas: with all of them.
     tag_id: Option<String>,
-    /// Words, `"phrases"`, and `from:`, `to:`, `subject:`, `has:attachment`, `is:unread`, `before:`, `after:`.
+    /// With this label, on a server that has labels (Gmail): a name as in `labels`, such as `Customers/Acme` or `\\Important`.
+    label: Option<String>,
+    /// Words, `"phrases"`, and `from:`, `to:`, `subject:`, `has:attachment`, `is:unread`, `label:`, `before:`, `after:`.
     q: Option<String>,
     /// From an address with this text in it.
     from: Option<String>,
@@ -100,6 +102,7 @@ fn filter(params: Params, caller: &Caller) -> Result<Option<Filter>> {
             .filter(|id| !id.is_empty())
             .take(TAGS)
             .collect(),
+        label: params.label.filter(|label| !label.is_empty()),
         from: params
             .from
             .into_iter()

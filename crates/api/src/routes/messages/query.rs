@@ -42,6 +42,7 @@ pub(super) fn narrow(filter: &mut Filter, text: &str) -> bool {
     filter.has_attachments = filter.has_attachments.or(query.has_attachment);
     filter.unread = filter.unread.or(query.is_unread);
     filter.flagged = filter.flagged.or(query.is_flagged);
+    filter.label = filter.label.take().or(query.label);
     let day = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse);
     if let Some(at) = day(&query.before) {
         filter.before = Some(filter.before.map_or(at, |before| before.min(at)));

@@ -112,7 +112,7 @@ function put(boxId, threadId, from, to, subject, text, ago, part = {}) {
     id, mailbox_id: boxId, thread_id: threadId, folders: [{ folder_id: folder.id, path: folder.path, role: folder.role }], direction: outgoing ? "outgoing" : "incoming",
     internet_message_id: `<${id}@mail.example>`, in_reply_to: null, references: [], subject, from: [from], to, cc: part.cc ?? [], bcc: [], reply_to: [],
     date: at(ago), received_at: at(ago - 2_000), size: 4_000 + text.length, flags: { seen: part.seen ?? false, answered: part.answered ?? false, flagged: part.flagged ?? false, draft: false, keywords: [] },
-    labels: [], takes_labels: false, tags: part.tags ?? [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
+    labels: part.labels ?? [], takes_labels: Boolean(part.labels), tags: part.tags ?? [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
   };
   messages.push(message);
   bodies.set(id, {

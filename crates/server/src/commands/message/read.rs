@@ -27,6 +27,9 @@ pub struct List {
     /// Only with this tag, or in this folder, of your own: its name or tag_...
     #[arg(long)]
     tag: Option<String>,
+    /// Only with this label of the server (Gmail), such as Customers or \Important
+    #[arg(long)]
+    label: Option<String>,
     /// Only from this address
     #[arg(long)]
     from: Option<String>,
@@ -91,6 +94,7 @@ pub async fn list(
     };
     let query = [
         ("tag_id", tag),
+        ("label", args.label),
         ("mailbox_id", mailbox),
         ("folder_id", folder),
         ("role", args.role.map(|role| role.to_string())),

@@ -172,7 +172,7 @@ export function Inbox() {
           <List
             lines={lines} search={search} current={current} state={{ pending: query.isPending, error: query.error, more: query.hasNextPage, loadingMore: query.isFetchingNextPage }}
             onMore={onMore} onRetry={() => void refetch()} mailboxName={(id) => (many ? (mailboxes?.find((m) => m.id === id)?.name ?? null) : null)}
-            emptyHint={search.q ? "Operators: from:ann  subject:invoice  has:attachment  is:unread  \"exact words\"" : mailboxes?.some((m) => m.coverage.state === "filling") ? "Mail is still being fetched; it appears as it comes." : "New mail appears by itself."}
+            emptyHint={search.q ? "Operators: from:ann  subject:invoice  has:attachment  is:unread  label:Work  \"exact words\"" : mailboxes?.some((m) => m.coverage.state === "filling") ? "Mail is still being fetched; it appears as it comes." : "New mail appears by itself."}
           />
         </div>
       </section>
@@ -183,7 +183,7 @@ export function Inbox() {
         <dl className="keys">
           {KEYS.map(([key, does]) => <div key={key}><dt><Kbd>{key}</Kbd></dt><dd>{does}</dd></div>)}
         </dl>
-        <p className="small quiet">Search: <code>from:ann</code> <code>subject:invoice</code> <code>has:attachment</code> <code>is:unread</code> <code>"exact words"</code></p>
+        <p className="small quiet">Search: <code>from:ann</code> <code>subject:invoice</code> <code>has:attachment</code> <code>is:unread</code> <code>label:Work</code> <code>"exact words"</code></p>
       </Dialog>
       <Dialog open={tree} onClose={() => setTree(false)} title="Go to"><Tree search={search} onGo={() => setTree(false)} /></Dialog>
     </div>
@@ -200,7 +200,7 @@ function SearchBox({ q, onSearch, inputRef }: { q: string | undefined; onSearch:
     <form className="search" role="search" onSubmit={submit}>
       <Search className="i" aria-hidden />
       <input
-        ref={inputRef} className="input" placeholder="Search mail" aria-label="Search mail" title='from:ann subject:invoice has:attachment is:unread "exact words"'
+        ref={inputRef} className="input" placeholder="Search mail" aria-label="Search mail" title='from:ann subject:invoice has:attachment is:unread label:Work "exact words"'
         enterKeyHint="search" value={text} onChange={(e) => setText(e.target.value)} onKeyDown={(e) => e.key === "Escape" && e.currentTarget.blur()}
       />
       {q ? <Button look="ghost" size="small" icon={X} aria-label="End the search" onClick={() => onSearch(undefined)} /> : <Kbd>/</Kbd>}

@@ -1,6 +1,7 @@
 // The server's labels of a message (Gmail): each a chip; put on and taken off on the server.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { type KeyboardEvent, useId, useState } from "react";
 import { api } from "../../api/client";
@@ -19,6 +20,9 @@ export function newLabel(typed: string, on: string[]): string | null {
   const same = (other: string) => shownLabel(other).toLowerCase() === shownLabel(label).toLowerCase();
   return label && !on.some(same) ? label : null;
 }
+
+/** The search that shows the messages with a label; a name with a quote in it cannot be searched for. */
+export const labelSearch = (label: string) => (label.includes('"') ? null : `label:${/\s/.test(label) ? `"${label}"` : label}`);
 
 export function Labels({ message }: { message: Message }) {
   const id = useId();
@@ -47,7 +51,7 @@ export function Labels({ message }: { message: Message }) {
     <div className="chips">
       {message.labels.map((label) => (
         <span key={label} className="chip">
-          <span className="cut">{shownLabel(label)}</span>
+          <LabelName label={label} mailbox={message.mailbox_id} />
           {message.takes_labels && !FIXED.has(label) && (
             <button type="button" aria-label={`Take off ${shownLabel(label)}`} disabled={change.isPending} onClick={() => change.mutate({ remove: [label] })}><X className="i" aria-hidden /></button>
           )}
@@ -64,4 +68,12 @@ export function Labels({ message }: { message: Message }) {
       )}
     </div>
   );
+}
+
+/** A label's name, which leads to its messages. */
+function LabelName({ label, mailbox }: { label: string; mailbox: string }) {
+  const q = labelSearch(label);
+  const name = shownLabel(label);
+  if (!q) return <span className="cut">{name}</span>;
+  return <Link to="/inbox" search={{ mailbox, q }} className="cut" title={`Show what has the label ${name}`}>{name}</Link>;
 }
