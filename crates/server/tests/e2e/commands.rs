@@ -355,7 +355,7 @@ fn large_messages_are_headers_by_command_until_they_are_fetched_and_the_plan_tel
         &["folder", "watch", &id, "INBOX", "--since", "2026-01-01"],
     );
     assert_eq!(watched["data"][0]["mode"], "watch");
-    assert_eq!(watched["data"][0]["since"], "2026-01-01T00:00:00Z");
+    assert_eq!(watched["data"][0]["since"], "2026-01-01T00:00:00.000Z");
     let back = ["folder", "map", &id, "INBOX", "--mode", "full", "--since"];
     ok(&postroom, &[&back[..], &["mailbox"]].concat());
     let nowhere = postroom.run(&["folder", "watch", &id, "Nowhere"]);
