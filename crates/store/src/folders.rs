@@ -191,6 +191,13 @@ pub enum ListChange {
         /// Under its new name.
         to: NewFolder,
     },
+    /// Its name is written another way on the wire; it is the same name.
+    Respelled {
+        /// Our folder.
+        id: String,
+        /// The name on the wire.
+        wire_name: String,
+    },
     /// The role, mode or object id is another one.
     Adjusted {
         /// Our folder.
@@ -291,6 +298,12 @@ pub(crate) fn apply_one(
             )?;
             let data = json!({"folder_id": id, "path": to.path});
             log.push(NewEvent::live("folder.renamed", mailbox_id, data));
+        }
+        ListChange::Respelled { id, wire_name } => {
+            tx.exec(
+                "UPDATE folders SET wire_name = $2 WHERE id = $1",
+                &[id.into(), wire_name.into()],
+            )?;
         }
         ListChange::Adjusted {
             id,

@@ -63,8 +63,17 @@ fn same_path(a: &str, b: &str) -> bool {
 /// folder another UIDVALIDITY: on a server without HIGHESTMODSEQ the other two have to do. Whether the messages are the
 /// same is seen when the folder is opened, as after any other change of UIDVALIDITY.
 pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) -> Vec<ListChange> {
-    let there: HashMap<&str, &Listed> = listed.iter().map(|l| (&*l.wire_name, l)).collect();
-    let ours: HashSet<&str> = known.iter().map(|folder| &*folder.wire_name).collect();
+    let mut changes = Vec::new();
+    let mut there: HashMap<&str, &Listed> = listed.iter().map(|l| (&*l.wire_name, l)).collect();
+    let mut ours: HashSet<&str> = known.iter().map(|folder| &*folder.wire_name).collect();
+    for (old, now) in respelled(known, listed) {
+        changes.push(ListChange::Respelled {
+            id: old.id.clone(),
+            wire_name: now.wire_name.clone(),
+        });
+        there.insert(&old.wire_name, now);
+        ours.insert(&now.wire_name);
+    }
     let missing: Vec<&Known> = known
         .iter()
         .filter(|folder| !there.contains_key(&*folder.wire_name))
@@ -73,7 +82,6 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
         .iter()
         .filter(|l| !ours.contains(&*l.wire_name))
         .collect();
-    let mut changes = Vec::new();
     let mut renamed: HashSet<&str> = HashSet::new();
     for new in &fresh {
         let candidates: Vec<&&Known> = missing.iter().filter(|old| is_rename(old, new)).collect();
@@ -126,12 +134,33 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
     }
     // Renames before removals and creations: a name may be free only afterwards.
     changes.sort_by_key(|change| match change {
-        ListChange::Renamed { .. } => 0,
-        ListChange::Removed { .. } => 1,
-        ListChange::Created(_) => 2,
-        ListChange::Adjusted { .. } => 3,
+        ListChange::Respelled { .. } => 0,
+        ListChange::Renamed { .. } => 1,
+        ListChange::Removed { .. } => 2,
+        ListChange::Created(_) => 3,
+        ListChange::Adjusted { .. } => 4,
     });
     changes
+}
+
+/// Folders whose name is the same and is written another way on the wire. A server that names a folder in no proper form of
+/// modified UTF-7 has it in another form on a connection that was switched to UTF-8.
+fn respelled<'a>(known: &'a [Known], listed: &'a [Listed]) -> Vec<(&'a Known, &'a Listed)> {
+    let there: HashSet<&str> = listed.iter().map(|l| &*l.wire_name).collect();
+    let ours: HashSet<&str> = known.iter().map(|folder| &*folder.wire_name).collect();
+    let mut by_path: HashMap<&str, Vec<&Listed>> = HashMap::new();
+    for fresh in listed.iter().filter(|l| !ours.contains(&*l.wire_name)) {
+        by_path.entry(&fresh.path).or_default().push(fresh);
+    }
+    let mut pairs: HashMap<&str, Vec<(&Known, &Listed)>> = HashMap::new();
+    for old in known.iter().filter(|old| !there.contains(&*old.wire_name)) {
+        if let Some([fresh]) = by_path.get(&*old.path).map(Vec::as_slice) {
+            pairs.entry(&old.path).or_default().push((old, fresh));
+        }
+    }
+    // Two of one name are told apart by nothing.
+    let alone = pairs.into_values().filter(|pairs| pairs.len() == 1);
+    alone.flatten().collect()
 }
 
 /// Whether so much is missing from the list that a server in trouble is likelier than somebody who removed it: INBOX, which
@@ -218,6 +247,34 @@ mod tests {
     #[test]
     fn the_same_list_changes_nothing() {
         assert_eq!(plan(&[known("a", "INBOX")], &[listed("INBOX")], None), []);
+    }
+
+    #[test]
+    fn a_name_that_is_written_another_way_is_the_same_folder() {
+        let spelled = |wire: &str| Listed {
+            path: "AT&T".into(),
+            ..listed(wire)
+        };
+        let mut old = known("a", "AT&T");
+        old.mod_seq = Some(5);
+        let respelled = ListChange::Respelled {
+            id: "a".into(),
+            wire_name: "AT&-T".into(),
+        };
+        let one = std::slice::from_ref(&old);
+        assert_eq!(plan(one, &[spelled("AT&-T")], None), [respelled]);
+        // The server has both: one was made.
+        let both = [spelled("AT&-T"), spelled("AT&T")];
+        let changes = plan(one, &both, None);
+        assert!(
+            matches!(&changes[..], [ListChange::Created(_)]),
+            "{changes:?}"
+        );
+        // Neither is known by its spelling.
+        let others = [spelled("AT&-T"), spelled("&AEEAVAAmAFQ-")];
+        let changes = plan(one, &others, None);
+        let respelled = |change: &ListChange| matches!(change, ListChange::Respelled { .. });
+        assert!(!changes.iter().any(respelled), "{changes:?}");
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Capabilities {
         self.listed(&name)
             || (IN_REV2.contains(&name.as_str()) && self.listed("IMAP4REV2"))
             || (name == "CONDSTORE" && self.listed("QRESYNC"))
+            || (name == "UTF8=ACCEPT" && self.listed("UTF8=ONLY"))
             || (name == "LITERAL-" && self.listed("LITERAL+"))
     }
 

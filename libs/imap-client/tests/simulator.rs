@@ -6,7 +6,7 @@ use imap_client::{
 };
 use mail_net::sasl::{Credentials, Secret};
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
-use mail_sim::{ImapScript, ImapSim};
+use mail_sim::{ImapFault, ImapScript, ImapSim};
 
 const MAIL: &[u8] = b"Subject: hello\r\n\r\nA line.\r\n";
 
@@ -132,4 +132,98 @@ async fn a_whole_conversation_goes_through_compression() {
     sim.deliver("INBOX", MAIL);
     session.noop().await.unwrap();
     assert_eq!(session.take_unsolicited(), [Unsolicited::Exists(4)]);
+}
+
+const UTF8_MAIL: &[u8] = "Subject: grüße\r\n\r\nA line.\r\n".as_bytes();
+
+async fn append(session: &mut Session, folder: &str, raw: &[u8]) -> bool {
+    let name = MailboxName::from_decoded(folder);
+    let told = session
+        .append(&name, &["\\Seen"], None, raw.len() as u64, raw)
+        .await;
+    told.unwrap().is_some()
+}
+
+/// How APPEND announced each message.
+fn announced(sim: &ImapSim) -> Vec<String> {
+    let log = sim.log();
+    let lines = log.iter().filter(|line| line.contains("APPEND"));
+    lines
+        .map(|line| line.lines().next().unwrap_or_default())
+        .map(|line| {
+            line.split("(\\Seen) ")
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_header_in_utf8_is_marked_where_the_server_wants_it_and_sent_all_the_same_where_not() {
+    let size = UTF8_MAIL.len();
+    let marked = format!("UTF8 (~{{{size}}}");
+    let plain = format!("{{{size}+}}");
+    let ascii = format!("{{{}+}}", MAIL.len());
+    for (offered, fault, expected) in [
+        ("", None, vec![&plain, &ascii]),
+        ("ENABLE UTF8=ACCEPT", None, vec![&marked, &ascii]),
+        ("ENABLE UTF8=ACCEPT IMAP4rev2", None, vec![&plain, &ascii]),
+        // The refused one is not in the log: it was no whole command.
+        (
+            "ENABLE UTF8=ACCEPT",
+            Some(ImapFault::NoUtf8Append),
+            vec![&plain, &ascii],
+        ),
+    ] {
+        let words = format!("IMAP4rev1 SASL-IR LITERAL+ UIDPLUS AUTH=PLAIN {offered}");
+        let mut script = ImapScript::new()
+            .capabilities(&words)
+            .folder("Entw&APw-rfe");
+        script = fault.iter().cloned().fold(script, ImapScript::fault);
+        let sim = ImapSim::start(script);
+        let mut session = session(&sim).await;
+        session.enable(&["UTF8=ACCEPT", "IMAP4rev2"]).await.unwrap();
+        assert!(
+            append(&mut session, "Entwürfe", UTF8_MAIL).await,
+            "{offered}"
+        );
+        assert!(append(&mut session, "Entwürfe", MAIL).await, "{offered}");
+        assert_eq!(
+            announced(&sim),
+            expected.into_iter().cloned().collect::<Vec<_>>()
+        );
+        let there = sim.contents();
+        let raw: Vec<&[u8]> = there["Entw&APw-rfe"].values().map(|m| &*m.raw).collect();
+        assert_eq!(raw, [UTF8_MAIL, MAIL], "{offered}");
+    }
+}
+
+#[tokio::test]
+async fn folders_have_the_same_names_whether_or_not_the_server_speaks_utf8() {
+    let mut told = Vec::new();
+    for offered in ["", "ENABLE UTF8=ACCEPT", "ENABLE IMAP4rev2"] {
+        let words = format!("IMAP4rev1 SASL-IR LITERAL+ UIDPLUS AUTH=PLAIN {offered}");
+        let mut script = ImapScript::new().capabilities(&words);
+        for folder in ["Entw&APw-rfe", "R&-D", "&U,BTFw-/&ZeVnLIqe-", "&2D3c7A-"] {
+            script = script.folder(folder);
+        }
+        let sim = ImapSim::start(script);
+        let mut session = session(&sim).await;
+        session.enable(&["UTF8=ACCEPT", "IMAP4rev2"]).await.unwrap();
+        let listed = session.list(&ListOptions::default()).await.unwrap();
+        let mut names: Vec<MailboxName> = listed.into_iter().map(|entry| entry.name).collect();
+        names.sort();
+        for name in &names {
+            session.select(name, Mode::Examine, None).await.unwrap();
+            session.status(name, &[StatusItem::Messages]).await.unwrap();
+        }
+        // As people write them, once it is on.
+        let is_utf8 = sim.log().iter().any(|line| line.contains("\"Entwürfe\""));
+        assert_eq!(is_utf8, !offered.is_empty(), "{offered}");
+        told.push(names);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
+    assert_eq!(told[0].len(), 5);
 }

@@ -1,8 +1,10 @@
 //! An IMAP server with a small mailbox in memory and faults by name.
 
+mod append;
 mod command;
 mod fetch;
 mod mailbox;
+mod names;
 mod session;
 mod sign_in;
 mod store;
@@ -94,6 +96,8 @@ pub enum ImapFault {
     TokenRefused(String, String),
     /// NO with this text to SELECT and EXAMINE, as long as the client has not said its name (RFC 2971).
     WantsId(String),
+    /// BAD to APPEND with the UTF8 data item (RFC 6855 section 4), before the message is sent.
+    NoUtf8Append,
     /// LIST shows nothing.
     NoFolders,
     /// SCRAM ends with a signature that only an impostor would send (RFC 5802 section 3).
@@ -321,6 +325,13 @@ impl ImapSim {
     /// Replaces all faults, for open sessions and new ones.
     pub fn set_faults(&self, faults: &[ImapFault]) {
         lock(&self.shared.script).faults = faults.to_vec();
+    }
+
+    /// Replaces the capabilities for sessions that begin from now on, whether the simulator can do them or not.
+    pub fn set_capabilities(&self, words: &str) {
+        let mut script = lock(&self.shared.script);
+        script.capabilities = words.to_owned();
+        script.signed_in = None;
     }
 
     /// Delivers a message; sessions in IDLE hear of it. Returns its UID.

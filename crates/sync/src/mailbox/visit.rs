@@ -14,7 +14,7 @@ use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::look::Abilities;
 use crate::meter::{Meter, Purpose};
-use imap_client::{NotifySet, Session};
+use imap_client::{ImapError, NotifySet, Session};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::mailbox::{ConnectionState, Mailbox};
@@ -121,11 +121,7 @@ impl<'a> Visit<'a> {
         if mailbox.read_only {
             session.read_only();
         }
-        let enabled = if session.supports("QRESYNC") {
-            session.enable(&["QRESYNC", "CONDSTORE"]).await?
-        } else {
-            Vec::new()
-        };
+        let enabled = enable(&mut session).await?;
         let abilities = Abilities {
             // What was ENABLED counts, not what was offered (one server confirms nothing).
             qresync: enabled
@@ -371,6 +367,23 @@ impl<'a> Visit<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Switches on what the server offers and we use; returns what it says is on.
+async fn enable(session: &mut Session) -> Result<Vec<String>> {
+    let mut changes: Vec<&str> = Vec::new();
+    if session.supports("QRESYNC") {
+        changes.extend(["QRESYNC", "CONDSTORE"]);
+    }
+    // In which form Gmail tells labels after it is written nowhere.
+    if session.supports("X-GM-EXT-1") {
+        return Ok(session.enable(&changes).await?);
+    }
+    let all = [&changes[..], &["IMAP4rev2", "UTF8=ACCEPT"]].concat();
+    match session.enable(&all).await {
+        Err(ImapError::No { .. } | ImapError::Bad { .. }) => Ok(session.enable(&changes).await?),
+        enabled => Ok(enabled?),
     }
 }
 

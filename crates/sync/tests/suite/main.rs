@@ -30,4 +30,5 @@ mod proofs;
 mod servers_differences;
 mod test_messages;
 mod troubled;
+mod utf8_names;
 mod waiting;

@@ -31,15 +31,26 @@ impl Argument {
     }
 }
 
-/// Reads a command with its literals, synchronising ones too. None at the end of the connection.
+/// Reads a command with its literals, synchronising ones too. None at the end of the connection. `no_utf8_data`: one that
+/// announces a message marked UTF8 is answered with BAD, and the next one is read.
 pub(crate) async fn read(
     connection: &mut Connection,
+    no_utf8_data: bool,
 ) -> std::io::Result<Option<(Command, String)>> {
     let mut bytes = Vec::new();
     loop {
         let line = connection.line().await?;
         if line.is_empty() {
             return Ok(None);
+        }
+        if no_utf8_data && line.windows(8).any(|some| some == b" UTF8 (~") {
+            let tag = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let tag = String::from_utf8_lossy(tag).into_owned();
+            connection
+                .send(format!("{tag} BAD APPEND takes no UTF8\r\n"))
+                .await?;
+            bytes.clear();
+            continue;
         }
         bytes.extend_from_slice(&line);
         let Some((length, waits)) = literal(&line) else {
@@ -107,6 +118,7 @@ fn arguments(bytes: &[u8]) -> Vec<Argument> {
                 found.push(Argument::Text(text));
                 at = next;
             }
+            b'~' if bytes.get(at + 1) == Some(&b'{') => at += 1,
             b'{' => {
                 let end = bytes[at..]
                     .iter()

@@ -41,6 +41,7 @@ pub(crate) async fn serve(connection: Connection, shared: Arc<Shared>) -> std::i
         told: 0,
         signed_in: false,
         named: false,
+        utf8: None,
     }
     .run()
     .await
@@ -65,6 +66,8 @@ pub(super) struct Session {
     pub signed_in: bool,
     /// The client has said its name.
     named: bool,
+    /// Names and texts are UTF-8 since the client enabled this.
+    pub utf8: Option<&'static str>,
 }
 
 impl Session {
@@ -72,7 +75,11 @@ impl Session {
         if self.greet().await? == Next::End {
             return Ok(());
         }
-        while let Some((command, shown)) = command::read(&mut self.connection).await? {
+        loop {
+            let refuses = self.tolerates_utf8();
+            let Some((command, shown)) = command::read(&mut self.connection, refuses).await? else {
+                return Ok(());
+            };
             lock(&self.shared.log).push(shown);
             if let Some(next) = self.refuse(&command).await? {
                 if next == Next::End {
@@ -132,7 +139,7 @@ impl Session {
                 }
                 ImapFault::Closed(folder, text)
                     if matches!(command.name.as_str(), "SELECT" | "EXAMINE")
-                        && argument(command, 0) == folder =>
+                        && self.folder_named(command, 0) == folder =>
                 {
                     let answer = format!("{} NO {text}\r\n", command.tag);
                     self.connection.send(answer).await?;
@@ -237,7 +244,7 @@ impl Session {
                 self.done(tag, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", "OK")
                     .await?
             }
-            "ENABLE" => self.done(tag, "* ENABLED\r\n", "OK").await?,
+            "ENABLE" => self.enable(command).await?,
             "LOGIN" | "AUTHENTICATE" => return self.sign_in(command).await,
             "LIST" | "LSUB" => return self.list(command).await,
             "STATUS" => self.status(command).await?,
@@ -273,9 +280,8 @@ impl Session {
                 self.done(tag, &told, "OK").await?;
             }
             "CREATE" => {
-                lock(&self.shared.script)
-                    .mailbox
-                    .folder_mut(&argument(command, 0));
+                let name = self.folder_named(command, 0);
+                lock(&self.shared.script).mailbox.folder_mut(&name);
                 self.done(tag, "", "OK").await?;
             }
             "IDLE" => return self.idle(command).await,
@@ -350,8 +356,10 @@ impl Session {
                 .filter(|(name, _)| !nothing && (!exact || **name == pattern))
             {
                 let line = format!(
-                    "* {} ({}) \"{between}\" \"{name}\"\r\n",
-                    command.name, folder.attributes
+                    "* {} ({}) \"{between}\" \"{}\"\r\n",
+                    command.name,
+                    folder.attributes,
+                    self.said(name)
                 );
                 answer.extend_from_slice(line.as_bytes());
             }
@@ -366,7 +374,7 @@ impl Session {
     }
 
     async fn status(&mut self, command: &Command) -> std::io::Result<()> {
-        let name = argument(command, 0);
+        let name = self.folder_named(command, 0);
         let Some(values) = self.with_folder(&name, |folder| {
             let unseen = folder
                 .messages
@@ -406,7 +414,7 @@ impl Session {
         };
         self.done(
             &command.tag,
-            &format!("* STATUS \"{name}\" ({values})\r\n"),
+            &format!("* STATUS \"{}\" ({values})\r\n", self.said(&name)),
             "OK",
         )
         .await
@@ -416,7 +424,7 @@ impl Session {
         if self.strike(Point::Select).await? == Next::End {
             return Ok(Next::End);
         }
-        let name = argument(command, 0);
+        let name = self.folder_named(command, 0);
         let claimed = self.faults().iter().find_map(|fault| match fault {
             ImapFault::WrongCount(count) => Some(*count as usize),
             _ => None,
@@ -544,7 +552,7 @@ impl Session {
 
     /// Copies or moves messages by UID (RFC 6851); with UIDPLUS it says where to (COPYUID, RFC 4315).
     async fn copy(&mut self, command: &Command) -> std::io::Result<()> {
-        let (set, target) = (argument(command, 0), argument(command, 1));
+        let (set, target) = (argument(command, 0), self.folder_named(command, 1));
         let moves = command.name == "UID MOVE";
         let (name, _) = self.selected.clone().unwrap_or_default();
         let (mut from, mut to, mut expunged) = (Vec::new(), Vec::new(), String::new());
@@ -578,28 +586,6 @@ impl Session {
         };
         self.done(&command.tag, &format!("{told}{expunged}"), "OK")
             .await
-    }
-
-    async fn append(&mut self, command: &Command) -> std::io::Result<()> {
-        let Some(Argument::Text(raw)) = command.arguments.last() else {
-            return self
-                .connection
-                .send(format!("{} BAD no message\r\n", command.tag))
-                .await;
-        };
-        let name = argument(command, 0);
-        let (uid, validity) = {
-            let mut script = lock(&self.shared.script);
-            let uid = script.mailbox.add(&name, raw);
-            (uid, script.mailbox.folder_mut(&name).uid_validity)
-        };
-        self.shared.arrivals.send_modify(|count| *count += 1);
-        self.done(
-            &command.tag,
-            "",
-            &format!("OK [APPENDUID {validity} {uid}]"),
-        )
-        .await
     }
 
     /// Reads a folder that may not exist.

@@ -1,0 +1,50 @@
+//! APPEND, also of messages whose header is in UTF-8 (RFC 6855 section 4).
+
+use super::ImapFault;
+use super::command::{Argument, Command};
+use super::session::Session;
+use crate::net::lock;
+
+impl Session {
+    pub(super) async fn append(&mut self, command: &Command) -> std::io::Result<()> {
+        let texts = command.arguments.iter().rev();
+        let raw = texts.into_iter().find_map(|argument| match argument {
+            Argument::Text(raw) => Some(raw),
+            _ => None,
+        });
+        let Some(raw) = raw else {
+            return self
+                .connection
+                .send(format!("{} BAD no message\r\n", command.tag))
+                .await;
+        };
+        let header = raw.windows(4).position(|four| four == b"\r\n\r\n");
+        let is_utf8 = !raw[..header.unwrap_or(raw.len())].is_ascii();
+        let marked = command
+            .arguments
+            .contains(&Argument::Word("UTF8".to_owned()));
+        // RFC 6855 section 4; RFC 9051 has no such rule.
+        if is_utf8 && !marked && self.utf8 == Some("UTF8=ACCEPT") && !self.tolerates_utf8() {
+            let answer = format!("{} NO the header has to be marked UTF8\r\n", command.tag);
+            return self.connection.send(answer).await;
+        }
+        let name = self.folder_named(command, 0);
+        let (uid, validity) = {
+            let mut script = lock(&self.shared.script);
+            let uid = script.mailbox.add(&name, raw);
+            (uid, script.mailbox.folder_mut(&name).uid_validity)
+        };
+        self.shared.arrivals.send_modify(|count| *count += 1);
+        self.done(
+            &command.tag,
+            "",
+            &format!("OK [APPENDUID {validity} {uid}]"),
+        )
+        .await
+    }
+
+    /// Whether it is one of the servers that know UTF8=ACCEPT and not the UTF8 data item.
+    pub(super) fn tolerates_utf8(&self) -> bool {
+        self.faults().contains(&ImapFault::NoUtf8Append)
+    }
+}
