@@ -490,6 +490,27 @@ fn insert_places(
     Ok(())
 }
 
+/// Gives stored messages the places of `settled` (their UIDs) in a folder: counted there, and no failures any more.
+fn take_places(
+    tx: &mut Tx<'_>,
+    folder_id: &str,
+    uid_validity: i64,
+    settled: &[i64],
+    rows: Vec<Vec<Value>>,
+    unread: i64,
+) -> Result<()> {
+    insert_places(tx, folder_id, uid_validity, rows)?;
+    tx.exec(
+        "UPDATE folders SET messages = messages + $2, unread = unread + $3 WHERE id = $1",
+        &[
+            folder_id.into(),
+            (settled.len() as i64).into(),
+            unread.into(),
+        ],
+    )?;
+    forget_failures(tx, folder_id, uid_validity, settled)
+}
+
 /// A message that is there, or gone from the server, is no failure any more.
 fn forget_failures(
     tx: &mut Tx<'_>,

@@ -4,10 +4,7 @@
 //! Copies on other servers stay messages of their own, also where they share an EMAILID (RFC 8474): that names the bytes, and
 //! each copy has flags of its own.
 
-use super::{
-    Batch, NewMessage, Place, complete, event, folder_place, forget_failures, insert_places, live,
-    threads,
-};
+use super::{Batch, NewMessage, Place, complete, event, folder_place, live, take_places, threads};
 use crate::error::Result;
 use crate::leases::{self, Lease};
 use crate::{Store, Tx, events, mailboxes};
@@ -15,7 +12,7 @@ use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where Gmail's own folders lie.
 const GMAILS_OWN: [&str; 2] = ["[Gmail]/", "[Google Mail]/"];
@@ -91,21 +88,9 @@ pub async fn place(
                 return Ok(settled);
             }
             tell(tx, mailbox_id, &folder_id, origin, &place, &told, &mut log)?;
-            insert_places(tx, &folder_id, uid_validity, rows)?;
-            tx.exec(
-                "UPDATE folders SET messages = messages + $2, unread = unread + $3 WHERE id = $1",
-                &[
-                    (&folder_id).into(),
-                    (settled.len() as i64).into(),
-                    unread.into(),
-                ],
-            )?;
-            forget_failures(tx, &folder_id, uid_validity, &settled)?;
-            let threads: HashSet<String> =
-                threads::of_messages(tx, told.iter().map(|(joined, _)| joined.id.as_str()))?
-                    .into_iter()
-                    .collect();
-            threads::refresh(tx, mailbox_id, &threads)?;
+            take_places(tx, &folder_id, uid_validity, &settled, rows, unread)?;
+            let ids = told.iter().map(|(joined, _)| joined.id.as_str());
+            threads::refresh_of(tx, mailbox_id, ids)?;
             events::append(tx, &log, now)?;
             Ok(settled)
         })

@@ -2,7 +2,7 @@
 //! same id is the same bytes, and they are not fetched once more.
 
 use super::moving::{Here, Seen, Vanished, found_again};
-use super::{folder_place, forget_failures, insert_places, threads};
+use super::{folder_place, take_places, threads};
 use crate::error::Result;
 use crate::leases::{self, Lease};
 use crate::{Store, events, mailboxes};
@@ -100,19 +100,8 @@ pub async fn known_again(
             if settled.is_empty() {
                 return Ok(settled);
             }
-            insert_places(tx, &folder_id, uid_validity, rows)?;
-            tx.exec(
-                "UPDATE folders SET messages = messages + $2, unread = unread + $3 WHERE id = $1",
-                &[
-                    (&folder_id).into(),
-                    (settled.len() as i64).into(),
-                    unread.into(),
-                ],
-            )?;
-            forget_failures(tx, &folder_id, uid_validity, &settled)?;
-            let touched = threads::of_messages(tx, ids.iter().map(String::as_str))?;
-            let touched: HashSet<String> = touched.into_iter().collect();
-            threads::refresh(tx, mailbox_id, &touched)?;
+            take_places(tx, &folder_id, uid_validity, &settled, rows, unread)?;
+            threads::refresh_of(tx, mailbox_id, ids.iter().map(String::as_str))?;
             events::append(tx, &log, now)?;
             Ok(settled)
         })

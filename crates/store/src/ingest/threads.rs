@@ -201,6 +201,16 @@ pub(super) fn of_messages<'a>(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Counts the threads of messages anew.
+pub(super) fn refresh_of<'a>(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    let touched: HashSet<String> = of_messages(tx, ids)?.into_iter().collect();
+    refresh(tx, mailbox_id, &touched)
+}
+
 /// Counts threads anew: one row each while it has messages, none when it has none.
 pub(crate) fn refresh(tx: &mut Tx<'_>, mailbox_id: &str, threads: &HashSet<String>) -> Result<()> {
     if threads.is_empty() {

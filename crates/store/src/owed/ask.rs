@@ -63,11 +63,7 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
     store
         .db
         .write(move |tx| {
-            let target = target(tx, &id)?;
-            let folder = crate::folders::read(tx, &folder_id)?;
-            if folder.mailbox_id != target.mailbox_id {
-                return Err(StoreError::NotFound("the folder"));
-            }
+            let target = target_and_folder(tx, &id, &folder_id)?;
             // Where it will lie once everything older is carried out.
             let there = match bound_for(tx, &id)? {
                 Some(last) => last == folder_id,
@@ -93,11 +89,7 @@ pub async fn copy_to(store: &Store, message_id: &str, folder_id: &str) -> Result
     store
         .db
         .write(move |tx| {
-            let target = target(tx, &id)?;
-            let folder = crate::folders::read(tx, &folder_id)?;
-            if folder.mailbox_id != target.mailbox_id {
-                return Err(StoreError::NotFound("the folder"));
-            }
+            let target = target_and_folder(tx, &id, &folder_id)?;
             if target.folder_ids.contains(&folder_id) {
                 return Err(StoreError::Conflict(
                     "the message lies in that folder already".into(),
@@ -152,6 +144,16 @@ pub async fn trash(store: &Store, message_id: &str, for_good: bool) -> Result<()
             owe(tx, &mailbox_id, Some(&id), &intent, now).map(drop)
         })
         .await
+}
+
+/// A message, and a folder of its mailbox.
+fn target_and_folder(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<Target> {
+    let target = target(tx, message_id)?;
+    let folder = crate::folders::read(tx, folder_id)?;
+    if folder.mailbox_id != target.mailbox_id {
+        return Err(StoreError::NotFound("the folder"));
+    }
+    Ok(target)
 }
 
 /// The folder that the last move leads to that is owed of a message.

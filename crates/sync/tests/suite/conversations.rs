@@ -3,10 +3,8 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapScript, ImapSim};
-use model::mailbox::Security;
 use std::collections::{BTreeMap, BTreeSet};
 use store::messages::Filter;
-use testkit::TestUser;
 
 const PLAIN: &str = "IMAP4rev1 UIDPLUS CONDSTORE IDLE SPECIAL-USE";
 const GMAIL: &str = "IMAP4rev1 UIDPLUS CONDSTORE IDLE SPECIAL-USE X-GM-EXT-1";
@@ -20,16 +18,7 @@ fn letter(name: &str, from: &str, to: &str, subject: &str, further: &str) -> Str
 }
 
 async fn follow(sim: &ImapSim) -> Follower {
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        ..Choice::default()
-    };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(sim, Choice::default()).await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     follower
 }

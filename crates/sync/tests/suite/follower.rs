@@ -157,7 +157,30 @@ fn context_with(store: &Store, timing: Timing, dns: Option<SocketAddr>) -> Conte
     Context::new(store.clone(), net, engine, timing)
 }
 
+/// Waits until something holds, pauses after a refusal included.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < end, "not yet: {what}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
 impl Follower {
+    /// Follows the one mailbox of a simulator, in plain text.
+    pub async fn simulated(sim: &mail_sim::ImapSim, choice: Choice) -> Self {
+        let user = TestUser {
+            address: "ann@simulated.test".to_owned(),
+            password: mail_sim::PASSWORD.to_owned(),
+        };
+        let choice = Choice {
+            port: sim.port(),
+            security: Security::None,
+            ..choice
+        };
+        Self::start(&user, choice).await
+    }
+
     pub async fn start(user: &TestUser, choice: Choice) -> Self {
         let (dir, store) = fresh_store_by(choice.clock).await;
         let mut timing = Timing {

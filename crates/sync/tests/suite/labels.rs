@@ -2,11 +2,9 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{DnsScript, DnsSim, ImapScript, ImapSim};
-use model::mailbox::Security;
 use model::message::{LabelChange, Message};
 use std::time::Duration;
 use store::messages::Filter;
-use testkit::TestUser;
 use tokio::time::Instant;
 
 const PROJECTS: &str = "Projects";
@@ -20,17 +18,14 @@ async fn start(capabilities: &str, script: ImapScript) -> (ImapSim, Follower) {
 
 async fn start_as(capabilities: &str, script: ImapScript, choice: Choice) -> (ImapSim, Follower) {
     let sim = ImapSim::start(script.capabilities(capabilities));
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        poll: Duration::from_millis(200),
-        ..choice
-    };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(
+        &sim,
+        Choice {
+            poll: Duration::from_millis(200),
+            ..choice
+        },
+    )
+    .await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     (sim, follower)
 }

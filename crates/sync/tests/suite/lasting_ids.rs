@@ -2,9 +2,8 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapScript, ImapSim};
-use model::mailbox::Security;
 use std::time::Duration;
-use testkit::{Brand, Generator, TestUser};
+use testkit::{Brand, Generator};
 use tokio::time::Instant;
 
 /// How often bytes of messages were asked for.
@@ -22,17 +21,14 @@ async fn a_folder_that_begins_anew_is_not_fetched_again_where_messages_have_last
         .mail("INBOX", b"Message-ID: <1@x>\r\nSubject: one\r\n\r\nx\r\n")
         .mail("INBOX", b"Message-ID: <2@x>\r\nSubject: two\r\n\r\ny\r\n");
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        poll: Duration::from_millis(200),
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(
+        &sim,
+        Choice {
+            poll: Duration::from_millis(200),
+            ..Choice::default()
+        },
+    )
+    .await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     let before = (follower.view().await, fetches(&sim));
     sim.set_flags("INBOX", 2, &["\\Flagged"]);

@@ -4,29 +4,21 @@ use crate::follower::{Choice, Follower};
 use crate::pop3::until;
 use mail_message::read::{Summary, summarize};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use std::time::Duration;
 use store::failures::{self, Failure};
-use testkit::TestUser;
 
 fn mail(n: u32) -> Vec<u8> {
     format!("Subject: m{n}\r\nMessage-ID: <{n}@ledger.test>\r\n\r\nbody {n}\r\n").into_bytes()
 }
 
 async fn follow(sim: &ImapSim, reader: fn(&[u8]) -> Summary) -> Follower {
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
     let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         reader,
         patience: Some((Duration::from_secs(30), Duration::from_millis(50))),
         ..Choice::default()
     };
-    Follower::start(&user, choice).await
+    Follower::simulated(sim, choice).await
 }
 
 /// Five messages, of which the server gives all but the third.

@@ -1,6 +1,7 @@
 //! Invariant 44: what a provider allows is obeyed exactly: octets and messages by the day, connections at once.
 
 use crate::follower::{Choice, Follower};
+use crate::pop3::until;
 use mail_sim::{ImapScript, ImapSim};
 use model::mailbox::{Protocol, Security};
 use model::server_profile::ProfileLimits;
@@ -45,14 +46,6 @@ fn megabytes_a_day(megabytes: u32) -> ProfileLimits {
     ProfileLimits {
         download_mb_per_day: Some(megabytes),
         ..ProfileLimits::default()
-    }
-}
-
-async fn until(what: &str, mut fits: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(40);
-    while !fits().await {
-        assert!(Instant::now() < end, "{what}");
-        tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }
 
@@ -274,18 +267,15 @@ async fn how_full_the_mailbox_is_on_its_server_is_told() {
         .capabilities(with_quota)
         .mail("INBOX", &letter(1, 5_000));
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        tested: true,
-        read_only: true,
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(
+        &sim,
+        Choice {
+            tested: true,
+            read_only: true,
+            ..Choice::default()
+        },
+    )
+    .await;
     until("it is told", async || {
         let quota = follower.now().await.quota;
         quota.is_some_and(|quota| (quota.used, quota.limit) == (5 << 10, 10 << 20))

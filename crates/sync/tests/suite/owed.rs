@@ -2,9 +2,8 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use model::message::FlagChange;
-use testkit::{Brand, Generator, TestUser};
+use testkit::{Brand, Generator};
 
 on_each_server!(
     flags_and_moves_reach_the_server_and_are_no_foreign_events,
@@ -147,16 +146,7 @@ async fn what_is_thrown_away_twice_lies_in_the_trash() {
 /// A mailbox with one message on a simulator.
 pub async fn simulated(script: ImapScript) -> (ImapSim, Follower, String) {
     let sim = ImapSim::start(script.mail("INBOX", b"Subject: first\r\n\r\nx\r\n"));
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        ..Choice::default()
-    };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(&sim, Choice::default()).await;
     let received = follower.event("message.received", |_| true).await;
     let message = received.data["message_id"].as_str().unwrap().to_owned();
     (sim, follower, message)

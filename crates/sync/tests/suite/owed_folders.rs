@@ -2,10 +2,9 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use std::time::Duration;
 use store::owed::{self, Level, State};
-use testkit::{Brand, Generator, TestUser};
+use testkit::{Brand, Generator};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -184,16 +183,7 @@ async fn invariant_31_a_folder_that_the_server_only_says_it_made_stays_owed() {
         .fault(ImapFault::OkButNothing("CREATE"))
         .mail("INBOX", b"Subject: first\r\n\r\nx\r\n");
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(&sim, Choice::default()).await;
     follower.event("message.received", |_| true).await;
     let id = owed::create_folder(&follower.store, &follower.mailbox.id, None, "Made").await;
     let id = id.unwrap();

@@ -1,15 +1,11 @@
 //! Several changes of the same message: carried out in their order, each where the one before has put it.
 
-use crate::follower::{Choice, Follower};
+use crate::follower::{Choice, Follower, until};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use model::message::FlagChange;
 use std::time::Duration;
 use store::owed;
-use testkit::TestUser;
-use tokio::time::{Instant, sleep};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use tokio::time::sleep;
 
 fn mail(n: usize) -> Vec<u8> {
     format!("From: a@b.test\r\nSubject: {n}\r\nMessage-ID: <o{n}@b.test>\r\n\r\nmessage {n}\r\n")
@@ -25,30 +21,19 @@ fn server(capabilities: &str) -> ImapSim {
 }
 
 async fn follow(sim: &ImapSim) -> Follower {
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        tested: true,
-        ..Choice::default()
-    };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(
+        sim,
+        Choice {
+            tested: true,
+            ..Choice::default()
+        },
+    )
+    .await;
     until("both are stored", async || {
         message(&follower, 2).await.is_some()
     })
     .await;
     follower
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < end, "not yet: {what}");
-        sleep(Duration::from_millis(30)).await;
-    }
 }
 
 /// The id of the message with this number.
@@ -71,6 +56,23 @@ async fn folder(follower: &Follower, path: &str) -> String {
         .into_iter()
         .find(|folder| folder.path == path);
     found.expect("the folder").id
+}
+
+/// Owes moves of a message, one after the other.
+async fn owe_moves(follower: &Follower, message_id: &str, paths: &[&str]) {
+    for path in paths {
+        let folder_id = folder(follower, path).await;
+        let owed = owed::move_to(&follower.store, message_id, &folder_id).await;
+        owed.expect("owed");
+    }
+}
+
+async fn nothing_is_owed(follower: &Follower) {
+    until("nothing is owed", async || {
+        let next = owed::next_due(&follower.store, &follower.mailbox.id).await;
+        next.expect("the store").is_none()
+    })
+    .await;
 }
 
 /// Messages in each folder of the server that has any.
@@ -97,26 +99,18 @@ async fn moves_and_flags_of_one_message_are_carried_out_in_their_order() {
         let id = message(&follower, 1).await.expect("stored");
         // All of it is owed before the server can be reached.
         follower.stop().await;
-        let store = &follower.store;
-        for path in ["B", "C"] {
-            let folder_id = folder(&follower, path).await;
-            owed::move_to(store, &id, &folder_id).await.expect("owed");
-        }
+        owe_moves(&follower, &id, &["B", "C"]).await;
         let flagged = FlagChange {
             flagged: Some(true),
             ..FlagChange::default()
         };
-        owed::change_flags(store, &id, flagged).await.expect("owed");
+        owed::change_flags(&follower.store, &id, flagged)
+            .await
+            .expect("owed");
         follower.go();
         let end = places(&[("C", 1), ("INBOX", 1)]);
         until("it is in C", async || there(&sim) == end).await;
-        until("nothing is owed", async || {
-            owed::next_due(&follower.store, &follower.mailbox.id)
-                .await
-                .expect("the store")
-                .is_none()
-        })
-        .await;
+        nothing_is_owed(&follower).await;
         let contents = sim.contents();
         let flags = &contents["C"].values().next().expect("the message").flags;
         assert!(flags.contains("\\Flagged"), "{capabilities}: {flags:?}");
@@ -132,20 +126,9 @@ async fn a_move_there_and_back_ends_where_it_began() {
     let mut follower = follow(&sim).await;
     let id = message(&follower, 1).await.expect("stored");
     follower.stop().await;
-    for path in ["B", "INBOX"] {
-        let folder_id = folder(&follower, path).await;
-        owed::move_to(&follower.store, &id, &folder_id)
-            .await
-            .expect("owed");
-    }
+    owe_moves(&follower, &id, &["B", "INBOX"]).await;
     follower.go();
-    until("nothing is owed", async || {
-        owed::next_due(&follower.store, &follower.mailbox.id)
-            .await
-            .expect("the store")
-            .is_none()
-    })
-    .await;
+    nothing_is_owed(&follower).await;
     assert_eq!(there(&sim), places(&[("INBOX", 2)]));
     assert_eq!(message(&follower, 1).await, Some(id));
     follower.stop().await;
@@ -158,12 +141,7 @@ async fn a_later_change_waits_for_an_earlier_one_that_is_refused() {
     let id = message(&follower, 1).await.expect("stored");
     follower.stop().await;
     sim.set_faults(&[ImapFault::Refuse("UID MOVE", "not now".to_owned())]);
-    for path in ["B", "C"] {
-        let folder_id = folder(&follower, path).await;
-        owed::move_to(&follower.store, &id, &folder_id)
-            .await
-            .expect("owed");
-    }
+    owe_moves(&follower, &id, &["B", "C"]).await;
     let moves = || {
         sim.log()
             .iter()

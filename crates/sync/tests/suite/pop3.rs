@@ -5,7 +5,6 @@ use model::Timestamp;
 use model::mailbox::{Protocol, Security};
 use model::message::FlagChange;
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::StoreError;
@@ -36,7 +35,7 @@ pub fn pop3s(server: Brand) -> Choice {
     }
 }
 
-pub async fn until<F: Future<Output = bool>>(what: &str, mut fits: impl FnMut() -> F) {
+pub async fn until(what: &str, mut fits: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !fits().await {
         assert!(Instant::now() < end, "{what}: waited too long");

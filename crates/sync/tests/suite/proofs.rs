@@ -154,16 +154,7 @@ async fn a_server_that_repeats_the_password_after_the_sign_in_brings_it_into_no_
     let said = format!("your password is {}", mail_sim::PASSWORD);
     let script = ImapScript::new().fault(ImapFault::Refuse("LIST", said));
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(&sim, Choice::default()).await;
     let broken = follower
         .event("mailbox.interrupted", |event| {
             event.data["problem"]["server_said"].is_string()

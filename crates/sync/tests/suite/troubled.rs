@@ -1,6 +1,6 @@
 //! Servers in trouble: what cannot be opened, listed or fetched for a while is waited for, and nobody takes it for the end.
 
-use crate::follower::{Choice, Follower};
+use crate::follower::{Choice, Follower, until};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::event::Origin;
 use model::mailbox::{CoverageState, Security};
@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use testkit::{Generator, ImapProbe, Proxy, TestUser, deliver, servers, user};
-use tokio::time::{Instant, sleep};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use testkit::{Generator, ImapProbe, Proxy, deliver, servers, user};
+use tokio::time::sleep;
 
 fn mail(n: usize) -> Vec<u8> {
     format!("From: a@b.test\r\nSubject: {n}\r\nMessage-ID: <t{n}@b.test>\r\n\r\nmessage {n}\r\n")
@@ -19,25 +17,11 @@ fn mail(n: usize) -> Vec<u8> {
 }
 
 async fn follow(sim: &ImapSim) -> Follower {
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
     let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         ..Choice::default()
     };
-    Follower::start(&user, choice).await
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < end, "not yet: {what}");
-        sleep(Duration::from_millis(30)).await;
-    }
+    Follower::simulated(sim, choice).await
 }
 
 /// Messages stored, by folder.

@@ -2,11 +2,10 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::{ConnectionState, Security};
+use model::mailbox::ConnectionState;
 use model::message::FlagChange;
 use std::future::Future;
 use std::time::Duration;
-use testkit::TestUser;
 use tokio::time::Instant;
 
 /// How long what should happen at once may take, on two busy cores. Far less than the polls below.
@@ -26,17 +25,14 @@ async fn unwilling(poll: Duration) -> (ImapSim, Follower) {
         .mail("INBOX", b"Subject: first\r\n\r\nx\r\n")
         .fault(ImapFault::Refuse("IDLE", "not today".to_owned()));
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        poll,
-        ..Choice::default()
-    };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(
+        &sim,
+        Choice {
+            poll,
+            ..Choice::default()
+        },
+    )
+    .await;
     follower.event("message.received", |_| true).await;
     until("polling", || async {
         follower.now().await.connection.state == ConnectionState::Polling

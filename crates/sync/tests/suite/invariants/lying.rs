@@ -3,9 +3,9 @@
 use super::{act, dovecot_saying, follow};
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::{ConnectionState, Security};
+use model::mailbox::ConnectionState;
 use std::time::Duration;
-use testkit::{Generator, TestUser, user};
+use testkit::{Generator, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i16_enabled_is_read_and_not_assumed() {
@@ -36,16 +36,7 @@ async fn i28_a_server_that_asks_for_quiet_gets_as_much_as_it_names() {
         .mail("INBOX", b"Subject: one\r\n\r\nx\r\n")
         .fault(ImapFault::ThrottleText(said.to_owned()));
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(&sim, Choice::default()).await;
     let end = tokio::time::Instant::now() + Duration::from_secs(20);
     let limited = loop {
         let now = follower.now().await;

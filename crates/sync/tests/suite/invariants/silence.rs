@@ -4,10 +4,10 @@ use super::{act, through};
 use crate::follower::{Choice, Follower};
 use crate::pop3::until;
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::{ConnectionState, Security};
+use model::mailbox::ConnectionState;
 use std::time::Duration;
 use store::failures;
-use testkit::{Fault, Generator, Proxy, TestUser, deliver, servers, user};
+use testkit::{Fault, Generator, Proxy, deliver, servers, user};
 
 /// So long a server may say nothing here.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -22,18 +22,15 @@ async fn i20_a_server_that_falls_silent_at_one_message_blocks_no_other() {
         script = script.mail("INBOX", raw.as_bytes());
     }
     let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(38)));
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        tested: true,
-        patience: Some((ANSWER, PAUSE)),
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(
+        &sim,
+        Choice {
+            tested: true,
+            patience: Some((ANSWER, PAUSE)),
+            ..Choice::default()
+        },
+    )
+    .await;
     let stored = || async { follower.view().await.get("INBOX").map_or(0, |c| c.len()) };
     until("all others", || async { stored().await == MESSAGES - 1 }).await;
     let ledger = || async {
