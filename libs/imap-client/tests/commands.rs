@@ -86,7 +86,7 @@ async fn what_is_enabled_is_read_not_assumed() {
 
 #[tokio::test]
 async fn a_folder_is_entered_with_its_differences() {
-    let answer = "* 9 EXISTS\r\n* OK [CLOSED] old one\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n\
+    let answer = "* 9 EXISTS\r\n* 4 FETCH (UID 8 FLAGS (\\Deleted))\r\n* OK [CLOSED] old one\r\n* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n\
                   * 3 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 12] x\r\n\
                   * OK [HIGHESTMODSEQ 90060115194045001] x\r\n* OK [MAILBOXID (F1)] x\r\n* VANISHED (EARLIER) 1:3,5\r\n\
                   * 2 FETCH (UID 8 FLAGS (\\Seen) MODSEQ (90060115194045001))\r\n* OK [ALERT] quota\r\n$T OK [READ-ONLY] in\r\n";
@@ -111,7 +111,13 @@ async fn a_folder_is_entered_with_its_differences() {
     );
     assert_eq!(selected.highestmodseq, Some(90_060_115_194_045_001));
     assert_eq!(selected.vanished, set("1:3,5"));
+    // What the server said of the folder before is not taken for news of this one.
+    assert_eq!(selected.changed.len(), 1);
     assert_eq!(selected.changed[0].uid, Some(8));
+    assert_eq!(
+        selected.changed[0].flags,
+        Some(vec!["\\Seen".to_owned()])
+    );
     assert!(selected.read_only && !selected.no_modseq);
     assert_eq!(selected.permanent_flags.unwrap(), ["\\Seen", "\\*"]);
     assert_eq!(selected.mailbox_id.as_deref(), Some("F1"));

@@ -83,7 +83,10 @@ pub async fn look(
     let name = wire_name(known);
     let mut told = Told::at_most(context.flags_at_once);
     let entering =
-        session.select_with(&name, Mode::Examine, since.as_ref(), |meta| told.note(meta));
+        session.select_with(&name, Mode::Examine, since.as_ref(), |changed| match changed {
+            Some(meta) => told.note(meta),
+            None => told.forget(),
+        });
     let mut selected = crate::timed("select", entering).await?;
     if selected.uidnext.is_none() {
         // Courier: whoever only reads gets UIDs that nobody writes down, under another UIDVALIDITY every second.
@@ -300,6 +303,12 @@ impl Told {
         } else {
             self.updates.extend(update(&meta));
         }
+    }
+
+    /// What was told was about another folder.
+    fn forget(&mut self) {
+        self.updates.clear();
+        self.dropped = false;
     }
 
     fn is_too_much(&self) -> bool {

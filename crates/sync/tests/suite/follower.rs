@@ -347,8 +347,9 @@ impl Follower {
                         .filter(|one| one.1.len() < 50)
                         .collect::<Vec<_>>()
                 };
+                let ledger = store::failures::list(&self.store, &self.mailbox.id, None, 100).await;
                 panic!(
-                    "not in step: we have {:?}, the server has {:?}; UIDs {:?} and {:?}; folders {:#?}; mailbox {:?}",
+                    "not in step: we have {:?}, the server has {:?}; UIDs {:?} and {:?}; ledger {ledger:?}; folders {:?}; mailbox {:?}",
                     counts(&ours),
                     counts(&wanted),
                     uids(&ours),

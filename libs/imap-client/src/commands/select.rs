@@ -1,6 +1,5 @@
 //! SELECT and EXAMINE: entering a folder, with the differences since last time where QRESYNC is enabled.
 
-use super::fetch_meta::MetaSink;
 use crate::ext::qresync::{self, QresyncFrom};
 use crate::limits::Budget;
 use crate::message_meta::{self, MessageMeta};
@@ -9,6 +8,9 @@ use crate::wire::response::{Code, Response, StatusKind};
 use crate::wire::tokenizer::Cursor;
 use crate::wire::value::{Value, clean};
 use crate::{ImapError, MailboxName, UidSet, Unsolicited};
+
+/// Takes each changed message; `None`: those so far were of the folder that is left.
+type ChangeSink<'s> = dyn FnMut(Option<MessageMeta>) -> Result<(), ImapError> + Send + 's;
 
 /// Whether the folder may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,11 @@ impl Session {
     ) -> Result<Selected, ImapError> {
         let mut budget = Budget::new(self.limits.collected);
         let mut changed = Vec::new();
-        let mut keep = |meta: MessageMeta| {
+        let mut keep = |meta: Option<MessageMeta>| {
+            let Some(meta) = meta else {
+                changed.clear();
+                return Ok(());
+            };
             budget.spend(meta.cost())?;
             changed.push(meta);
             Ok(())
@@ -76,7 +82,8 @@ impl Session {
         Ok(selected)
     }
 
-    /// As [`Session::select`], but hands over each changed message instead of collecting them.
+    /// As [`Session::select`], but hands over each changed message instead of collecting them. `None`: what was handed over
+    /// so far was about the folder selected before, and is to be forgotten ([CLOSED], RFC 7162 section 3.2.11).
     ///
     /// # Errors
     /// As [`Session::select`].
@@ -85,9 +92,9 @@ impl Session {
         name: &MailboxName,
         mode: Mode,
         since: Option<&QresyncFrom>,
-        mut on_changed: impl FnMut(MessageMeta) + Send,
+        mut on_changed: impl FnMut(Option<MessageMeta>) + Send,
     ) -> Result<Selected, ImapError> {
-        let mut hand_over = |meta: MessageMeta| {
+        let mut hand_over = |meta: Option<MessageMeta>| {
             on_changed(meta);
             Ok(())
         };
@@ -99,7 +106,7 @@ impl Session {
         name: &MailboxName,
         mode: Mode,
         since: Option<&QresyncFrom>,
-        sink: &mut MetaSink<'_>,
+        sink: &mut ChangeSink<'_>,
     ) -> Result<Selected, ImapError> {
         let mode = match mode {
             Mode::ReadWrite if self.is_read_only() => Mode::Examine,
@@ -183,13 +190,14 @@ impl Selected {
     fn take(
         &mut self,
         response: &Response<'_>,
-        sink: &mut MetaSink<'_>,
+        sink: &mut ChangeSink<'_>,
         budget: &mut Budget,
     ) -> Result<bool, ImapError> {
         if let Some(code) = response.code() {
             // What came before [CLOSED] was about the folder that is left (RFC 7162 section 3.2.11).
             if code.is("CLOSED") {
                 *self = Selected::default();
+                sink(None)?;
             }
             // Never claimed: an ALERT must also reach the caller.
             self.take_code(&code);
@@ -203,7 +211,7 @@ impl Selected {
         } else if let Some(rest) = response.data("VANISHED") {
             budget.extend(&mut self.vanished, &qresync::vanished(rest).1)?;
         } else if let Some((seq, rest)) = response.numbered("FETCH") {
-            sink(message_meta::parse(seq, rest).0)?;
+            sink(Some(message_meta::parse(seq, rest).0))?;
         } else {
             return Ok(false);
         }
