@@ -23,6 +23,14 @@ pub enum SyncError {
         /// The new number.
         uid_validity: i64,
     },
+    /// The folder that is open was renamed or removed by somebody else: whatever is asked of it is refused.
+    #[error("folder {name} is no more what was opened")]
+    FolderGone {
+        /// Our id of it.
+        folder_id: String,
+        /// Its name, as the server knew it.
+        name: String,
+    },
     /// A folder changed its UIDVALIDITY again and again.
     #[error(
         "the server changed the identity (UIDVALIDITY) of folder {folder} {times} times in a row"

@@ -114,10 +114,7 @@ async fn a_folder_is_entered_with_its_differences() {
     // What the server said of the folder before is not taken for news of this one.
     assert_eq!(selected.changed.len(), 1);
     assert_eq!(selected.changed[0].uid, Some(8));
-    assert_eq!(
-        selected.changed[0].flags,
-        Some(vec!["\\Seen".to_owned()])
-    );
+    assert_eq!(selected.changed[0].flags, Some(vec!["\\Seen".to_owned()]));
     assert!(selected.read_only && !selected.no_modseq);
     assert_eq!(selected.permanent_flags.unwrap(), ["\\Seen", "\\*"]);
     assert_eq!(selected.mailbox_id.as_deref(), Some("F1"));

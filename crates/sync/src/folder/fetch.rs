@@ -13,7 +13,7 @@ use crate::ledger;
 use crate::mailbox::asks_for_quiet;
 use crate::mailbox::isolation::Isolation;
 use connect::problems;
-use imap_client::{BodyEvent, Completion, ImapError, MessageMeta, Session, UidSet};
+use imap_client::{BodyEvent, Completion, ImapError, MessageMeta, Session, StatusItem, UidSet};
 use model::Timestamp;
 use model::event::Origin;
 use model::limits::BATCH_MESSAGES;
@@ -209,6 +209,9 @@ async fn fetch_all(
                 );
             }
             Some(refused) => {
+                if !is_still_there(session, job).await? {
+                    return Err(gone(session, job));
+                }
                 let uid = wanted.first().unwrap_or_default();
                 let patient = direction != Direction::Stay && isolation.is_patient(job.folder_id);
                 let failure = failure(uid, "message_unreadable", refused.clone());
@@ -245,6 +248,29 @@ async fn fetch_all(
     }
     queue.extend(refusals.undecided());
     Ok((placed, queue.into()))
+}
+
+/// Whether the folder that is open still goes by its name. Cyrus refuses everything that is asked of one that was renamed
+/// meanwhile, message by message, and none of them is to blame.
+async fn is_still_there(session: &mut Session, job: &Job<'_>) -> Result<bool> {
+    let Some(name) = session.selected().cloned() else {
+        return Ok(false);
+    };
+    match session.status(&name, &[StatusItem::UidValidity]).await {
+        Ok(now) => Ok(now
+            .uidvalidity
+            .is_none_or(|now| now as i64 == job.uid_validity)),
+        Err(error) if error.is_fatal() => Err(error.into()),
+        Err(_) => Ok(false),
+    }
+}
+
+fn gone(session: &Session, job: &Job<'_>) -> SyncError {
+    let name = session.selected().map(|name| name.decoded());
+    SyncError::FolderGone {
+        folder_id: job.folder_id.to_owned(),
+        name: name.unwrap_or_default(),
+    }
 }
 
 /// Every message is refused: that is the server's trouble, which passes.

@@ -82,11 +82,15 @@ pub async fn look(
     news.leave_folder();
     let name = wire_name(known);
     let mut told = Told::at_most(context.flags_at_once);
-    let entering =
-        session.select_with(&name, Mode::Examine, since.as_ref(), |changed| match changed {
+    let entering = session.select_with(
+        &name,
+        Mode::Examine,
+        since.as_ref(),
+        |changed| match changed {
             Some(meta) => told.note(meta),
             None => told.forget(),
-        });
+        },
+    );
     let mut selected = crate::timed("select", entering).await?;
     if selected.uidnext.is_none() {
         // Courier: whoever only reads gets UIDs that nobody writes down, under another UIDVALIDITY every second.

@@ -229,6 +229,9 @@ impl Life {
         match error {
             SyncError::Connect(failure) => failure,
             SyncError::Imap(error) => open::recognise(&error, mailbox, now),
+            SyncError::FolderGone { .. } => {
+                Failure::new("folder_missing", &[], Some(&error.to_string()))
+            }
             SyncError::OtherIdentity { .. } | SyncError::UidValidity { .. } => {
                 Failure::new("uid_validity_unstable", &[], Some(&error.to_string()))
             }

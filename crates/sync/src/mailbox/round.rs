@@ -97,7 +97,8 @@ impl Visit<'_> {
             }
         }
         for i in &targets {
-            self.fetch_new(*i, isolation).await?;
+            let fetched = self.fetch_new(*i, isolation).await;
+            self.unless_gone(fetched).await?;
             if cancel.is_cancelled() {
                 return Ok(());
             }
@@ -106,7 +107,8 @@ impl Visit<'_> {
         for id in failures::due_folders(&self.context.store, &self.mailbox.id).await? {
             let folder = self.known.iter().position(|folder| folder.id == id);
             if let Some(i) = folder.filter(|i| self.known[*i].mode != Mode::Off) {
-                self.retry_failed(i, isolation).await?;
+                let tried = self.retry_failed(i, isolation).await;
+                self.unless_gone(tried).await?;
             }
         }
         if self.doubts.is_another_connection_wanted() {
@@ -163,13 +165,7 @@ impl Visit<'_> {
                     && !asks_for_quiet(&error, self.mailbox, self.context.store.now()) =>
             {
                 tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
-                let times = self.refused.entry(self.known[i].id.clone()).or_insert(0);
-                let pause = CLOSED_MILLIS << (*times).min(10);
-                // It may be gone since the list was made: another one tells.
-                self.news.elsewhere |= *times == 0;
-                *times += 1;
-                self.park(i, "folder_unreadable", pause.min(CLOSED_MILLIS_MAX))
-                    .await?;
+                self.leave_closed(i).await?;
                 Ok(None)
             }
             // Nor does one that may be another one by now, until a second connection knows.
@@ -194,6 +190,33 @@ impl Visit<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A folder cannot be opened: it is left alone for a while, each time for longer.
+    async fn leave_closed(&mut self, i: usize) -> Result<()> {
+        let times = self.refused.entry(self.known[i].id.clone()).or_insert(0);
+        let pause = CLOSED_MILLIS << (*times).min(10);
+        // It may be gone since the list was made: another one tells.
+        self.news.elsewhere |= *times == 0;
+        *times += 1;
+        self.park(i, "folder_unreadable", pause.min(CLOSED_MILLIS_MAX))
+            .await
+    }
+
+    /// What came of work on a folder; `None`: the folder was renamed or removed under our hands, which stops the work on it and
+    /// on no other. The next list tells what became of it.
+    pub(super) async fn unless_gone<T>(&mut self, done: Result<T>) -> Result<Option<T>> {
+        let (id, name) = match done {
+            Err(SyncError::FolderGone { folder_id, name }) => (folder_id, name),
+            done => return done.map(Some),
+        };
+        tracing::info!(folder = name, "the folder is gone while it is open");
+        (self.open, self.exists, self.open_next) = (None, None, None);
+        self.news.leave_folder();
+        if let Some(i) = self.known.iter().position(|folder| folder.id == id) {
+            self.leave_closed(i).await?;
+        }
+        Ok(None)
     }
 
     /// A folder that cannot be opened, or is another one each time it is, is left alone for a while, or until a person has

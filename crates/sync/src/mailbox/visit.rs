@@ -217,7 +217,8 @@ impl<'a> Visit<'a> {
             }
             Box::pin(self.ask_for_quota()).await?;
             Box::pin(self.audit_if_due(isolation, cancel)).await?;
-            if Box::pin(self.slice(isolation, cancel)).await? {
+            let filled = Box::pin(self.slice(isolation, cancel)).await;
+            if Box::pin(self.unless_gone(filled)).await?.unwrap_or(true) {
                 if self.is_slowed(isolation) || Box::pin(self.mailbox_changed()).await? {
                     return Ok(());
                 }

@@ -128,7 +128,8 @@ impl Visit<'_> {
             ingest::apply(&self.context.store, self.lease, changes).await?;
         }
         if self.news.exists.is_some() {
-            self.fetch_new(i, isolation).await?;
+            let fetched = self.fetch_new(i, isolation).await;
+            round |= self.unless_gone(fetched).await?.is_none();
         }
         Ok(round)
     }

@@ -1,10 +1,11 @@
 //! Where real servers differ, and what comes out all the same.
 
-use crate::follower::{Choice, Follower};
+use crate::follower::{Choice, Follower, until};
 use model::folder::Role;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::{Brand, Generator, ImapProbe, deliver};
+use testkit::{Brand, Deed, Generator, ImapProbe, MindingProxy, deliver};
 
 on_each_server!(
     messages_removed_while_they_are_copied_leave_no_trace,
@@ -15,6 +16,7 @@ on_each_server!(
     special_folders_are_known_by_attribute_or_name,
     a_folder_that_was_deleted_and_made_again_is_another_one,
     a_folder_renamed_while_it_is_open_loses_nothing,
+    a_folder_renamed_while_its_messages_are_asked_for_blames_none_of_them,
 );
 
 /// Dovecot sends no body for a message that another session removed, Cyrus still has it, and Courier invents one from
@@ -254,5 +256,39 @@ async fn a_renamed_folder_is_known_by_its_lasting_id_also_when_mail_came_meanwhi
     follower.in_step().await;
     assert_eq!(follower.count("message.received").await, 7);
     assert_eq!(follower.count("message.moved").await, 0);
+    follower.stop().await;
+}
+
+/// Cyrus lists the messages of a folder that was renamed under our hands, and refuses each of them.
+async fn a_folder_renamed_while_its_messages_are_asked_for_blames_none_of_them(server: Brand) {
+    let user = server.user("renamed-between");
+    let (before, after) = (server.path("Before"), server.path("After"));
+    user.seed("Before", Generator::new(53).take(3));
+    let (renaming, from, to) = (user.clone(), before.clone(), after.clone());
+    let (is_open, renamed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mind = move |command: &str| {
+        if command.starts_with("EXAMINE") || command.starts_with("SELECT") {
+            is_open.store(command.contains(&from), Ordering::Relaxed);
+        } else if command.starts_with("UID FETCH")
+            && is_open.load(Ordering::Relaxed)
+            && !renamed.swap(true, Ordering::Relaxed)
+        {
+            ImapProbe::login(&renaming).rename(&from, &to);
+        }
+        Deed::Pass
+    };
+    let proxy = MindingProxy::start(server.imap_port(), mind, |_| None);
+    let choice = Choice {
+        port: proxy.port(),
+        security: model::mailbox::Security::None,
+        ..Choice::on(server)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("its messages have come under its new name", async || {
+        follower.view().await.contains_key(&after)
+    })
+    .await;
+    follower.in_step().await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
     follower.stop().await;
 }
