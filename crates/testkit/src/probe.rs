@@ -13,6 +13,10 @@ use crate::{Brand, Mail, TestUser, utf7_decode, utf7_encode};
 /// How long the server may take for anything: Dovecot gives up a locked mailbox after two minutes.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// So often is asked again what is refused: Dovecot gives up on a lock that another session holds, and on a folder that
+/// another one has just changed.
+const ASKED_AGAIN: usize = 2;
+
 /// A folder's messages: UID to flags (without `\Recent`) and the SHA-256 of the bytes, as hex.
 pub type Contents = BTreeMap<u32, (BTreeSet<String>, String)>;
 /// Everything that the server has for a user: folder name (decoded) to contents.
@@ -110,12 +114,24 @@ impl ImapProbe {
         self.finish(&tag)
     }
 
-    /// The same, and the answer must be OK.
+    /// The same, and the answer must be OK; a refusal that passes is waited for.
     #[track_caller]
     pub fn ok(&mut self, command: &str) -> Reply {
-        let reply = self.command(command);
+        let reply = self.patiently(|probe| probe.command(command));
         assert_eq!(reply.status, "OK", "{command}: {reply:?}");
         reply
+    }
+
+    /// Asks again where the server refuses for a moment: another session holds a lock.
+    fn patiently(&mut self, mut ask: impl FnMut(&mut Self) -> Reply) -> Reply {
+        for _ in 0..ASKED_AGAIN {
+            let reply = ask(self);
+            if reply.status != "NO" {
+                return reply;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        ask(self)
     }
 
     /// Does the server offer this? It is asked once, after the sign-in.
@@ -154,6 +170,18 @@ impl ImapProbe {
     /// Appends a message and returns its UID. `flags` as in `\Seen $label`; `date` as in `"01-Feb-2024 10:00:00 +0000"`
     /// without the quotes, or empty.
     pub fn append(&mut self, folder: &str, flags: &str, date: &str, raw: &[u8]) -> u32 {
+        let reply = self.patiently(|probe| probe.append_once(folder, flags, date, raw));
+        assert_eq!(reply.status, "OK", "APPEND to {folder}: {reply:?}");
+        // APPENDUID <uidvalidity> <uid>
+        reply
+            .code
+            .rsplit(' ')
+            .next()
+            .and_then(|uid| uid.parse().ok())
+            .expect("the server has UIDPLUS")
+    }
+
+    fn append_once(&mut self, folder: &str, flags: &str, date: &str, raw: &[u8]) -> Reply {
         let at_once = self.can("LITERAL+");
         self.tags += 1;
         let tag = format!("p{}", self.tags);
@@ -176,15 +204,7 @@ impl ImapProbe {
         }
         self.send(raw);
         self.send(b"\r\n");
-        let reply = self.finish(&tag);
-        assert_eq!(reply.status, "OK", "APPEND to {folder}: {reply:?}");
-        // APPENDUID <uidvalidity> <uid>
-        reply
-            .code
-            .rsplit(' ')
-            .next()
-            .and_then(|uid| uid.parse().ok())
-            .expect("the server has UIDPLUS")
+        self.finish(&tag)
     }
 
     /// Makes a folder where it is missing and appends mail in one command (MULTIAPPEND, RFC 3502). Returns how many.
@@ -221,15 +241,10 @@ impl ImapProbe {
         self.ok(&format!("UID STORE {uids} {how}.SILENT ({flags})"));
     }
 
-    /// Moves messages of the selected folder; without MOVE as every client has to: copy, mark, remove. Dovecot refuses it now and
-    /// then while another session has the folder: then it is asked again.
+    /// Moves messages of the selected folder; without MOVE as every client has to: copy, mark, remove.
     pub fn move_to(&mut self, uids: &str, folder: &str) {
         if self.can("MOVE") {
-            let command = format!("UID MOVE {uids} {}", name(folder));
-            if self.command(&command).status != "OK" {
-                std::thread::sleep(Duration::from_millis(100));
-                self.ok(&command);
-            }
+            self.ok(&format!("UID MOVE {uids} {}", name(folder)));
         } else {
             self.copy_to(uids, folder);
             self.remove(uids);
