@@ -16,7 +16,6 @@ mod logs;
 mod metrics;
 mod output;
 mod sse;
-mod steps;
 mod wire;
 
 fn main() -> std::process::ExitCode {

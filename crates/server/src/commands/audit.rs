@@ -1,6 +1,6 @@
 //! `postroom sync audit`: everything that is stored against the server.
 
-use super::Context;
+use super::context::Context;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};

@@ -1,6 +1,6 @@
 //! `postroom config check|show`.
 
-use super::Context;
+use super::context::Context;
 use crate::config::KEYS;
 use crate::exit::{Exit, Failure};
 use serde_json::json;

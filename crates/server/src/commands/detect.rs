@@ -1,6 +1,6 @@
 //! `postroom detect ADDRESS`: settings and where they came from; needs no running server and no password.
 
-use super::Context;
+use super::context::Context;
 use super::correct::{self, Line};
 use super::provider::refuse_broken_file;
 use crate::config::Config;

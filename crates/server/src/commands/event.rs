@@ -1,6 +1,7 @@
 //! `postroom event list|follow`: what happened.
 
-use super::{Context, mailbox};
+use super::context::Context;
+use super::mailbox;
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::output;

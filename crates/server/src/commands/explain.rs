@@ -1,6 +1,6 @@
 //! `postroom explain PROBLEM`: an entry of the catalogue, offline, by our name for it or by another that is in use.
 
-use super::Context;
+use super::context::Context;
 use super::nearest::nearest;
 use crate::exit::{Exit, Failure};
 use crate::output;

@@ -1,7 +1,8 @@
 //! `postroom folder ...`: folders of a mailbox.
 
+use super::context::{Context, confirm};
+use super::mailbox;
 use super::size::{SizeLimit, size_limit};
-use super::{Context, confirm, mailbox};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};

@@ -1,13 +1,14 @@
 //! `postroom mailbox ...`: connect mailboxes and look after them.
 
+use super::context::{Context, confirm};
 use super::correct::{self, Line};
+use super::profile;
 use super::settings::Settings;
 use super::size::{SizeLimit, size_limit};
-use super::{Context, confirm, profile};
+use super::steps::{self, LiveSteps};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
 use crate::output::{self, Output, Tone};
-use crate::steps::{self, LiveSteps};
 use model::report::Report;
 use serde_json::{Value, json};
 

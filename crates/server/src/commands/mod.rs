@@ -4,6 +4,7 @@
 mod audit;
 mod completions;
 mod config;
+mod context;
 mod correct;
 mod detect;
 mod event;
@@ -20,20 +21,18 @@ mod secrets;
 mod serve;
 mod settings;
 mod size;
+mod steps;
 mod sync;
 mod tag;
 mod test;
 mod token;
 mod webhook;
 
-pub use correct::Line;
-
-use crate::client::Client;
-use crate::config::{Config, Flags};
+use crate::config::Flags;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use clap::{Parser, Subcommand};
-use std::io::{IsTerminal as _, Write as _};
+use context::Context;
 use std::process::ExitCode;
 
 /// Blocking threads at most: files and password hashes, both bounded elsewhere too.
@@ -116,32 +115,6 @@ enum Command {
     Config(config::Command),
     /// Completions for a shell
     Completions(completions::Args),
-}
-
-/// What every command can reach.
-pub struct Context {
-    flags: Flags,
-    url: Option<String>,
-    /// How to print.
-    pub output: Output,
-}
-
-impl Context {
-    /// The configuration, read when it is needed: what works offline works with a broken one, too.
-    ///
-    /// # Errors
-    /// The configuration is wrong.
-    pub fn config(&self) -> Result<Config, Failure> {
-        Config::load(&self.flags)
-    }
-
-    /// A client for the running server.
-    ///
-    /// # Errors
-    /// There is no token, and none can be made.
-    pub async fn client(&self) -> Result<Client, Failure> {
-        Client::open(&self.config()?, self.url.as_deref()).await
-    }
 }
 
 /// Parses the command line, runs the command, prints what went wrong.
@@ -233,29 +206,6 @@ fn server_runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// TLS clients take the process's provider. Another one being installed already is no fault.
 fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// Asks before something is destroyed: `--yes`, or a "y" on a terminal.
-///
-/// # Errors
-/// The answer is no, or nobody can be asked.
-pub fn confirm(yes: bool, what: &str) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("{what} needs to be confirmed")).remedy("add --yes"));
-    }
-    let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{} [y/N] ", output::line(&format!("{what}?")));
-    let _ = err.flush();
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::new(Exit::Refused, "nothing was done"))
-    }
 }
 
 #[cfg(test)]

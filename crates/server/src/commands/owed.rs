@@ -1,6 +1,7 @@
 //! `postroom owed ...`: changes that a mailbox's server has not confirmed.
 
-use super::{Context, mailbox};
+use super::context::Context;
+use super::mailbox;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};

@@ -1,11 +1,11 @@
 //! `postroom profile ...`: settings that many mailboxes share.
 
+use super::context::{Context, confirm};
 use super::correct::{self, Line};
-use super::{Context, confirm};
+use super::steps::{self, LiveSteps};
 use crate::client::{Client, segment};
 use crate::exit::{self, Exit, Failure};
 use crate::output::{self, Output};
-use crate::steps::{self, LiveSteps};
 use connect::typed::SecurityWord;
 use model::mailbox::{Auth, LoginChoice};
 use model::report::Report;

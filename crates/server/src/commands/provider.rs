@@ -1,6 +1,6 @@
 //! `postroom provider list|show`: what is known of mail providers; needs no running server.
 
-use super::Context;
+use super::context::Context;
 use super::nearest::nearest;
 use crate::exit::{Exit, Failure};
 use crate::output;

@@ -1,6 +1,6 @@
 //! `postroom serve`: the server, from the lock on its data to the last committed step.
 
-use super::Context;
+use super::context::Context;
 use crate::config::{Config, reachable_url};
 use crate::exit::{Exit, Failure};
 use crate::lifecycle::{self, Announcement, DataDirLock, STOP_LIMIT, Signals};

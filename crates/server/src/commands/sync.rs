@@ -1,6 +1,7 @@
 //! `postroom sync ...`: how far the local copy is.
 
-use super::{Context, mailbox, message};
+use super::context::Context;
+use super::{mailbox, message};
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};

@@ -1,13 +1,14 @@
 //! `postroom test ADDRESS|MAILBOX`: the connection report, in this process; needs no running server.
 
+use super::context::Context;
 use super::correct::{self, Line};
+use super::detect;
 use super::provider::refuse_broken_file;
 use super::settings::{self, Settings};
-use super::{Context, detect};
+use super::steps::{self, LiveSteps};
 use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
 use crate::output;
-use crate::steps::{self, LiveSteps};
 use crate::wire;
 use connect::TestRequest;
 use connect::detect::{Address, AddressError, tidy};

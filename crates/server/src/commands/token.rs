@@ -1,6 +1,6 @@
 //! `postroom token create|list|revoke`: straight in the store, beside a server or without one.
 
-use super::{Context, confirm};
+use super::context::{Context, confirm};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::{lifecycle, wire};

@@ -1,6 +1,7 @@
 //! `postroom webhook ...`: where events are posted to.
 
-use super::{Context, confirm, mailbox};
+use super::context::{Context, confirm};
+use super::mailbox;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};

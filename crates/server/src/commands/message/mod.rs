@@ -9,7 +9,7 @@ mod tags;
 
 pub use read::save;
 
-use super::Context;
+use super::context::Context;
 use crate::client::{Client, segment};
 use crate::exit::{Exit, Failure};
 

@@ -1,7 +1,7 @@
 //! `postroom message parse`: a message file as the API would show it. `--batch`: file names in, one
 //! JSON line for each out; a bad file is a line, never an end.
 
-use crate::commands::Context;
+use crate::commands::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use mail_message::sanitize::{Options, sanitize};

@@ -2,7 +2,8 @@
 
 use super::path;
 use crate::client::Client;
-use crate::commands::{Context, folder, mailbox, tag};
+use crate::commands::context::Context;
+use crate::commands::{folder, mailbox, tag};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `postroom message sanitize`: HTML in, the HTML that the console would show out.
 
-use crate::commands::Context;
+use crate::commands::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use mail_message::sanitize::{Options, RemoteImages, sanitize};

@@ -2,7 +2,8 @@
 
 use super::path;
 use crate::client::{Client, segment};
-use crate::commands::{Context, mailbox, outbox};
+use crate::commands::context::Context;
+use crate::commands::{mailbox, outbox};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use base64::Engine as _;

@@ -2,7 +2,8 @@
 
 use super::path;
 use crate::client::Client;
-use crate::commands::{Context, confirm, folder};
+use crate::commands::context::{Context, confirm};
+use crate::commands::folder;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use serde_json::{Value, json};

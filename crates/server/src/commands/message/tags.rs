@@ -2,7 +2,8 @@
 
 use super::path;
 use crate::client::Client;
-use crate::commands::{Context, tag};
+use crate::commands::context::Context;
+use crate::commands::tag;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use serde_json::json;

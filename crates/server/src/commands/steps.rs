@@ -1,6 +1,6 @@
 //! The connection report on a terminal: ten lines that fill in, the verdict, and one remedy.
 
-use crate::commands::Line;
+use super::correct::Line;
 use crate::output::{self, Output, Tone};
 use connect::TestRequest;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
