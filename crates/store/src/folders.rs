@@ -11,7 +11,7 @@ mod unified;
 
 pub use change::{Change, change, resync};
 pub use park::{park, settled};
-pub use uids::{failed_uids, sample, stored_flags, stored_uids};
+pub use uids::{failed_uids, sample, stored_flags, stored_uids, to_come};
 pub(crate) use unified::newest_of_role;
 pub use unified::unified;
 

@@ -45,6 +45,8 @@ const FILLING: usize = 4;
 const FLAGS_AT_ONCE: usize = 20_000;
 /// Maildrops that are read in one go, because their servers allow nothing else, at once: beside those who fetch in slices.
 const LASTING: usize = 2;
+/// Messages in folders that no connection works in, from which on another connection is worth it.
+const HELPED_FROM: i64 = 2_000;
 /// Connection reports of mailboxes that broke, made at once.
 const REPORTING: usize = 4;
 
@@ -102,6 +104,8 @@ pub struct Context {
     pub compress: Compress,
     /// Messages of a folder of which flags are held in memory at once.
     pub flags_at_once: usize,
+    /// Messages left to fetch from which on another connection is opened, where the provider allows it.
+    pub helped_from: i64,
     /// How raw bytes become what is shown and searched. What makes it fail goes into the ledger.
     pub reader: fn(&[u8]) -> Summary,
     alive: alive::Alive,
@@ -123,6 +127,7 @@ impl Context {
             timing,
             compress: Compress::default(),
             flags_at_once: FLAGS_AT_ONCE,
+            helped_from: HELPED_FROM,
             reader: summarize,
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),

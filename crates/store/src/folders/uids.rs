@@ -39,6 +39,25 @@ async fn uids_of(
         .await
 }
 
+/// Messages that are still to be fetched, by folder, as far as they were counted.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn to_come(store: &Store, mailbox_id: &str) -> Result<Vec<(String, i64)>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let sql = "SELECT id, total - messages FROM folders
+                 WHERE mailbox_id = $1 AND mode <> 'off' AND backfilled = 0 AND total > messages";
+            let rows = tx.rows(sql, &[id.into()])?;
+            rows.iter()
+                .map(|row| Ok((row.get(0)?, row.get(1)?)))
+                .collect()
+        })
+        .await
+}
+
 /// Messages of one end of a folder that stand for all of them.
 const SAMPLE: i64 = 4;
 

@@ -528,6 +528,11 @@ impl Visit<'_> {
             let (mut fetched, left) = fetched?;
             let doubtful = std::mem::take(&mut fetched.doubtful);
             outcome.add(fetched);
+            if !doubtful.is_empty() && self.hands.helps {
+                // Only a look at other folders tells whether they moved.
+                self.hands.leave_to_the_first(&folder.id);
+                break;
+            }
             if !doubtful.is_empty() {
                 outcome.add(self.settle_copies(i, &folder, origin, doubtful).await?);
             }

@@ -76,7 +76,7 @@ impl Visit<'_> {
         let Some(order) = audit::due(self.context, &self.mailbox.id).await? else {
             return Ok(());
         };
-        if !order.by_hand && self.next_unfilled().is_some() {
+        if !order.by_hand && !self.unfilled().is_empty() {
             return Ok(());
         }
         // Many may be due at once after a night without power: they take turns with those who fetch their past.

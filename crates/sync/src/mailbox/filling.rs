@@ -21,8 +21,6 @@ use tokio_util::sync::CancellationToken;
 const SLICE_MESSAGES: usize = 12_000;
 /// The same where a provider's limits by the day are counted.
 const METERED_MESSAGES: usize = 200;
-/// How much the newest slice counts for the rate that is told.
-const SMOOTHING: f64 = 0.3;
 /// How long a slice lasts before new mail and owed changes are looked after.
 const SLICE: Duration = Duration::from_secs(3);
 
@@ -34,6 +32,8 @@ impl Visit<'_> {
         cancel: &CancellationToken,
     ) -> Result<bool> {
         let waits = self.meter.waits(Purpose::Past, self.context.store.now());
+        self.send_for_helpers().await?;
+        self.see_what_helpers_did().await?;
         let Some(i) = self.next_unfilled().filter(|_| !waits) else {
             return self.complete(isolation, cancel).await;
         };
@@ -45,6 +45,27 @@ impl Visit<'_> {
             self.closed.insert(self.known[i].id.clone());
             return Ok(true);
         }
+        self.fill(i, isolation, cancel).await?;
+        Ok(true)
+    }
+
+    /// What other connections have filled meanwhile.
+    async fn see_what_helpers_did(&mut self) -> Result<()> {
+        if self.hands.are_many() {
+            for i in self.unfilled() {
+                self.reload(i).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills a slice of the past of a folder that is open.
+    pub(super) async fn fill(
+        &mut self,
+        i: usize,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
         // In this order: what is read of the folder is never older than the mark that the end is compared with.
         let (id, version) = (self.known[i].id.clone(), self.mailbox.version);
         let asked = folders::asked(&self.context.store, &id, version).await?;
@@ -53,7 +74,7 @@ impl Visit<'_> {
         self.known[i].backfilled = false;
         let folder = self.known[i].clone();
         let Some(validity) = folder.uid_validity.filter(|_| folder.mode != Mode::Off) else {
-            return Ok(true);
+            return Ok(());
         };
         let below = UidSet::below(folder.high_uid.unsigned_abs());
         let mut wanted = self.session.uid_search("ALL").await?.intersect(&below);
@@ -70,8 +91,8 @@ impl Visit<'_> {
             ..Cursor::default()
         };
         folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
-        self.measured
-            .get_or_insert((Instant::now(), self.session.bytes_received()));
+        self.hands.begin_slice();
+        self.measured.get_or_insert(self.session.bytes_received());
         let end = Instant::now() + SLICE;
         let limit = self.size_limit(&folder);
         // What is set aside of the day's allowance is lost to a crash: little at a time.
@@ -131,27 +152,15 @@ impl Visit<'_> {
             self.news.elsewhere |=
                 ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Notes how fast it goes, smoothed over some slices.
     async fn measure(&mut self, messages: u64) -> Result<()> {
-        let (now, bytes) = (Instant::now(), self.session.bytes_received());
-        let Some((at, before)) = self.measured.replace((now, bytes)) else {
-            return Ok(());
-        };
-        let seconds = now.duration_since(at).as_secs_f64().max(0.001);
-        let newly = (
-            messages as f64 * 60.0 / seconds,
-            bytes.saturating_sub(before) as f64 / seconds,
-        );
-        let (per_minute, per_second) = self.rate.map_or(newly, |old| {
-            (
-                old.0 + (newly.0 - old.0) * SMOOTHING,
-                old.1 + (newly.1 - old.1) * SMOOTHING,
-            )
-        });
-        self.rate = Some((per_minute, per_second));
+        let bytes = self.session.bytes_received();
+        let before = self.measured.replace(bytes).unwrap_or(bytes);
+        let rate = self.hands.rate(messages, bytes.saturating_sub(before));
+        let (per_minute, per_second) = rate;
         let store = &self.context.store;
         let rounded = (per_minute as i64, per_second as i64);
         store::traffic::filling_rate(store, self.lease, rounded.0, rounded.1).await?;
@@ -212,15 +221,23 @@ impl Visit<'_> {
             && !self.is_parked(folder)
     }
 
-    /// INBOX first, then sent mail, then the rest.
-    pub(super) fn next_unfilled(&self) -> Option<usize> {
+    /// The folders that are to be filled: INBOX first, then sent mail, then the rest.
+    pub(super) fn unfilled(&self) -> Vec<usize> {
         let order = |folder: &Known| match folder.role {
             Some(Role::Inbox) => 0,
             Some(Role::Sent) => 1,
             _ => 2,
         };
-        (0..self.known.len())
+        let mut unfilled: Vec<usize> = (0..self.known.len())
             .filter(|i| self.can_be_filled(&self.known[*i]))
-            .min_by_key(|i| (order(&self.known[*i]), *i))
+            .collect();
+        unfilled.sort_by_key(|i| (order(&self.known[*i]), *i));
+        unfilled
+    }
+
+    /// The first of them that no other connection works in.
+    fn next_unfilled(&self) -> Option<usize> {
+        let mut unfilled = self.unfilled().into_iter();
+        unfilled.find(|i| self.hands.is_free(&self.known[*i].id))
     }
 }

@@ -7,6 +7,7 @@ mod audit;
 mod breakdown;
 mod doubts;
 mod filling;
+mod hands;
 pub mod isolation;
 mod listing;
 pub mod news;
@@ -187,6 +188,7 @@ impl Life {
             session,
             stop.clone(),
             &mut self.doubts,
+            hands::Hands::default(),
         ))
         .await?;
         let changed = async {

@@ -5,7 +5,7 @@ use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::meter;
 use crate::seats::Seat;
-use connect::{Failure, Peer};
+use connect::{Failure, Peer, problems};
 use imap_client::{ImapError, Session};
 use model::mailbox::{Incoming, Mailbox};
 use model::problem::Retry;
@@ -22,10 +22,36 @@ pub(super) async fn session(
     let Some(incoming) = &mailbox.incoming else {
         return Ok(None);
     };
+    sign_in(context, mailbox, incoming, Refusal::Trouble, cancel).await
+}
+
+/// As [`session`], for one more connection of a mailbox that has one.
+pub(super) async fn another(
+    context: &Context,
+    mailbox: &Mailbox,
+    cancel: &CancellationToken,
+) -> Result<Option<(Session, Seat)>> {
+    let Some(incoming) = &mailbox.incoming else {
+        return Ok(None);
+    };
+    sign_in(context, mailbox, incoming, Refusal::Answer, cancel).await
+}
+
+async fn sign_in(
+    context: &Context,
+    mailbox: &Mailbox,
+    incoming: &Incoming,
+    refusal: Refusal,
+    cancel: &CancellationToken,
+) -> Result<Option<(Session, Seat)>> {
     // Boxed: a thousand mailboxes that wait for news keep no room for signing in.
-    let opening = Box::pin(signed_in(context, mailbox, incoming, |secret| async move {
-        connect::open::imap(&context.net, incoming, &secret).await
-    }));
+    let opening = Box::pin(let_in(
+        context,
+        mailbox,
+        incoming,
+        refusal,
+        |secret| async move { connect::open::imap(&context.net, incoming, &secret).await },
+    ));
     tokio::select! {
         opened = opening => {
             let (mut session, seat) = opened?;
@@ -36,11 +62,33 @@ pub(super) async fn session(
     }
 }
 
+/// What it says about the server that no more connections are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It wants to be left alone, by other mailboxes too.
+    Trouble,
+    /// It answers: one more than needed was asked for.
+    Answer,
+}
+
 /// Stands in line at the server's door, takes one of the account's seats, signs in, and tells the door how it went.
 pub(crate) async fn signed_in<S, F>(
     context: &Context,
     mailbox: &Mailbox,
     incoming: &Incoming,
+    open: impl FnOnce(Secret) -> F,
+) -> Result<(S, Seat)>
+where
+    F: Future<Output = Result<S, Failure>>,
+{
+    let_in(context, mailbox, incoming, Refusal::Trouble, open).await
+}
+
+async fn let_in<S, F>(
+    context: &Context,
+    mailbox: &Mailbox,
+    incoming: &Incoming,
+    refusal: Refusal,
     open: impl FnOnce(Secret) -> F,
 ) -> Result<(S, Seat)>
 where
@@ -62,6 +110,7 @@ where
         seat.refused(failure);
     }
     match &opened {
+        Err(failure) if refusal == Refusal::Answer && says_full(failure) => pass.answered(),
         Err(failure) if is_the_servers(failure) => pass.failed(),
         _ => pass.answered(),
     }
@@ -72,6 +121,10 @@ where
 /// Whether a failure says that the server is away, or wants to be left alone; a refused password does not.
 fn is_the_servers(failure: &Failure) -> bool {
     matches!(failure.problem.retry, Retry::Backoff | Retry::PauseUntil)
+}
+
+fn says_full(failure: &Failure) -> bool {
+    problems::kind(&failure.problem.id) == "too_many_connections"
 }
 
 /// The secret of the receiving side that belongs to these settings: a later one may be for another server.

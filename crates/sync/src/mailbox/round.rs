@@ -136,6 +136,11 @@ impl Visit<'_> {
         self.open = None;
         self.exists = None;
         self.open_next = None;
+        let id = self.known[i].id.clone();
+        self.hands.hold(&id).await;
+        if self.hands.are_many() {
+            self.reload(i).await?;
+        }
         let manner = Manner {
             abilities: self.abilities,
             origin: self.origin,
@@ -159,6 +164,13 @@ impl Visit<'_> {
                 self.open_next = open.uid_next;
                 Ok(Some(open))
             }
+            // The first connection finds out what is wrong with it.
+            Err(SyncError::OtherIdentity { .. } | SyncError::UidValidity { .. })
+                if self.hands.helps =>
+            {
+                Ok(None)
+            }
+            Err(SyncError::Imap(error)) if self.hands.helps && !error.is_fatal() => Ok(None),
             // A folder that cannot be opened does not stop the others; a server that wants quiet means all of them.
             Err(SyncError::Imap(error))
                 if !error.is_fatal()

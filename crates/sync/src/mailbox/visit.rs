@@ -6,6 +6,7 @@
 
 use super::ahead::Ahead;
 use super::doubts::Doubts;
+use super::hands::Hands;
 use super::isolation::Isolation;
 use super::news::News;
 use super::state::StateKeeper;
@@ -80,10 +81,10 @@ pub(crate) struct Visit<'a> {
     pub(crate) meter: Meter,
     /// What the server told of folders that are not filled yet.
     pub(super) ahead: Ahead,
-    /// When a slice of the past last ended, and the octets received by then.
-    pub(super) measured: Option<(Instant, u64)>,
-    /// Messages in a minute and octets in a second, smoothed.
-    pub(super) rate: Option<(f64, f64)>,
+    /// Octets received when a slice of the past last began or ended.
+    pub(super) measured: Option<u64>,
+    /// This connection among those of its mailbox.
+    pub(super) hands: Hands,
     /// The last fetching was cut short by that.
     pub(super) short: bool,
     /// Whether we hear of every folder (NOTIFY).
@@ -116,6 +117,7 @@ impl<'a> Visit<'a> {
         mut session: Session,
         stop: CancellationToken,
         doubts: &'a mut Doubts,
+        hands: Hands,
     ) -> Result<Self> {
         doubts.begin_connection();
         if mailbox.read_only {
@@ -130,7 +132,7 @@ impl<'a> Visit<'a> {
             condstore: session.supports("CONDSTORE") || session.supports("QRESYNC"),
         };
         // Before anything is looked at: what changes from now on is told.
-        let hearing = if session.notify(NotifySet::Personal).await? {
+        let hearing = if !hands.helps && session.notify(NotifySet::Personal).await? {
             Hearing::On
         } else {
             Hearing::Never
@@ -162,7 +164,7 @@ impl<'a> Visit<'a> {
             meter: Meter::new(context, mailbox).await?,
             ahead: Ahead::default(),
             measured: None,
-            rate: None,
+            hands,
             short: false,
             hearing,
             stop,
@@ -188,9 +190,11 @@ impl<'a> Visit<'a> {
         let ended = self.work(state, isolation, wake, cancel).await;
         let settled = Box::pin(self.settle_meter()).await;
         let ended = ended.and(settled);
+        // Helpers end with the first; what they have not written by then is fetched again.
+        self.stop.cancel();
+        let _ = tokio::time::timeout(GOODBYE, self.hands.join()).await;
         if ended.is_ok() {
-            // The server will notice anyway; a goodbye is politeness with a short patience.
-            let _ = tokio::time::timeout(GOODBYE, Box::pin(self.session.logout())).await;
+            say_goodbye(self.session).await;
         }
         (self.progress, ended)
     }
@@ -369,6 +373,11 @@ impl<'a> Visit<'a> {
         }
         Ok(())
     }
+}
+
+/// The server will notice anyway; a goodbye is politeness with a short patience.
+pub(super) async fn say_goodbye(session: Session) {
+    let _ = tokio::time::timeout(GOODBYE, Box::pin(session.logout())).await;
 }
 
 /// Switches on what the server offers and we use; returns what it says is on.

@@ -1,5 +1,6 @@
 //! The wait for news, and what is done about it.
 
+use super::hands::Hands;
 use super::isolation::Isolation;
 use super::turn::Turn;
 use super::visit::Visit;
@@ -69,7 +70,7 @@ impl Visit<'_> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<bool> {
-        let signal = signal(wake, cancel, &mut self.turn);
+        let signal = signal(wake, cancel, &mut self.turn, &self.hands);
         match self.session.idle(longest, signal).await {
             Ok(end) => Ok(end == IdleEnd::Wake),
             Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
@@ -89,7 +90,7 @@ impl Visit<'_> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<bool> {
-        let signal = signal(wake, cancel, &mut self.turn);
+        let signal = signal(wake, cancel, &mut self.turn, &self.hands);
         let waited = tokio::time::timeout(longest, signal).await;
         if !cancel.is_cancelled() {
             Box::pin(self.session.noop()).await?;
@@ -135,9 +136,10 @@ impl Visit<'_> {
     }
 }
 
-/// A wake-up, our turn to fetch the past, or the end of the work.
-async fn signal(wake: &mut Listener, cancel: &CancellationToken, turn: &mut Turn) {
+/// A wake-up, our turn to fetch the past, what another connection did, or the end of the work.
+async fn signal(wake: &mut Listener, cancel: &CancellationToken, turn: &mut Turn, hands: &Hands) {
     tokio::select! {
+        () = hands.heard() => {}
         () = wake.next() => {}
         () = turn.come() => {}
         () = cancel.cancelled() => {}

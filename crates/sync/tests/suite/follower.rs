@@ -27,6 +27,7 @@ pub struct Follower {
     user: TestUser,
     compress: Compress,
     flags_at_once: Option<usize>,
+    helped_from: Option<i64>,
     timing: Timing,
     /// How raw bytes are read.
     pub reader: fn(&[u8]) -> Summary,
@@ -62,6 +63,8 @@ pub struct Choice {
     pub compress: Compress,
     /// Messages of which flags are held at once; `None`: as in service.
     pub flags_at_once: Option<usize>,
+    /// Messages left to fetch from which on another connection is opened; `None`: as in service.
+    pub helped_from: Option<i64>,
     /// How long a server may say nothing, and the first pause after a failure; `None`: as in service.
     pub patience: Option<(Duration, Duration)>,
     /// How raw bytes are read.
@@ -88,6 +91,7 @@ impl Default for Choice {
             poll: Duration::from_millis(500),
             compress: Compress::default(),
             flags_at_once: None,
+            helped_from: None,
             patience: None,
             reader: summarize,
             clock: Clock::system(),
@@ -240,6 +244,7 @@ impl Follower {
             user: user.clone(),
             compress: choice.compress,
             flags_at_once: choice.flags_at_once,
+            helped_from: choice.helped_from,
             timing,
             reader: choice.reader,
             dns: choice.dns,
@@ -256,6 +261,7 @@ impl Follower {
         let mut context = context_with(&self.store, self.timing.clone(), self.dns);
         context.compress = self.compress;
         context.flags_at_once = self.flags_at_once.unwrap_or(context.flags_at_once);
+        context.helped_from = self.helped_from.unwrap_or(context.helped_from);
         context.reader = self.reader;
         self.cancel = CancellationToken::new();
         self.task = Some(tokio::spawn(sync::roster::run(

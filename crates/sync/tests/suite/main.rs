@@ -12,6 +12,7 @@ mod differential;
 mod first;
 mod follower;
 mod following;
+mod hands;
 mod headers_only;
 mod invariants;
 mod labels;

@@ -7,7 +7,7 @@ type Key = keyof ProfileLimits;
 export type LimitTexts = Record<Key, string>;
 
 export const LIMITS: { key: Key; label: string; hint?: string }[] = [
-  { key: "max_connections", label: "Connections at once" },
+  { key: "max_connections", label: "Connections at once", hint: "From three on, a large first synchronisation uses several." },
   { key: "poll_minutes", label: "Minutes between two looks", hint: "Where the server does not tell of new mail." },
   { key: "download_mb_per_day", label: "Megabytes down in a day" },
   { key: "upload_mb_per_day", label: "Megabytes up in a day" },
