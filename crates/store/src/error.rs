@@ -49,6 +49,21 @@ impl From<std::io::Error> for StoreError {
     }
 }
 
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { path, .. } => {
+                Self::Corrupt(format!("object {path} is missing from the bucket"))
+            }
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. } => {
+                Self::Setup(format!("the bucket refuses access: {error}"))
+            }
+            other => Self::Unavailable(format!("the bucket: {other}")),
+        }
+    }
+}
+
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
         Self::Corrupt(error.to_string())

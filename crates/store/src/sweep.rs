@@ -5,14 +5,12 @@
 //! transaction is long and whoever runs it sets the pace. It looks first and writes only where there is
 //! something to remove. Several nodes may do it at a time; a round that a crash ends is simply begun again.
 
-use crate::blobs::compact;
+use crate::blobs::compact::{self, GRACE_MILLIS};
 use crate::error::Result;
 use crate::{Store, Tx};
 use model::Timestamp;
 use model::limits::{EVENTS_KEPT_MILLIS, IDEMPOTENCY_MILLIS};
 
-/// Bytes that nothing refers to are kept this long: a transaction that will refer to them may be on its way.
-pub(crate) const GRACE_MILLIS: i64 = 3_600_000;
 /// Rows that one step looks at.
 const ROWS: i64 = 2_000;
 /// Nodes that were not seen for this long are forgotten.

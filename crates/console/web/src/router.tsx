@@ -2,6 +2,7 @@
 
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import type { ComposeSearch, InboxSearch } from "./addresses";
 import type { Role, SubmissionState } from "./api/types";
 import { mailboxes, session, setup } from "./api/queries";
 import { Compose } from "./screens/compose/compose";
@@ -30,30 +31,6 @@ const STATES: SubmissionState[] = ["queued", "sending", "accepted", "deferred", 
 const text = (value: unknown) => (typeof value === "string" && value ? value : undefined);
 const flag = (value: unknown) => (value === true || value === "true" ? true : undefined);
 const oneOf = <T extends string>(values: readonly T[], value: unknown) => values.find((v) => v === value);
-
-export interface InboxSearch {
-  mailbox?: string;
-  role?: Role;
-  folder?: string;
-  /** An own tag or folder. */
-  tag?: string;
-  q?: string;
-  unread?: boolean;
-  view?: "messages";
-  /** The open message. */
-  m?: string;
-  /** The open thread. */
-  t?: string;
-}
-
-export type ComposeMode = "reply" | "reply_all" | "forward";
-
-export interface ComposeSearch {
-  mode?: ComposeMode;
-  message?: string;
-  mailbox?: string;
-  to?: string;
-}
 
 const root = createRootRouteWithContext<Context>()({ component: Outlet, notFoundComponent: NotFound });
 

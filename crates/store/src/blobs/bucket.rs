@@ -95,9 +95,12 @@ impl Bucket {
                     object_store::Error::NotImplemented { .. }
                     | object_store::Error::NotSupported { .. },
                 ) => {
-                    self.store.put(&mark, payload()).await.map_err(to_error)?;
+                    self.store
+                        .put(&mark, payload())
+                        .await
+                        .map_err(StoreError::from)?;
                 }
-                Err(error) => return Err(to_error(error)),
+                Err(error) => return Err(StoreError::from(error)),
             }
             owner = self.text(&mark).await?;
         }
@@ -116,9 +119,9 @@ impl Bucket {
     async fn text(&self, path: &Path) -> Result<Option<String>> {
         let found = match self.store.get(path).await {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            found => found.map_err(to_error)?,
+            found => found.map_err(StoreError::from)?,
         };
-        let text = found.bytes().await.map_err(to_error)?;
+        let text = found.bytes().await.map_err(StoreError::from)?;
         Ok(Some(String::from_utf8_lossy(&text).trim().to_owned()))
     }
 
@@ -127,7 +130,7 @@ impl Bucket {
         let notes = self.path(NOTES);
         let mut listed = self.store.list(Some(&notes));
         while let Some(object) = listed.next().await {
-            let object = object.map_err(to_error)?;
+            let object = object.map_err(StoreError::from)?;
             let segment = object.location.filename();
             let segment = segment.and_then(|name| name.strip_suffix(NOTE_ENDING));
             let (Some(segment), true) = (
@@ -153,14 +156,14 @@ impl Bucket {
         self.store
             .get_range(&self.path(segment), from..to)
             .await
-            .map_err(to_error)
+            .map_err(StoreError::from)
     }
 
     pub(super) async fn remove(&self, segment: &str) -> Result<bool> {
         self.store
             .delete(&self.path(segment))
             .await
-            .map_err(to_error)?;
+            .map_err(StoreError::from)?;
         Ok(true)
     }
 
@@ -170,7 +173,7 @@ impl Bucket {
         let mut listed = self.store.list(prefix.as_ref());
         let mut names = Vec::new();
         while let Some(object) = listed.next().await {
-            let object = object.map_err(to_error)?;
+            let object = object.map_err(StoreError::from)?;
             if object.last_modified.timestamp_millis() < older_than.0
                 && let Some(name) = object.location.filename()
                 && name.ends_with(".seg")
@@ -181,18 +184,5 @@ impl Bucket {
             }
         }
         Ok(names)
-    }
-}
-
-pub(super) fn to_error(error: object_store::Error) -> StoreError {
-    match error {
-        object_store::Error::NotFound { path, .. } => {
-            StoreError::Corrupt(format!("object {path} is missing from the bucket"))
-        }
-        object_store::Error::PermissionDenied { .. }
-        | object_store::Error::Unauthenticated { .. } => {
-            StoreError::Setup(format!("the bucket refuses access: {error}"))
-        }
-        other => StoreError::Unavailable(format!("the bucket: {other}")),
     }
 }

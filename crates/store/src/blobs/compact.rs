@@ -8,7 +8,6 @@
 use super::{Place, Stored};
 use crate::db::Column::{Int, Text};
 use crate::error::{Result, StoreError};
-use crate::sweep::GRACE_MILLIS;
 use crate::{Store, Tx};
 
 /// A segment is copied when less than one part in so many of it is still needed.
@@ -18,6 +17,8 @@ const THIN: u64 = 2;
 const RETIRED_MILLIS: i64 = 24 * 3_600_000;
 /// No upload takes longer than this.
 const UPLOAD_MILLIS: i64 = 24 * 3_600_000;
+/// Bytes that nothing refers to are kept this long: a transaction that will refer to them may be on its way.
+pub(crate) const GRACE_MILLIS: i64 = 3_600_000;
 /// Segments that one step looks at.
 const SEGMENTS: usize = 100;
 /// Bytes that one step copies, and the last blob's rest.

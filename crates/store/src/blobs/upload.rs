@@ -4,7 +4,6 @@
 //! given up is aborted, and for one that a crash cuts off there is a note in the bucket with its id, which the
 //! sweep finds.
 
-use super::bucket::to_error;
 use crate::error::{Result, StoreError};
 use bytes::Bytes;
 use object_store::aws::AmazonS3;
@@ -79,7 +78,7 @@ impl Upload {
             self.store
                 .put(&self.path, PutPayload::from_bytes(only))
                 .await
-                .map_err(to_error)?;
+                .map_err(StoreError::from)?;
         }
         Ok(())
     }
@@ -112,7 +111,10 @@ struct Parts {
 
 impl Parts {
     async fn begin(store: Arc<AmazonS3>, path: Path, note: Path) -> Result<Self> {
-        let id = store.create_multipart(&path).await.map_err(to_error)?;
+        let id = store
+            .create_multipart(&path)
+            .await
+            .map_err(StoreError::from)?;
         let parts = Self {
             store,
             path,
@@ -125,7 +127,7 @@ impl Parts {
         let payload = PutPayload::from(parts.id.clone());
         if let Err(error) = parts.store.put(&parts.note, payload).await {
             parts.abort().await;
-            return Err(to_error(error));
+            return Err(error.into());
         }
         Ok(parts)
     }
@@ -148,7 +150,7 @@ impl Parts {
         if let Some(done) = self.sending.join_next().await {
             let (n, part) = done
                 .map_err(|e| StoreError::Unavailable(e.to_string()))?
-                .map_err(to_error)?;
+                .map_err(StoreError::from)?;
             self.sent[n] = Some(part);
         }
         Ok(())
@@ -162,7 +164,7 @@ impl Parts {
         self.store
             .complete_multipart(&self.path, &self.id, parts)
             .await
-            .map_err(to_error)?;
+            .map_err(StoreError::from)?;
         if let Err(error) = self.store.delete(&self.note).await {
             tracing::debug!(%error, "the note of an upload stays until the sweep");
         }
@@ -187,7 +189,7 @@ pub(super) async fn abort(
     match store.abort_multipart(path, id).await {
         // It was completed, or aborted before.
         Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-        Err(error) => return Err(to_error(error)),
+        Err(error) => return Err(error.into()),
     }
-    store.delete(note).await.map_err(to_error)
+    store.delete(note).await.map_err(StoreError::from)
 }

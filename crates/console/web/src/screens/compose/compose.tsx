@@ -7,7 +7,7 @@ import { type DragEvent, type FormEvent, useEffect, useRef, useState } from "rea
 import { api, Problem } from "../../api/client";
 import { mailboxes as mailboxesQuery, message as messageQuery } from "../../api/queries";
 import type { Mailbox, MessageBody, Submission, SubmissionInput } from "../../api/types";
-import type { ComposeSearch } from "../../router";
+import type { ComposeSearch } from "../../addresses";
 import { Button, CopyLine, Empty, Failed, Note, Waiting } from "../../ui/basics";
 import { bytes, plural } from "../../ui/format";
 import { Confirm, toast } from "../../ui/overlays";

@@ -1,7 +1,7 @@
 // What a new message starts with: its recipients, its subject, the quoted original.
 
 import type { Address, MessageBody } from "../../api/types";
-import type { ComposeMode } from "../../router";
+import type { ComposeMode } from "../../addresses";
 import { whole } from "../../ui/format";
 
 export interface Draft {

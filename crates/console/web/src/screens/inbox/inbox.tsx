@@ -6,7 +6,7 @@ import { ChevronDown, CircleHelp, ListFilter, Mails, PanelLeft, Plus, Rows3, Sea
 import { type FormEvent, useCallback, useMemo, useRef, useState } from "react";
 import { folders as foldersQuery, mailboxes as mailboxesQuery, messages as messagesQuery, tags as tagsQuery, threads as threadsQuery } from "../../api/queries";
 import type { Mailbox, Message, Role } from "../../api/types";
-import type { InboxSearch } from "../../router";
+import type { InboxSearch } from "../../addresses";
 import { Bar, Button, Empty, IconButton, Kbd } from "../../ui/basics";
 import { count, percent } from "../../ui/format";
 import { Dialog, toast } from "../../ui/overlays";

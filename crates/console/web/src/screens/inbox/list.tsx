@@ -3,7 +3,7 @@
 import { Link } from "@tanstack/react-router";
 import { Flag, Inbox, Paperclip, Reply, SearchX } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
-import type { InboxSearch } from "../../router";
+import type { InboxSearch } from "../../addresses";
 import { Button, Empty, Failed } from "../../ui/basics";
 import { useNow } from "../../ui/clock";
 import { fullTime, listTime } from "../../ui/format";

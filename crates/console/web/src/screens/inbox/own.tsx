@@ -7,7 +7,7 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import { mailboxes as mailboxesQuery, tags as tagsQuery } from "../../api/queries";
 import type { Tag, TagKind } from "../../api/types";
-import type { InboxSearch } from "../../router";
+import type { InboxSearch } from "../../addresses";
 import { Button, Failed, Field } from "../../ui/basics";
 import { count, plural } from "../../ui/format";
 import { Confirm, Dialog, Menu, toastProblem } from "../../ui/overlays";

@@ -2,7 +2,7 @@
 
 import { Link } from "@tanstack/react-router";
 import type { LucideIcon } from "lucide-react";
-import type { InboxSearch } from "../../router";
+import type { InboxSearch } from "../../addresses";
 import { count } from "../../ui/format";
 
 export function TreeItem({ icon: Icon, color, name, current, search, number, what = "unread", title, onGo }: {

@@ -6,7 +6,7 @@ import { AlertTriangle, Archive, ChevronDown, ChevronRight, FileText, Flag, Fold
 import { useState } from "react";
 import { folders as foldersQuery, mailboxes, unified as unifiedQuery } from "../../api/queries";
 import type { Folder, Mailbox, Role, Unified } from "../../api/types";
-import type { InboxSearch } from "../../router";
+import type { InboxSearch } from "../../addresses";
 import { Failed, Waiting } from "../../ui/basics";
 import { Mark } from "../../ui/facts";
 import { count, percent, plural } from "../../ui/format";

@@ -7,8 +7,7 @@ import { api, Problem } from "../../../api/client";
 import type { Detection } from "../../../api/types";
 import { Button, Failed, Field, Note } from "../../../ui/basics";
 import { Promise } from "../../set-up";
-import { withDetection } from "./state";
-import type { StepProps } from "./wizard";
+import { withDetection, type StepProps } from "./state";
 
 export function AddressStep({ wizard, change }: StepProps) {
   const detect = useMutation({

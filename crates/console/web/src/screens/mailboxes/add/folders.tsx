@@ -6,9 +6,8 @@ import type { ReportFolder } from "../../../api/types";
 import { Button, Empty, Failed, Field, Pill } from "../../../ui/basics";
 import { bytes, clock, count, plural, span } from "../../../ui/format";
 import { FolderNotes, inOrder, RoleSelect } from "../folder-parts";
-import { choiceOf, type Choice, type Plan, planOf } from "./state";
+import { choiceOf, type Choice, type Plan, planOf, type StepProps } from "./state";
 import type { Saving } from "./proof";
-import type { StepProps } from "./wizard";
 
 interface Props extends StepProps {
   run: TestRun;

@@ -12,7 +12,7 @@ import { isAboutRoles, TrustDialog, useRemedies } from "../remedies";
 import type { Hands } from "../remedy-view";
 import { ReportView } from "../report";
 import type { SettingsForm } from "../settings-form";
-import type { StepProps } from "./wizard";
+import type { StepProps } from "./state";
 
 export type Saving = UseMutationResult<Mailbox, Error, boolean>;
 

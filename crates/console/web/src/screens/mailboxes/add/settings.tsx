@@ -12,8 +12,7 @@ import { SECURITY } from "../../../ui/words";
 import { SideFields } from "../form";
 import { PageLink } from "../remedy-view";
 import { Meant } from "./address";
-import { sorted, withCandidate, withDetection } from "./state";
-import type { StepProps } from "./wizard";
+import { sorted, withCandidate, withDetection, type StepProps } from "./state";
 
 const SOURCE: Record<Candidate["source"], string> = {
   profile: "server profile", provider_table: "provider table", mx: "mail exchanger", srv: "DNS service records", autoconfig: "the provider's own file",

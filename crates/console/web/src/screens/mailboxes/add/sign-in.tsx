@@ -5,8 +5,7 @@ import type { FormEvent } from "react";
 import { Button, Field, Note, Switch } from "../../../ui/basics";
 import { Secret } from "../form";
 import { Preparations } from "./settings";
-import { wantsOauth } from "./state";
-import type { StepProps } from "./wizard";
+import { wantsOauth, type StepProps } from "./state";
 
 export function SignInStep({ wizard, change, go, onTest }: StepProps & { onTest: () => void }) {
   const { form, found } = wizard;

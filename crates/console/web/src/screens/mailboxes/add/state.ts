@@ -27,6 +27,13 @@ export interface Wizard {
   choices: Record<string, Choice>;
 }
 
+/** What every step is given. */
+export interface StepProps {
+  wizard: Wizard;
+  change: (part: Partial<Wizard>) => void;
+  go: (step: WizardStep) => void;
+}
+
 export const emptyWizard = (): Wizard => ({ step: "address", form: emptyForm(), found: null, chosen: -1, shared: false, choices: {} });
 
 const sideOf = (from: Incoming | Outgoing, old: Side): Side => ({

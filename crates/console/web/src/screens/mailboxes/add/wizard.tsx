@@ -16,12 +16,6 @@ import { SignInStep } from "./sign-in";
 import { bodyOf, emptyWizard, forget, keep, profileOf, resume, STEP_NAMES, STEPS, type Wizard, type WizardStep } from "./state";
 import { ProofStep } from "./proof";
 
-export interface StepProps {
-  wizard: Wizard;
-  change: (part: Partial<Wizard>) => void;
-  go: (step: WizardStep) => void;
-}
-
 export function AddMailbox() {
   const [wizard, setWizard] = useState(resume);
   const test = useConnectionTest();
