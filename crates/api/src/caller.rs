@@ -1,7 +1,7 @@
 //! Who asks, what they may do, and which mailboxes exist for them. How a request tells who asks: [`crate::authentication`].
 
 use crate::error::{ApiError, Result};
-use model::access::{Scope, Token, User};
+use model::access::{COMMAND, Scope, Token, User};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,13 +23,20 @@ struct Known {
     user: Option<User>,
     /// Under which it is remembered.
     digest: String,
+    /// Whose idempotency keys it uses.
+    keys_of: String,
 }
 
 impl Caller {
     /// A token, found by the digest of its secret.
     pub(crate) fn of_token(token: &Token, digest: &str) -> Self {
         let only = (!token.mailbox_ids.is_empty()).then(|| token.mailbox_ids.clone());
+        // Each command has a token of its own, and a command that is repeated has the same keys. Who may do everything learns
+        // nothing by them.
+        let command = token.name == COMMAND && only.is_none() && token.scopes.contains(&Scope::All);
+        let keys_of = if command { COMMAND } else { &token.id };
         Self(Arc::new(Known {
+            keys_of: keys_of.to_owned(),
             id: token.id.clone(),
             scopes: token.scopes.clone(),
             mailbox_ids: only,
@@ -42,6 +49,7 @@ impl Caller {
     pub(crate) fn of_user(user: User, digest: &str) -> Self {
         Self(Arc::new(Known {
             id: user.id.clone(),
+            keys_of: user.id.clone(),
             scopes: user.role.scopes().to_vec(),
             mailbox_ids: None,
             user: Some(user),
@@ -52,6 +60,11 @@ impl Caller {
     /// `tok_…` or `usr_…`.
     pub fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// Whose idempotency keys the caller uses: mostly its own.
+    pub(crate) fn keys_of(&self) -> &str {
+        &self.0.keys_of
     }
 
     /// The user, if it is not a token.

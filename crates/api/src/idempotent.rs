@@ -194,7 +194,7 @@ fn key_of(
     digest.update(body);
     use base64::Engine as _;
     Ok(Some(Key {
-        owner: caller.id().to_owned(),
+        owner: caller.keys_of().to_owned(),
         key: key.to_owned(),
         request_digest: base64::engine::general_purpose::STANDARD.encode(digest.finish()),
         process: state.process.clone(),

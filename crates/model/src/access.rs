@@ -56,7 +56,53 @@ pub struct User {
     pub email: String,
     /// What the user may do.
     pub role: Role,
+    /// How the console shows mail to this user.
+    pub layout: Layout,
 }
+
+/// How the console shows mail to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Layout {
+    /// As conversations; otherwise message by message.
+    pub threads: bool,
+    /// The folders of all mailboxes with the same role as one; otherwise mailbox by mailbox.
+    pub merge_folders: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            threads: true,
+            merge_folders: true,
+        }
+    }
+}
+
+/// What may change about a layout; what is left out stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LayoutChange {
+    /// As conversations, or not.
+    #[serde(default)]
+    pub threads: Option<bool>,
+    /// The folders of all mailboxes as one, or not.
+    #[serde(default)]
+    pub merge_folders: Option<bool>,
+}
+
+impl LayoutChange {
+    /// The layout after it.
+    pub fn apply(self, layout: Layout) -> Layout {
+        Layout {
+            threads: self.threads.unwrap_or(layout.threads),
+            merge_folders: self.merge_folders.unwrap_or(layout.merge_folders),
+        }
+    }
+}
+
+/// The name of the tokens that the command line makes for itself, one for each command.
+pub const COMMAND: &str = "command";
 
 /// A token, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

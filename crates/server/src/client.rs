@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::exit::{self, Exit, Failure};
 use crate::sse;
 use model::Secret;
-use model::access::Scope;
+use model::access::{COMMAND, Scope};
 use reqwest::{Method, Response};
 use serde_json::Value;
 use std::time::Duration;
@@ -389,7 +389,7 @@ async fn own_token(
     let store = crate::wire::open_store_beside(config).await?;
     let ends = store.now().plus_millis(OWN_TOKEN_MILLIS);
     let (token, secret) =
-        store::access::create_token(&store, "command", &[Scope::All], &[], Some(ends)).await?;
+        store::access::create_token(&store, COMMAND, &[Scope::All], &[], Some(ends)).await?;
     Ok((store, token.id, secret))
 }
 

@@ -2,12 +2,14 @@
 //! server has confirmed them. They are carried out in order, before anything else is looked at.
 //!
 //! - [`ask`]: a change is wanted.
+//! - [`append`]: a message is to be stored on the server.
 //! - [`labels`]: a change of labels is wanted, and what the server says of them afterwards.
 //! - [`folders`]: a change of the list of folders is wanted.
 //! - [`take`]: what is to be carried out now.
 //! - [`settle`]: the server confirmed it, refuses it for now, or never does it.
 //! - [`show`]: what is owed, for people and programs, who may try again or give up.
 
+mod append;
 mod ask;
 mod folders;
 mod labels;
@@ -15,6 +17,7 @@ mod settle;
 mod show;
 mod take;
 
+pub use append::{Brought, append_in};
 pub use ask::{change_flags, copy_to, move_to, trash};
 pub use folders::{create_folder, delete_folder, rename_folder};
 pub use labels::change_labels;
@@ -89,6 +92,21 @@ pub enum Intent {
         /// The submission it is a copy of.
         submission_id: String,
     },
+    /// Store a message that the application brought.
+    Import {
+        /// Our id of the folder.
+        folder_id: String,
+        /// The raw bytes.
+        digest: String,
+        /// The Message-ID, if it has one.
+        internet_message_id: Option<String>,
+        /// The subject, for people.
+        subject: String,
+        /// IMAP flags that it gets.
+        flags: Vec<String>,
+        /// The time of its arrival that the server is told (INTERNALDATE).
+        received_at: Timestamp,
+    },
 }
 
 /// Where in the list a folder lies.
@@ -112,7 +130,7 @@ impl Intent {
             Self::Move { .. } => "move",
             Self::Copy { .. } => "copy",
             Self::Expunge => "expunge",
-            Self::Append { .. } => "append",
+            Self::Append { .. } | Self::Import { .. } => "append",
             Self::Create { .. } => "create",
             Self::Rename { .. } => "rename",
             Self::Delete { .. } => "delete",
@@ -124,10 +142,20 @@ impl Intent {
         match self {
             Self::Move { folder_id }
             | Self::Copy { folder_id }
+            | Self::Import { folder_id, .. }
             | Self::Rename { folder_id, .. }
             | Self::Delete { folder_id, .. } => Some(folder_id),
             Self::Create { parent_id, .. } => parent_id.as_deref(),
             Self::Flags { .. } | Self::Labels(_) | Self::Expunge | Self::Append { .. } => None,
+        }
+    }
+
+    /// The raw bytes that are kept for it alone.
+    fn digest(&self) -> Option<&str> {
+        match self {
+            Self::Import { digest, .. } => Some(digest),
+            // The submission keeps the other one's.
+            _ => None,
         }
     }
 
@@ -273,8 +301,8 @@ pub(crate) fn owe(
 ) -> Result<String> {
     let id = fresh_id("owe", now);
     tx.exec(
-        "INSERT INTO owed (id, mailbox_id, kind, message_id, folder_id, body, next_attempt_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "INSERT INTO owed (id, mailbox_id, kind, message_id, folder_id, body, digest, next_attempt_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
         &[
             (&id).into(),
             mailbox_id.into(),
@@ -282,6 +310,7 @@ pub(crate) fn owe(
             message_id.into(),
             intent.folder_id().into(),
             serde_json::to_string(intent)?.into(),
+            intent.digest().into(),
             now.into(),
         ],
     )?;

@@ -1,4 +1,5 @@
-//! Copies that we made ourselves on the server: when they are seen in their folder, they are no foreign mail.
+//! Messages that we stored ourselves on the server, copies of others and those that the application brought: when they are seen
+//! in their folder, they are no foreign mail.
 
 use crate::Tx;
 use crate::error::Result;
@@ -18,7 +19,8 @@ pub struct CopyFrom {
     pub uid_next: i64,
 }
 
-/// Remembers where (folder, UIDVALIDITY, UID) the server has put a copy of a message.
+/// Remembers where (folder, UIDVALIDITY, UID) the server has put a message that we stored: which one it is a copy of, or with which owed
+/// change it was brought.
 pub(crate) fn note(
     tx: &mut Tx<'_>,
     (folder_id, uid_validity, uid): (&str, i64, i64),
@@ -43,14 +45,32 @@ pub(crate) fn note(
     .map(drop)
 }
 
-/// Which of these messages (UID, digest) that are new in a folder are copies of our own making, by UID: each with the message
-/// that it is a copy of. Also one whose answer was lost, and that nobody has looked for yet.
+/// Why a message on the server is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ours {
+    /// It is a copy of the message with this id.
+    CopyOf(String),
+    /// The application brought it, by the owed change with this id.
+    Brought(String),
+}
+
+impl Ours {
+    fn by(id: String) -> Self {
+        if id.starts_with("owe_") {
+            Self::Brought(id)
+        } else {
+            Self::CopyOf(id)
+        }
+    }
+}
+
+/// Which of these messages (UID, digest) that are new in a folder we stored there ourselves, by UID: each with the reason. Also one whose answer was lost, and that nobody has looked for yet.
 pub(crate) fn seen(
     tx: &mut Tx<'_>,
     folder_id: &str,
     uid_validity: i64,
     new: &[(i64, &str)],
-) -> Result<HashMap<i64, String>> {
+) -> Result<HashMap<i64, Ours>> {
     let mut ours = HashMap::new();
     if new.is_empty() {
         return Ok(ours);
@@ -60,25 +80,27 @@ pub(crate) fn seen(
     for row in &noted {
         let uid: i64 = row.get(0)?;
         if new.iter().any(|(new, _)| *new == uid) {
-            ours.insert(uid, row.get(1)?);
+            ours.insert(uid, Ours::by(row.get(1)?));
             tx.exec(
                 "DELETE FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
                 &[folder_id.into(), uid_validity.into(), uid.into()],
             )?;
         }
     }
-    let sql = "SELECT o.message_id, o.copy_from, m.digest FROM owed o JOIN messages m ON m.id = o.message_id
-         WHERE o.mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1) AND o.kind = 'copy' AND o.folder_id = $1
+    let sql = "SELECT coalesce(o.message_id, o.id), o.copy_from, coalesce(m.digest, o.digest)
+         FROM owed o LEFT JOIN messages m ON m.id = o.message_id
+         WHERE o.mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1) AND o.kind IN ('copy', 'append') AND o.folder_id = $1
            AND o.copy_from IS NOT NULL AND o.state <> 'failed'";
     for row in &tx.rows(sql, &[folder_id.into()])? {
-        let (of, from, digest): (String, CopyFrom, String) =
-            (row.get(0)?, row.json(1)?, row.get(2)?);
+        let (of, from): (String, CopyFrom) = (row.get(0)?, row.json(1)?);
+        let digest: Option<String> = row.get(2)?;
         let later = |uid: i64| from.uid_validity == uid_validity && uid >= from.uid_next;
+        let same = |bytes: &str| digest.as_deref() == Some(bytes);
         let copy = new
             .iter()
-            .find(|(uid, bytes)| later(*uid) && *bytes == digest && !ours.contains_key(uid));
+            .find(|(uid, bytes)| later(*uid) && same(bytes) && !ours.contains_key(uid));
         if let Some((uid, _)) = copy {
-            ours.insert(*uid, of);
+            ours.insert(*uid, Ours::by(of));
         }
     }
     Ok(ours)

@@ -173,7 +173,8 @@ async fn sweep_blobs(
                 "DELETE FROM blobs WHERE digest IN {} AND touched_at < $1
                    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.digest = blobs.digest)
                    AND NOT EXISTS (SELECT 1 FROM submissions s WHERE s.digest = blobs.digest)
-                   AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.digest = blobs.digest)",
+                   AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.digest = blobs.digest)
+                   AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.digest = blobs.digest)",
                 tx.dialect().texts(2)
             );
             tx.exec(&sql, &[old.into(), unused.into()])
@@ -194,6 +195,7 @@ fn look_at_blobs(
             EXISTS (SELECT 1 FROM messages m WHERE m.digest = b.digest)
             OR EXISTS (SELECT 1 FROM submissions s WHERE s.digest = b.digest)
             OR EXISTS (SELECT 1 FROM failures f WHERE f.digest = b.digest)
+            OR EXISTS (SELECT 1 FROM owed o WHERE o.digest = b.digest)
          FROM blobs b WHERE (b.touched_at, b.digest) > ($1, $2) AND b.touched_at < $3
          ORDER BY b.touched_at, b.digest LIMIT $4",
         &[touched_at.into(), digest.into(), old.into(), ROWS.into()],

@@ -3,6 +3,7 @@
 //! moved twice, and a copy is looked for before it is made again. An OK is not believed where the server
 //! shows nothing for it: the message is read again, and what did not happen stays owed.
 
+mod appending;
 mod copying;
 mod flags;
 mod folders;
@@ -11,9 +12,8 @@ mod moving;
 
 use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, Mode, UidSet, quoted};
+use imap_client::{ImapError, MailboxName, Mode, UidSet};
 use model::Timestamp;
-use model::folder::Role;
 use store::folders::{Known, wire_bytes};
 use store::owed::{self, Confirmed, Intent, Owed, Refusal, Spot};
 
@@ -133,16 +133,17 @@ fn pause(change: &Owed) -> i64 {
 }
 
 fn refused(error: &ImapError) -> Paid {
-    let problem = match error {
-        ImapError::No {
-            code: Some(code), ..
-        } if code == "OVERQUOTA" => "quota_exceeded",
-        ImapError::No {
-            code: Some(code), ..
-        } if code == "TRYCREATE" => "folder_missing",
-        _ => "command_refused",
+    let code = match error {
+        ImapError::No { code, .. } => code.as_deref(),
+        _ => None,
     };
-    Paid::Refused(problem, error.to_string())
+    match code {
+        Some("OVERQUOTA") => Paid::Refused("quota_exceeded", error.to_string()),
+        Some("TRYCREATE") => Paid::Refused("folder_missing", error.to_string()),
+        // RFC 4469 section 4.2, and for a message that is larger than the server takes RFC 7889 section 4.
+        Some("TOOBIG") => Paid::Never("append_too_large", error.to_string()),
+        _ => Paid::Refused("command_refused", error.to_string()),
+    }
 }
 
 async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
@@ -152,9 +153,10 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         ..
     } = &change.intent
     {
-        return append(visit, digest, internet_message_id).await;
+        return appending::sent_copy(visit, digest, internet_message_id).await;
     }
     match &change.intent {
+        Intent::Import { .. } => return appending::brought(visit, change).await,
         Intent::Create { parent_id, name } => {
             return folders::create(visit, parent_id.as_deref(), name).await;
         }
@@ -208,6 +210,7 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         }),
         // Done above.
         Intent::Append { .. }
+        | Intent::Import { .. }
         | Intent::Create { .. }
         | Intent::Rename { .. }
         | Intent::Delete { .. } => Ok(Paid::Done(Confirmed::default())),
@@ -251,47 +254,4 @@ fn spot_in(folder: &Known, uid_validity: u64, uid: u64) -> Spot {
         uid_validity: uid_validity as i64,
         uid: uid as i64,
     }
-}
-
-/// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.
-async fn append(visit: &mut Visit<'_>, digest: &str, message_id: &str) -> Result<Paid> {
-    let sent = visit
-        .known
-        .iter()
-        .find(|folder| folder.role == Some(Role::Sent))
-        .cloned();
-    let Some(sent) = sent else {
-        return Ok(Paid::Refused(
-            "folder_missing",
-            "no folder is marked Sent".to_owned(),
-        ));
-    };
-    let name = MailboxName::from_wire(&wire_bytes(&sent.wire_name));
-    visit.open = None;
-    visit.session.select(&name, Mode::Examine, None).await?;
-    let Some(quoted) = quoted(message_id) else {
-        let text = "the Message-ID cannot be looked for, so a copy might be a second one";
-        return Ok(Paid::Never("command_refused", text.to_owned()));
-    };
-    let criteria = format!("HEADER Message-ID {quoted}");
-    if !visit.session.uid_search(&criteria).await?.is_empty() {
-        return Ok(Paid::Done(Confirmed::default()));
-    }
-    let place = store::blobs::find(&visit.context.store, digest).await?;
-    if let Some(until) = visit.grant_upload(place.length).await? {
-        return Ok(Paid::Later(until));
-    }
-    let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
-    let date = Some(visit.context.store.now().seconds());
-    let told = visit
-        .session
-        .append(&name, &["\\Seen"], date, raw.len() as u64, &raw[..])
-        .await?;
-    if told.is_none() {
-        visit.session.select(&name, Mode::Examine, None).await?;
-        if visit.session.uid_search(&criteria).await?.is_empty() {
-            return Ok(did_nothing("file the copy"));
-        }
-    }
-    Ok(Paid::Done(Confirmed::default()))
 }

@@ -261,6 +261,28 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "imap_only",
+        step: None,
+        title: "Only a mailbox that is read by IMAP can do this",
+        cause: "The request changes folders or stores a message on the mail server, and the mailbox is read by POP3, which can do neither, or is only sent from.",
+        remedy: "If the provider offers IMAP, change the mailbox to it (`postroom mailbox edit --imap-host HOST`): ids stay, and nothing is fetched twice.",
+        action: "edit_mailbox",
+        retry: AfterChange,
+        likely_others: &["Another mailbox was meant."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "append_too_large",
+        step: None,
+        title: "The mail server does not take so large a message",
+        cause: "{host} refused to store a message because of its size.",
+        remedy: "Store a smaller message; large attachments can be kept elsewhere.",
+        action: "edit_request",
+        retry: Never,
+        likely_others: &["The mailbox is nearly full: its quota is shown with the mailbox."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "folder_protected",
         step: None,
         title: "The folder is one that the mailbox needs",

@@ -9,7 +9,7 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
 -- Settings that mailboxes share: servers, login format, what the provider allows. No secrets.
 CREATE TABLE server_profiles (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, incoming TEXT, outgoing TEXT, login_format TEXT NOT NULL,
-  auth TEXT NOT NULL, domains TEXT NOT NULL, limits TEXT NOT NULL, is_default {int} NOT NULL, version {int} NOT NULL,
+  auth TEXT NOT NULL, domains TEXT NOT NULL, limits TEXT NOT NULL, fetch_since {int}, is_default {int} NOT NULL, version {int} NOT NULL,
   created_at {int} NOT NULL
 ) {strict};
 
@@ -23,7 +23,8 @@ CREATE TABLE mailboxes (
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
   removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0, size_limit {int}, fill_waits_until {int},
   fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int},
-  quota_used {int}, quota_limit {int}, quota_told_at {int}
+  quota_used {int}, quota_limit {int}, quota_told_at {int},
+  owner_kind TEXT, owner_name TEXT, limits TEXT NOT NULL DEFAULT '{}', CHECK ((owner_kind IS NULL) = (owner_name IS NULL))
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.
@@ -171,16 +172,19 @@ CREATE TABLE pop3_uids (
 ) {strict};
 CREATE INDEX pop3_uids_by_uid ON pop3_uids (folder_id, uid);
 
--- What we owe a server. `working`: whoever has the lease is at it; `failed`: for good. `copy_from`: where the target folder ended before the message was copied there.
+-- What we owe a server. `working`: whoever has the lease is at it; `failed`: for good. `copy_from`: where the target folder ended before the message was
+-- copied or stored there. `digest`: of the bytes of a message that the application brought.
 CREATE TABLE owed (
   n {serial}, id TEXT NOT NULL UNIQUE, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE,
   kind TEXT NOT NULL CHECK (kind IN ('flags','labels','move','copy','append','expunge','create','rename','delete')),
   message_id TEXT, folder_id TEXT, body TEXT NOT NULL, attempts {int} NOT NULL DEFAULT 0, next_attempt_at {int} NOT NULL,
   state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending','working','failed')),
-  problem_id TEXT, reason TEXT, copy_from TEXT, created_at {int} NOT NULL
+  problem_id TEXT, reason TEXT, copy_from TEXT, digest TEXT, created_at {int} NOT NULL
 ) {strict};
+CREATE INDEX owed_by_digest ON owed (digest) WHERE digest IS NOT NULL;
 CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
--- Copies that we made ourselves (of `message_id`), until they are seen in their folder: they are no foreign mail.
+-- Messages that we stored ourselves (copies of `message_id`, or brought by the owed change of this id), until they are seen in their folder: they
+-- are no foreign mail.
 CREATE TABLE own_copies (
   folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
   message_id TEXT NOT NULL, made_at {int} NOT NULL, PRIMARY KEY (folder_id, uid_validity, uid)
@@ -237,7 +241,7 @@ CREATE INDEX reports_by_mailbox ON reports (mailbox_id, created_at);
 
 CREATE TABLE users (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL, role TEXT NOT NULL,
-  created_at {int} NOT NULL
+  layout TEXT NOT NULL DEFAULT '{}', created_at {int} NOT NULL
 ) {strict};
 CREATE TABLE sessions (
   digest TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, expires_at {int} NOT NULL

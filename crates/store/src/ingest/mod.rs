@@ -26,6 +26,7 @@ use crate::error::{Result, StoreError};
 use crate::failures::{self, NewFailure};
 use crate::folders::{self, Cursor};
 use crate::leases::{self, Lease};
+use crate::own_copies::Ours;
 use crate::search::{self, Words};
 use crate::{Store, Tx, events, mailboxes, own_copies, submissions, tags, test_messages};
 use model::event::{NewEvent, Origin};
@@ -225,13 +226,16 @@ pub(crate) fn run(
         if let Some(folder) = put_in.as_ref().filter(|_| tags::is_put(message)) {
             event.data["tags"] = json!([folder]);
         }
-        if let Some(original) = ours.get(&message.uid) {
-            // Nobody answers what we copied ourselves.
+        if let Some(ours) = ours.get(&message.uid) {
+            // Nobody answers what we stored ourselves.
             if event.origin == Origin::Live {
                 event.origin = Origin::CatchUp;
             }
             event.data["by"] = json!("api");
-            event.data["copy_of"] = json!(original);
+            match ours {
+                Ours::CopyOf(original) => event.data["copy_of"] = json!(original),
+                Ours::Brought(owed_id) => event.data["owed_id"] = json!(owed_id),
+            }
         }
         log.push(event);
     }

@@ -187,18 +187,20 @@ fn once(tx: &mut Tx<'_>, mailbox_id: &str, intent: &Intent) -> Result<Option<Str
 }
 
 /// Folders are changed by IMAP, where the mailbox may be changed at all.
-fn writable(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+pub(super) fn writable(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
     let mailbox = mailboxes::lock(tx, mailbox_id)?;
     if mailbox.read_only {
         return Err(StoreError::ReadOnly);
     }
     match mailbox.incoming.map(|incoming| incoming.protocol) {
         Some(Protocol::Imap) => Ok(()),
-        Some(Protocol::Pop3) => Err(StoreError::Conflict(
-            "the mailbox is read by POP3, which has no folders".into(),
+        Some(Protocol::Pop3) => Err(refused(
+            "imap_only",
+            "the mailbox is read by POP3, which has no folders",
         )),
-        None => Err(StoreError::Conflict(
-            "the mailbox is only sent from, and has no folders".into(),
+        None => Err(refused(
+            "imap_only",
+            "the mailbox is only sent from, and has no folders",
         )),
     }
 }

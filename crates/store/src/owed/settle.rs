@@ -61,9 +61,10 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
             {
                 labels::take(tx, mailbox_id, message_id, spot, said, now)?;
             }
-            if let (Some(copy), Some(message_id)) = (&confirmed.copied_to, &owed.message_id) {
+            if let Some(copy) = &confirmed.copied_to {
                 let place = (copy.folder_id.as_str(), copy.uid_validity, copy.uid);
-                own_copies::note(tx, place, message_id, now)?;
+                let of = owed.message_id.as_ref().unwrap_or(&owed.id);
+                own_copies::note(tx, place, of, now)?;
             }
             let (Some(from), Some(to), Some(message_id)) =
                 (&owed.spot, &confirmed.moved_to, &owed.message_id)
@@ -323,6 +324,7 @@ pub(super) fn forget_here(tx: &mut Tx<'_>, intent: &Intent, folder_id: Option<&s
         }
         // Nothing shows here before the server has confirmed it.
         Intent::Copy { .. }
+        | Intent::Import { .. }
         | Intent::Create { .. }
         | Intent::Rename { .. }
         | Intent::Delete { .. } => {}

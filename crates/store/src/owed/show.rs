@@ -122,7 +122,7 @@ pub async fn get(store: &Store, mailbox_id: &str, id: &str) -> Result<Entry> {
     store.db.read(move |tx| read(tx, &mailbox_id, &id)).await
 }
 
-fn read(tx: &mut Tx<'_>, mailbox_id: &str, id: &str) -> Result<Entry> {
+pub(super) fn read(tx: &mut Tx<'_>, mailbox_id: &str, id: &str) -> Result<Entry> {
     let sql = format!(
         "SELECT {COLUMNS} FROM owed o WHERE o.id = $1 AND o.mailbox_id = $2 AND {}",
         not_removed("o.mailbox_id")

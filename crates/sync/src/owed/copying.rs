@@ -99,10 +99,28 @@ pub(super) async fn moved(
 }
 
 /// What a message looks like wherever it lies.
-struct Looks {
+pub(super) struct Looks {
     size: u64,
     header: Vec<u8>,
-    message_id: Option<String>,
+    /// Its Message-ID, if it has one.
+    pub(super) message_id: Option<String>,
+}
+
+impl Looks {
+    /// Those of raw bytes.
+    pub(super) fn of(raw: &[u8], message_id: Option<String>) -> Self {
+        Self {
+            size: raw.len() as u64,
+            header: header_of(raw).to_vec(),
+            message_id,
+        }
+    }
+}
+
+/// The header with the empty line that ends it.
+fn header_of(raw: &[u8]) -> &[u8] {
+    let end = raw.windows(4).position(|end| end == b"\r\n\r\n");
+    end.map_or(raw, |end| &raw[..end + 4])
 }
 
 /// From the server, or, where it lies there no more, from what is stored.
@@ -134,10 +152,8 @@ async fn looks(visit: &mut Visit<'_>, change: &Owed, uid: &UidSet) -> Result<Opt
     let Ok(raw) = store::messages::raw(store, &message.id).await else {
         return Ok(None);
     };
-    let mut header = store.blobs.read(&raw.place, HEADER_BYTES).await?;
-    if let Some(end) = header.windows(4).position(|end| end == b"\r\n\r\n") {
-        header.truncate(end + 4);
-    }
+    let stored = store.blobs.read(&raw.place, HEADER_BYTES).await?;
+    let header = header_of(&stored).to_vec();
     let size = message.size as u64;
     Ok(Some(Looks {
         size,
@@ -189,7 +205,7 @@ async fn find_copy(
 }
 
 /// The newest message of a set in the open folder, from this UID on, that looks like this.
-async fn newest_like(
+pub(super) async fn newest_like(
     visit: &mut Visit<'_>,
     original: &Looks,
     uids: &UidSet,

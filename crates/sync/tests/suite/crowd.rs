@@ -68,6 +68,8 @@ impl Crowd {
                 incoming: Some(Secret::new(mail_sim::PASSWORD)),
                 outgoing: None,
             },
+            owner: None,
+            limits: model::server_profile::ProfileLimits::default(),
             folder_roles: std::collections::BTreeMap::new(),
             login_formats: model::mailbox::Logins::default(),
             server_profile_id: None,

@@ -199,6 +199,8 @@ impl Follower {
             None => None,
         };
         let new = NewMailbox {
+            owner: None,
+            limits: model::server_profile::ProfileLimits::default(),
             folder_roles: std::collections::BTreeMap::new(),
             address: user.address.clone(),
             name: "Test".to_owned(),
@@ -434,6 +436,7 @@ async fn profile(store: &Store, limits: model::server_profile::ProfileLimits) ->
         auth: Auth::Password,
         domains: Vec::new(),
         limits,
+        fetch_since: None,
         is_default: false,
     };
     let made = store::server_profiles::create(store, new).await;

@@ -22,6 +22,7 @@ mod lasting_ids;
 mod ledger;
 mod limits;
 mod owed;
+mod owed_appends;
 mod owed_copies;
 mod owed_folders;
 mod owed_order;

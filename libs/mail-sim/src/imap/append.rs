@@ -35,12 +35,11 @@ impl Session {
             (uid, script.mailbox.folder_mut(&name).uid_validity)
         };
         self.shared.arrivals.send_modify(|count| *count += 1);
-        self.done(
-            &command.tag,
-            "",
-            &format!("OK [APPENDUID {validity} {uid}]"),
-        )
-        .await
+        let told = match self.offers("UIDPLUS") {
+            true => format!("OK [APPENDUID {validity} {uid}]"),
+            false => "OK stored".to_owned(),
+        };
+        self.done(&command.tag, "", &told).await
     }
 
     /// Whether it is one of the servers that know UTF8=ACCEPT and not the UTF8 data item.

@@ -109,7 +109,7 @@ fn check_labels(change: &LabelChange) -> Result<()> {
 }
 
 /// Keywords go to the server as IMAP atoms (RFC 9051 section 9).
-fn check_keywords(flags: &FlagChange) -> Result<()> {
+pub(super) fn check_keywords(flags: &FlagChange) -> Result<()> {
     let mut checks = Checks::default();
     let keywords = flags.keywords.as_deref().unwrap_or_default();
     if keywords.len() > KEYWORDS {

@@ -1,9 +1,10 @@
-//! Messages: lists, one with its body, its bytes and files, and what a reader changes.
+//! Messages: lists, one with its body, its bytes and files, what a reader changes, and new ones on the server.
 
 mod attachment;
 mod body;
 mod change;
 mod copy;
+mod create;
 mod fetch;
 mod get;
 mod list;
@@ -32,7 +33,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
-        .routes(routes!(list::list_messages))
+        .routes(routes!(list::list_messages, create::create_message))
         .routes(routes!(
             get::get_message,
             change::change_message,

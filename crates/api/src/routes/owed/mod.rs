@@ -41,7 +41,7 @@ pub(crate) struct Owed {
     /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.
     #[schema(value_type = String)]
     state: State,
-    /// `flags`, `labels`, `move`, `copy`, `expunge` (for good), `append` (the copy of a sent message), `create`, `rename` or `delete` (a folder).
+    /// `flags`, `labels`, `move`, `copy`, `expunge` (for good), `append` (a message that was brought, or the copy of a sent one), `create`, `rename` or `delete` (a folder).
     kind: &'static str,
     /// The change in words.
     what: String,
@@ -98,6 +98,8 @@ fn in_words(intent: &Intent) -> String {
         },
         Intent::Delete { .. } => "delete the folder".to_owned(),
         Intent::Append { .. } => "file the copy of a sent message".to_owned(),
+        Intent::Import { subject, .. } if subject.is_empty() => "store a message".to_owned(),
+        Intent::Import { subject, .. } => format!("store the message \"{subject}\""),
     }
 }
 

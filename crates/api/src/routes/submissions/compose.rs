@@ -21,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Decodes base64, blanks and line breaks aside.
-pub(super) fn decode(pointer: &str, text: &str) -> Result<Vec<u8>> {
+pub(crate) fn decode(pointer: &str, text: &str) -> Result<Vec<u8>> {
     let clean: String;
     let text = if text.contains(char::is_whitespace) {
         clean = text.split_whitespace().collect();

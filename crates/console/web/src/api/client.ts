@@ -102,6 +102,9 @@ async function json<T>(method: string, url: string, options?: Options): Promise<
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
+/** An idempotency key. Where the page came without TLS, browsers have no `randomUUID`. */
+export const freshKey = () => crypto.randomUUID?.() ?? Math.random().toString(36).slice(2) + Date.now().toString(36);
+
 export const api = {
   get: <T>(url: string, signal?: AbortSignal) => json<T>("GET", url, { signal }),
   post: <T>(url: string, body?: unknown, idempotencyKey?: string) => json<T>("POST", url, { body: body ?? {}, idempotencyKey }),

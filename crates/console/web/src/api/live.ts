@@ -20,7 +20,7 @@ export function staleAfter(type: string): string[] {
     case "message":
       // New mail leaves an open message as it is; a change may be about it.
       return type === "message.received" || type === "message.sent"
-        ? ["messages", "threads", "thread", "folders", "unified"]
+        ? ["messages", "threads", "thread", "folders", "unified", "owed"]
         : ["messages", "threads", "thread", "folders", "unified", "message", "owed"];
     case "tag":
       return ["tags", "messages", "threads", "thread", "message"];

@@ -1,5 +1,6 @@
 //! `postroom message ...`: read, sort and send mail; parse and sanitise files, offline.
 
+mod append;
 pub mod parse;
 mod read;
 pub mod sanitize;
@@ -35,6 +36,8 @@ pub enum Command {
     Move(sort::Move),
     /// Copy to another folder, on the server
     Copy(sort::Copy),
+    /// Store message files in a folder, on the server
+    Append(append::Append),
     /// Set or clear flags, on the server
     Flag(sort::Flag),
     /// Put labels on messages or take them off, on a server that has labels (Gmail)
@@ -65,6 +68,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Fetch(args) => read::fetch(context, client, &args).await,
         Command::Move(args) => sort::move_to(context, client, &args).await,
         Command::Copy(args) => sort::copy_to(context, client, &args).await,
+        Command::Append(args) => append::append(context, client, &args).await,
         Command::Flag(args) => sort::flag(context, client, &args).await,
         Command::Label(args) => sort::label(context, client, &args).await,
         Command::Delete(args) => sort::delete(context, client, &args).await,

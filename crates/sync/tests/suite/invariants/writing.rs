@@ -21,6 +21,7 @@ enum Wish {
     Copy,
     Remove,
     Append,
+    Import,
     Create,
     Rename,
     Delete,
@@ -119,6 +120,12 @@ impl Wish {
                 .map(drop),
             Self::Remove => return remove(follower, &message).await,
             Self::Append => return append(follower, &message).await,
+            Self::Import => {
+                let raw = b"Subject: brought\r\nX-Test: without a Message-ID\r\n\r\nas it is\r\n";
+                let archive = folder(follower, "Archive").await;
+                crate::owed_appends::bring(follower, &archive, raw, &[]).await;
+                return message;
+            }
             Self::Create => owed::create_folder(store, &follower.mailbox.id, None, "Made")
                 .await
                 .map(drop),
@@ -146,6 +153,7 @@ impl Wish {
             Self::Copy => count("INBOX") == 3 && count("Archive") == 2,
             Self::Remove => count("INBOX") == 2,
             Self::Append => count("Sent") == 2,
+            Self::Import => count("Archive") == 2,
             Self::Create => there.contains_key("Made"),
             Self::Rename => count("New") == 1 && !there.contains_key("Old"),
             Self::Delete => !there.contains_key("Gone"),
@@ -159,7 +167,7 @@ impl Wish {
         let kind = match self {
             Self::Flags => "message.changed",
             Self::Move => "message.moved",
-            Self::Copy => "message.received",
+            Self::Copy | Self::Import => "message.received",
             Self::Create => "folder.created",
             Self::Rename => "folder.renamed",
             Self::Delete => "folder.removed",
@@ -301,6 +309,11 @@ async fn i38_a_sent_message_is_filed_once_wherever_the_line_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i38_a_message_that_was_brought_is_stored_once_wherever_the_line_is_cut() {
+    cut_around(Wish::Import, "APPEND", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn i38_folders_are_made_renamed_and_deleted_once_wherever_the_line_is_cut() {
     for (wish, verb) in [
         (Wish::Create, "CREATE"),
@@ -385,6 +398,7 @@ async fn i31_without_move_each_step_that_did_nothing_is_noticed_and_nothing_is_d
 async fn i31_a_message_that_was_not_copied_or_filed_in_spite_of_an_ok_is_still_owed() {
     ok_and_nothing(Wish::Copy, "UID COPY", true).await;
     ok_and_nothing(Wish::Append, "APPEND", true).await;
+    ok_and_nothing(Wish::Import, "APPEND", true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

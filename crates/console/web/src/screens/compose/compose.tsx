@@ -4,11 +4,12 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useBlocker, useCanGoBack, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { ChevronLeft, Paperclip, SendHorizontal, X } from "lucide-react";
 import { type DragEvent, type FormEvent, useEffect, useRef, useState } from "react";
-import { api, Problem } from "../../api/client";
+import { api, freshKey, Problem } from "../../api/client";
 import { mailboxes as mailboxesQuery, message as messageQuery } from "../../api/queries";
 import type { Mailbox, MessageBody, Submission, SubmissionInput } from "../../api/types";
 import type { ComposeSearch } from "../../addresses";
 import { Button, CopyLine, Empty, Failed, Note, Waiting } from "../../ui/basics";
+import { base64 } from "../../ui/base64";
 import { bytes, plural } from "../../ui/format";
 import { Confirm, toast } from "../../ui/overlays";
 import { type Draft, draftFrom, emptyDraft, looksLikeAddress, parseAddresses } from "./draft";
@@ -59,7 +60,7 @@ function start(search: ComposeSearch, senders: Mailbox[], original: MessageBody 
   const sender = senders.find((m) => m.id === wanted) ?? senders[0];
   const own = sender?.address ?? "";
   const draft = original && search.mode ? draftFrom(original, search.mode, own) : emptyDraft(parseAddresses(search.to ?? ""));
-  return { key: crypto.randomUUID?.() ?? Math.random().toString(36).slice(2) + Date.now().toString(36), from: sender?.id ?? "", draft };
+  return { key: freshKey(), from: sender?.id ?? "", draft };
 }
 
 function Form({ search, senders, original }: { search: ComposeSearch; senders: Mailbox[]; original: MessageBody | null }) {
@@ -124,7 +125,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
     onSettled: () => {
       underWay.current = false;
     },
-    onError: (error) => error instanceof Problem && error.status > 0 && error.status < 500 && setState((s) => ({ ...s, key: crypto.randomUUID() })),
+    onError: (error) => error instanceof Problem && error.status > 0 && error.status < 500 && setState((s) => ({ ...s, key: freshKey() })),
   });
   useEffect(() => {
     // Leaves only after `done` is set, so that the guard does not ask.
@@ -241,14 +242,4 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   );
 }
 
-function encode(file: File) {
-  return new Promise<NonNullable<SubmissionInput["attachments"]>[number]>((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onerror = () => reject(new Problem({ title: `${file.name} could not be read`, status: 0 }));
-    reader.onload = () => {
-      const url = String(reader.result);
-      resolve({ filename: file.name, content_type: file.type || "application/octet-stream", content_base64: url.slice(url.indexOf(",") + 1) });
-    };
-    reader.readAsDataURL(file);
-  });
-}
+const encode = async (file: File) => ({ filename: file.name, content_type: file.type || "application/octet-stream", content_base64: await base64(file) });

@@ -1,7 +1,7 @@
 // Folders: how much of one is stored; and on the server a new one, another name, none any more.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { CalendarRange, Ellipsis, FolderInput, FolderPlus, Pencil, Trash2 } from "lucide-react";
+import { CalendarRange, Ellipsis, FileInput, FolderInput, FolderPlus, Pencil, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api } from "../../api/client";
 import { folders as foldersQuery } from "../../api/queries";
@@ -9,6 +9,7 @@ import type { Folder, Mailbox } from "../../api/types";
 import { Button, Failed, Field, Waiting } from "../../ui/basics";
 import { plural } from "../../ui/format";
 import { Confirm, Dialog, Menu, toast, toastProblem } from "../../ui/overlays";
+import { BringDialog } from "./bring";
 import { StoringDialog } from "./storing";
 
 function useFolderChange(mailbox: Mailbox, done: () => void) {
@@ -83,11 +84,12 @@ export function NewFolder({ mailbox }: { mailbox: Mailbox }) {
 
 /** What can be done about one folder: how much of it is stored, inside it, its name, its end. */
 export function FolderMenu({ mailbox, folder }: { mailbox: Mailbox; folder: Folder }) {
-  const [asked, setAsked] = useState<"storing" | "inside" | "name" | "place" | "end" | null>(null);
+  const [asked, setAsked] = useState<"storing" | "bring" | "inside" | "name" | "place" | "end" | null>(null);
   const close = () => setAsked(null);
   const change = useFolderChange(mailbox, close);
   const one = `${base(mailbox)}/${folder.id}`;
   const entries = [{ label: "What is stored of it", icon: CalendarRange, onSelect: () => setAsked("storing") }];
+  if (can(mailbox)) entries.push({ label: "Store message files in it", icon: FileInput, onSelect: () => setAsked("bring") });
   if (can(mailbox)) entries.push({ label: "New folder inside", icon: FolderPlus, onSelect: () => setAsked("inside") });
   if (can(mailbox) && !folder.role) {
     entries.push({ label: "Rename", icon: Pencil, onSelect: () => setAsked("name") });
@@ -99,6 +101,7 @@ export function FolderMenu({ mailbox, folder }: { mailbox: Mailbox; folder: Fold
     <>
       <Menu trigger={<Button look="ghost" size="small" icon={Ellipsis} aria-label={`Change ${folder.path}`} />} items={entries} />
       {asked === "storing" && <StoringDialog mailbox={mailbox} folder={folder} onClose={close} />}
+      {asked === "bring" && <BringDialog mailbox={mailbox} folder={folder} onClose={close} />}
       {asked === "inside" && (
         <NameDialog title={`New folder inside ${folder.path}`} action="Make it" name="" open busy={change.isPending} onClose={close} onName={(name) => change.mutate(() => api.post(base(mailbox), { name, parent_id: folder.id }))} />
       )}

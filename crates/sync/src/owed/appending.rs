@@ -1,0 +1,143 @@
+//! New messages that are owed: the copy of what was sent, and what the application brought. Stored once, also when an answer is lost.
+
+use super::copying::{Looks, newest_like};
+use super::{Paid, did_nothing, never_folder, spot_in};
+use crate::error::Result;
+use crate::mailbox::Visit;
+use imap_client::{MailboxName, Mode, StatusItem, UidSet, quoted};
+use model::folder::Role;
+use store::folders::wire_bytes;
+use store::owed::{self, Confirmed, CopyFrom, Intent, Owed};
+
+/// Stores a message that the application brought. Where the folder ends is written down before, so that a try whose answer was
+/// lost is known by what it stored.
+pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
+    let Intent::Import {
+        folder_id,
+        digest,
+        internet_message_id,
+        flags,
+        received_at,
+        ..
+    } = &change.intent
+    else {
+        return Ok(Paid::Done(Confirmed::default()));
+    };
+    let target = visit.known.iter().find(|folder| folder.id == *folder_id);
+    let Some(target) = target.cloned() else {
+        return Ok(never_folder());
+    };
+    let name = MailboxName::from_wire(&wire_bytes(&target.wire_name));
+    let store = visit.context.store.clone();
+    let place = store::blobs::find(&store, digest).await?;
+    let raw = store.blobs.read(&place, u64::MAX).await?;
+    let looks = Looks::of(&raw, internet_message_id.clone());
+    let done = |validity: u64, uid: u64| {
+        Paid::Done(Confirmed {
+            copied_to: Some(spot_in(&target, validity, uid)),
+            ..Confirmed::default()
+        })
+    };
+    visit.open = None;
+    let items = [StatusItem::UidValidity, StatusItem::UidNext];
+    let status = visit.session.status(&name, &items).await?;
+    let validity = status.uidvalidity.unwrap_or_default();
+    if let Some(before) = change.copy_from {
+        let numbered = before.uid_validity == validity as i64;
+        let from = numbered.then_some(before.uid_next as u64);
+        if let Some(uid) = stored(visit, &name, &looks, from).await? {
+            return Ok(done(validity, uid));
+        }
+    }
+    if let Some(until) = visit.grant_upload(place.length).await? {
+        return Ok(Paid::Later(until));
+    }
+    let from = CopyFrom {
+        uid_validity: validity as i64,
+        uid_next: status.uidnext.unwrap_or(1) as i64,
+    };
+    owed::copying(&store, visit.lease, change, from).await?;
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let date = Some(received_at.seconds());
+    let told = visit
+        .session
+        .append(&name, &flags, date, raw.len() as u64, &raw[..])
+        .await?;
+    if let Some(told) = told {
+        return Ok(done(told.uidvalidity, told.uid));
+    }
+    let found = stored(visit, &name, &looks, Some(from.uid_next as u64)).await?;
+    Ok(found.map_or_else(
+        || did_nothing("store the message"),
+        |uid| done(validity, uid),
+    ))
+}
+
+/// Looks for a message that a try has stored: from this UID on, or, where the folder was numbered anew since, by its Message-ID.
+async fn stored(
+    visit: &mut Visit<'_>,
+    name: &MailboxName,
+    looks: &Looks,
+    from: Option<u64>,
+) -> Result<Option<u64>> {
+    visit.session.select(name, Mode::Examine, None).await?;
+    let later = match (from, looks.message_id.as_deref().and_then(quoted)) {
+        (Some(from), _) => UidSet::starting_at(from),
+        (None, Some(id)) => {
+            let criteria = format!("HEADER Message-ID {id}");
+            visit.session.uid_search(&criteria).await?
+        }
+        (None, None) => UidSet::new(),
+    };
+    if later.is_empty() {
+        return Ok(None);
+    }
+    newest_like(visit, looks, &later, from.unwrap_or(1)).await
+}
+
+/// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.
+pub(super) async fn sent_copy(
+    visit: &mut Visit<'_>,
+    digest: &str,
+    message_id: &str,
+) -> Result<Paid> {
+    let sent = visit
+        .known
+        .iter()
+        .find(|folder| folder.role == Some(Role::Sent))
+        .cloned();
+    let Some(sent) = sent else {
+        return Ok(Paid::Refused(
+            "folder_missing",
+            "no folder is marked Sent".to_owned(),
+        ));
+    };
+    let name = MailboxName::from_wire(&wire_bytes(&sent.wire_name));
+    visit.open = None;
+    visit.session.select(&name, Mode::Examine, None).await?;
+    let Some(quoted) = quoted(message_id) else {
+        let text = "the Message-ID cannot be looked for, so a copy might be a second one";
+        return Ok(Paid::Never("command_refused", text.to_owned()));
+    };
+    let criteria = format!("HEADER Message-ID {quoted}");
+    if !visit.session.uid_search(&criteria).await?.is_empty() {
+        return Ok(Paid::Done(Confirmed::default()));
+    }
+    let place = store::blobs::find(&visit.context.store, digest).await?;
+    if let Some(until) = visit.grant_upload(place.length).await? {
+        return Ok(Paid::Later(until));
+    }
+    let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
+    let date = Some(visit.context.store.now().seconds());
+    let told = visit
+        .session
+        .append(&name, &["\\Seen"], date, raw.len() as u64, &raw[..])
+        .await?;
+    if told.is_none() {
+        visit.session.select(&name, Mode::Examine, None).await?;
+        if visit.session.uid_search(&criteria).await?.is_empty() {
+            return Ok(did_nothing("file the copy"));
+        }
+    }
+    Ok(Paid::Done(Confirmed::default()))
+}

@@ -1,0 +1,186 @@
+//! Messages that the application brings: stored once on the server, with their flags and their time, and no foreign mail.
+
+use crate::follower::{Choice, Follower};
+use mail_sim::{ImapFault, ImapScript};
+use model::event::Event;
+use std::time::Duration;
+use store::owed::{self, Brought, Entry, State};
+use testkit::{Brand, Generator};
+use tokio::time::Instant;
+
+on_each_server!(
+    a_message_that_is_brought_lies_there_once_with_its_flags_and_time_and_is_no_foreign_mail,
+    a_message_whose_answer_was_lost_is_found_and_not_stored_again,
+);
+
+const LETTER: &[u8] =
+    b"From: Bob <bob@example.com>\r\nTo: ann@example.com\r\nSubject: From the old system\r\n\
+Message-ID: <old-1@example.com>\r\nDate: Fri, 02 Jan 2015 03:04:05 +0000\r\n\r\nAs it was.\r\n";
+/// 2015-01-02T03:04:05Z.
+const THEN: model::Timestamp = model::Timestamp(1_420_167_845_000);
+
+/// Brings a message. Gives the id of what is owed.
+pub async fn bring(follower: &Follower, folder: &str, raw: &[u8], flags: &[&str]) -> String {
+    let store = &follower.store;
+    let now = store.now();
+    let head = mail_message::head(raw);
+    let brought = Brought {
+        folder_id: folder.to_owned(),
+        stored: store.blobs.put(raw).await.expect("the bytes"),
+        internet_message_id: head.internet_message_id,
+        subject: head.subject.unwrap_or_default(),
+        flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+        received_at: THEN,
+    };
+    let owed = store.db.write(move |tx| owed::append_in(tx, &brought, now));
+    owed.await.expect("owed").id
+}
+
+async fn folder(follower: &Follower, path: &str) -> String {
+    let folders = store::folders::list(&follower.store, &follower.mailbox.id).await;
+    let folders = folders.expect("the folders");
+    let found = folders.into_iter().find(|folder| folder.path == path);
+    found.expect("the folder").id
+}
+
+/// Waits until what is owed looks like this; `None`: it is owed no more.
+async fn until(follower: &Follower, id: &str, fits: impl Fn(Option<&Entry>) -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let entry = owed::get(&follower.store, &follower.mailbox.id, id).await;
+        if fits(entry.as_ref().ok()) {
+            return;
+        }
+        assert!(Instant::now() < end, "{entry:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn told(follower: &Follower) -> Vec<Event> {
+    let events = follower.events().await;
+    let ours = events
+        .into_iter()
+        .filter(|event| event.data["owed_id"].is_string());
+    ours.collect()
+}
+
+async fn a_message_that_is_brought_lies_there_once_with_its_flags_and_time_and_is_no_foreign_mail(
+    server: Brand,
+) {
+    let user = server.user("broughtown");
+    user.seed("INBOX", Generator::new(81).take(2));
+    user.seed("Archive", Generator::new(82).take(1));
+    let path = server.path("Archive");
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    let archive = folder(&follower, &path).await;
+    let owed = bring(&follower, &archive, LETTER, &["\\Seen", "\\Flagged"]).await;
+    until(&follower, &owed, |entry| entry.is_none()).await;
+    let event = follower
+        .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+        .await;
+    follower.in_step().await;
+    assert_eq!(event.origin.as_str(), "catch_up");
+    assert_eq!(event.data["by"], "api");
+    let there = follower.servers_view().await;
+    assert_eq!(there[&path].len(), 2);
+    assert_eq!(there["INBOX"].len(), 2);
+    let (flags, _) = there[&path].values().last().expect("the message");
+    assert!(
+        flags.contains("\\Seen") && flags.contains("\\Flagged"),
+        "{flags:?}"
+    );
+    let id = event.data["message_id"].as_str().expect("an id").to_owned();
+    let message = store::messages::get(&follower.store, &id).await;
+    let message = message.expect("the message");
+    assert_eq!(message.received_at, THEN);
+    assert!(message.flags.seen && message.flags.flagged);
+    assert_eq!(message.folders[0].folder_id, archive);
+    let raw = store::messages::raw(&follower.store, &id).await;
+    let place = raw.expect("the bytes").place;
+    let bytes = follower.store.blobs.read(&place, u64::MAX).await;
+    assert_eq!(bytes.expect("the bytes"), LETTER);
+    assert_eq!(told(&follower).await.len(), 1);
+    // Brought once more by another wish, it lies there twice: who wants it once names an idempotency key.
+    let again = bring(&follower, &archive, LETTER, &[]).await;
+    until(&follower, &again, |entry| entry.is_none()).await;
+    follower
+        .event("message.received", |e| e.data["owed_id"] == again.as_str())
+        .await;
+    follower.in_step().await;
+    assert_eq!(follower.servers_view().await[&path].len(), 3);
+    assert_eq!(told(&follower).await.len(), 2);
+    follower.stop().await;
+}
+
+/// The message was stored, and the connection ended before its answer came.
+async fn a_message_whose_answer_was_lost_is_found_and_not_stored_again(server: Brand) {
+    let user = server.user("broughtlost");
+    user.seed("INBOX", Generator::new(83).take(1));
+    user.seed("Archive", Generator::new(84).take(1));
+    let path = server.path("Archive");
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let archive = folder(&follower, &path).await;
+    let mail = || Generator::new(85).take(1);
+    let raw = mail().last().expect("a message").raw;
+    let owed = bring(&follower, &archive, &raw, &[]).await;
+    let noted = follower.store.db.write(move |tx| {
+        let sql = "SELECT uid_validity FROM folders WHERE id = $1";
+        let row = tx.row(sql, &[(&archive).into()])?.expect("the folder");
+        let validity: i64 = row.get(0)?;
+        let note = format!("{{\"uid_validity\":{validity},\"uid_next\":2}}");
+        tx.exec("UPDATE owed SET copy_from = $1", &[note.into()])
+    });
+    assert_eq!(noted.await.expect("noted"), 1);
+    user.seed("Archive", mail());
+    follower.go();
+    until(&follower, &owed, |entry| entry.is_none()).await;
+    follower.in_step().await;
+    assert_eq!(follower.servers_view().await[&path].len(), 2, "once");
+    follower
+        .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+        .await;
+    assert_eq!(told(&follower).await.len(), 1);
+    follower.stop().await;
+}
+
+/// What the server says to APPEND decides whether it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_mailbox_is_asked_again_and_a_message_that_is_too_large_fails_at_once() {
+    for (said, problem, state) in [
+        ("[OVERQUOTA] no room", "quota_exceeded", State::Pending),
+        ("[TOOBIG] too large", "append_too_large", State::Failed),
+    ] {
+        let refuse = ImapFault::Refuse("APPEND", said.to_owned());
+        let script = ImapScript::new().folder("Archive").fault(refuse);
+        let (_sim, mut follower, _) = crate::owed::simulated(script).await;
+        let archive = folder(&follower, "Archive").await;
+        let owed = bring(&follower, &archive, LETTER, &[]).await;
+        until(&follower, &owed, |entry| {
+            entry.is_some_and(|entry| {
+                entry.problem_id.as_deref() == Some(problem) && entry.state == state
+            })
+        })
+        .await;
+        follower.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_say_where_it_stored_a_message_is_asked_for_it() {
+    let script = ImapScript::new()
+        .capabilities("IMAP4rev1 IDLE")
+        .folder("Archive");
+    let (_sim, mut follower, _) = crate::owed::simulated(script).await;
+    let archive = folder(&follower, "Archive").await;
+    let raw = b"Subject: without a name\r\n\r\nx\r\n";
+    let owed = bring(&follower, &archive, raw, &[]).await;
+    until(&follower, &owed, |entry| entry.is_none()).await;
+    follower
+        .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+        .await;
+    assert_eq!(told(&follower).await.len(), 1);
+    follower.stop().await;
+}
