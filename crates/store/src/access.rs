@@ -8,7 +8,7 @@ use crate::seal::random;
 use crate::{Store, Tx};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::access::{Role, Scope, Token, User};
+use model::access::{Layout, LayoutChange, Role, Scope, Token, User};
 use model::{Secret, Timestamp, fresh_id};
 use ring::digest::{SHA256, digest};
 
@@ -82,6 +82,7 @@ pub async fn create_owner(
         name: name.to_owned(),
         email: normal_email(email),
         role: Role::Owner,
+        layout: Layout::default(),
     };
     store
         .db
@@ -122,9 +123,10 @@ pub async fn find_user(store: &Store, email: &str) -> Result<Option<(User, Strin
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT id, name, email, role, password_hash FROM users WHERE email = $1";
+            let sql =
+                "SELECT id, name, email, role, layout, password_hash FROM users WHERE email = $1";
             let row = tx.row(sql, &[email.into()])?;
-            row.map(|row| Ok((user_from_row(&row)?, row.get(4)?)))
+            row.map(|row| Ok((user_from_row(&row)?, row.get(5)?)))
                 .transpose()
         })
         .await
@@ -167,11 +169,11 @@ pub async fn session_user(store: &Store, digest: &str) -> Result<Option<(User, T
         .db
         .read(move |tx| {
             let row = tx.row(
-                "SELECT u.id, u.name, u.email, u.role, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
+                "SELECT u.id, u.name, u.email, u.role, u.layout, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
                  WHERE s.digest = $1 AND s.expires_at > $2",
                 &[digest.into(), now.into()],
             )?;
-            row.map(|row| Ok((user_from_row(&row)?, row.get(4)?)))
+            row.map(|row| Ok((user_from_row(&row)?, row.get(5)?)))
                 .transpose()
         })
         .await
@@ -198,7 +200,35 @@ fn user_from_row(row: &Row) -> Result<User> {
         name: row.get(1)?,
         email: row.get(2)?,
         role: row.word(3, Role::parse)?,
+        layout: row.json(4)?,
     })
+}
+
+/// Changes how the console shows mail to a user.
+///
+/// # Errors
+/// No such user.
+pub async fn change_layout(store: &Store, user_id: &str, change: LayoutChange) -> Result<User> {
+    let id = user_id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            let sql = format!(
+                "SELECT id, name, email, role, layout FROM users WHERE id = $1{}",
+                tx.dialect().for_update()
+            );
+            let row = tx.row(&sql, &[(&id).into()])?;
+            let row = row.ok_or(StoreError::NotFound("the user"))?;
+            let mut user = user_from_row(&row)?;
+            user.layout = change.apply(user.layout);
+            let text = serde_json::to_string(&user.layout)?;
+            tx.exec(
+                "UPDATE users SET layout = $2 WHERE id = $1",
+                &[id.into(), text.into()],
+            )?;
+            Ok(user)
+        })
+        .await
 }
 
 const TOKEN_COLUMNS: &str = "id, name, scopes, mailbox_ids, expires_at, last_used_at, created_at";

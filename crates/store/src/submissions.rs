@@ -154,6 +154,8 @@ pub struct Filter {
     pub mailbox_ids: Option<Vec<String>>,
     /// Only in these states; empty: all.
     pub states: Vec<State>,
+    /// Only what waits for its `send_at`.
+    pub scheduled: bool,
 }
 
 /// Submissions, newest first, older than the one with the id `before`.
@@ -166,6 +168,7 @@ pub async fn list(
     before: Option<String>,
     limit: i64,
 ) -> Result<Vec<Submission>> {
+    let now = store.now();
     store
         .db
         .read(move |tx| {
@@ -179,6 +182,9 @@ pub async fn list(
             }
             if !filter.states.is_empty() {
                 sql.push_str(&format!(" AND state IN {}", texts(4)));
+            }
+            if filter.scheduled {
+                sql.push_str(&format!(" AND state = 'queued' AND send_at > {}", now.0));
             }
             sql.push_str(" ORDER BY id DESC LIMIT $2");
             let args = [

@@ -114,12 +114,37 @@ async fn a_session_begins_with_the_password_and_ends_for_good() {
         .await
         .expect(200);
     assert_eq!(who["user"]["role"], "owner");
+    // How mail is shown is the user's own, and stays over a new sign-in.
+    let usual = json!({"threads": true, "merge_folders": true});
+    assert_eq!(who["user"]["layout"], usual);
+    let both = [("cookie", cookie.as_str()), ("x-postroom-csrf", "1")];
+    let layout = |layout: Value| {
+        request(
+            "PATCH",
+            "/v1/session",
+            &both,
+            Some(json!({ "layout": layout })),
+        )
+    };
+    let changed = fixture.send(layout(json!({"merge_folders": false}))).await;
+    let apart = json!({"threads": true, "merge_folders": false});
+    assert_eq!(changed.expect(200)["user"]["layout"], apart);
+    let told = fixture.send(request("GET", "/v1/session", &headers, None));
+    assert_eq!(told.await.expect(200)["user"]["layout"], apart);
+    fixture
+        .send(layout(json!({"colour": 1})))
+        .await
+        .problem(422);
+    let change = json!({"layout": {"threads": false}});
+    fixture.patch("/v1/session", &change).await.problem(401);
+    let right = json!({"email": "ann@example.com", "password": "long enough"});
+    let anew = fixture.send(request("POST", "/v1/session", &[], Some(right)));
+    assert_eq!(anew.await.expect(200)["user"]["layout"], apart);
     // Without the header that a foreign page cannot set, nothing is changed.
     fixture
         .send(request("DELETE", "/v1/session", &headers, None))
         .await
         .problem(403);
-    let both = [("cookie", cookie.as_str()), ("x-postroom-csrf", "1")];
     let ended = fixture
         .send(request("DELETE", "/v1/session", &both, None))
         .await;

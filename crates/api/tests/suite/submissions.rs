@@ -66,6 +66,28 @@ async fn a_message_is_queued_with_every_recipient_and_no_bcc_in_its_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_time_is_a_list_of_its_own() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mut body = json!({"mailbox_id": a.id, "to": [{"address": "x@example.com"}], "subject": "s", "text": "t"});
+    fixture.post("/v1/submissions", &body).await.expect(202);
+    body["send_at"] = json!("2026-02-01T00:00:00Z");
+    let later = fixture.post("/v1/submissions", &body).await.expect(202);
+    let scheduled = async || {
+        let list = fixture.get("/v1/submissions?scheduled=true").await;
+        let list = list.expect(200)["data"].as_array().unwrap().clone();
+        list.iter().map(|s| s["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(scheduled().await, [later["id"].clone()]);
+    let uri = format!("/v1/submissions/{}", later["id"].as_str().unwrap());
+    fixture.delete(&uri).await.expect(200);
+    assert!(scheduled().await.is_empty());
+    fixture.post("/v1/submissions", &body).await.expect(202);
+    fixture.clock.advance(60 * 24 * 3_600_000);
+    assert!(scheduled().await.is_empty(), "its time has come");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_takes_subject_recipient_conversation_and_quote_from_the_original() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("ann@example.com").await;

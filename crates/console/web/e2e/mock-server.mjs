@@ -24,7 +24,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
   const bodies = new Map(seed.bodies);
   const reports = new Map(seed.reports);
   const listeners = new Set();
-  let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner" };
+  let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner", layout: { threads: true, merge_folders: true } };
   let inside = signedIn;
   if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
 
@@ -53,11 +53,12 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
   const routes = [
     ["GET", "/v1/session", () => (inside ? { user } : problem(401, "Not signed in", "The session is missing or has ended."))],
     ["POST", "/v1/session", ({ body }) => (body.password === "nope" ? problem(401, "The email or the password is wrong", null, { remedy: "A new password can be set on the server: postroom user password EMAIL" }) : ((inside = true), { user }))],
+    ["PATCH", "/v1/session", ({ body }) => (Object.assign(user.layout, body.layout), { user })],
     ["DELETE", "/v1/session", () => ((inside = false), 204)],
     ["GET", "/v1/setup", () => ({ needed: !user })],
     ["POST", "/v1/setup", ({ body }) => {
       if (body.token !== "mock") return problem(403, "The set-up link is not valid", "It was used, or it has expired.");
-      user = { id: "usr_1", name: body.name, email: body.email, role: "owner" };
+      user = { id: "usr_1", name: body.name, email: body.email, role: "owner", layout: { threads: true, merge_folders: true } };
       inside = true;
       return [201, { user }];
     }],
@@ -135,6 +136,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       if (query.get("folder_id")) rows = rows.filter((m) => m.folders.some((f) => f.folder_id === query.get("folder_id")));
       if (query.get("tag_id")) rows = rows.filter((m) => m.tags.some((t) => t.id === query.get("tag_id")));
       if (query.get("unread")) rows = rows.filter((m) => !m.flags.seen);
+      if (query.get("flagged")) rows = rows.filter((m) => m.flags.flagged);
       if (q) rows = rows.filter((m) => matches(m, q));
       return page(rows, query);
     }],
@@ -178,7 +180,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const ms = db.messages.filter((m) => m.thread_id === id);
       return ms.length ? { ...threadOf(ms), messages: [...ms].sort((a, b) => a.received_at.localeCompare(b.received_at)) } : gone();
     }],
-    ["GET", "/v1/submissions", ({ query }) => page(db.submissions.filter((s) => !query.get("state") || s.state === query.get("state")), query)],
+    ["GET", "/v1/submissions", ({ query }) => page(db.submissions.filter((s) => (!query.get("state") || s.state === query.get("state")) && (!query.get("scheduled") || (s.state === "queued" && Date.parse(s.send_at) > Date.now()))), query)],
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
@@ -337,11 +339,12 @@ function threadOf(ms) {
 }
 
 function matches(m, q) {
-  return (q.match(/"[^"]*"|\S+/g) ?? []).every((term) => {
+  return (q.match(/\w+:"[^"]*"|"[^"]*"|\S+/g) ?? []).every((term) => {
     const [op, value] = term.includes(":") ? term.split(/:(.*)/) : [null, term.replaceAll('"', "")];
     const has = (text) => text.toLowerCase().includes(value.toLowerCase());
     if (op === "from") return m.from.some((a) => has(`${a.name} ${a.address}`));
     if (op === "subject") return has(m.subject);
+    if (op === "label") return m.labels.some((l) => l.toLowerCase() === value.replaceAll('"', "").toLowerCase());
     if (op === "has") return m.has_attachments;
     if (op === "is") return value === "unread" ? !m.flags.seen : m.flags.flagged;
     return has(`${m.subject} ${m.preview} ${m.from[0].name}`);

@@ -9,7 +9,10 @@ export interface InboxSearch {
   tag?: string;
   q?: string;
   unread?: boolean;
-  view?: "messages";
+  /** What is marked, wherever it lies. */
+  flagged?: boolean;
+  /** Otherwise as the user chose. */
+  view?: "messages" | "threads";
   /** The open message. */
   m?: string;
   /** The open thread. */

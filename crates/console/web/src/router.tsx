@@ -12,6 +12,7 @@ import { EditMailbox } from "./screens/mailboxes/edit";
 import { MailboxList } from "./screens/mailboxes/list";
 import { MailboxPage } from "./screens/mailboxes/page";
 import { Outbox } from "./screens/outbox";
+import { LayoutSettings } from "./screens/settings/layout";
 import { Settings } from "./screens/settings/settings";
 import { Tokens } from "./screens/settings/tokens";
 import { WebhookPage } from "./screens/settings/webhook";
@@ -78,7 +79,8 @@ const inbox = createRoute({
     tag: text(s.tag),
     q: text(s.q),
     unread: flag(s.unread),
-    view: s.view === "messages" ? "messages" : undefined,
+    flagged: flag(s.flagged),
+    view: oneOf(["messages", "threads"] as const, s.view),
     m: text(s.m),
     t: text(s.t),
   }),
@@ -100,8 +102,9 @@ const compose = createRoute({
 const outbox = createRoute({
   getParentRoute: () => inside,
   path: "/outbox",
-  validateSearch: (s: Record<string, unknown>): { state?: SubmissionState; open?: string } => ({
+  validateSearch: (s: Record<string, unknown>): { state?: SubmissionState; scheduled?: boolean; open?: string } => ({
     state: oneOf(STATES, s.state),
+    scheduled: flag(s.scheduled),
     open: text(s.open),
   }),
   component: Outbox,
@@ -133,6 +136,7 @@ const settingsHome = createRoute({
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const webhooks = createRoute({ getParentRoute: () => settings, path: "/webhooks", component: Webhooks });
 const profiles = createRoute({ getParentRoute: () => settings, path: "/profiles", component: ServerProfiles });
+const layout = createRoute({ getParentRoute: () => settings, path: "/layout", component: LayoutSettings });
 const webhook = createRoute({ getParentRoute: () => settings, path: "/webhooks/$id", component: WebhookPage });
 
 export function makeRouter(client: QueryClient) {
@@ -141,7 +145,7 @@ export function makeRouter(client: QueryClient) {
     signIn,
     inside.addChildren([
       home, inbox, compose, outbox, mailboxList, addMailbox, mailboxPage, editMailbox,
-      settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles]),
+      settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles, layout]),
     ]),
   ]);
   return createRouter({ routeTree: tree, context: { client }, defaultPreload: false, scrollRestoration: false });

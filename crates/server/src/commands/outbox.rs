@@ -18,6 +18,9 @@ pub enum Command {
         /// Only this state: queued, sending, accepted, deferred, unclear, failed, cancelled
         #[arg(long)]
         state: Option<model::submission::State>,
+        /// Only what waits for its time
+        #[arg(long, conflicts_with = "state")]
+        scheduled: bool,
         /// How many
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -48,12 +51,14 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::List {
             mailbox,
             state,
+            scheduled,
             limit,
         } => {
             let mailbox = mailbox::resolve_some(client, mailbox.as_deref()).await?;
             let query = [
                 ("mailbox_id", mailbox),
                 ("state", state.map(|s| s.to_string())),
+                ("scheduled", scheduled.then(|| "true".to_owned())),
             ];
             let list = client.list("/v1/submissions", &query, limit).await?;
             context.output.value(&list, table)?;

@@ -498,16 +498,18 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
         let of_bob = Filter {
             mailbox_ids: Some(vec![bob.id.clone()]),
             states: vec![State::Queued, State::Failed],
+            ..Filter::default()
         };
         assert_eq!(list(of_bob, None, 9).await, ids[2..3]);
         let failed = Filter {
             mailbox_ids: None,
             states: vec![State::Failed],
+            ..Filter::default()
         };
         assert!(list(failed, None, 9).await.is_empty());
         let of_nobody = Filter {
             mailbox_ids: Some(Vec::new()),
-            states: Vec::new(),
+            ..Filter::default()
         };
         assert!(list(of_nobody, None, 9).await.is_empty());
     })

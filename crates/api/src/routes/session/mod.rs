@@ -1,5 +1,6 @@
 //! The console's session.
 
+mod change;
 mod create;
 mod get;
 mod remove;
@@ -21,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default().routes(routes!(
         get::get_session,
         create::create_session,
+        change::change_session,
         remove::remove_session
     ))
 }

@@ -19,6 +19,9 @@ pub(crate) struct Params {
     mailbox_id: Option<String>,
     /// States, separated by commas.
     state: Option<String>,
+    /// Only what waits for its time (`send_at`).
+    #[serde(default)]
+    scheduled: bool,
     /// 1 to 500; 50 when left out.
     limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -49,6 +52,7 @@ pub(crate) async fn list_submissions(
             None => caller.visible(),
         },
         states: states.collect::<Result<_>>()?,
+        scheduled: params.scheduled,
     };
     let found = submissions::list(&state.store, filter, before, limit).await?;
     Ok(Json(Page::new(found, limit, |submission| {

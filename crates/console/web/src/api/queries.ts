@@ -149,6 +149,7 @@ export interface ListFilter {
   tag?: string;
   q?: string;
   unread?: boolean;
+  flagged?: boolean;
 }
 
 export const messages = (filter: ListFilter) =>
@@ -163,6 +164,7 @@ export const messages = (filter: ListFilter) =>
           tag_id: filter.tag,
           q: filter.q,
           unread: filter.unread,
+          flagged: filter.flagged,
           limit: PAGE,
           cursor: pageParam,
         }),
@@ -209,11 +211,18 @@ export const message = (id: string, images = false) =>
     placeholderData: (previous) => (previous?.id === id ? previous : undefined),
   });
 
-export const submissions = (state?: string) =>
+/** How many messages wait for their time to be sent: exact up to a page. */
+export const scheduled = queryOptions({
+  queryKey: ["submissions", "scheduled", "count"],
+  queryFn: async ({ signal }) => (await api.get<Page<Submission>>(path("/v1/submissions", { scheduled: true, limit: 500 }), signal)).data.length,
+  refetchInterval: 60_000,
+});
+
+export const submissions = (state?: string, scheduled?: boolean) =>
   infiniteQueryOptions({
-    queryKey: ["submissions", state ?? "all"],
+    queryKey: ["submissions", scheduled ? "scheduled" : (state ?? "all")],
     queryFn: ({ pageParam, signal }) =>
-      api.get<Page<Submission>>(path("/v1/submissions", { state, limit: PAGE, cursor: pageParam }), signal),
+      api.get<Page<Submission>>(path("/v1/submissions", { state, scheduled, limit: PAGE, cursor: pageParam }), signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,

@@ -8,7 +8,7 @@ import { mailboxes as mailboxesQuery, submissions as submissionsQuery } from "..
 import type { Submission, SubmissionState } from "../api/types";
 import { Ago, Button, Empty, Failed, Note, Pill, Waiting } from "../ui/basics";
 import { Fact } from "../ui/facts";
-import { plural } from "../ui/format";
+import { fullTime, plural } from "../ui/format";
 import { toast, toastProblem } from "../ui/overlays";
 import { SUBMISSION } from "../ui/words";
 
@@ -16,10 +16,10 @@ const FILTERS: (SubmissionState | undefined)[] = [undefined, "queued", "deferred
 const UNDER_WAY: SubmissionState[] = ["queued", "sending", "deferred"];
 
 export function Outbox() {
-  const { state, open } = useSearch({ from: "/inside/outbox" });
+  const { state, scheduled, open } = useSearch({ from: "/inside/outbox" });
   const navigate = useNavigate();
   const query = useInfiniteQuery({
-    ...submissionsQuery(state),
+    ...submissionsQuery(state, scheduled),
     // Events bring changes; this is the floor under them while something is under way.
     refetchInterval: (q) => (q.state.data?.pages.some((p) => p.data.some((s) => UNDER_WAY.includes(s.state))) ? 5_000 : false),
   });
@@ -35,21 +35,22 @@ export function Outbox() {
         <div className="toolbar">
           <div className="segmented wrap-phone">
             {FILTERS.map((each) => (
-              <button key={each ?? "all"} type="button" aria-pressed={state === each} onClick={() => void navigate({ to: "/outbox", search: { state: each } })}>
+              <button key={each ?? "all"} type="button" aria-pressed={state === each && !scheduled} onClick={() => void navigate({ to: "/outbox", search: { state: each } })}>
                 {each ? SUBMISSION[each].word : "All"}
               </button>
             ))}
+            <button type="button" aria-pressed={Boolean(scheduled)} onClick={() => void navigate({ to: "/outbox", search: { scheduled: true } })}>Scheduled</button>
           </div>
         </div>
         {query.isPending && <div className="card"><div className="body"><Waiting lines={6} label="Loading the outbox" /></div></div>}
         {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
         {query.data && rows.length === 0 && (
-          <div className="card"><Empty icon={Send} title={state ? `Nothing ${SUBMISSION[state].word.toLowerCase()}` : "Nothing was sent from here yet"}><p className="small">Messages stay listed here with the answer of every server.</p></Empty></div>
+          <div className="card"><Empty icon={Send} title={scheduled ? "Nothing waits for its time" : state ? `Nothing ${SUBMISSION[state].word.toLowerCase()}` : "Nothing was sent from here yet"}><p className="small">Messages stay listed here with the answer of every server.</p></Empty></div>
         )}
         {rows.length > 0 && (
           <ul className="card" aria-label="Submissions">
             {rows.map((s) => (
-              <Row key={s.id} submission={s} open={open === s.id} onToggle={() => void navigate({ to: "/outbox", search: { state, open: open === s.id ? undefined : s.id }, replace: true })} />
+              <Row key={s.id} submission={s} open={open === s.id} onToggle={() => void navigate({ to: "/outbox", search: { state, scheduled, open: open === s.id ? undefined : s.id }, replace: true })} />
             ))}
           </ul>
         )}
@@ -75,6 +76,7 @@ function Row({ submission: s, open, onToggle }: { submission: Submission; open: 
         </span>
         <span className="submission-marks">
           {s.possible_duplicate && <Pill tone="warn" title="The server's answer to an earlier try was lost, so this may have arrived twice"><CopyX className="i" aria-hidden />possible duplicate</Pill>}
+          {s.state === "queued" && s.send_at && s.attempts === 0 && <span className="small quiet" title={fullTime(s.send_at)}>goes out <Ago time={s.send_at} /></span>}
           {s.state === "deferred" && s.next_attempt_at && <span className="small quiet">next try <Ago time={s.next_attempt_at} /></span>}
         </span>
         <span className="faint small submission-age"><Ago time={s.created_at} step={5} /></span>

@@ -105,6 +105,8 @@ const TITLES: [RegExp, string][] = [
   [/^\/mailboxes\/new/, "Add a mailbox"],
   [/^\/mailboxes/, "Mailboxes"],
   [/^\/settings\/webhooks/, "Webhooks"],
+  [/^\/settings\/profiles/, "Server profiles"],
+  [/^\/settings\/layout/, "Layout"],
   [/^\/settings/, "Tokens"],
 ];
 

@@ -40,6 +40,9 @@ pub struct List {
     /// Only unread ones
     #[arg(long)]
     unread: bool,
+    /// Only marked ones
+    #[arg(long)]
+    flagged: bool,
     /// How many
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -103,6 +106,7 @@ pub async fn list(
         ("from", args.from),
         ("since", args.since),
         ("unread", args.unread.then(|| "true".to_owned())),
+        ("flagged", args.flagged.then(|| "true".to_owned())),
         ("q", search),
         ("cursor", args.cursor),
     ];

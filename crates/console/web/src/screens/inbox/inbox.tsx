@@ -11,6 +11,7 @@ import { Bar, Button, Empty, IconButton, Kbd } from "../../ui/basics";
 import { count, percent } from "../../ui/format";
 import { Dialog, toast } from "../../ui/overlays";
 import { ROLE } from "../../ui/words";
+import { isThreaded, placed, useLayout } from "../layout";
 import { folderWithRole, useFlag, useCopy, useMove, useUnlabel } from "./actions";
 import { KEYS, useKeys } from "./keys";
 import { List } from "./list";
@@ -19,15 +20,15 @@ import { lineOfMessage, lineOfThread } from "./rows";
 import { Tree } from "./tree";
 
 /** The filter and how it is shown; /threads knows neither folders nor searches. */
-function useLines(search: InboxSearch) {
+function useLines(search: InboxSearch, threaded: boolean, ready: boolean) {
   const filter = {
-    mailbox: search.mailbox, role: search.folder || search.tag || search.q ? undefined : (search.role ?? ("inbox" as Role)),
+    mailbox: search.mailbox, flagged: search.flagged, role: search.folder || search.tag || search.q || search.flagged ? undefined : (search.role ?? ("inbox" as Role)),
     folder: search.folder, tag: search.tag, q: search.q, unread: search.unread,
   };
-  const canThread = !search.folder && !search.q;
-  const asThreads = canThread && search.view !== "messages";
-  const threads = useInfiniteQuery({ ...threadsQuery(filter), enabled: asThreads });
-  const messages = useInfiniteQuery({ ...messagesQuery(filter), enabled: !asThreads });
+  const canThread = !search.folder && !search.q && !search.flagged;
+  const asThreads = canThread && threaded;
+  const threads = useInfiniteQuery({ ...threadsQuery(filter), enabled: ready && asThreads });
+  const messages = useInfiniteQuery({ ...messagesQuery(filter), enabled: ready && !asThreads });
   const lines = useMemo(
     () =>
       asThreads
@@ -39,11 +40,13 @@ function useLines(search: InboxSearch) {
 }
 
 export function Inbox() {
-  const search = useSearch({ from: "/inside/inbox" });
+  const asked = useSearch({ from: "/inside/inbox" });
   const navigate = useNavigate({ from: "/inbox" });
   const client = useQueryClient();
   const { data: mailboxes } = useQuery(mailboxesQuery);
-  const { lines, query, asThreads, canThread } = useLines(search);
+  const { layout, change: relayout } = useLayout();
+  const search = placed(asked, layout, mailboxes);
+  const { lines, query, asThreads, canThread } = useLines(search, isThreaded(search, layout), layout.merge_folders || mailboxes !== undefined);
   const [help, setHelp] = useState(false);
   const [tree, setTree] = useState(false);
   const searchBox = useRef<HTMLInputElement>(null);
@@ -160,8 +163,11 @@ export function Inbox() {
               <IconButton size="small" label={search.unread ? "Show all" : "Show unread only"} icon={ListFilter} aria-pressed={Boolean(search.unread)} onClick={() => go({ unread: search.unread ? undefined : true })} />
               <IconButton
                 size="small" icon={Rows3} aria-pressed={asThreads} disabled={!canThread}
-                label={!canThread ? "Threads are not shown in one folder or a search" : asThreads ? "Show single messages" : "Show threads"}
-                onClick={() => go({ view: asThreads ? "messages" : undefined, m: undefined, t: undefined })}
+                label={!canThread ? "Threads are not shown in one folder, a search or among what is flagged" : asThreads ? "Show single messages" : "Show threads"}
+                onClick={() => {
+                  relayout.mutate({ threads: !asThreads });
+                  go({ view: undefined, m: undefined, t: undefined });
+                }}
               />
               <IconButton size="small" label="Keys" hotkey="?" icon={CircleHelp} onClick={() => setHelp(true)} />
             </div>
@@ -214,7 +220,7 @@ function Where({ search, mailboxes, onOpen }: { search: InboxSearch; mailboxes: 
   const { data: folders } = useQuery({ ...foldersQuery(search.mailbox ?? ""), enabled: Boolean(search.mailbox && search.folder) });
   const folder = folders?.find((f) => f.id === search.folder);
   const { data: tags } = useQuery({ ...tagsQuery, enabled: Boolean(search.tag) });
-  const place = search.q ? "Search" : search.tag ? (tags?.find((t) => t.id === search.tag)?.name ?? "Tag") : search.folder ? (folder?.name ?? "Folder") : ROLE[search.role ?? "inbox"];
+  const place = search.q ? "Search" : search.flagged ? "Flagged" : search.tag ? (tags?.find((t) => t.id === search.tag)?.name ?? "Tag") : search.folder ? (folder?.name ?? "Folder") : ROLE[search.role ?? "inbox"];
   return (
     <div className="grow cut">
       <button type="button" className="where only-phone-flex" onClick={onOpen}>

@@ -2,15 +2,16 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { AlertTriangle, Archive, ChevronDown, ChevronRight, FileText, Flag, Folder as FolderIcon, Inbox, type LucideIcon, Mails, Send, ShieldAlert, Trash2 } from "lucide-react";
+import { AlertTriangle, Archive, CalendarClock, ChevronDown, ChevronRight, FileText, Flag, Folder as FolderIcon, Inbox, type LucideIcon, Mails, Send, ShieldAlert, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { folders as foldersQuery, mailboxes, unified as unifiedQuery } from "../../api/queries";
+import { folders as foldersQuery, mailboxes, scheduled as scheduledQuery, unified as unifiedQuery } from "../../api/queries";
 import type { Folder, Mailbox, Role, Unified } from "../../api/types";
 import type { InboxSearch } from "../../addresses";
 import { Failed, Waiting } from "../../ui/basics";
 import { Mark } from "../../ui/facts";
 import { count, percent, plural } from "../../ui/format";
 import { CONNECTION, ROLE } from "../../ui/words";
+import { useLayout } from "../layout";
 import { OwnItems } from "./own";
 import { TreeItem as Item } from "./tree-item";
 
@@ -24,13 +25,14 @@ const ORDER: Role[] = ["inbox", "flagged", "drafts", "sent", "archive", "all", "
 export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void }) {
   const query = useQuery(mailboxes);
   const keep = { view: search.view, unread: search.unread };
-  const { data: unified } = useQuery(unifiedQuery);
-  const here = (role: Role) => !search.mailbox && !search.folder && !search.tag && !search.q && (search.role ?? "inbox") === role;
+  const { layout } = useLayout();
+  const { data: unified } = useQuery({ ...unifiedQuery, enabled: layout.merge_folders });
+  const here = (role: Role) => !search.mailbox && !search.folder && !search.tag && !search.q && !search.flagged && (search.role ?? "inbox") === role;
   return (
     <nav className="tree" aria-label="Mailboxes and folders">
       <h2 className="tree-title">All mailboxes</h2>
       <ul>
-        {SHARED.map((role) => (
+        {layout.merge_folders && SHARED.map((role) => (
           <li key={role}>
             <Item
               icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo}
@@ -38,6 +40,10 @@ export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void 
             />
           </li>
         ))}
+        <li>
+          <Item icon={Flag} name="Flagged" title="What is marked, in every folder of every mailbox" current={Boolean(search.flagged)} search={{ ...keep, view: undefined, flagged: true }} onGo={onGo} />
+        </li>
+        <li><ScheduledItem onGo={onGo} /></li>
       </ul>
       <OwnItems search={search} keep={keep} onGo={onGo} />
       <h2 className="tree-title">Mailboxes</h2>
@@ -48,6 +54,18 @@ export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void 
       </ul>
       <Link to="/mailboxes/new" className="tree-add small" onClick={onGo}>Add a mailbox</Link>
     </nav>
+  );
+}
+
+/** What waits for its time to be sent: it lies in no folder yet. */
+function ScheduledItem({ onGo }: { onGo?: () => void }) {
+  const { data: waiting } = useQuery(scheduledQuery);
+  return (
+    <Link to="/outbox" search={{ scheduled: true }} className="tree-item" title="What waits for its time to be sent" onClick={onGo}>
+      <CalendarClock className="i" aria-hidden />
+      <span className="cut grow">Scheduled</span>
+      {waiting ? <span className="num small unread-count">{count(waiting)}<span className="hide"> waiting</span></span> : null}
+    </Link>
   );
 }
 
@@ -66,7 +84,7 @@ function MailboxItem({ mailbox: m, search, keep, onGo }: { mailbox: Mailbox; sea
   const [toggled, setToggled] = useState<boolean | null>(null);
   const open = toggled ?? chosen;
   const { tone, word } = CONNECTION[m.connection.state];
-  const here = chosen && !search.folder && !search.tag && (search.role ?? "inbox") === "inbox" && !search.q;
+  const here = chosen && !search.folder && !search.tag && !search.flagged && (search.role ?? "inbox") === "inbox" && !search.q;
   const filling = m.coverage.state === "filling";
   return (
     <li>

@@ -11,6 +11,7 @@ export function Settings() {
             <Link to="/settings/tokens">Tokens</Link>
             <Link to="/settings/webhooks">Webhooks</Link>
             <Link to="/settings/profiles">Server profiles</Link>
+            <Link to="/settings/layout">Layout</Link>
           </nav>
         </div>
         <Outlet />
