@@ -234,6 +234,8 @@ fn message(
 
 async fn mailbox(store: &Store, number: usize) -> (Lease, [String; 3]) {
     let new = store::mailboxes::NewMailbox {
+        owner: None,
+        limits: model::server_profile::ProfileLimits::default(),
         folder_roles: std::collections::BTreeMap::new(),
         address: format!("owner{number}@bench.example"),
         name: format!("Owner {number}"),

@@ -10,6 +10,27 @@ text_enum! {
 }
 
 text_enum! {
+    /// What a mailbox belongs to.
+    OwnerKind {
+        /// A person.
+        User = "user",
+        /// A queue of work that several people take from.
+        Queue = "queue",
+    }
+}
+
+/// Who or what a mailbox belongs to, in the application's own words: Postroom keeps and filters it, and grants nothing by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// A user or a queue.
+    pub kind: OwnerKind,
+    /// The application's name or id of it.
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+}
+
+text_enum! {
     /// What people decided about the mailbox.
     Lifecycle {
         Draft = "draft", AwaitingApproval = "awaiting_approval", Enabled = "enabled",
@@ -244,6 +265,8 @@ pub struct Mailbox {
     pub name: String,
     /// Whose it is.
     pub kind: Kind,
+    /// The user or the queue that it belongs to; null: nobody was named.
+    pub owner: Option<Owner>,
     /// What people decided.
     pub lifecycle: Lifecycle,
     /// Last proof of the receiving side.
@@ -274,6 +297,8 @@ pub struct Mailbox {
     pub pop3_delete_after_days: Option<u32>,
     /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent.
     pub read_only: bool,
+    /// Limits of this mailbox alone: where it names one, its server profile's does not count.
+    pub limits: crate::server_profile::ProfileLimits,
     /// The newest connection report.
     pub last_report_id: Option<String>,
     /// What the last comparison of everything with the server found; null: there was none yet.

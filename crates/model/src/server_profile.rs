@@ -64,6 +64,20 @@ pub struct ProfileLimits {
     pub messages_per_day: Option<u32>,
 }
 
+impl ProfileLimits {
+    /// These where they say something, and else those.
+    #[must_use]
+    pub fn over(self, those: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.or(those.max_connections),
+            poll_minutes: self.poll_minutes.or(those.poll_minutes),
+            download_mb_per_day: self.download_mb_per_day.or(those.download_mb_per_day),
+            upload_mb_per_day: self.upload_mb_per_day.or(those.upload_mb_per_day),
+            messages_per_day: self.messages_per_day.or(those.messages_per_day),
+        }
+    }
+}
+
 /// A server profile as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ServerProfile {
@@ -86,6 +100,8 @@ pub struct ServerProfile {
     pub domains: Vec<String>,
     /// What the provider allows.
     pub limits: ProfileLimits,
+    /// New mailboxes fetch mail from this time on where they say nothing of their own; null: all.
+    pub fetch_since: Option<Timestamp>,
     /// Whether new mailboxes get this profile where nothing else was found.
     pub is_default: bool,
     /// Mailboxes that use it.

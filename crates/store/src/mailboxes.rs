@@ -25,8 +25,9 @@ use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{
     Auth, Connection, ConnectionState, Credentials, Incoming, Kind, Lifecycle, Logins, Mailbox,
-    Outgoing, Proof, Protocol,
+    Outgoing, Owner, OwnerKind, Proof, Protocol,
 };
+use model::server_profile::ProfileLimits;
 use serde_json::json;
 
 /// What may change about a mailbox; `None` leaves it.
@@ -58,6 +59,21 @@ pub struct Change {
     pub pop3_delete_after_days: Option<Option<u32>>,
     /// Whether the server may only be read. What is owed to it rests meanwhile.
     pub read_only: Option<bool>,
+    /// Another owner; `Some(None)`: none.
+    pub owner: Option<Option<Owner>>,
+    /// New limits of its own, all of them.
+    pub limits: Option<ProfileLimits>,
+}
+
+/// Which mailboxes are wanted; what is left out does not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only these; `None`: all.
+    pub ids: Option<Vec<String>>,
+    /// Only of owners of this kind.
+    pub owner_kind: Option<OwnerKind>,
+    /// Only of owners with this name.
+    pub owner: Option<String>,
 }
 
 /// One mailbox.
@@ -69,28 +85,36 @@ pub async fn get(store: &Store, id: &str) -> Result<Mailbox> {
     store.db.read(move |tx| read(tx, &id)).await
 }
 
-/// Mailboxes in order of their ids (age), after `after`; only `ids` when given.
+/// Mailboxes in order of their ids (age), after `after`.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn list(
     store: &Store,
-    ids: Option<Vec<String>>,
+    filter: Filter,
     after: Option<String>,
     limit: i64,
 ) -> Result<Vec<Mailbox>> {
     store
         .db
         .read(move |tx| {
-            let only = match &ids {
-                Some(_) => format!("AND m.id IN {}", tx.dialect().texts(3)),
-                None => "AND CAST($3 AS TEXT) IS NOT NULL".to_owned(),
-            };
+            let mut args = vec![after.unwrap_or_default().into(), limit.into()];
+            let mut only = String::new();
+            if let Some(ids) = &filter.ids {
+                args.push(serde_json::to_string(ids)?.into());
+                only.push_str(&format!(" AND m.id IN {}", tx.dialect().texts(args.len())));
+            }
+            if let Some(kind) = filter.owner_kind {
+                args.push(kind.as_str().into());
+                only.push_str(&format!(" AND m.owner_kind = ${}", args.len()));
+            }
+            if let Some(name) = filter.owner {
+                args.push(name.into());
+                only.push_str(&format!(" AND m.owner_name = ${}", args.len()));
+            }
             let sql = format!(
-                "SELECT {COLUMNS} FROM mailboxes m WHERE m.id > $1 AND m.removed_at IS NULL {only} ORDER BY m.id LIMIT $2"
+                "SELECT {COLUMNS} FROM mailboxes m WHERE m.id > $1 AND m.removed_at IS NULL{only} ORDER BY m.id LIMIT $2"
             );
-            let ids = serde_json::to_string(&ids.unwrap_or_default())?;
-            let args = [after.unwrap_or_default().into(), limit.into(), ids.into()];
             tx.rows(&sql, &args)?.iter().map(from_row).collect()
         })
         .await
@@ -199,6 +223,7 @@ pub async fn change(
             let monitored = change.monitored_folders.unwrap_or(old.monitored_folders.clone());
             let delete_after = change.pop3_delete_after_days.unwrap_or(old.pop3_delete_after_days);
             let size_limit = change.size_limit.unwrap_or(old.size_limit);
+            let owner = change.owner.unwrap_or(old.owner);
             let args = [
                 Value::from(&id),
                 change.address.unwrap_or(old.address).into(),
@@ -215,11 +240,15 @@ pub async fn change(
                 deletion(incoming.as_ref(), delete_after).into(),
                 i64::from(change.read_only.unwrap_or(old.read_only)).into(),
                 size_limit.into(),
+                owner.as_ref().map(|owner| owner.kind.as_str()).into(),
+                owner.as_ref().map(|owner| owner.name.as_str()).into(),
+                serde_json::to_string(&change.limits.unwrap_or(old.limits))?.into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
                    fetch_since = $7, monitored = $8, receiving = $9, sending = $10, server_profile_id = $11,
-                   login_formats = $12, pop3_delete_after_days = $13, read_only = $14, size_limit = $15, version = version + 1
+                   login_formats = $12, pop3_delete_after_days = $13, read_only = $14, size_limit = $15, owner_kind = $16,
+                   owner_name = $17, limits = $18, version = version + 1
                  WHERE id = $1",
                 &args,
             )?;

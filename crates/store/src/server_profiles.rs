@@ -4,7 +4,7 @@
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, mailboxes};
-use model::mailbox::{Auth, LoginChoice};
+use model::mailbox::{Auth, LoginChoice, Mailbox};
 use model::server_profile::{
     IncomingServer, OutgoingServer, ProfileKind, ProfileLimits, ServerProfile,
 };
@@ -16,7 +16,7 @@ const NAMED: i64 = 100;
 pub const PROFILES: i64 = 1_000;
 
 const COLUMNS: &str = "p.id, p.name, p.kind, p.incoming, p.outgoing, p.login_format, p.auth, p.domains, p.limits,
-    p.is_default, p.created_at, p.version, (SELECT count(*) FROM mailboxes m WHERE m.server_profile_id = p.id)";
+    p.fetch_since, p.is_default, p.created_at, p.version, (SELECT count(*) FROM mailboxes m WHERE m.server_profile_id = p.id)";
 
 /// What is needed to add a profile.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct NewProfile {
     pub domains: Vec<String>,
     /// What the provider allows.
     pub limits: ProfileLimits,
+    /// New mailboxes fetch mail from this time on where they say nothing of their own.
+    pub fetch_since: Option<Timestamp>,
     /// Whether it is for new mailboxes where nothing else was found.
     pub is_default: bool,
 }
@@ -58,6 +60,8 @@ pub struct Change {
     pub domains: Option<Vec<String>>,
     /// New limits.
     pub limits: Option<ProfileLimits>,
+    /// New start of fetching, for new mailboxes; `Some(None)`: everything.
+    pub fetch_since: Option<Option<Timestamp>>,
     /// Whether it is the default.
     pub is_default: Option<bool>,
     /// Lets stored passwords go to the new servers.
@@ -119,16 +123,29 @@ pub fn create_in(tx: &mut Tx<'_>, new: &NewProfile, now: Timestamp) -> Result<Se
         new.auth.as_str().into(),
         serde_json::to_string(&new.domains)?.into(),
         serde_json::to_string(&new.limits)?.into(),
+        new.fetch_since.into(),
         new.is_default.into(),
         now.into(),
     ];
     tx.exec(
         "INSERT INTO server_profiles (id, name, kind, incoming, outgoing, login_format, auth, domains, limits,
-           is_default, version, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11)",
+           fetch_since, is_default, version, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)",
         &args,
     )?;
     read(tx, &id)
+}
+
+/// The limits that hold for a mailbox: its own, and else those of its profile.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn limits_of(store: &Store, mailbox: &Mailbox) -> Result<ProfileLimits> {
+    let profile = match &mailbox.server_profile_id {
+        Some(id) => get(store, id).await?.limits,
+        None => ProfileLimits::default(),
+    };
+    Ok(mailbox.limits.over(profile))
 }
 
 /// One profile.
@@ -199,10 +216,11 @@ pub async fn change(
                 serde_json::to_string(&change.domains.unwrap_or(old.domains))?.into(),
                 serde_json::to_string(&change.limits.unwrap_or(old.limits))?.into(),
                 change.is_default.unwrap_or(old.is_default).into(),
+                change.fetch_since.unwrap_or(old.fetch_since).into(),
             ];
             tx.exec(
                 "UPDATE server_profiles SET name = $2, incoming = $3, outgoing = $4, login_format = $5, auth = $6,
-                   domains = $7, limits = $8, is_default = $9, version = version + 1 WHERE id = $1",
+                   domains = $7, limits = $8, is_default = $9, fetch_since = $10, version = version + 1 WHERE id = $1",
                 &args,
             )?;
             let profile = read(tx, &id)?;
@@ -292,9 +310,10 @@ fn from_row(row: &Row) -> Result<ServerProfile> {
         auth: row.word(6, Auth::parse)?,
         domains: row.json(7)?,
         limits: row.json(8)?,
-        is_default: row.get(9)?,
-        created_at: row.get(10)?,
-        version: row.get(11)?,
-        usage_count: row.get(12)?,
+        fetch_since: row.get(9)?,
+        is_default: row.get(10)?,
+        created_at: row.get(11)?,
+        version: row.get(12)?,
+        usage_count: row.get(13)?,
     })
 }

@@ -230,20 +230,13 @@ impl Meter {
     }
 }
 
-/// What a mailbox's provider allows, as its server profile or the table of providers says.
+/// What a mailbox's provider allows, as the mailbox, its server profile or the table of providers says.
 pub(crate) async fn allowed(context: &Context, mailbox: &Mailbox) -> Result<Allowed, StoreError> {
     let Some(incoming) = &mailbox.incoming else {
         return Ok(Allowed::default());
     };
-    let profile = match &mailbox.server_profile_id {
-        Some(id) => {
-            store::server_profiles::get(&context.store, id)
-                .await?
-                .limits
-        }
-        None => Default::default(),
-    };
-    Ok(connect::providers::allowed(incoming, profile))
+    let limits = store::server_profiles::limits_of(&context.store, mailbox).await?;
+    Ok(connect::providers::allowed(incoming, limits))
 }
 
 fn opens(used: &Used, now: Timestamp) -> Timestamp {

@@ -367,6 +367,8 @@ impl Fixture {
             certificate_sha256: None,
         };
         let new = store::mailboxes::NewMailbox {
+            owner: None,
+            limits: model::server_profile::ProfileLimits::default(),
             folder_roles: std::collections::BTreeMap::new(),
             address: address.into(),
             name: "Ann".into(),

@@ -3,6 +3,8 @@
 mod common;
 
 mod access;
+mod appending;
+mod belonging;
 mod description;
 mod detect;
 mod events;

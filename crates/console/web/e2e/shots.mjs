@@ -66,6 +66,18 @@ const SCREENS = {
     await page.getByText("Dockside Weekly 212").first().click();
     await page.locator("iframe").waitFor();
   }],
+  "inbox-labels": [full, "/inbox?view=messages&mailbox=mbx_ann", async (page) => {
+    await page.getByText("Besichtigung am Donnerstag").first().click();
+    await page.locator(".message-head .people").first().click();
+  }],
+  "folder-bring": [full, "/mailboxes/mbx_support", async (page) => {
+    await page.getByRole("button", { name: "Change INBOX" }).click();
+    await page.getByRole("menuitem", { name: /Store message files/ }).click();
+    await page.locator("input[type=file]").setInputFiles([
+      { name: "one.eml", mimeType: "message/rfc822", buffer: Buffer.from("Subject: a\r\n\r\nb\r\n") },
+      { name: "two.eml", mimeType: "message/rfc822", buffer: Buffer.from("Subject: c\r\n\r\nd\r\n") },
+    ]);
+  }],
   "inbox-own": [full, "/inbox?tag=tag_1", async (page) => {
     await page.locator("[data-line]").first().click();
     await page.locator(".message-head").first().waitFor();
@@ -85,6 +97,14 @@ const SCREENS = {
   keys: [full, "/inbox", async (page) => {
     await page.locator("[data-line]").first().waitFor();
     await page.keyboard.press("?");
+  }],
+  "inbox-flagged": [full, "/inbox?flagged=true"],
+  "inbox-apart": [full, "/inbox?mailbox=mbx_sales"],
+  scheduled: [full, "/outbox?scheduled=true"],
+  layout: [full, "/settings/layout"],
+  "mailbox-settings": [full, "/mailboxes/mbx_support/settings", async (page) => {
+    await page.getByText("Limits of this mailbox alone").click();
+    await page.getByLabel("Belongs to").scrollIntoViewIfNeeded();
   }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
   outbox: [full, "/outbox?open=sub_3"],

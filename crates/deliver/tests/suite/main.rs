@@ -124,6 +124,8 @@ impl Fixture {
     /// An enabled mailbox that sends through a server on this machine.
     pub async fn mailbox(&self, smtp_port: u16, auth: Auth) -> Mailbox {
         let new = store::mailboxes::NewMailbox {
+            owner: None,
+            limits: model::server_profile::ProfileLimits::default(),
             folder_roles: std::collections::BTreeMap::new(),
             address: "ann@example.com".to_owned(),
             name: "Ann".to_owned(),

@@ -179,6 +179,7 @@ impl Line {
             ("monitored_folders", _) => "--folder",
             ("pop3_delete_after_days", _) => "--delete-after",
             ("read_only", _) => "--read-only",
+            ("owner", _) => "--owner",
             ("test_recipient", _) => "--send-to",
             ("domains", _) => "--domain",
             ("name", _) => "--name",

@@ -111,6 +111,9 @@ pub struct Settings {
     /// Messages that may be fetched of one mailbox in a day
     #[arg(long, value_name = "N")]
     messages_per_day: Option<u32>,
+    /// New mailboxes fetch mail from this day on where they name none; `all` for everything
+    #[arg(long, value_name = "DATE")]
+    since: Option<String>,
     /// For new mailboxes where nothing else was found
     #[arg(long)]
     default: bool,
@@ -162,6 +165,11 @@ impl Settings {
         });
         if let (Some(body), Value::Object(rest)) = (body.as_object_mut(), without_nulls(rest)) {
             body.extend(rest);
+        }
+        match self.since.as_deref() {
+            Some("all") => body["fetch_since"] = Value::Null,
+            Some(since) => body["fetch_since"] = json!(since),
+            None => {}
         }
     }
 }
@@ -352,6 +360,7 @@ fn show(_: &Output, profile: &Value) -> String {
             text("/login_format")
         ),
         format!("  domains     {}", output::line(&domains(profile))),
+        format!("  mail since  {}", output::time(profile, "/fetch_since")),
         format!("  mailboxes   {}", output::number(profile, "/usage_count")),
     ]
     .join("\n")

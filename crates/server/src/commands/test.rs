@@ -340,7 +340,8 @@ async fn find(config: &Config, target: &str) -> Result<(Store, Mailbox), Failure
     }
     let mut after = None;
     loop {
-        let page = store::mailboxes::list(&store, None, after, PAGE).await?;
+        let page = store::mailboxes::list(&store, store::mailboxes::Filter::default(), after, PAGE)
+            .await?;
         let Some(last) = page.last() else {
             return Err(unknown());
         };

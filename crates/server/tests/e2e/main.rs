@@ -3,7 +3,9 @@
 //! One file for each thing that the product must do; [`setting`] has what they share. Each test has a server and
 //! mailboxes of its own; Dovecot, Postfix, PostgreSQL and S3 are shared by the whole run.
 
+mod append;
 mod bad_input;
+mod belonging;
 mod change;
 mod commands;
 mod connect;

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::{Store, Tx, events};
 use model::event::NewEvent;
 use model::folder::Role;
-use model::mailbox::{Credentials, Incoming, Kind, Logins, Mailbox, Outgoing};
+use model::mailbox::{Credentials, Incoming, Kind, Logins, Mailbox, Outgoing, Owner};
+use model::server_profile::ProfileLimits;
 use model::{Timestamp, fresh_id};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -40,6 +41,10 @@ pub struct NewMailbox {
     pub pop3_delete_after_days: Option<u32>,
     /// Whether the server may only be read.
     pub read_only: bool,
+    /// The user or the queue that it belongs to.
+    pub owner: Option<Owner>,
+    /// Limits of its own.
+    pub limits: ProfileLimits,
     /// What folders are for, by path, whatever the server says of them.
     pub folder_roles: BTreeMap<String, Option<Role>>,
 }
@@ -84,14 +89,17 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewMailbox) -> Result<Mai
         super::deletion(new.incoming.as_ref(), new.pop3_delete_after_days).into(),
         i64::from(new.read_only).into(),
         new.size_limit.into(),
+        new.owner.as_ref().map(|owner| owner.kind.as_str()).into(),
+        new.owner.as_ref().map(|owner| owner.name.as_str()).into(),
+        serde_json::to_string(&new.limits)?.into(),
     ];
     tx.exec(
         "INSERT INTO mailboxes (id, address, name, kind, lifecycle, receiving, sending,
            connection_state, connection_since, incoming, outgoing, incoming_secret, outgoing_secret,
            fetch_since, monitored, version, created_at, server_profile_id, login_formats, folder_roles,
-           pop3_delete_after_days, read_only, size_limit)
+           pop3_delete_after_days, read_only, size_limit, owner_kind, owner_name, limits)
          VALUES ($1, $2, $3, $4, 'draft', 'untested', 'untested', 'off', $11, $5, $6, $7, $8, $9, $10, 1, $11,
-           $12, $13, $14, $15, $16, $17)",
+           $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         &args,
     )?;
     let mailbox = read(tx, &id)?;

@@ -5,7 +5,8 @@ use crate::db::{Row, Value};
 use crate::error::Result;
 use model::Timestamp;
 use model::mailbox::{
-    Connection, ConnectionState, Coverage, CoverageState, Kind, Lifecycle, Mailbox, Proof, Quota,
+    Connection, ConnectionState, Coverage, CoverageState, Kind, Lifecycle, Mailbox, Owner,
+    OwnerKind, Proof, Quota,
 };
 
 /// What `from_row` reads, of a mailbox `m`.
@@ -35,7 +36,7 @@ pub(super) const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, 
     (SELECT c.outcome FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.differences FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.repaired FROM completeness c WHERE c.mailbox_id = m.id),
-    m.quota_used, m.quota_limit, m.quota_told_at";
+    m.quota_used, m.quota_limit, m.quota_told_at, m.owner_kind, m.owner_name, m.limits";
 
 /// The problem of a first synchronisation that waits for the provider's limit by the day.
 const WAITS: &str = "transfer_limit_reached";
@@ -61,6 +62,12 @@ fn quota(row: &Row, index: usize) -> Result<Option<Quota>> {
     };
     let used: Option<i64> = used;
     Ok(used.zip(limit).zip(told_at).map(whole))
+}
+
+fn owner(row: &Row, index: usize) -> Result<Option<Owner>> {
+    let kind = row.maybe_word(index, OwnerKind::parse)?;
+    let name: Option<String> = row.get(index + 1)?;
+    Ok(kind.zip(name).map(|(kind, name)| Owner { kind, name }))
 }
 
 fn days(row: &Row, index: usize) -> Result<Option<u32>> {
@@ -116,6 +123,7 @@ pub(super) fn from_row(row: &Row) -> Result<Mailbox> {
         address: row.get(1)?,
         name: row.get(2)?,
         kind: row.word(3, Kind::parse)?,
+        owner: owner(row, 44)?,
         lifecycle: row.word(4, Lifecycle::parse)?,
         receiving: row.word(5, Proof::parse)?,
         sending: row.word(6, Proof::parse)?,
@@ -145,6 +153,7 @@ pub(super) fn from_row(row: &Row) -> Result<Mailbox> {
         pop3_delete_after_days: days(row, 28)?,
         read_only: row.get(29)?,
         size_limit: row.get(30)?,
+        limits: row.json(46)?,
         last_report_id: row.get(16)?,
         last_audit: completeness::last(row, 37)?,
         quota: quota(row, 41)?,

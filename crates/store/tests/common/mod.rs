@@ -77,6 +77,8 @@ impl Fixture {
     /// An enabled mailbox that sends by SMTP and receives as said, or not at all.
     pub async fn mailbox_with(&self, address: &str, protocol: Option<Protocol>) -> Mailbox {
         let new = store::mailboxes::NewMailbox {
+            owner: None,
+            limits: model::server_profile::ProfileLimits::default(),
             folder_roles: std::collections::BTreeMap::new(),
             address: address.to_owned(),
             name: "Ann".to_owned(),

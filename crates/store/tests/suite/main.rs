@@ -5,6 +5,7 @@ mod common;
 
 mod access;
 mod ahead;
+mod belonging;
 mod blobs;
 mod events;
 mod evidence;

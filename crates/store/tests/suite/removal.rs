@@ -84,9 +84,10 @@ async fn a_removed_mailbox_is_gone_at_once_and_taken_away_piece_by_piece() {
         assert!(matches!(again, Err(StoreError::NotFound(_))));
         assert!(store::mailboxes::get(store, &gone).await.is_err());
         assert!(store::mailboxes::credentials(store, &gone).await.is_err());
-        let mailboxes = store::mailboxes::list(store, None, None, 100)
-            .await
-            .unwrap();
+        let mailboxes =
+            store::mailboxes::list(store, store::mailboxes::Filter::default(), None, 100)
+                .await
+                .unwrap();
         assert_eq!(mailboxes.len(), 1);
         let page = messages::list(store, Default::default(), None, 100)
             .await

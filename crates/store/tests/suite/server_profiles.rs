@@ -24,7 +24,7 @@ fn incoming(host: &str) -> IncomingServer {
     }
 }
 
-fn new(name: &str, domains: &[&str]) -> NewProfile {
+pub fn new(name: &str, domains: &[&str]) -> NewProfile {
     NewProfile {
         name: name.to_owned(),
         kind: ProfileKind::OtherImapPopSmtp,
@@ -39,6 +39,7 @@ fn new(name: &str, domains: &[&str]) -> NewProfile {
         auth: Auth::Password,
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         limits: ProfileLimits::default(),
+        fetch_since: None,
         is_default: false,
     }
 }
@@ -46,6 +47,8 @@ fn new(name: &str, domains: &[&str]) -> NewProfile {
 async fn mailbox(f: &Fixture, profile: &ServerProfile) -> Mailbox {
     let secret = || Some(Secret::new("secret"));
     let new = NewMailbox {
+        owner: None,
+        limits: model::server_profile::ProfileLimits::default(),
         folder_roles: std::collections::BTreeMap::new(),
         address: "ann@corp.example".to_owned(),
         name: "Ann".to_owned(),

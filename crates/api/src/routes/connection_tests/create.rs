@@ -14,9 +14,10 @@ use axum::response::Response;
 use connect::TestRequest;
 use connect::detect::{Address, AddressError};
 use model::access::Scope;
-use model::mailbox::{Credentials, Kind, Mailbox};
+use model::mailbox::{Credentials, Kind, Mailbox, Owner};
 use model::normalised::Normalised;
 use model::report::{Report, Trigger};
+use model::server_profile::ProfileLimits;
 use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -75,6 +76,14 @@ pub(crate) struct TestInput {
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]
     size_limit: Option<i64>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
+    owner: Option<Owner>,
+    /// Not used here.
+    #[serde(default)]
+    #[allow(dead_code, reason = "as above")]
+    limits: ProfileLimits,
     /// Not used here.
     #[serde(default)]
     #[allow(dead_code, reason = "as above")]

@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::error::Result;
 use crate::etag;
 use crate::input::{Checks, Ids, Json};
+use crate::routes::server_profiles::check_limits;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -79,6 +80,8 @@ async fn checked(
     let delete_after = value.pop3_delete_after_days.flatten();
     input::check_deletion(&mut checks, delete_after);
     input::check_size_limit(&mut checks, value.size_limit.flatten());
+    input::check_owner(&mut checks, value.owner.as_ref().and_then(Option::as_ref));
+    check_limits(&mut checks, value.limits.as_ref());
     let profile = match &value.server_profile_id {
         Some(Some(id)) => Some(profile::named(state, id).await?),
         Some(None) | None => None,
@@ -131,6 +134,8 @@ async fn checked(
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
         read_only: value.read_only,
+        owner: value.owner,
+        limits: value.limits,
     };
     Ok((change, settings.normalised))
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
 use crate::proving;
+use crate::routes::server_profiles::check_limits;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -13,15 +14,16 @@ use axum::response::Response;
 use model::access::Scope;
 use model::detection::Candidate;
 use model::folder::Role;
-use model::mailbox::{Credentials, Kind, Lifecycle, Mailbox};
+use model::mailbox::{Credentials, Kind, Lifecycle, Mailbox, Owner};
 use model::normalised::Normalised;
 use model::report::Trigger;
+use model::server_profile::ProfileLimits;
 use model::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use store::idempotency::{Key, Stage};
-use store::{audit, mailboxes};
+use store::{audit, mailboxes, server_profiles};
 
 /// A new mailbox.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -47,9 +49,10 @@ pub(crate) struct NewMailbox {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     password: Option<Secret>,
-    /// Mail from this time on is fetched; null: all.
-    #[serde(default)]
-    fetch_since: Option<Timestamp>,
+    /// Mail from this time on is fetched; null: all; left out: as its server profile says, and else all.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    fetch_since: Option<Option<Timestamp>>,
     /// Octets of the largest message that is stored whole; of larger ones, the header is. Null: all are stored whole.
     #[serde(default)]
     #[schema(minimum = 1)]
@@ -64,6 +67,12 @@ pub(crate) struct NewMailbox {
     /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent.
     #[serde(default)]
     read_only: bool,
+    /// The user or the queue that it belongs to, in the application's own words.
+    #[serde(default)]
+    owner: Option<Owner>,
+    /// Limits of this mailbox alone: where one is named, its server profile's does not count.
+    #[serde(default)]
+    limits: ProfileLimits,
     /// What folders are for, by path, where the server does not say it or says it wrong; null: for nothing.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Role>)]
@@ -117,6 +126,8 @@ struct Checked {
     draft: Draft,
     /// The rest; its sides are not filled in yet.
     rest: mailboxes::NewMailbox,
+    /// Whether it says from when on mail is fetched; otherwise its profile may.
+    says_since: bool,
 }
 
 async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
@@ -128,6 +139,8 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     input::check_folders(&mut checks, value.monitored_folders.as_deref());
     input::check_deletion(&mut checks, value.pop3_delete_after_days);
     input::check_size_limit(&mut checks, value.size_limit);
+    input::check_owner(&mut checks, value.owner.as_ref());
+    check_limits(&mut checks, Some(&value.limits));
     let sides = Sides {
         incoming: value.incoming,
         outgoing: value.outgoing,
@@ -146,14 +159,21 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
         credentials: Credentials::default(),
         login_formats: model::mailbox::Logins::default(),
         server_profile_id: None,
-        fetch_since: value.fetch_since,
+        fetch_since: value.fetch_since.flatten(),
         size_limit: value.size_limit,
         monitored_folders: value.monitored_folders,
         pop3_delete_after_days: value.pop3_delete_after_days,
         read_only: value.read_only,
+        owner: value.owner,
+        limits: value.limits,
         folder_roles: value.folder_roles,
     };
-    Ok(Checked { draft, rest })
+    let says_since = value.fetch_since.is_some();
+    Ok(Checked {
+        draft,
+        rest,
+        says_since,
+    })
 }
 
 async fn create(
@@ -163,19 +183,28 @@ async fn create(
     enable: bool,
     key: Option<Key>,
 ) -> Result<Answer> {
-    let Checked { draft, rest } = checked;
+    let Checked {
+        draft,
+        rest,
+        says_since,
+    } = checked;
     let Complete {
         settings,
         detected,
         server_profile_id,
     } = draft.complete(&state, &caller).await?;
     input::deletes_by_pop3(rest.pop3_delete_after_days, settings.incoming.as_ref())?;
+    let fetch_since = match &server_profile_id {
+        Some(id) if !says_since => server_profiles::get(&state.store, id).await?.fetch_since,
+        _ => rest.fetch_since,
+    };
     let new = mailboxes::NewMailbox {
         login_formats: settings.logins(),
         server_profile_id,
         incoming: settings.incoming.flatten(),
         outgoing: settings.outgoing.flatten(),
         credentials: settings.credentials,
+        fetch_since,
         ..rest
     };
     let stage = if enable { Stage::Made } else { Stage::Done };

@@ -4,9 +4,10 @@ use crate::error::{ApiError, Result};
 use crate::input::{Checks, present};
 use connect::typed::{self, Before, Form, PortWord, Rules, SecurityWord, Side};
 use model::mailbox::{
-    Auth, Credentials, Incoming, LoginChoice, Mailbox, Outgoing, Protocol, Security,
+    Auth, Credentials, Incoming, LoginChoice, Mailbox, Outgoing, Owner, Protocol, Security,
 };
 use model::normalised::Normalised;
+use model::server_profile::ProfileLimits;
 use model::{Secret, Timestamp};
 use serde::Deserialize;
 
@@ -243,6 +244,13 @@ pub(crate) fn check_size_limit(checks: &mut Checks, limit: Option<i64>) {
     }
 }
 
+/// Whose it is, in the application's own words: one line.
+pub(crate) fn check_owner(checks: &mut Checks, owner: Option<&Owner>) {
+    if let Some(owner) = owner {
+        checks.line("/owner/name", &owner.name, 1, 200);
+    }
+}
+
 /// IMAP has other ways to delete, each asked for by itself.
 pub(crate) fn deletes_by_pop3(
     days: Option<u32>,
@@ -400,4 +408,11 @@ pub(crate) struct ChangeInput {
     /// Whether Postroom changes nothing on the receiving server: no flag, no folder, no copy of what is sent. What is owed rests meanwhile.
     #[serde(default)]
     pub(crate) read_only: Option<bool>,
+    /// The user or the queue that it belongs to; null: none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Owner>)]
+    pub(crate) owner: Option<Option<Owner>>,
+    /// Limits of this mailbox alone, in the place of all that were there: where one is named, its server profile's does not count.
+    #[serde(default)]
+    pub(crate) limits: Option<ProfileLimits>,
 }

@@ -6,11 +6,11 @@ use crate::state::ApiState;
 use axum::Json;
 use axum::extract::State;
 use model::access::Scope;
-use model::mailbox::Mailbox;
+use model::mailbox::{Mailbox, OwnerKind};
 use serde::Deserialize;
 use store::mailboxes;
 
-/// Which page.
+/// Which ones; what is left out does not narrow.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -19,9 +19,13 @@ pub(crate) struct Params {
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Of owners of this kind.
+    owner_kind: Option<OwnerKind>,
+    /// Of the owner with this name.
+    owner: Option<String>,
 }
 
-/// All mailboxes, oldest first.
+/// Mailboxes, oldest first.
 #[utoipa::path(get, path = "/v1/mailboxes", tag = "mailboxes", params(Params),
     responses((status = 200, body = Page<Mailbox>)))]
 pub(crate) async fn list_mailboxes(
@@ -32,7 +36,12 @@ pub(crate) async fn list_mailboxes(
     caller.need(Scope::Read)?;
     let limit = page::limit(params.limit)?;
     let after = page::parse_id_cursor(params.cursor.as_deref())?;
-    let found = mailboxes::list(&state.store, caller.visible(), after, limit).await?;
+    let filter = mailboxes::Filter {
+        ids: caller.visible(),
+        owner_kind: params.owner_kind,
+        owner: params.owner,
+    };
+    let found = mailboxes::list(&state.store, filter, after, limit).await?;
     Ok(Json(Page::new(found, limit, |mailbox| {
         page::id_cursor(&mailbox.id)
     })))

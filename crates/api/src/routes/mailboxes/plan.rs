@@ -18,14 +18,7 @@ pub(crate) async fn get_plan(
 ) -> Result<axum::Json<Plan>> {
     caller.need(Scope::Read)?;
     let mailbox = super::visible(&state, &caller, &id).await?;
-    let limits = match &mailbox.server_profile_id {
-        Some(profile) => {
-            store::server_profiles::get(&state.store, profile)
-                .await?
-                .limits
-        }
-        None => Default::default(),
-    };
+    let limits = store::server_profiles::limits_of(&state.store, &mailbox).await?;
     let incoming = mailbox.incoming.as_ref();
     let allowed = incoming.map_or_else(Allowed::default, |side| {
         connect::providers::allowed(side, limits)

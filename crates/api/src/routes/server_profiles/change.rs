@@ -8,6 +8,7 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use model::Timestamp;
 use model::access::Scope;
 use model::mailbox::{Auth, LoginChoice};
 use model::server_profile::ProfileLimits;
@@ -42,6 +43,10 @@ pub(crate) struct ServerProfileChange {
     /// New limits.
     #[serde(default)]
     limits: Option<ProfileLimits>,
+    /// For new mailboxes: from when on they fetch mail where they say nothing of their own; null: all.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Timestamp>)]
+    fetch_since: Option<Option<Timestamp>>,
     /// Whether it is the default.
     #[serde(default)]
     is_default: Option<bool>,
@@ -106,6 +111,7 @@ pub(crate) async fn change_server_profile(
         auth: value.auth,
         domains,
         limits: value.limits,
+        fetch_since: value.fetch_since,
         is_default: value.is_default,
         keep_credentials: value.keep_credentials,
     };

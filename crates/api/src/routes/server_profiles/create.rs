@@ -7,6 +7,7 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use model::Timestamp;
 use model::mailbox::{Auth, LoginChoice};
 use model::normalised::Normalised;
 use model::server_profile::{ProfileKind, ProfileLimits, ServerProfile};
@@ -45,6 +46,9 @@ pub(crate) struct NewServerProfile {
     /// What the provider allows.
     #[serde(default)]
     limits: ProfileLimits,
+    /// New mailboxes fetch mail from this time on where they say nothing of their own; null: all.
+    #[serde(default)]
+    fetch_since: Option<Timestamp>,
     /// Whether new mailboxes get this profile where nothing else was found; it takes the place of the one before.
     #[serde(default)]
     is_default: bool,
@@ -96,6 +100,7 @@ pub(crate) async fn create_server_profile(
         auth: value.auth.unwrap_or(Auth::Password),
         domains,
         limits: value.limits,
+        fetch_since: value.fetch_since,
         is_default: value.is_default,
     };
     let (inner, actor) = (state.clone(), caller.clone());

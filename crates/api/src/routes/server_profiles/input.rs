@@ -174,7 +174,7 @@ pub(super) fn check_auth(checks: &mut Checks, auth: Option<Auth>) {
 }
 
 /// Limits that leave something to do.
-pub(super) fn check_limits(checks: &mut Checks, limits: Option<&ProfileLimits>) {
+pub(crate) fn check_limits(checks: &mut Checks, limits: Option<&ProfileLimits>) {
     let Some(limits) = limits else { return };
     for (name, value) in [
         ("max_connections", limits.max_connections.map(u32::from)),

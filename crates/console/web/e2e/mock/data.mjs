@@ -25,7 +25,7 @@ export const mailboxes = [
     coverage: { state: "filling", done: 3_344, total: 18_420, since: at(30 * DAY), holes: 0 }, created_at: at(20 * MIN),
   }),
   mailbox("mbx_support", "Support", "support@harbour-tools.example", {
-    kind: "group", receiving: "works_with_warnings", coverage: { state: "holes", done: 52_118, total: 52_120, since: at(900 * DAY), holes: 2 },
+    kind: "group", owner: { kind: "queue", name: "Support, 2nd level" }, quota: { used: 5_368_709, limit: 10_485_760, told_at: at(20 * MIN) }, receiving: "works_with_warnings", coverage: { state: "holes", done: 52_118, total: 52_120, since: at(900 * DAY), holes: 2 },
     connection: { state: "polling", proven_alive_at: at(71_000), since: at(5 * HOUR), until: null, problem_id: null }, last_report_id: "rep_warn",
   }),
   mailbox("mbx_books", "Accounting", "books@kestrel-freight.example", {
@@ -92,7 +92,7 @@ const STORIES = [
   ["support", "jon", "Hoist stops at half height again", "Hi,\n\nsame as in June: the hoist on crane 4 stops at half height and needs a restart. Serial HT-2291-07.\n\n> Please check the limit switch first,\n> then read the log of the drive\n> (menu 4, entry 2) and tell us\n> the last three codes. If the code\n> E41 is among them, the brake needs\n> a new sensor.\n\nThe codes are E41, E41, E07.\n\nJon", { thread: 2, answered: true, tags: [cranes, parts] }],
   ["ann", "news", "Dockside Weekly 212: the new gantry is up", "Portside raised its third gantry on Tuesday.\n\nhttps://dockside-weekly.example/212", { html: newsletter, automatic: true }],
   ["sales", "daemon", "Undelivered Mail Returned to Sender", "This is the mail system at host mx1.harbour-tools.example.\n\nYour message could not be delivered to one or more recipients.", { automatic: true, report: { kind: "bounce", recipients: [{ address: "purchasing@old-yard.example", status: "5.1.1", permanent: true, diagnostic: "550 5.1.1 The address does not exist" }] } }],
-  ["ann", "zoe", "Besichtigung am Donnerstag?", "Liebe Ann,\n\npasst Donnerstag um 10 Uhr für die Besichtigung in Halle 3? Parkplätze sind am Tor B reserviert.\n\nViele Grüße\nZoë", {}],
+  ["ann", "zoe", "Besichtigung am Donnerstag?", "Liebe Ann,\n\npasst Donnerstag um 10 Uhr für die Besichtigung in Halle 3? Parkplätze sind am Tor B reserviert.\n\nViele Grüße\nZoë", { labels: ["\\Inbox", "Yard/Hall 3"] }],
   ["sales", "lee", "Re: Framework contract 2027", "Both signed copies are attached. We start on 1 January.\n\nLee", { files: [["Framework contract 2027 signed.pdf", "application/pdf", 1_402_118]], thread: 4 }],
   ["support", "ines", "Peças de reposição para o guincho", "Bom dia,\n\nprecisamos de duas polias (ref. P-88) até sexta-feira. É possível?\n\nInês", { flagged: true }],
   ["ann", "bank", "Your statement for October is ready", "Your statement is ready in the portal. We never ask for your password by mail.", { html: html("<p style='font-size:16px'>Your statement for <b>October</b> is ready in the portal.</p><p style='color:#666'>We never ask for your password by mail.</p>"), automatic: true }],
@@ -258,6 +258,7 @@ const submission = (id, subject, state, ago, recipients, part = {}) => ({
   recipients, sent_copy: { state: state === "accepted" ? "filed" : "pending" }, possible_duplicate: false, problem_id: null, created_at: at(ago), ...part,
 });
 export const submissions = [
+  submission("sub_5", "Season's greetings from the harbour", "queued", 2 * HOUR, [recipient("mira.okafor@northern-cranes.example", "queued")], { attempts: 0, send_at: at(-30 * HOUR), next_attempt_at: at(-30 * HOUR) }),
   submission("sub_4", "Quote 2026-1183, 40 rigging sets", "sending", 4_000, [recipient("mira.okafor@northern-cranes.example", "sending")], { attempts: 0 }),
   submission("sub_3", "Spare parts list, winter", "deferred", 26 * MIN, [recipient("yard@slow-mx.example", "deferred", 451, "4.7.1", "Greylisted, please try again in 300 seconds"), recipient("lee.park@portside.example", "accepted", 250, "2.0.0", "Ok: queued as 4XyPq21")], { attempts: 3, next_attempt_at: at(-4 * MIN) }),
   submission("sub_2b", "Delivery note 7741", "unclear", 50 * MIN, [recipient("store@atlantico.example", "unclear")], { possible_duplicate: true, attempts: 2, next_attempt_at: at(-9 * MIN) }),

@@ -40,6 +40,11 @@ export interface Outgoing {
   allow_plaintext?: boolean;
 }
 
+export interface Owner {
+  kind: "user" | "queue";
+  name: string;
+}
+
 export interface Mailbox {
   id: string;
   address: string;
@@ -70,6 +75,10 @@ export interface Mailbox {
   /** Postroom changes nothing on the receiving server. */
   read_only?: boolean;
   server_profile_id?: string | null;
+  /** The user or the queue that it belongs to. */
+  owner: Owner | null;
+  /** Limits of this mailbox alone; null in it: as its profile or provider says. */
+  limits?: ProfileLimits;
   /** What is still missing until it works, in words. */
   missing?: { text: string }[];
   last_report_id: string | null;
@@ -123,6 +132,8 @@ export interface MailboxInput {
   monitored_folders?: string[] | null;
   pop3_delete_after_days?: number | null;
   read_only?: boolean;
+  owner?: Owner | null;
+  limits?: ProfileLimits;
   /** What folders are for, by path, where the server does not say or says it wrong. */
   folder_roles?: Record<string, Role>;
   enable?: boolean;
@@ -182,6 +193,8 @@ export interface ServerProfile {
   auth: "password" | "oauth2";
   domains: string[];
   limits: ProfileLimits;
+  /** From when on new mailboxes fetch mail where they say nothing of their own. */
+  fetch_since: Time | null;
   is_default: boolean;
   usage_count: number;
   version: number;
@@ -498,11 +511,18 @@ export interface SubmissionInput {
   quote?: boolean;
 }
 
+/** How the console shows mail to a user. */
+export interface Layout {
+  threads: boolean;
+  merge_folders: boolean;
+}
+
 export interface User {
   id: string;
   name: string;
   email: string;
   role: "owner" | "admin" | "operator" | "member";
+  layout: Layout;
 }
 
 export interface Token {

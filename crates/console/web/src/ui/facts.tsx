@@ -99,3 +99,18 @@ export function CoverageFact({ coverage, bar = true }: { coverage: Mailbox["cove
     </div>
   );
 }
+
+/** From this part on it is said with a warning: a full mailbox takes no more mail. */
+const NEARLY_FULL = 0.9;
+
+export const quotaOf = ({ used, limit }: { used: number; limit: number }) => ({
+  text: `${bytes(used)} of ${bytes(limit)} used on the server`,
+  warns: limit > 0 && used / limit >= NEARLY_FULL,
+});
+
+/** How full the mailbox is on its server; nothing where the server does not tell. */
+export function QuotaFact({ quota }: { quota: Mailbox["quota"] }) {
+  if (!quota) return null;
+  const { text, warns } = quotaOf(quota);
+  return warns ? <Fact tone="warn" title="A full mailbox takes no more mail">{text}</Fact> : <span className="faint small">{text}</span>;
+}

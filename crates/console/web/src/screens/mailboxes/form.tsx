@@ -6,6 +6,7 @@ import type { Problem } from "../../api/client";
 import type { Security } from "../../api/types";
 import { Button, Field, Note, Switch } from "../../ui/basics";
 import { SECURITY } from "../../ui/words";
+import { BelongingFields } from "./belonging";
 import { type Focus, likelyHost, portWarning, type SettingsForm, type Side, type SideName, withProtocol, withSecurity } from "./settings-form";
 
 interface Props {
@@ -60,6 +61,7 @@ export function SettingsFields({ form, onChange, problem, saved = false }: Props
         form={form} onChange={onChange} problem={problem} saved={saved}
       />
       {form.receives && <WhatToFetch form={form} set={set} problem={problem} />}
+      <BelongingFields form={form} set={set} problem={problem} />
     </>
   );
 }

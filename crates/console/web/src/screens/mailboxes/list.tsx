@@ -11,6 +11,7 @@ import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "
 import { plural } from "../../ui/format";
 import { Confirm, Menu } from "../../ui/overlays";
 import { useMailboxAction, useRemoveMailbox, verbsFor, type Verb } from "./actions";
+import { ownerText } from "./belonging";
 import { TestDialog } from "./test-dialog";
 
 export const ADD_BY_CURL = `curl ${window.location.origin}/v1/mailboxes -H "Authorization: Bearer $POSTROOM_TOKEN" --json '{"address":"ann@example.com","password":"…","enable":true}'`;
@@ -33,7 +34,7 @@ export function MailboxList() {
   const all = query.data ?? [];
   const wanted = find?.toLowerCase() ?? "";
   const rows = all
-    .filter((m) => (!need || needsYou(m)) && (!wanted || `${m.name} ${m.address}`.toLowerCase().includes(wanted)))
+    .filter((m) => (!need || needsYou(m)) && (!wanted || `${m.name} ${m.address} ${ownerText(m.owner)}`.toLowerCase().includes(wanted)))
     .sort((a, b) => RANK[a.connection.state] - RANK[b.connection.state] || a.name.localeCompare(b.name));
   const needing = all.filter(needsYou).length;
 
@@ -60,7 +61,7 @@ export function MailboxList() {
           <>
             <div className="toolbar" role="search">
               <input
-                className="input" type="search" placeholder="Find by name or address" aria-label="Find by name or address" value={find ?? ""}
+                className="input" type="search" placeholder="Find by name, address or owner" aria-label="Find by name, address or owner" value={find ?? ""}
                 onChange={(e) => void navigate({ to: "/mailboxes", search: { need, find: e.target.value || undefined }, replace: true })}
               />
               <div className="segmented">
@@ -149,6 +150,7 @@ function Row({ mailbox: m, onTest, onRemove }: { mailbox: Mailbox; onTest: () =>
             {m.kind !== "personal" && <Pill>{m.kind}</Pill>}
           </span>
           <span className="faint small cut">{m.address}</span>
+          {m.owner && <span className="faint small cut">{ownerText(m.owner)}</span>}
         </div>
       </td>
       <td data-label="Decided"><LifecycleFact mailbox={m} /></td>

@@ -9,12 +9,13 @@ import { useConnectionTest } from "../../api/connection-test";
 import { failures as failuresQuery, folders as foldersQuery, mailbox as mailboxQuery, report as reportQuery } from "../../api/queries";
 import type { ConnectionState, Failure, Folder, Incoming, Mailbox, Outgoing, Role } from "../../api/types";
 import { Ago, Bar, Button, Clock, CopyLine, Empty, Failed, Note, Pill, Waiting } from "../../ui/basics";
-import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven } from "../../ui/facts";
+import { ConnectionFact, CoverageFact, LifecycleFact, ProofFact, Proven, QuotaFact } from "../../ui/facts";
 import { bytes, count, day, percent, plural } from "../../ui/format";
 import { Confirm, toast, toastProblem } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { useMailboxAction, useRemoveMailbox } from "./actions";
 import { AuditCard } from "./audit";
+import { ownerText } from "./belonging";
 import { Connected } from "./add/connected";
 import { FolderMenu, NewFolder } from "./folder-changes";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
@@ -83,7 +84,7 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
           <div className="titles">
             <Link to="/mailboxes" search={{}} className="crumb"><ChevronLeft className="i" aria-hidden />Mailboxes</Link>
             <h1 className="cut">{mailbox.name}</h1>
-            <p className="quiet cut">{mailbox.address}{mailbox.kind !== "personal" && <> · {mailbox.kind}</>}</p>
+            <p className="quiet cut">{mailbox.address}{mailbox.kind !== "personal" && <> · {mailbox.kind}</>}{mailbox.owner && <> · {ownerText(mailbox.owner)}</>}</p>
           </div>
           <Link to="/inbox" search={{ mailbox: mailbox.id }} className="btn"><Inbox className="i" aria-hidden />Open inbox</Link>
           <Button icon={PlugZap} busy={run.state === "running"} onClick={test}>Test</Button>
@@ -166,8 +167,7 @@ function Facts({ mailbox }: { mailbox: Mailbox }) {
           {connection.since && <span className="faint small">in this state since <Ago time={connection.since} step={10} /></span>}
         </dd>
       </div>
-      <div><dt>Coverage</dt><dd><CoverageFact coverage={mailbox.coverage} /></dd></div>
-      {mailbox.quota && <div><dt>On the server</dt><dd>{bytes(mailbox.quota.used)} of {bytes(mailbox.quota.limit)}</dd></div>}
+      <div><dt>Coverage</dt><dd><CoverageFact coverage={mailbox.coverage} /><QuotaFact quota={mailbox.quota} /></dd></div>
     </dl>
   );
 }

@@ -36,6 +36,13 @@ describe("the settings form", () => {
     expect(inputOf({ ...withProtocol(form, "imap"), deleteAfter: "14" })).not.toHaveProperty("pop3_delete_after_days");
   });
 
+  it("names an owner and limits of its own where they were typed", () => {
+    expect(inputOf(emptyForm()).owner).toBeNull();
+    const form = { ...emptyForm(), owner: { kind: "queue" as const, name: " Support " }, limits: { ...emptyForm().limits, poll_minutes: "15" } };
+    expect(inputOf(form).owner).toEqual({ kind: "queue", name: "Support" });
+    expect(inputOf(form).limits).toMatchObject({ poll_minutes: 15, max_connections: null });
+  });
+
   it("carries out a remedy on the side that failed", () => {
     const applied = applyAction(emptyForm(), "use:587:starttls", "outgoing");
     expect(applied?.form.outgoing).toMatchObject({ port: "587", security: "starttls" });

@@ -1,7 +1,8 @@
 // The settings of a mailbox as they are typed: ports that follow the security, warnings about
 // unlikely pairs, what a report's remedy changes, and the body for the API.
 
-import type { Incoming, Kind, Mailbox, MailboxInput, Outgoing, Protocol, Report, Security } from "../../api/types";
+import type { Incoming, Kind, Mailbox, MailboxInput, Outgoing, Owner, Protocol, Report, Security } from "../../api/types";
+import { limitsOf, type LimitTexts, limitTexts } from "../settings/limits";
 
 export interface Side {
   host: string;
@@ -37,6 +38,10 @@ export interface SettingsForm {
   readOnly: boolean;
   /** Megabytes of the largest message that is stored whole; empty: no limit. */
   sizeLimit: string;
+  /** Whose it is, in the application's own words; an empty name: nobody's. */
+  owner: Owner;
+  /** Of this mailbox alone. */
+  limits: LimitTexts;
 }
 
 export type SideName = "incoming" | "outgoing";
@@ -67,6 +72,7 @@ export const emptyForm = (): SettingsForm => ({
   address: "", name: "", kind: "personal", receives: true, sends: true, protocol: "imap",
   incoming: side("imap"), outgoing: side("smtp"), password: "", outgoingPassword: "", ownOutgoingPassword: false,
   fetchSince: "", everyFolder: true, folders: "INBOX", deleteAfter: "", readOnly: false, sizeLimit: "",
+  owner: { kind: "user", name: "" }, limits: limitTexts(),
 });
 
 /** A saved mailbox back in the form; secrets stay where they are. */
@@ -92,6 +98,8 @@ export function formOf(mailbox: Mailbox): SettingsForm {
     sizeLimit: mailbox.size_limit ? String(mailbox.size_limit / 1_000_000) : "",
     deleteAfter: mailbox.pop3_delete_after_days?.toString() ?? "",
     readOnly: mailbox.read_only ?? false,
+    owner: mailbox.owner ?? form.owner,
+    limits: limitTexts(mailbox.limits),
   };
 }
 
@@ -163,6 +171,8 @@ export function inputOf(form: SettingsForm): MailboxInput {
     size_limit: form.sizeLimit === "" ? null : Math.round(Number(form.sizeLimit) * 1_000_000),
     ...(form.everyFolder || !form.receives ? {} : { monitored_folders: paths }),
     ...(form.receives ? { read_only: form.readOnly } : {}),
+    owner: form.owner.name.trim() ? { kind: form.owner.kind, name: form.owner.name.trim() } : null,
+    limits: limitsOf(form.limits),
     ...(form.receives && form.protocol === "pop3"
       ? { pop3_delete_after_days: form.deleteAfter === "" ? null : Number(form.deleteAfter) }
       : {}),

@@ -13,7 +13,8 @@ import { plural } from "../../ui/format";
 import { Confirm, Dialog, toast } from "../../ui/overlays";
 import { SECURITY } from "../../ui/words";
 import { ReportView } from "../mailboxes/report";
-import { LIMITS, limitsOf, type LimitTexts, limitTexts } from "./limits";
+import { LimitFields } from "./limit-fields";
+import { limitsOf, limitTexts } from "./limits";
 
 export function ServerProfiles() {
   const query = useQuery(serverProfiles);
@@ -85,13 +86,14 @@ function Edit({ profile, onClose }: { profile: ServerProfile | null; onClose: ()
   const [format, setFormat] = useState(profile?.login_format ?? "email");
   const [auth, setAuth] = useState(profile?.auth ?? "password");
   const [limits, setLimits] = useState(() => limitTexts(profile?.limits));
+  const [since, setSince] = useState(profile?.fetch_since?.slice(0, 10) ?? "");
   const [isDefault, setDefault] = useState(profile?.is_default ?? false);
   const client = useQueryClient();
   const save = useMutation({
     mutationFn: () => {
       const server = (side: Side) => ({ host: side.host.trim(), security: side.security, ...(side.port ? { port: Number(side.port) } : {}) });
       const body = {
-        name: name.trim(), domains: domains.split(/[\s,;]+/).filter(Boolean), login_format: format, auth, is_default: isDefault, limits: limitsOf(limits),
+        name: name.trim(), domains: domains.split(/[\s,;]+/).filter(Boolean), login_format: format, auth, is_default: isDefault, limits: limitsOf(limits), fetch_since: since ? `${since}T00:00:00Z` : null,
         incoming: incoming.on ? { protocol, ...server(incoming) } : null,
         outgoing: outgoing.on ? server(outgoing) : null,
       } as ServerProfileInput;
@@ -152,7 +154,10 @@ function Edit({ profile, onClose }: { profile: ServerProfile | null; onClose: ()
             )}
           </Field>
         </div>
-        <LimitFields texts={limits} onChange={setLimits} problem={problem} />
+        <Field label="Mail since" hint="For new mailboxes that name no day of their own. Empty: everything." error={problem?.at("/fetch_since")}>
+          {(ids) => <input {...ids} className="input" type="date" value={since} onChange={(e) => setSince(e.target.value)} />}
+        </Field>
+        <LimitFields title="What the provider allows each mailbox" empty="as usual" texts={limits} onChange={setLimits} problem={problem} />
         <label className="check">
           <input type="checkbox" checked={isDefault} onChange={() => setDefault(!isDefault)} />
           <span>Use it where nothing else is known of an address</span>
@@ -194,21 +199,6 @@ function ServerFields({ title, name, side, onChange, problem, children }: {
         </div>
       )}
     </fieldset>
-  );
-}
-
-function LimitFields({ texts, onChange, problem }: { texts: LimitTexts; onChange: (texts: LimitTexts) => void; problem: Problem | null }) {
-  return (
-    <details open={LIMITS.some(({ key }) => texts[key] !== "" || problem?.at(`/limits/${key}`))}>
-      <summary>What the provider allows each mailbox</summary>
-      <div className="form-grid">
-        {LIMITS.map(({ key, label, hint }) => (
-          <Field key={key} label={label} hint={hint} className="c6" error={problem?.at(`/limits/${key}`)}>
-            {(ids) => <input {...ids} className="input num" inputMode="numeric" placeholder="as usual" value={texts[key]} onChange={(e) => onChange({ ...texts, [key]: e.target.value.replace(/\D/g, "") })} />}
-          </Field>
-        ))}
-      </div>
-    </details>
   );
 }
 

@@ -125,8 +125,11 @@ export function bodyOf(wizard: Wizard, folders: ReportFolder[], enable: boolean)
     const { role } = choiceOf(folder, wizard.choices);
     return role && (role !== folder.role || folder.guessed) ? [[folder.path, role]] : [];
   });
+  const { fetch_since, ...typed } = inputOf(wizard.form);
   return {
-    ...inputOf(wizard.form),
+    ...typed,
+    // Left out: as the server profile says, and else everything.
+    ...(fetch_since ? { fetch_since } : {}),
     ...(profile ? { server_profile_id: profile } : {}),
     ...(changed ? { monitored_folders: folders.filter((folder) => choiceOf(folder, wizard.choices).stored).map((folder) => folder.path) } : {}),
     ...(roles.length > 0 ? { folder_roles: Object.fromEntries(roles) } : {}),
