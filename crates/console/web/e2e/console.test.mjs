@@ -222,6 +222,57 @@ test("search narrows the list and has an address of its own", async () => {
   for (const text of await page.locator("[data-line] .line-subject").allTextContents()) assert.match(text.toLowerCase(), new RegExp(word.toLowerCase()));
 });
 
+test("the user chooses how mail is shown, and it stays so", async () => {
+  const change = async (name, on) => {
+    await page.goto(`${base}/settings/layout`);
+    const saved = page.waitForResponse((response) => response.request().method() === "PATCH");
+    await page.getByRole("switch", { name }).setChecked(on);
+    assert.equal((await saved).status(), 200);
+  };
+  await change(/Merge the folders/, false);
+  await accessible("layout");
+  await page.goto(`${base}/inbox`);
+  const tree = page.locator(".inbox > .tree");
+  await tree.getByRole("link", { name: /^Flagged/ }).waitFor();
+  await page.locator("[data-line]").first().waitFor();
+  assert.equal(await tree.locator("ul").first().getByRole("link").count(), 2, "what is flagged and what is scheduled, and no folder of all mailboxes");
+  await change(/Merge the folders/, true);
+  await change(/Show conversations/, false);
+  await page.goto(`${base}/inbox`);
+  await page.getByRole("button", { name: "Show threads" }).waitFor();
+  assert.ok((await tree.locator("ul").first().getByRole("link").count()) > 6);
+  // The button beside the list is the same switch.
+  const saved = page.waitForResponse((response) => response.request().method() === "PATCH");
+  await page.getByRole("button", { name: "Show threads" }).click();
+  assert.equal((await saved).status(), 200);
+  await page.reload();
+  await page.getByRole("button", { name: "Show single messages" }).waitFor();
+});
+
+test("what is flagged is found in one place, and what is scheduled in another", async () => {
+  await page.goto(`${base}/inbox`);
+  await page.locator(".inbox > .tree").getByRole("link", { name: /^Flagged/ }).click();
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("flagged") === "true");
+  await page.getByRole("heading", { name: /^Flagged/ }).waitFor();
+  await accessible("flagged");
+  await page.locator(".inbox > .tree").getByRole("link", { name: /^Scheduled/ }).click();
+  await page.getByRole("button", { name: "Scheduled", pressed: true }).waitFor();
+});
+
+test("message files are stored in a folder of the server", async () => {
+  await page.goto(`${base}/mailboxes`);
+  await page.getByRole("link", { name: mailbox.address }).or(page.locator("td.head a")).first().click();
+  const menu = page.getByRole("button", { name: "Change INBOX" });
+  await menu.click();
+  await page.getByRole("menuitem", { name: "Store message files in it" }).click();
+  await page.getByLabel("Message files", { exact: true }).setInputFiles([{ name: "old.eml", mimeType: "message/rfc822", buffer: Buffer.from("Subject: From the old system\r\n\r\nAs it was.\r\n") }]);
+  await accessible("message files");
+  const sent = page.waitForResponse((response) => response.url().endsWith("/v1/messages") && response.request().method() === "POST");
+  await button("Store them").click();
+  assert.equal((await sent).status(), 202);
+  await page.getByText("1 message on the way to INBOX").waitFor();
+});
+
 test("an own folder is made, a message is put in and taken out, and it gets another name and an end", async () => {
   await page.goto(`${base}/inbox?view=messages`);
   const tree = page.getByRole("navigation", { name: "Mailboxes and folders" });

@@ -140,6 +140,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       if (q) rows = rows.filter((m) => matches(m, q));
       return page(rows, query);
     }],
+    ["POST", "/v1/messages", ({ body, key }) => [202, { id: `owe_${key}`, kind: "append", state: "pending", folder_id: body.folder_id, what: "store a message" }]],
     ["GET", "/v1/messages/:id", ({ id, query }) => {
       const m = db.messages.find((each) => each.id === id);
       if (!m) return gone();

@@ -35,10 +35,10 @@ async fn mailboxes_are_found_by_their_owner() {
             owner: name.map(str::to_owned),
             ..Filter::default()
         };
-        assert_eq!(found(by(None, Some("Support"))).await, [a.id.clone()]);
+        assert_eq!(found(by(None, Some("Support"))).await, [a.id.as_str()]);
         assert_eq!(
             found(by(Some(OwnerKind::Queue), None)).await,
-            [a.id.clone()]
+            [a.id.as_str()]
         );
         assert!(found(by(Some(OwnerKind::User), None)).await.is_empty());
         let only = Filter {

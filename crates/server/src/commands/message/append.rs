@@ -1,7 +1,8 @@
 //! Storing message files in a folder of the server.
 
 use crate::client::{Client, segment};
-use crate::commands::{Context, folder, mailbox};
+use crate::commands::context::Context;
+use crate::commands::{folder, mailbox};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Output};
 use base64::Engine as _;
