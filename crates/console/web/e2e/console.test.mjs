@@ -226,8 +226,9 @@ test("the user chooses how mail is shown, and it stays so", async () => {
   const change = async (name, on) => {
     await page.goto(`${base}/settings/layout`);
     const saved = page.waitForResponse((response) => response.request().method() === "PATCH");
-    await page.getByRole("switch", { name }).setChecked(on);
+    await page.getByRole("switch", { name, checked: !on }).click();
     assert.equal((await saved).status(), 200);
+    await page.getByRole("switch", { name, checked: on }).waitFor();
   };
   await change(/Merge the folders/, false);
   await accessible("layout");
