@@ -339,6 +339,26 @@ test("a message is written, sent once on a double click, and shown in the outbox
   await other.context.close();
 });
 
+test("a message that is to go out later waits among what is scheduled, and can be cancelled there", async () => {
+  const subject = `End-to-end later ${Date.now()}`;
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByLabel("Text", { exact: true }).fill("Not yet.");
+  await button("Send later").click();
+  const local = new Date(Date.now() + 86_400_000);
+  local.setMinutes(local.getMinutes() - local.getTimezoneOffset());
+  await page.getByLabel("Send at").fill(local.toISOString().slice(0, 16));
+  await accessible("send later");
+  await button("Schedule").click();
+  await page.getByText(/It goes out/).waitFor();
+  await page.goto(`${base}/outbox?scheduled=true`);
+  const row = page.locator("[data-submission]", { hasText: subject });
+  await row.getByText(/goes out in/).waitFor();
+  await row.getByRole("button").first().click();
+  await row.getByRole("button", { name: "Cancel" }).click();
+  await row.waitFor({ state: "detached" });
+});
+
 test("a reply starts with recipient, subject and quotation", async () => {
   await page.goto(`${base}/inbox?view=messages`);
   await page.locator("[data-line]").first().waitFor();

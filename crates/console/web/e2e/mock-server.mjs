@@ -185,9 +185,10 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
-      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
+      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", send_at: body.send_at ?? null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
       db.submissions.unshift(s);
       emit("submission.queued");
+      if (body.send_at) return [202, s];
       setTimeout(() => {
         s.state = "accepted";
         for (const r of s.recipients) Object.assign(r, { state: "accepted", code: 250, enhanced_code: "2.0.0", text: "Ok: queued" });

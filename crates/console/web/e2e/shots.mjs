@@ -107,6 +107,10 @@ const SCREENS = {
     await page.getByLabel("Belongs to").scrollIntoViewIfNeeded();
   }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
+  "compose-later": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
+    await page.getByRole("button", { name: "Send later" }).click();
+    await page.getByLabel("Send at").fill("2027-01-04T08:30");
+  }],
   outbox: [full, "/outbox?open=sub_3"],
   profiles: [full, "/settings/profiles"],
   "profile-edit": [full, "/settings/profiles", async (page) => {

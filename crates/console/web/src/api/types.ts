@@ -509,6 +509,7 @@ export interface SubmissionInput {
   in_reply_to_message_id?: string;
   forward_message_id?: string;
   quote?: boolean;
+  send_at?: Time;
 }
 
 /** How the console shows mail to a user. */

@@ -10,9 +10,9 @@ import type { Mailbox, MessageBody, Submission, SubmissionInput } from "../../ap
 import type { ComposeSearch } from "../../addresses";
 import { Button, CopyLine, Empty, Failed, Note, Waiting } from "../../ui/basics";
 import { base64 } from "../../ui/base64";
-import { bytes, plural } from "../../ui/format";
+import { bytes, fullTime, plural } from "../../ui/format";
 import { Confirm, toast } from "../../ui/overlays";
-import { type Draft, draftFrom, emptyDraft, looksLikeAddress, parseAddresses } from "./draft";
+import { type Draft, draftFrom, emptyDraft, looksLikeAddress, parseAddresses, timeOf } from "./draft";
 import { Recipients } from "./recipients";
 
 /** Attachments travel as base64 inside JSON: more than this needs the upload that is to come. */
@@ -68,6 +68,8 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const [{ key, from, draft }, setState] = useState<Kept>(() => kept(search) ?? first);
   const [files, setFiles] = useState<File[]>([]);
   const [copies, setCopies] = useState(draft.cc.length > 0 || draft.bcc.length > 0);
+  /** As the browser writes it, in local time; empty: now; null: not asked for. */
+  const [later, setLater] = useState<string | null>(null);
   const [dropping, setDropping] = useState(false);
   const [done, setDone] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
@@ -81,6 +83,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const [canGoBack] = useState(useCanGoBack());
   const sender = senders.find((m) => m.id === from);
   const isReply = search.mode === "reply" || search.mode === "reply_all";
+  const sendAt = timeOf(later);
   const touched = files.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
 
   const set = (part: Partial<Draft>) => setState((s) => ({ ...s, draft: { ...s.draft, ...part } }));
@@ -108,6 +111,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
         // The quotation is in the text already, or was taken out on purpose.
         ...(search.mode ? { quote: false } : {}),
         attachments: await Promise.all(files.map(encode)),
+        ...(sendAt ? { send_at: sendAt } : {}),
         ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
         ...(search.mode === "forward" && search.message ? { forward_message_id: search.message } : {}),
       };
@@ -117,8 +121,8 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
       setDone(true);
       void client.invalidateQueries({ queryKey: ["submissions"] });
       toast("In the outbox", {
-        description: `To ${plural(submission.recipients?.length ?? draft.to.length, "recipient")}. It is sent now.`,
-        action: { label: "Show", run: () => void navigate({ to: "/outbox", search: { open: submission.id } }) },
+        description: `To ${plural(submission.recipients?.length ?? draft.to.length, "recipient")}. ${submission.send_at ? `It goes out ${fullTime(submission.send_at)}.` : "It is sent now."}`,
+        action: { label: "Show", run: () => void navigate({ to: "/outbox", search: { scheduled: Boolean(submission.send_at) || undefined, open: submission.id } }) },
       });
     },
     // Changed text under the same key would be refused: after an answer, the next try is a new one.
@@ -173,7 +177,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
           <Button look="ghost" icon={ChevronLeft} aria-label="Back" onClick={() => (canGoBack ? router.history.back() : void navigate({ to: "/inbox", search: {} }))} />
           <h1>{search.mode ? TITLES[search.mode] : "New message"}</h1>
           <Button icon={Paperclip} onClick={() => picker.current?.click()}>Attach</Button>
-          <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>Send</Button>
+          <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>{sendAt ? "Schedule" : "Send"}</Button>
           <input ref={picker} type="file" multiple hidden onChange={(e) => {
             setFiles((now) => [...now, ...(e.target.files ?? [])]);
             e.target.value = "";
@@ -206,6 +210,15 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
           <label htmlFor="compose-subject">Subject</label>
           <input id="compose-subject" className="bare strong" value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
         </div>
+        {later === null ? (
+          <div className="compose-line"><span className="label" /><button type="button" className="link small copies" onClick={() => setLater("")}>Send later</button></div>
+        ) : (
+          <div className="compose-line">
+            <label htmlFor="compose-at">Send at</label>
+            <input id="compose-at" className="bare" type="datetime-local" autoFocus value={later} onChange={(e) => setLater(e.target.value)} />
+            <Button look="ghost" size="small" icon={X} aria-label="Send now instead" onClick={() => setLater(null)} />
+          </div>
+        )}
         <textarea ref={text} className="compose-text" aria-label="Text" value={draft.text} onChange={(e) => set({ text: e.target.value })} placeholder="Write here. Files can be dropped anywhere." />
         {(files.length > 0 || (search.mode === "forward" && original?.has_attachments)) && (
           <div className="compose-files stack s">

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MessageBody } from "../../api/types";
-import { draftFrom, looksLikeAddress, parseAddresses, quoted, subjectFor } from "./draft";
+import { draftFrom, looksLikeAddress, parseAddresses, quoted, subjectFor, timeOf } from "./draft";
 
 const message = {
   direction: "incoming", subject: "Offer", text: "Hello\n> earlier\n", date: "2026-11-20T10:00:00Z", received_at: "2026-11-20T10:00:01Z",
@@ -39,5 +39,12 @@ describe("a draft", () => {
 
   it("quotes line by line", () => {
     expect(quoted("a\n> b\n\nc\n")).toBe("> a\n>> b\n> \n> c");
+  });
+});
+
+describe("a time to send at", () => {
+  it("is told in UTC, and only where one was chosen", () => {
+    expect(timeOf("2026-12-24T18:00")).toBe(new Date(2026, 11, 24, 18).toISOString());
+    for (const none of [null, "", "soon"]) expect(timeOf(none)).toBeNull();
   });
 });

@@ -96,3 +96,9 @@ export function draftFrom(message: MessageBody, mode: ComposeMode, own: string):
     text: `\n\nOn ${when(message)}, ${writer ? whole(writer) : "someone"} wrote:\n${quoted(textOf(message))}\n`,
   };
 }
+
+/** A local time as the browser's field writes it, for the API; nothing where none was chosen. */
+export function timeOf(local: string | null): string | null {
+  const time = local ? new Date(local) : null;
+  return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
+}
