@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use model::server_profile::ProfileLimits;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -267,6 +268,22 @@ impl Checks {
     /// Notes a mistake.
     pub(crate) fn refuse(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(FieldError::new(pointer, detail));
+    }
+
+    /// Limits that leave something to do.
+    pub(crate) fn limits(&mut self, limits: Option<&ProfileLimits>) {
+        let Some(limits) = limits else { return };
+        for (name, value) in [
+            ("max_connections", limits.max_connections.map(u32::from)),
+            ("poll_minutes", limits.poll_minutes.map(u32::from)),
+            ("download_mb_per_day", limits.download_mb_per_day),
+            ("upload_mb_per_day", limits.upload_mb_per_day),
+            ("messages_per_day", limits.messages_per_day),
+        ] {
+            if value == Some(0) {
+                self.refuse(format!("/limits/{name}"), "must be at least 1");
+            }
+        }
     }
 
     /// Notes mistakes in settings, with their corrections.

@@ -12,6 +12,7 @@
 mod authentication;
 pub mod caller;
 mod cookies;
+mod decode;
 mod detection;
 pub mod detector;
 pub mod error;

@@ -4,7 +4,6 @@ use crate::caller::Caller;
 use crate::error::Result;
 use crate::etag;
 use crate::input::{Checks, Ids, Json};
-use crate::routes::server_profiles::check_limits;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -81,7 +80,7 @@ async fn checked(
     input::check_deletion(&mut checks, delete_after);
     input::check_size_limit(&mut checks, value.size_limit.flatten());
     input::check_owner(&mut checks, value.owner.as_ref().and_then(Option::as_ref));
-    check_limits(&mut checks, value.limits.as_ref());
+    checks.limits(value.limits.as_ref());
     let profile = match &value.server_profile_id {
         Some(Some(id)) => Some(profile::named(state, id).await?),
         Some(None) | None => None,

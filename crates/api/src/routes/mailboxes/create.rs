@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::idempotent::{self, Answer};
 use crate::input::{Checks, Json, present};
 use crate::proving;
-use crate::routes::server_profiles::check_limits;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -140,7 +139,7 @@ async fn checked(state: &ApiState, value: NewMailbox) -> Result<Checked> {
     input::check_deletion(&mut checks, value.pop3_delete_after_days);
     input::check_size_limit(&mut checks, value.size_limit);
     input::check_owner(&mut checks, value.owner.as_ref());
-    check_limits(&mut checks, Some(&value.limits));
+    checks.limits(Some(&value.limits));
     let sides = Sides {
         incoming: value.incoming,
         outgoing: value.outgoing,

@@ -1,10 +1,10 @@
 use super::change::check_keywords;
 use crate::caller::Caller;
+use crate::decode::base64;
 use crate::error::{ApiError, Result};
 use crate::idempotent::{self, Answer};
 use crate::input::{Json, LargeJson};
 use crate::routes::owed::Owed;
-use crate::routes::submissions::decode;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -86,7 +86,7 @@ async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Result<Folder> 
 }
 
 async fn create(state: ApiState, value: NewMessage, key: Option<Key>) -> Result<Answer> {
-    let raw = decode(POINTER, &value.raw_base64)?;
+    let raw = base64(POINTER, &value.raw_base64)?;
     drop(value.raw_base64);
     let prepared = tokio::task::spawn_blocking(move || {
         let raw = whole_lines(&raw)?;

@@ -79,7 +79,7 @@ pub(crate) async fn change_server_profile(
         input::check_name(&mut checks, name);
     }
     input::check_auth(&mut checks, value.auth);
-    input::check_limits(&mut checks, value.limits.as_ref());
+    checks.limits(value.limits.as_ref());
     let domains = value
         .domains
         .as_deref()

@@ -77,7 +77,7 @@ pub(crate) async fn create_server_profile(
     let mut checks = Checks::default();
     input::check_name(&mut checks, &value.name);
     input::check_auth(&mut checks, value.auth);
-    input::check_limits(&mut checks, Some(&value.limits));
+    checks.limits(Some(&value.limits));
     let domains = input::domains(&mut checks, &value.domains);
     let servers = input::servers(
         value.incoming,

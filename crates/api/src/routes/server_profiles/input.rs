@@ -5,7 +5,7 @@ use connect::detect::Address;
 use connect::typed::{Before, Form, PortWord, Rules, SecurityWord, Side, settle};
 use model::mailbox::{Auth, Protocol, Security};
 use model::normalised::Normalised;
-use model::server_profile::{IncomingServer, OutgoingServer, ProfileLimits, ServerProfile};
+use model::server_profile::{IncomingServer, OutgoingServer, ServerProfile};
 use serde::Deserialize;
 
 /// Domains that a profile may name.
@@ -170,21 +170,5 @@ pub(super) fn domains(checks: &mut Checks, typed: &[String]) -> Vec<String> {
 pub(super) fn check_auth(checks: &mut Checks, auth: Option<Auth>) {
     if auth == Some(Auth::None) {
         checks.refuse("/auth", "must be `password` or `oauth2`");
-    }
-}
-
-/// Limits that leave something to do.
-pub(crate) fn check_limits(checks: &mut Checks, limits: Option<&ProfileLimits>) {
-    let Some(limits) = limits else { return };
-    for (name, value) in [
-        ("max_connections", limits.max_connections.map(u32::from)),
-        ("poll_minutes", limits.poll_minutes.map(u32::from)),
-        ("download_mb_per_day", limits.download_mb_per_day),
-        ("upload_mb_per_day", limits.upload_mb_per_day),
-        ("messages_per_day", limits.messages_per_day),
-    ] {
-        if value == Some(0) {
-            checks.refuse(format!("/limits/{name}"), "must be at least 1");
-        }
     }
 }

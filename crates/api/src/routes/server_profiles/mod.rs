@@ -8,8 +8,6 @@ mod list;
 mod remove;
 mod test;
 
-pub(crate) use input::check_limits;
-
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::state::ApiState;

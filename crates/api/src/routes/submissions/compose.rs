@@ -3,36 +3,14 @@
 use super::input::{File, NewSubmission, Person};
 use super::ready::Ready;
 use crate::caller::Caller;
+use crate::decode::base64;
 use crate::error::{ApiError, FieldError, Result};
 use crate::routes::messages;
 use crate::state::ApiState;
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use mail_message::reply::ReplyParts;
 use mail_message::{Address, Draft, DraftAttachment};
 use model::fresh_id;
 use model::mailbox::Mailbox;
-
-/// Standard base64, with its padding or without.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// Decodes base64, blanks and line breaks aside.
-pub(crate) fn decode(pointer: &str, text: &str) -> Result<Vec<u8>> {
-    let clean: String;
-    let text = if text.contains(char::is_whitespace) {
-        clean = text.split_whitespace().collect();
-        &clean
-    } else {
-        text
-    };
-    BASE64
-        .decode(text)
-        .map_err(|_| ApiError::field(pointer, "is not base64"))
-}
 
 /// Writes the message.
 pub(super) async fn ready(
@@ -130,7 +108,7 @@ fn people(list: Vec<Person>) -> Vec<Address> {
 
 fn attachment(i: usize, file: File) -> Result<DraftAttachment> {
     Ok(DraftAttachment {
-        bytes: decode(
+        bytes: base64(
             &format!("/attachments/{i}/content_base64"),
             &file.content_base64,
         )?,

@@ -10,8 +10,6 @@ mod raw;
 mod ready;
 mod retry;
 
-pub(crate) use compose::decode;
-
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::state::ApiState;

@@ -1,9 +1,9 @@
 //! A whole message from the application: sent as it is, but for its line ends, `Bcc`, and what a
 //! message must have.
 
-use super::compose::decode;
 use super::input::NewSubmission;
 use super::ready::Ready;
+use crate::decode::base64;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
 use crate::state::ApiState;
@@ -27,7 +27,7 @@ pub(super) async fn ready(
             "cannot stand beside `raw_base64`",
         ));
     }
-    let raw = decode(POINTER, &value.raw_base64.unwrap_or_default())?;
+    let raw = base64(POINTER, &value.raw_base64.unwrap_or_default())?;
     let unique = fresh_id("m", state.store.now());
     let envelope = value.envelope;
     let mailbox = mailbox.clone();
