@@ -33,6 +33,8 @@ const HELPERS: i64 = 2;
 const SPARE: i64 = 1;
 /// How long no other connection is opened after one that could not be, or found nothing to do.
 const PAUSE: Duration = Duration::from_secs(60);
+/// How long the first connection waits for a helper to leave a folder: then the helper is ended, as a cut line would.
+const LEAVING: Duration = Duration::from_secs(10);
 /// How often a helper asks for a place while others have all of them, and how many times.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const ASKED_AT_MOST: u32 = 20;
@@ -109,6 +111,15 @@ impl Hands {
         self.helps || !self.helpers.is_empty()
     }
 
+    /// Takes note of helpers that have ended. A connection that is alone keeps no room for what it does where.
+    fn look_round(&mut self) {
+        while self.helpers.try_join_next().is_some() {}
+        if self.helpers.is_empty() {
+            self.claim = None;
+            *self.shared.slots() = HashMap::new();
+        }
+    }
+
     /// Waits for the right to work in a folder, and gives back that to the one before. A helper has taken it already.
     pub(super) async fn hold(&mut self, folder_id: &str) {
         if self.helps
@@ -127,7 +138,14 @@ impl Hands {
             slot.leave.cancel();
             slot.lock.clone()
         };
-        let held = lock.lock_owned().await;
+        let held = match tokio::time::timeout(LEAVING, lock.clone().lock_owned()).await {
+            Ok(held) => held,
+            Err(_) => {
+                tracing::info!("another connection does not get on, and is ended");
+                self.helpers.abort_all();
+                lock.lock_owned().await
+            }
+        };
         let mut slots = self.shared.slots();
         let slot = slots.entry(folder_id.to_owned()).or_default();
         slot.is_wanted = false;
@@ -230,7 +248,7 @@ impl Drop for Ending {
 impl Visit<'_> {
     /// Opens another connection, where it is allowed and worth it.
     pub(super) async fn send_for_helpers(&mut self) -> Result<()> {
-        while self.hands.helpers.try_join_next().is_some() {}
+        self.hands.look_round();
         let (Some(allowed), Some(incoming)) =
             (self.meter.allowed().connections, &self.mailbox.incoming)
         else {
@@ -267,6 +285,9 @@ impl Visit<'_> {
             "another connection fills the past"
         );
         self.hands.sent_for = Some(Instant::now());
+        if let Some(open) = self.open.clone() {
+            self.hands.hold(&open).await;
+        }
         let shared = self.hands.shared.clone();
         let (context, lease) = (self.context.clone(), self.lease.clone());
         let (mailbox, stop) = (self.mailbox.clone(), self.stop.child_token());

@@ -136,9 +136,9 @@ impl Visit<'_> {
         self.open = None;
         self.exists = None;
         self.open_next = None;
-        let id = self.known[i].id.clone();
-        self.hands.hold(&id).await;
         if self.hands.are_many() {
+            let id = self.known[i].id.clone();
+            self.hands.hold(&id).await;
             self.reload(i).await?;
         }
         let manner = Manner {

@@ -4,6 +4,7 @@
 //! Every run is told by its seed. `POSTROOM_DIFFERENTIAL_SEEDS=1000..1200` tries other ones (the nightly run does).
 
 use crate::follower::{Choice, Follower};
+use model::server_profile::ProfileLimits;
 use std::time::Duration;
 use testkit::{Brand, Generator, Replayed, SecondClient, replay};
 
@@ -70,7 +71,17 @@ async fn run(server: Brand, seed: u64) {
     let mut other = tokio::task::spawn_blocking(move || SecondClient::new(server, &other, seed))
         .await
         .expect("the second client");
-    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    // Where a number is known, several connections fill the past.
+    let several = ProfileLimits {
+        max_connections: Some(4),
+        ..ProfileLimits::default()
+    };
+    let choice = Choice {
+        limits: seed.is_multiple_of(2).then_some(several),
+        helped_from: Some(1),
+        ..Choice::on(server)
+    };
+    let mut follower = Follower::start(&user, choice).await;
     for checkpoint in 0..CHECKPOINTS {
         other = tokio::task::spawn_blocking(move || {
             other.act_for_a_while(ACTS);

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 const FOLDERS: [&str; 5] = ["INBOX", "Archive", "Projects", "Receipts", "Talks"];
 const EACH: usize = 30;
+/// So many take some seconds.
+const MANY: usize = 1_000;
 
 fn letter(folder: &str, n: usize) -> Vec<u8> {
     format!("Message-ID: <{n}@{folder}>\r\nSubject: {folder} {n}\r\n\r\nx\r\n").into_bytes()
@@ -107,6 +109,50 @@ async fn other_folders_are_filled_while_one_does_not_get_on() {
         stored(&follower).await["Talks"] == sim_uid as usize
     })
     .await;
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helper_that_hangs_holds_nobody_up() {
+    // The first connection has its hands full with INBOX: the second one hears nothing more about Archive's last message.
+    let mut script = script();
+    for n in EACH..EACH + MANY {
+        script = script.mail("INBOX", &letter("INBOX", n));
+    }
+    for n in EACH..EACH + MANY + 5 {
+        script = script.mail("Archive", &letter("Archive", n));
+    }
+    let last = (EACH + MANY + 5) as u32;
+    let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(last)));
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        limits: connections(3),
+        helped_from: Some(1),
+        tested: true,
+        poll: Duration::from_millis(300),
+        patience: Some((Duration::from_secs(300), Duration::from_millis(100))),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    until("somebody hangs", async || {
+        let asked = format!(":{last} (UID");
+        sim.log()
+            .iter()
+            .any(|line| line.contains(&asked) && line.contains("BODY.PEEK[]"))
+    })
+    .await;
+    sim.set_faults(&[]);
+    sim.deliver("INBOX", &letter("INBOX", EACH + MANY));
+    until("all is there", async || is_complete(&follower).await).await;
+    assert_eq!(stored(&follower).await["Archive"], EACH + MANY + 5);
+    assert_eq!(stored(&follower).await["INBOX"], EACH + MANY + 1);
+    let all = EACH * FOLDERS.len() + 2 * MANY + 6;
+    assert_eq!(follower.count("message.received").await, all);
     follower.stop().await;
 }
 
