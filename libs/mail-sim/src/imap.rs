@@ -86,6 +86,8 @@ pub enum ImapFault {
     Greeting(String),
     /// NO with this text to every command of this name (`LIST`, `UID FETCH`, `STARTTLS`).
     Refuse(&'static str, String),
+    /// NO with this text to every command of this name while this folder is open.
+    RefuseIn(&'static str, &'static str, String),
     /// NO with this text to SELECT and EXAMINE of this folder.
     Closed(&'static str, String),
     /// OK to every command of this name, and nothing is done.
@@ -135,6 +137,14 @@ pub struct Contents {
     pub labels: BTreeSet<String>,
     /// Its bytes.
     pub raw: Vec<u8>,
+}
+
+/// A message that the simulator has lost.
+#[derive(Debug)]
+pub struct Lost {
+    folder: String,
+    uid: u32,
+    message: mailbox::Message,
 }
 
 impl ImapScript {
@@ -389,6 +399,24 @@ impl ImapSim {
         for folder in script.mailbox.folders.values_mut() {
             folder.messages.retain(|_, message| message.id != id);
         }
+    }
+
+    /// Loses a message of a folder, and tells nobody: as a disk does, and not a client.
+    pub fn lose(&self, folder: &str, uid: u32) -> Option<Lost> {
+        let mut script = lock(&self.shared.script);
+        let message = script.mailbox.folder_mut(folder).messages.remove(&uid)?;
+        Some(Lost {
+            folder: folder.to_owned(),
+            uid,
+            message,
+        })
+    }
+
+    /// What was lost is there again, under its old UID.
+    pub fn give_back(&self, lost: Lost) {
+        let mut script = lock(&self.shared.script);
+        let folder = script.mailbox.folder_mut(&lost.folder);
+        folder.messages.insert(lost.uid, lost.message);
     }
 
     /// Everything there is: folder, UID, then flags, labels and bytes.

@@ -20,7 +20,7 @@ pub(super) async fn copy(
     target: &Known,
 ) -> Result<Paid> {
     let to = MailboxName::from_wire(&wire_bytes(&target.wire_name));
-    let Some((validity, copy)) = copied(visit, change, uid, &to).await? else {
+    let Some(Copied { validity, copy, .. }) = copied(visit, change, uid, &to).await? else {
         return not_copied(visit, uid).await;
     };
     // With labels it is no message of its own, but shows in one more folder.
@@ -39,15 +39,27 @@ pub(super) async fn not_copied(visit: &mut Visit<'_>, uid: &UidSet) -> Result<Pa
     })
 }
 
+/// Where a copy is.
+pub(super) struct Copied {
+    pub(super) validity: u64,
+    pub(super) copy: u64,
+    /// The server has just named it, so that it is this one and no other that looks like it.
+    pub(super) is_named: bool,
+}
+
 /// Copies a message, once: where the target ends is written down before, so that a try whose answer was lost
-/// is known by its copy. Gives the copy's UIDVALIDITY and UID; `None`: there is none. The message's own folder
-/// is open before and after.
+/// is known by its copy. `None`: there is none. The message's own folder is open before and after.
 pub(super) async fn copied(
     visit: &mut Visit<'_>,
     change: &Owed,
     uid: &UidSet,
     to: &MailboxName,
-) -> Result<Option<(u64, u64)>> {
+) -> Result<Option<Copied>> {
+    let found = |validity, copy| Copied {
+        validity,
+        copy,
+        is_named: false,
+    };
     let items = [StatusItem::UidValidity, StatusItem::UidNext];
     let status = visit.session.status(to, &items).await?;
     let validity = status.uidvalidity.unwrap_or_default();
@@ -56,7 +68,7 @@ pub(super) async fn copied(
         .filter(|from| from.uid_validity == validity as i64)
         && let Some(copy) = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?
     {
-        return Ok(Some((validity, copy)));
+        return Ok(Some(found(validity, copy)));
     }
     let from = CopyFrom {
         uid_validity: validity as i64,
@@ -64,12 +76,15 @@ pub(super) async fn copied(
     };
     owed::copying(&visit.context.store, visit.lease, change, from).await?;
     let went = visit.session.uid_copy(uid, to).await?;
-    let told = went.and_then(|went| new_place(&went, uid));
-    if told.is_some() {
-        return Ok(told);
+    if let Some((validity, copy)) = went.and_then(|went| new_place(&went, uid)) {
+        return Ok(Some(Copied {
+            validity,
+            copy,
+            is_named: true,
+        }));
     }
-    let found = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?;
-    Ok(found.map(|copy| (validity, copy)))
+    let copy = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?;
+    Ok(copy.map(|copy| found(validity, copy)))
 }
 
 /// Where the server says that a message went: UIDVALIDITY and UID.

@@ -1,10 +1,11 @@
 //! Moves and removals that are owed: in one step where the server can, else by a copy that is made once and an original that goes.
 
-use super::{Paid, copying, did_nothing, flags, spot_in, vanished};
-use crate::error::Result;
+use super::copying::Copied;
+use super::{Paid, copying, did_nothing, flags, one, refused, spot_in, vanished};
+use crate::error::{Result, SyncError};
 use crate::mailbox::Visit;
-use imap_client::{ImapError, MailboxName, Session, StoreMode, UidSet};
-use model::folder::Mode;
+use imap_client::{ImapError, MailboxName, Mode, Session, StoreMode, UidSet};
+use model::folder;
 use store::folders::{Known, wire_bytes};
 use store::owed::{Confirmed, Owed};
 
@@ -29,15 +30,47 @@ pub(super) async fn move_to(
         let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
             return copying::not_copied(visit, uid).await;
         };
-        if !remove(visit, uid).await? {
-            return Ok(did_nothing("remove the message that was copied"));
+        match remove(visit, uid).await {
+            Ok(true) => (copy.validity, copy.copy),
+            Err(SyncError::Imap(error)) if !error.is_fatal() => {
+                take_back(visit, &copy, &to).await?;
+                return Ok(refused(&error));
+            }
+            Ok(false) => {
+                take_back(visit, &copy, &to).await?;
+                return Ok(did_nothing("remove the message that was copied"));
+            }
+            Err(error) => return Err(error),
         }
-        copy
     };
     Ok(Paid::Done(Confirmed {
         moved_to: Some(spot_in(target, validity, new)),
         ..Confirmed::default()
     }))
+}
+
+/// Takes away a copy whose original is still there and does not go, so that nobody has the message twice until it does. Only one
+/// that the server named just now: another one that looks like it may be somebody else's. One that stays is known again by the
+/// next try.
+async fn take_back(visit: &mut Visit<'_>, copied: &Copied, to: &MailboxName) -> Result<()> {
+    if !copied.is_named {
+        return Ok(());
+    }
+    let opened = visit.session.select(to, Mode::ReadWrite, None).await;
+    let gone = match opened {
+        Ok(now) if now.uidvalidity == Some(copied.validity) => {
+            remove(visit, &one(copied.copy)).await.map(drop)
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    match gone {
+        Err(SyncError::Imap(error)) if !error.is_fatal() => {
+            tracing::debug!(%error, "the copy of a message that did not go stays for now");
+            Ok(())
+        }
+        gone => gone,
+    }
 }
 
 /// Without a word of where it went, it may not have gone; or an earlier try has moved it, whose answer was lost.
@@ -51,7 +84,7 @@ async fn unconfirmed(
         return Ok(did_nothing("move the message"));
     }
     let moved_to = copying::moved(visit, change, uid, target).await?;
-    if moved_to.is_none() && target.mode != Mode::Off {
+    if moved_to.is_none() && target.mode != folder::Mode::Off {
         return Ok(vanished());
     }
     let moved_to = moved_to.map(|(validity, new)| spot_in(target, validity, new));

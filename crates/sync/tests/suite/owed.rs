@@ -366,3 +366,53 @@ async fn invariant_39_our_own_change_is_told_once_and_a_foreign_one_of_the_same_
     assert!(!second[0].0);
     follower.stop().await;
 }
+
+/// Without MOVE a message is copied first: while the original does not go, nobody has it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_taken_back_while_its_original_does_not_go() {
+    for command in ["UID STORE", "UID EXPUNGE"] {
+        let refused = ImapFault::RefuseIn("INBOX", command, "[NOPERM] not yours".to_owned());
+        let script = ImapScript::new().folder("Archive").fault(refused);
+        let (sim, mut follower, message) = simulated(script).await;
+        let folders = store::folders::list(&follower.store, &follower.mailbox.id).await;
+        let folders = folders.expect("folders");
+        let archive = folders.iter().find(|folder| folder.path == "Archive");
+        let archive = archive.expect("Archive").id.clone();
+        let moved = store::owed::move_to(&follower.store, &message, &archive).await;
+        moved.expect("it is owed");
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while tries(&follower).await.0 == 0 {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "{command}: {:?}",
+                sim.log()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let there = sim.contents();
+        let flags: Vec<_> = there["INBOX"].values().map(|m| m.flags.clone()).collect();
+        assert_eq!(flags, [std::collections::BTreeSet::new()], "{command}");
+        assert!(there["Archive"].is_empty(), "{command}: {:?}", sim.log());
+        assert!(sim.log().iter().any(|line| line.contains("UID COPY")));
+
+        follower.stop().await;
+        sim.set_faults(&[]);
+        let now = follower
+            .store
+            .db
+            .write(|tx| tx.exec("UPDATE owed SET next_attempt_at = 0", &[]));
+        assert_eq!(now.await.expect("written"), 1);
+        follower.go();
+        paid(&follower, &message).await;
+        let there = sim.contents();
+        assert_eq!(
+            (there["INBOX"].len(), there["Archive"].len()),
+            (0, 1),
+            "{command}"
+        );
+        for (kind, count) in [("message.received", 1), ("message.removed", 0)] {
+            assert_eq!(follower.count(kind).await, count, "{command}: {kind}");
+        }
+        follower.stop().await;
+    }
+}

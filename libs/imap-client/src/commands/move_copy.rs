@@ -1,7 +1,6 @@
 //! UID MOVE (RFC 6851), UID COPY and UID EXPUNGE (RFC 4315).
 
 use super::fetch_meta::MAX_SET_TEXT;
-use super::store::StoreMode;
 use crate::session::{Session, ignore};
 use crate::uid_set::pieces;
 use crate::wire::response::Response;
@@ -24,34 +23,27 @@ pub struct CopyUid {
 }
 
 impl Session {
-    /// Moves messages. Without MOVE they are copied, marked and expunged by UID, so that nobody else's deleted
-    /// messages go with them. The result is `None` when the server does not say where they went.
+    /// Moves messages, in one step. A server without MOVE is left to the caller: of a copy and an expunge either may fail alone.
+    /// The result is `None` when the server does not say where they went.
     ///
     /// # Errors
-    /// `No` (with code `TRYCREATE` when there is no such folder), [`ImapError::NeedsExpunge`] when the server has
-    /// neither MOVE nor UIDPLUS (nothing is done then), `Bad`, or a fatal error.
+    /// [`ImapError::Unsupported`] without MOVE, `No` (with code `TRYCREATE` when there is no such folder), `Bad`, or a fatal
+    /// error.
     pub async fn uid_move(
         &mut self,
         uids: &UidSet,
         target: &MailboxName,
     ) -> Result<Option<CopyUid>, ImapError> {
-        if self.supports("MOVE") {
-            return self.transfer("UID MOVE", uids, target).await;
+        if !self.supports("MOVE") {
+            return Err(ImapError::Unsupported { what: "MOVE" });
         }
-        if !self.supports("UIDPLUS") {
-            return Err(ImapError::NeedsExpunge);
-        }
-        let went = self.transfer("UID COPY", uids, target).await?;
-        self.uid_store(uids, StoreMode::Add, &["\\Deleted"], None)
-            .await?;
-        self.uid_expunge(uids).await?;
-        Ok(went)
+        self.transfer("UID MOVE", uids, target).await
     }
 
     /// Copies messages. The result is `None` when the server does not say where the copies are.
     ///
     /// # Errors
-    /// As [`Session::uid_move`].
+    /// `No` (with code `TRYCREATE` when there is no such folder), `Bad`, or a fatal error.
     pub async fn uid_copy(
         &mut self,
         uids: &UidSet,

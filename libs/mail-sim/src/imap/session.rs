@@ -137,6 +137,14 @@ impl Session {
                     self.connection.send(answer).await?;
                     return Ok(Some(Next::GoOn));
                 }
+                ImapFault::RefuseIn(folder, name, text)
+                    if name == command.name
+                        && self.selected.as_ref().is_some_and(|open| open.0 == folder) =>
+                {
+                    let answer = format!("{} NO {text}\r\n", command.tag);
+                    self.connection.send(answer).await?;
+                    return Ok(Some(Next::GoOn));
+                }
                 ImapFault::Closed(folder, text)
                     if matches!(command.name.as_str(), "SELECT" | "EXAMINE")
                         && self.folder_named(command, 0) == folder =>

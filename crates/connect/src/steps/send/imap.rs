@@ -262,7 +262,12 @@ async fn take_away(
         return remove_from(talk, folder, uids).await;
     };
     talk.session.select(folder, Mode::ReadWrite, None).await?;
-    talk.session.uid_move(uids, trash).await?;
+    if talk.session.supports("MOVE") {
+        talk.session.uid_move(uids, trash).await?;
+    } else {
+        talk.session.uid_copy(uids, trash).await?;
+        remove_from(talk, folder, uids).await?;
+    }
     let moved = find(talk, trash, message).await?;
     if moved.is_empty() {
         return Ok(());
