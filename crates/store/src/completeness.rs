@@ -22,12 +22,17 @@ pub struct Held {
     pub owed: bool,
 }
 
-/// What is stored of a folder, by UID. What only we have, since POP3 had it no more, is no part of it where the folder
+/// What is stored of a folder from the first to the last UID, ends included, by UID. What only we have, since POP3 had it no more, is no part of it where the folder
 /// is one of IMAP.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn held(store: &Store, folder_id: &str, uid_validity: i64) -> Result<HashMap<i64, Held>> {
+pub async fn held(
+    store: &Store,
+    folder_id: &str,
+    uid_validity: i64,
+    (first, last): (i64, i64),
+) -> Result<HashMap<i64, Held>> {
     let id = folder_id.to_owned();
     store
         .db
@@ -36,8 +41,8 @@ pub async fn held(store: &Store, folder_id: &str, uid_validity: i64) -> Result<H
                 "SELECT p.uid, m.seen, m.answered, m.flagged, m.draft, m.keywords, m.size,
                    CAST(CASE WHEN EXISTS (SELECT 1 FROM owed o WHERE o.message_id = m.id) THEN 1 ELSE 0 END AS BIGINT)
                  FROM placements p JOIN messages m ON m.id = p.message_id
-                 WHERE p.folder_id = $1 AND p.uid_validity = $2",
-                &[id.into(), uid_validity.into()],
+                 WHERE p.folder_id = $1 AND p.uid_validity = $2 AND p.uid BETWEEN $3 AND $4",
+                &[id.into(), uid_validity.into(), first.into(), last.into()],
             )?;
             rows.iter()
                 .map(|row| {

@@ -12,9 +12,9 @@ use imap_client::{MetaItems, UidSet};
 use model::completeness::FolderAudit;
 use model::event::Origin;
 use model::folder::Mode;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use store::completeness;
-use store::folders::{self, Cursor};
+use store::folders::{self, Cursor, Known};
 use store::ingest::{self, Changes, FlagUpdate};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,7 @@ struct Difference {
     in_ledger: i64,
     missing: UidSet,
     surplus: UidSet,
+    /// As many as are held at once; what is beyond them is for the next audit.
     flags: HashMap<i64, FlagUpdate>,
     sizes: i64,
     miscounted: i64,
@@ -161,21 +162,63 @@ impl Visit<'_> {
         let Some(validity) = folder.uid_validity else {
             return Ok(None);
         };
-        let mut seen: HashMap<i64, (FlagUpdate, Option<u64>)> = HashMap::new();
         let mut listed = UidSet::new();
         if self.exists != Some(0) {
             listed = self.session.uid_search("ALL").await?;
+        }
+        let store = &self.context.store;
+        let ours = look::ours(self.context, &folder).await?;
+        let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
+        let counts = completeness::counts(store, &folder.id).await?;
+        let below = UidSet::below(folder.high_uid.unsigned_abs());
+        let mut wanted = listed.intersect(&below);
+        if let Some(since) = since(&folder, self.mailbox) {
+            wanted = self.only_since(wanted, since).await?;
+        }
+        let mut difference = Difference {
+            server: wanted.len() as i64,
+            stored: ours.len() as i64,
+            in_ledger: failed.len() as i64,
+            missing: wanted.difference(&ours).difference(&failed),
+            miscounted: counts.off_by.abs().max(i64::from(counts.unread_wrong)),
+            ..Difference::default()
+        };
+        for window in plan::windows(&ours, self.context.flags_at_once) {
+            self.compare_window(&folder, validity, window, &listed, &mut difference)
+                .await?;
+        }
+        Ok(Some(difference))
+    }
+
+    /// Compares the messages of a folder that we have from the first to the last UID of a window: their flags, their sizes, and
+    /// whether they are there. Memory is bounded by the window, whatever the server sends.
+    async fn compare_window(
+        &mut self,
+        folder: &Known,
+        validity: i64,
+        window: (u64, u64),
+        listed: &UidSet,
+        difference: &mut Difference,
+    ) -> Result<()> {
+        let bounds = (window.0 as i64, window.1 as i64);
+        let held = completeness::held(&self.context.store, &folder.id, validity, bounds).await?;
+        let mut seen: HashMap<i64, (FlagUpdate, Option<u64>)> = HashMap::new();
+        // Not only what SEARCH leaves out: what is named by either is there.
+        let mut named = UidSet::new();
+        if self.exists != Some(0) {
             let items = MetaItems {
                 flags: true,
                 size: true,
                 ..MetaItems::default()
             };
-            let all = UidSet::starting_at(1);
+            let asked = UidSet::range(window.0, window.1);
             let told = self
                 .session
-                .fetch_meta_with(&all, &items, None, false, |meta| {
-                    if let Some(update) = look::update(&meta) {
-                        seen.insert(update.uid, (update, meta.size));
+                .fetch_meta_with(&asked, &items, None, false, |meta| {
+                    let uid = meta.uid.unwrap_or_default();
+                    if held.contains_key(&(uid as i64)) {
+                        named.insert(uid);
+                        seen.extend(look::update(&meta).map(|told| (told.uid, (told, meta.size))));
                     }
                 })
                 .await;
@@ -187,48 +230,25 @@ impl Visit<'_> {
                 }
             }
         }
-        let store = &self.context.store;
-        let held = completeness::held(store, &folder.id, validity).await?;
-        let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
-        let counts = completeness::counts(store, &folder.id).await?;
-        let mut ours = UidSet::new();
-        for uid in held.keys() {
-            ours.insert(uid.unsigned_abs());
-        }
-        let below = UidSet::below(folder.high_uid.unsigned_abs());
-        let mut wanted = listed.intersect(&below);
-        if let Some(since) = since(&folder, self.mailbox) {
-            wanted = self.only_since(wanted, since).await?;
-        }
-        let mut difference = Difference {
-            server: wanted.len() as i64,
-            stored: held.len() as i64,
-            in_ledger: failed.len() as i64,
-            missing: wanted.difference(&ours).difference(&failed),
-            miscounted: counts.off_by.abs().max(i64::from(counts.unread_wrong)),
-            ..Difference::default()
-        };
-        // Not only what SEARCH leaves out: what is named by either is there.
-        let named: HashSet<i64> = seen.keys().copied().collect();
-        for (uid, held) in &held {
-            match seen.remove(uid) {
+        for (uid, held) in held {
+            match seen.remove(&uid) {
                 Some((update, size)) => {
                     difference.sizes +=
                         i64::from(size.is_some_and(|size| size as i64 != held.size));
-                    if update.flags != held.flags && !held.owed {
-                        difference.flags.insert(*uid, update);
+                    let room = difference.flags.len() < self.context.flags_at_once;
+                    if update.flags != held.flags && !held.owed && room {
+                        difference.flags.insert(uid, update);
                     }
                 }
-                None if !named.contains(uid)
-                    && !listed.contains(uid.unsigned_abs())
-                    && !held.owed =>
-                {
-                    difference.surplus.insert(uid.unsigned_abs());
+                None => {
+                    let uid = uid.unsigned_abs();
+                    if !named.contains(uid) && !listed.contains(uid) && !held.owed {
+                        difference.surplus.insert(uid);
+                    }
                 }
-                None => {}
             }
         }
-        Ok(Some(difference))
+        Ok(())
     }
 
     /// Makes the store equal. Returns how many messages went to the ledger.

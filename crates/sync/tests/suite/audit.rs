@@ -2,9 +2,11 @@
 
 use crate::follower::{Choice, Follower};
 use crate::pop3::pop3s;
+use mail_sim::{ImapScript, ImapSim};
 use model::completeness::{Audit, AuditOutcome, FolderAudit};
+use model::mailbox::Security;
 use std::time::Duration;
-use testkit::{Brand, Generator, ImapProbe, user};
+use testkit::{Brand, Generator, ImapProbe, TestUser, user};
 
 async fn audit(follower: &Follower, repair: bool) -> Audit {
     let (store, id) = (&follower.store, &follower.mailbox.id);
@@ -44,9 +46,21 @@ fn outcome(audit: &Audit) -> AuditOutcome {
 }
 
 async fn damage_in_the_store_is_found_told_and_repaired(brand: Brand) {
+    damaged(brand, Choice::on(brand)).await;
+}
+
+async fn damage_is_found_and_repaired_a_part_of_the_folder_at_a_time(brand: Brand) {
+    let choice = Choice {
+        flags_at_once: Some(7),
+        ..Choice::on(brand)
+    };
+    damaged(brand, choice).await;
+}
+
+async fn damaged(brand: Brand, choice: Choice) {
     let user = brand.user("audit damage");
     user.seed("INBOX", Generator::new(7).take(40));
-    let mut follower = Follower::start(&user, Choice::on(brand)).await;
+    let mut follower = Follower::start(&user, choice).await;
     follower.in_step().await;
     let before = follower.events().await.len();
     let whole = audit(&follower, false).await;
@@ -81,7 +95,92 @@ async fn damage_in_the_store_is_found_told_and_repaired(brand: Brand) {
     follower.stop().await;
 }
 
-on_each_server!(damage_in_the_store_is_found_told_and_repaired);
+on_each_server!(
+    damage_in_the_store_is_found_told_and_repaired,
+    damage_is_found_and_repaired_a_part_of_the_folder_at_a_time,
+);
+
+/// Forty messages on a simulator, all stored; the folders are looked at when an audit does.
+async fn simulated(flags_at_once: Option<usize>) -> (ImapSim, Follower) {
+    let mut script = ImapScript::new();
+    for n in 0..40 {
+        let mail = format!("Message-ID: <{n}@audit>\r\nSubject: {n}\r\n\r\nx\r\n");
+        script = script.mail("INBOX", mail.as_bytes());
+    }
+    let sim = ImapSim::start(script);
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        tested: true,
+        poll: Duration::from_secs(3_600),
+        flags_at_once,
+        ..Choice::default()
+    };
+    let follower = Follower::start(&user, choice).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    (sim, follower)
+}
+
+/// The UIDs of INBOX here, and there.
+async fn uids(sim: &ImapSim, follower: &Follower) -> (Vec<u32>, Vec<u32>) {
+    let view = follower.view().await;
+    let here = view.get("INBOX").map(|all| all.keys().copied().collect());
+    let there = sim.contents()["INBOX"].keys().copied().collect();
+    (here.unwrap_or_default(), there)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_holds_a_part_of_a_folder_at_a_time() {
+    let (sim, mut follower) = simulated(Some(7)).await;
+    let before = sim.log().len();
+    let whole = audit(&follower, false).await;
+    assert_eq!(outcome(&whole), AuditOutcome::Equal, "{whole:?}");
+    assert_eq!((inbox(&whole).server, inbox(&whole).stored), (40, 40));
+    let log = sim.log();
+    let asked = log[before..]
+        .iter()
+        .filter(|line| line.contains("(UID FLAGS RFC822.SIZE)"));
+    let sets: Vec<&str> = asked.filter_map(|line| line.split(' ').nth(3)).collect();
+    assert_eq!(sets, ["1:7", "8:14", "15:21", "22:28", "29:35", "36:40"]);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_lost_and_found_again_is_told_and_repaired() {
+    let (sim, mut follower) = simulated(None).await;
+    let lost: Vec<_> = (3..6).filter_map(|uid| sim.lose("INBOX", uid)).collect();
+    // A look mends what is gone; what it cannot see is counted.
+    let found = audit(&follower, false).await;
+    assert_eq!(inbox(&found).server, 37, "{found:?}");
+    assert_eq!(outcome(&found), AuditOutcome::Equal, "{found:?}");
+    for _ in 0..3 {
+        follower.event("message.removed", |_| true).await;
+    }
+    assert_eq!(uids(&sim, &follower).await.0.len(), 37);
+
+    // The same again under their old numbers, and others lost: the count is what it was.
+    for one in lost {
+        sim.give_back(one);
+    }
+    for uid in 20..23 {
+        assert!(sim.lose("INBOX", uid).is_some());
+    }
+    let found = audit(&follower, false).await;
+    assert_eq!(outcome(&found), AuditOutcome::Differs, "{found:?}");
+    assert_eq!((inbox(&found).server, inbox(&found).missing), (37, 3));
+    let repaired = audit(&follower, true).await;
+    assert_eq!(outcome(&repaired), AuditOutcome::Repaired, "{repaired:?}");
+    assert_eq!(inbox(&repaired).repaired, 3, "{repaired:?}");
+    let (here, there) = uids(&sim, &follower).await;
+    assert_eq!(here, there);
+    let again = audit(&follower, true).await;
+    assert_eq!(outcome(&again), AuditOutcome::Equal, "{again:?}");
+    follower.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_lost_here_as_a_whole_are_fetched_again() {

@@ -1,12 +1,14 @@
 //! Folders of which only the headers are stored, and the way from there to whole messages and back.
 
 use crate::follower::{Choice, Follower};
+use mail_sim::{ImapScript, ImapSim};
 use model::folder::Mode;
+use model::mailbox::Security;
 use model::message::Message;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{folders, messages};
-use testkit::{Brand, Generator};
+use testkit::{Brand, Generator, TestUser};
 
 on_each_server!(
     a_watched_folder_has_headers_and_becomes_whole_with_the_same_ids,
@@ -310,5 +312,43 @@ async fn above_the_limit(user: testkit::TestUser, choice: Choice) {
     let after = all(&follower, &inbox).await;
     assert_eq!(ids(&after), ids(&before));
     assert_eq!(follower.count("message.received").await, 14);
+    follower.stop().await;
+}
+
+/// Twenty headers of 600 kB are more than is held at once: those that found no room are asked for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_headers_are_held_a_few_at_a_time() {
+    let mut script = ImapScript::new();
+    for n in 0..20 {
+        let mut mail = format!("Message-ID: <{n}@long>\r\nSubject: {n}\r\n");
+        while mail.len() < 600_000 {
+            mail.push_str(
+                "X-Trace: a line that some gateway has written, and the next one too\r\n",
+            );
+        }
+        mail.push_str("\r\nthe body\r\n");
+        script = script.mail("INBOX", mail.as_bytes());
+    }
+    let sim = ImapSim::start(script);
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        tested: true,
+        size_limit: Some(1_000),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    assert_eq!(follower.view().await["INBOX"].len(), 20);
+    assert_eq!(follower.count("message.received").await, 20);
+    let log = sim.log();
+    let asked = log.iter().filter(|line| line.contains("BODY.PEEK[HEADER]"));
+    let sets: Vec<&str> = asked.filter_map(|line| line.split(' ').nth(3)).collect();
+    // 8 MB: thirteen of them.
+    assert_eq!(sets, ["1:20", "14:20"]);
     follower.stop().await;
 }
