@@ -3,6 +3,7 @@
 use model::mailbox::{Incoming, Protocol};
 use model::server_profile::ProfileLimits;
 use model::traffic::Allowed;
+use std::time::Duration;
 
 /// What providers call a megabyte.
 const MEGABYTE: i64 = 1_000_000;
@@ -34,6 +35,13 @@ pub fn allowed(incoming: &Incoming, profile: ProfileLimits) -> Allowed {
         }),
         poll_minutes: profile.poll_minutes.map(i64::from),
     }
+}
+
+/// After so long a receiving server cuts a connection on which nothing was said, where that is known of its provider.
+pub fn cut_after(incoming: &Incoming) -> Option<Duration> {
+    let table = crate::recognise::table();
+    let known = table.by_mail_host(&incoming.host)?.limits.imap_idle_minutes;
+    known.map(|minutes| Duration::from_secs(u64::from(minutes) * 60))
 }
 
 #[cfg(test)]

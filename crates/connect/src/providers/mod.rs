@@ -23,7 +23,7 @@ mod search;
 mod table;
 
 pub use all_mail::stores_all_mail;
-pub use allowed::allowed;
+pub use allowed::{allowed, cut_after};
 pub use live::Providers;
 pub use oauth::OauthService;
 pub use overrides::TableError;

@@ -286,6 +286,8 @@ pub struct Folders {
 pub struct Limits {
     /// IMAP connections of one mailbox at the same time.
     pub imap_connections: Option<u32>,
+    /// Minutes after which a connection on which nothing was said is cut, also one that waits in IDLE.
+    pub imap_idle_minutes: Option<u32>,
     /// Megabytes that may be downloaded over IMAP in a day.
     pub imap_download_mb_per_day: Option<u32>,
     /// Megabytes that may be uploaded over IMAP in a day.

@@ -289,6 +289,10 @@ fn limits(known: &Limits) -> impl Iterator<Item = String> {
     [
         ("IMAP connections at the same time", known.imap_connections),
         (
+            "Minutes after which a silent IMAP connection is cut",
+            known.imap_idle_minutes,
+        ),
+        (
             "Megabytes downloaded over IMAP in a day",
             known.imap_download_mb_per_day,
         ),

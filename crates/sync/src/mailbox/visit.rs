@@ -35,6 +35,8 @@ pub(super) const CHEAP_ROUND_WHILE_FILLING: Duration = Duration::from_secs(4);
 const STEADY: Duration = Duration::from_secs(30);
 /// Servers hang up on who is silent for half an hour (RFC 9051 section 5.4).
 const SILENCE_MAX: Duration = Duration::from_secs(25 * 60);
+/// A connection says something so long before its provider would cut it.
+const BEFORE_CUT: Duration = Duration::from_secs(120);
 /// How long we wait for the answer to LOGOUT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -307,10 +309,16 @@ impl<'a> Visit<'a> {
     /// How long the connection may be silent.
     pub(super) fn silence(&self) -> Duration {
         let timing = &self.context.timing;
-        match self.meter.allowed().poll_minutes {
-            Some(_) if !self.can_idle() => self.poll_every().min(SILENCE_MAX),
+        // Where nothing comes by itself, the next look is early enough; a connection that waits for news is asked for a proof of
+        // its life long before any server would cut it: a line that broke in silence shows in nothing else.
+        let wanted = match self.meter.allowed().poll_minutes {
+            Some(_) if !self.can_idle() => self.poll_every(),
             _ => timing.proof.min(timing.poll),
-        }
+        };
+        let incoming = self.mailbox.incoming.as_ref();
+        wanted.min(silence_max(
+            incoming.and_then(connect::providers::cut_after),
+        ))
     }
 
     /// Whether news comes by itself, or is asked for.
@@ -375,6 +383,12 @@ impl<'a> Visit<'a> {
     }
 }
 
+/// How long a connection may be silent on a server that cuts it after so long, as far as is known.
+fn silence_max(cut_after: Option<Duration>) -> Duration {
+    let known = cut_after.map(|cut| cut.saturating_sub(BEFORE_CUT).max(cut / 2));
+    known.map_or(SILENCE_MAX, |known| known.min(SILENCE_MAX))
+}
+
 /// The server will notice anyway; a goodbye is politeness with a short patience.
 pub(super) async fn say_goodbye(session: Session) {
     let _ = tokio::time::timeout(GOODBYE, Box::pin(session.logout())).await;
@@ -399,4 +413,31 @@ async fn enable(session: &mut Session) -> Result<Vec<String>> {
 
 pub(super) fn since(folder: &Known, mailbox: &Mailbox) -> Option<Timestamp> {
     folder.since.or(mailbox.fetch_since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::mailbox::{Auth, Incoming, Protocol, Security};
+
+    #[test]
+    fn a_connection_is_never_silent_for_as_long_as_its_provider_bears() {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        assert_eq!(silence_max(None), minutes(25));
+        assert_eq!(silence_max(Some(minutes(12))), minutes(10));
+        assert_eq!(silence_max(Some(minutes(60))), minutes(25));
+        assert_eq!(silence_max(Some(minutes(2))), minutes(1));
+        let at = |host: &str| Incoming {
+            protocol: Protocol::Imap,
+            host: host.to_owned(),
+            port: 993,
+            security: Security::Tls,
+            username: "ann".to_owned(),
+            auth: Auth::Password,
+            certificate_sha256: None,
+        };
+        let known = connect::providers::cut_after(&at("imap.gmx.net"));
+        assert_eq!(known, Some(minutes(12)));
+        assert_eq!(connect::providers::cut_after(&at("mail.example.org")), None);
+    }
 }
