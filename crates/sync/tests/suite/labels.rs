@@ -344,6 +344,12 @@ async fn archived_mail_stays_where_the_provider_wants_all_mail_stored() {
     let archived = follower.event("message.moved", |_| true).await;
     assert_eq!(archived.data["folder_path"], ALL);
     assert_eq!(archived.data["folders"].as_array().map(Vec::len), Some(1));
+    // In the middle of a round it might be seen in All Mail first.
+    until("the round is over", async || {
+        let log = sim.log();
+        log.last().is_some_and(|line| line.ends_with("IDLE"))
+    })
+    .await;
     sim.deliver_labelled(
         &["INBOX", ALL],
         &["\\Inbox"],
