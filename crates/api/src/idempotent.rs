@@ -38,16 +38,28 @@ impl Answer {
         })
     }
 
+    /// An answer without a body.
+    pub(crate) const fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            body: Vec::new(),
+            settled: false,
+        }
+    }
+
     /// `path`: of the list that the new thing is in.
     fn into_response(self, path: &str) -> Response {
         let location = location(path, self.status, &self.body);
+        let has_body = !self.body.is_empty();
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        if has_body {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+        }
         if let Some(location) = location {
             headers.insert(header::LOCATION, location);
         }
@@ -55,7 +67,8 @@ impl Answer {
     }
 }
 
-/// Where the new thing is, which every answer to its making says, the first as well as a repeated one.
+/// Where the new thing is, which every answer to its making says, the first as well as a repeated one. A folder that is only
+/// owed yet is among what is owed.
 fn location(path: &str, status: StatusCode, body: &[u8]) -> Option<HeaderValue> {
     #[derive(serde::Deserialize)]
     struct New {
@@ -63,6 +76,10 @@ fn location(path: &str, status: StatusCode, body: &[u8]) -> Option<HeaderValue> 
     }
     let made = matches!(status, StatusCode::CREATED | StatusCode::ACCEPTED);
     let new: New = made.then(|| serde_json::from_slice(body).ok())??;
+    let path = match path.strip_suffix("/folders") {
+        Some(mailbox) if status == StatusCode::ACCEPTED => format!("{mailbox}/owed"),
+        _ => path.to_owned(),
+    };
     HeaderValue::from_str(&format!("{path}/{}", new.id)).ok()
 }
 

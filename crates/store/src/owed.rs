@@ -18,8 +18,8 @@ mod show;
 mod take;
 
 pub use append::{Brought, append_in};
-pub use ask::{change_flags, copy_to, move_to, trash};
-pub use folders::{create_folder, delete_folder, rename_folder};
+pub use ask::{change_flags, copy_in, move_to, trash};
+pub use folders::{create_folder_in, delete_folder, rename_folder};
 pub use labels::change_labels;
 pub(crate) use settle::nothing_left_to_change;
 pub use settle::{Refusal, done, failed};

@@ -61,19 +61,13 @@ pub struct Count {
 ///
 /// # Errors
 /// There is one with this name, or too many.
-pub async fn create(store: &Store, new: NewTag) -> Result<Tag> {
-    let now = store.now();
-    store
-        .db
-        .write(move |tx| {
-            let tag = create_in(tx, &new, now)?;
-            events::append(tx, &[event("tag.created", &tag)], now)?;
-            Ok(tag)
-        })
-        .await
+pub fn create_in(tx: &mut Tx<'_>, new: &NewTag, now: Timestamp) -> Result<Tag> {
+    let tag = insert(tx, new, now)?;
+    events::append(tx, &[event("tag.created", &tag)], now)?;
+    Ok(tag)
 }
 
-fn create_in(tx: &mut Tx<'_>, new: &NewTag, now: Timestamp) -> Result<Tag> {
+fn insert(tx: &mut Tx<'_>, new: &NewTag, now: Timestamp) -> Result<Tag> {
     let row = tx.row("SELECT count(*) FROM tags", &[])?;
     let there: i64 = row.map_or(Ok(0), |row| row.get(0))?;
     if there >= TAGS {

@@ -18,7 +18,7 @@ const COMPARE_EVERY: u64 = 10;
 /// The longest that a server lives, in milliseconds after it is ready. At the beginning it has much to do.
 const LIFE: u64 = 400;
 
-fn number(name: &str, default: u64) -> u64 {
+pub fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 

@@ -10,6 +10,7 @@ mod change;
 mod commands;
 mod connect;
 mod crash;
+mod crash_changes;
 mod detect;
 mod full_disk;
 mod ledger;

@@ -208,7 +208,8 @@ pub fn original(user: &TestUser) -> Sorted {
     )
 }
 
-fn sorted(mut contents: Sorted) -> Sorted {
+/// Each folder in the same order.
+pub fn sorted(mut contents: Sorted) -> Sorted {
     for mails in contents.values_mut() {
         mails.sort();
     }

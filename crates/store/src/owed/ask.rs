@@ -1,9 +1,11 @@
 //! Wishes: what the application wants changed is written down here, and owed to the server.
 
+use super::show::{self, Entry};
 use super::{Intent, Target, owe, target};
 use crate::error::{Result, StoreError};
 use crate::ingest::{event, write_flags};
 use crate::{Store, Tx, events};
+use model::Timestamp;
 use model::event::Origin;
 use model::message::FlagChange;
 use serde_json::json;
@@ -79,36 +81,45 @@ pub async fn move_to(store: &Store, message_id: &str, folder_id: &str) -> Result
         .await
 }
 
-/// Owes the server a copy in another folder of the mailbox; it shows there, as a message of its own, once the server has made it.
-/// Gives the id of what is owed.
+/// Owes the server a copy of a message in another folder, in the caller's transaction. The same copy that waits already is not
+/// owed twice, unless the request says that it is another one (`is_told_apart`, by its idempotency key).
 ///
 /// # Errors
 /// No such message, the folder is not of its mailbox, the message lies there already, or the mailbox is read by POP3.
-pub async fn copy_to(store: &Store, message_id: &str, folder_id: &str) -> Result<String> {
-    let (now, id, folder_id) = (store.now(), message_id.to_owned(), folder_id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            let target = target_and_folder(tx, &id, &folder_id)?;
-            if target.folder_ids.contains(&folder_id) {
-                return Err(StoreError::Conflict(
-                    "the message lies in that folder already".into(),
-                ));
-            }
-            target.can_be_moved()?;
-            let waiting = tx.row(
-                "SELECT id FROM owed WHERE message_id = $1 AND kind = 'copy' AND folder_id = $2 AND state <> 'failed' LIMIT 1",
-                &[(&id).into(), (&folder_id).into()],
-            )?;
-            match waiting {
-                Some(row) => row.get(0),
-                None => {
-                    let intent = Intent::Copy { folder_id };
-                    owe(tx, &target.mailbox_id, Some(&id), &intent, now)
-                }
-            }
-        })
-        .await
+pub fn copy_in(
+    tx: &mut Tx<'_>,
+    message_id: &str,
+    folder_id: &str,
+    is_told_apart: bool,
+    now: Timestamp,
+) -> Result<Entry> {
+    let Target {
+        mailbox_id,
+        folder_ids,
+        ..
+    } = {
+        let target = target_and_folder(tx, message_id, folder_id)?;
+        target.can_be_moved()?;
+        target
+    };
+    if folder_ids.iter().any(|id| id == folder_id) {
+        return Err(StoreError::Conflict(
+            "the message lies in that folder already".into(),
+        ));
+    }
+    let waiting = tx.row(
+        "SELECT id FROM owed WHERE message_id = $1 AND kind = 'copy' AND folder_id = $2 AND state <> 'failed' LIMIT 1",
+        &[message_id.into(), folder_id.into()],
+    )?;
+    let id = match waiting.filter(|_| !is_told_apart) {
+        Some(row) => row.get(0)?,
+        None => {
+            let folder_id = folder_id.to_owned();
+            let intent = Intent::Copy { folder_id };
+            owe(tx, &mailbox_id, Some(message_id), &intent, now)?
+        }
+    };
+    show::read(tx, &mailbox_id, &id)
 }
 
 /// Owes the server a move to the trash; from the trash the message is removed for good, and from anywhere where that is what is

@@ -1,8 +1,10 @@
 //! Wishes about folders: a new one, another name, or none any more. They show here once the server has carried them out.
 
+use super::show::{self, Entry};
 use super::{Intent, Level, owe};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, folders, mailboxes};
+use model::Timestamp;
 use model::folder::{Folder, Role};
 use model::mailbox::Protocol;
 
@@ -16,33 +18,35 @@ fn refused(problem_id: &'static str, detail: impl Into<String>) -> StoreError {
     }
 }
 
-/// Owes the server a new folder, inside another one or at the top. Gives the id of what is owed.
+/// Owes the server a new folder, inside another one or at the top, in the caller's transaction. The same folder that waits to be
+/// made is not owed twice.
 ///
 /// # Errors
 /// No such mailbox or folder; [`StoreError::Refused`] with `folder_name_invalid`, `folder_exists`, or because the mailbox is
 /// read by POP3; the mailbox may only be read.
-pub async fn create_folder(
-    store: &Store,
+pub fn create_folder_in(
+    tx: &mut Tx<'_>,
     mailbox_id: &str,
     parent_id: Option<String>,
     name: &str,
-) -> Result<String> {
-    let (now, mailbox_id, name) = (store.now(), mailbox_id.to_owned(), name.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            writable(tx, &mailbox_id)?;
-            let parent = match &parent_id {
-                Some(id) => Some(of(tx, &mailbox_id, id)?.path),
-                None => None,
-            };
-            check_name(&name, delimiter(tx, &mailbox_id)?.as_deref())?;
-            free(tx, &mailbox_id, parent.as_deref(), &name)?;
-            let intent = Intent::Create { parent_id, name };
-            once(tx, &mailbox_id, &intent)?
-                .map_or_else(|| owe(tx, &mailbox_id, None, &intent, now), Ok)
-        })
-        .await
+    now: Timestamp,
+) -> Result<Entry> {
+    writable(tx, mailbox_id)?;
+    let parent = match &parent_id {
+        Some(id) => Some(of(tx, mailbox_id, id)?.path),
+        None => None,
+    };
+    check_name(name, delimiter(tx, mailbox_id)?.as_deref())?;
+    free(tx, mailbox_id, parent.as_deref(), name)?;
+    let intent = Intent::Create {
+        parent_id,
+        name: name.to_owned(),
+    };
+    let id = match once(tx, mailbox_id, &intent)? {
+        Some(id) => id,
+        None => owe(tx, mailbox_id, None, &intent, now)?,
+    };
+    show::read(tx, mailbox_id, &id)
 }
 
 /// Owes the server another name of a folder, another place in the list, or both; what lies in it goes with it. Gives the id of

@@ -19,6 +19,14 @@ fn new(name: &str, kind: Kind) -> NewTag {
     }
 }
 
+async fn create(store: &store::Store, new: NewTag) -> Result<model::tag::Tag, StoreError> {
+    let now = store.now();
+    store
+        .db
+        .write(move |tx| tags::create_in(tx, &new, now))
+        .await
+}
+
 fn add(id: &str) -> Put {
     Put {
         add: vec![id.to_owned()],
@@ -52,8 +60,8 @@ async fn a_tag_is_found_counted_told_of_and_taken_off() {
         for uid in 1..=4 {
             put(store, &filled, "INBOX", uid, "text", "topic").await;
         }
-        let urgent = tags::create(store, new("Urgent", Kind::Tag)).await.unwrap();
-        let twice = tags::create(store, new("uRGENT", Kind::Tag)).await;
+        let urgent = create(store, new("Urgent", Kind::Tag)).await.unwrap();
+        let twice = create(store, new("uRGENT", Kind::Tag)).await;
         assert!(matches!(twice, Err(StoreError::Conflict(_))), "{twice:?}");
         let message = one(&fixture, &filled).await;
         tags::on_message(store, &message.id, add(&urgent.id))
@@ -117,7 +125,7 @@ async fn a_message_lies_in_one_own_folder_and_new_mail_is_put_in_the_one_that_re
     both(|fixture| async move {
         let store = &fixture.store;
         let filled = mailbox(&fixture, "ann@example.com").await;
-        let deals = tags::create(
+        let deals = create(
             store,
             NewTag {
                 receives_from: vec![filled.mailbox_id.clone()],
@@ -125,7 +133,7 @@ async fn a_message_lies_in_one_own_folder_and_new_mail_is_put_in_the_one_that_re
             },
         );
         let deals = deals.await.unwrap();
-        let won = tags::create(store, new("Won", Kind::Folder)).await.unwrap();
+        let won = create(store, new("Won", Kind::Folder)).await.unwrap();
         put(store, &filled, "INBOX", 1, "text", "topic").await;
         // An outgoing one stays outside.
         put(store, &filled, "INBOX", 3, "text", "topic").await;
@@ -160,7 +168,7 @@ async fn tags_stay_with_a_message_that_moves_or_whose_folder_is_reset() {
         let store = &fixture.store;
         let filled = mailbox(&fixture, "ann@example.com").await;
         put(store, &filled, "INBOX", 1, "text", "topic").await;
-        let tag = tags::create(store, new("Kept", Kind::Tag)).await.unwrap();
+        let tag = create(store, new("Kept", Kind::Tag)).await.unwrap();
         let message = one(&fixture, &filled).await;
         tags::on_message(store, &message.id, add(&tag.id))
             .await
@@ -197,7 +205,7 @@ async fn a_tag_of_one_mailbox_is_not_for_the_messages_of_another() {
             mailbox_id: Some(bob.mailbox_id.clone()),
             ..new("Bob's", Kind::Tag)
         };
-        let own = tags::create(store, own).await.unwrap();
+        let own = create(store, own).await.unwrap();
         let message = one(&fixture, &ann).await;
         let refused = tags::on_message(store, &message.id, add(&own.id)).await;
         assert!(

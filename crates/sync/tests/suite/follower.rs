@@ -442,3 +442,30 @@ async fn profile(store: &Store, limits: model::server_profile::ProfileLimits) ->
     let made = store::server_profiles::create(store, new).await;
     made.expect("a profile").id
 }
+
+/// Asks for a copy, as the API does; gives the id of what is owed.
+pub async fn copy_to(
+    store: &Store,
+    message: &str,
+    folder: &str,
+) -> Result<String, store::StoreError> {
+    let (message, folder, now) = (message.to_owned(), folder.to_owned(), store.now());
+    let owed = store
+        .db
+        .write(move |tx| store::owed::copy_in(tx, &message, &folder, false, now));
+    Ok(owed.await?.id)
+}
+
+/// Asks for a new folder, as the API does; gives the id of what is owed.
+pub async fn create_folder(
+    store: &Store,
+    mailbox: &str,
+    parent: Option<String>,
+    name: &str,
+) -> Result<String, store::StoreError> {
+    let (mailbox, name, now) = (mailbox.to_owned(), name.to_owned(), store.now());
+    let owed = store
+        .db
+        .write(move |tx| store::owed::create_folder_in(tx, &mailbox, parent.clone(), &name, now));
+    Ok(owed.await?.id)
+}

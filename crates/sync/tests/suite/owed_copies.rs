@@ -44,8 +44,8 @@ async fn a_copy_is_a_message_of_its_own_and_no_foreign_mail(server: Brand) {
     let archive = folder(&follower, &archive_path).await;
     follower.stop().await;
     let message = message_at(&follower, 2).await;
-    let owed = store::owed::copy_to(&store, &message, &archive).await;
-    let again = store::owed::copy_to(&store, &message, &archive).await;
+    let owed = crate::follower::copy_to(&store, &message, &archive).await;
+    let again = crate::follower::copy_to(&store, &message, &archive).await;
     assert_eq!(
         owed.expect("owed"),
         again.expect("asked for twice, owed once")
@@ -91,7 +91,7 @@ async fn a_copy_whose_answer_was_lost_is_found_and_not_made_again(server: Brand)
     follower.stop().await;
     let message = message_at(&follower, 1).await;
     let archive = folder(&follower, &archive_path).await;
-    store::owed::copy_to(&follower.store, &message, &archive)
+    crate::follower::copy_to(&follower.store, &message, &archive)
         .await
         .expect("owed");
     let noted = follower.store.db.write(move |tx| {
@@ -129,7 +129,7 @@ async fn a_copy_that_is_seen_before_it_is_confirmed_is_no_foreign_mail() {
     follower.stop().await;
     let message = message_at(&follower, 1).await;
     let archive = folder(&follower, "Archive").await;
-    store::owed::copy_to(&follower.store, &message, &archive)
+    crate::follower::copy_to(&follower.store, &message, &archive)
         .await
         .expect("owed");
     let soon = follower.store.now().plus_millis(3_000);
@@ -171,7 +171,7 @@ async fn a_server_that_refuses_a_copy_is_asked_again_and_the_reason_is_kept() {
         .fault(ImapFault::Refuse("UID COPY", refused.to_owned()));
     let (_sim, mut follower, message) = crate::owed::simulated(script).await;
     let archive = folder(&follower, "Archive").await;
-    let owed = store::owed::copy_to(&follower.store, &message, &archive).await;
+    let owed = crate::follower::copy_to(&follower.store, &message, &archive).await;
     let owed = owed.expect("owed");
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     let entry = loop {

@@ -40,7 +40,7 @@ async fn id_of(follower: &Follower, path: &str) -> String {
 
 async fn make(follower: &Follower, parent: Option<&str>, name: &str) {
     let parent = parent.map(str::to_owned);
-    owed::create_folder(&follower.store, &follower.mailbox.id, parent, name)
+    crate::follower::create_folder(&follower.store, &follower.mailbox.id, parent, name)
         .await
         .unwrap();
     settled(follower).await;
@@ -145,7 +145,7 @@ async fn a_change_of_folders_that_is_true_already_is_done(server: Brand) {
     let store = follower.store.clone();
     let old = id_of(&follower, &server.path("Old")).await;
     let gone = id_of(&follower, &server.path("Gone")).await;
-    owed::create_folder(&store, &follower.mailbox.id, None, "Made")
+    crate::follower::create_folder(&store, &follower.mailbox.id, None, "Made")
         .await
         .unwrap();
     owed::rename_folder(&store, &old, Some("New"), owed::Level::Same)
@@ -185,7 +185,8 @@ async fn invariant_31_a_folder_that_the_server_only_says_it_made_stays_owed() {
     let sim = ImapSim::start(script);
     let mut follower = Follower::simulated(&sim, Choice::default()).await;
     follower.event("message.received", |_| true).await;
-    let id = owed::create_folder(&follower.store, &follower.mailbox.id, None, "Made").await;
+    let id =
+        crate::follower::create_folder(&follower.store, &follower.mailbox.id, None, "Made").await;
     let id = id.unwrap();
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     let entry = loop {

@@ -1,15 +1,18 @@
 use crate::caller::Caller;
 use crate::error::Result;
+use crate::idempotent::{self, Answer};
 use crate::input::{Ids, Json};
 use crate::routes::mailboxes;
 use crate::routes::owed::{Owed, settled};
 use crate::state::ApiState;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use model::access::Scope;
 use model::folder::Folder;
+use model::mailbox::Mailbox;
 use serde::Deserialize;
+use store::idempotency::{Key, Stage};
 use store::{folders, owed};
 
 /// A folder to make on the server.
@@ -24,25 +27,42 @@ pub(crate) struct NewFolder {
 }
 
 /// Makes a folder on the server. 201: it is there; 202: it is owed, and `folder.created` tells when it is there.
-#[utoipa::path(post, path = "/v1/mailboxes/{id}/folders", tag = "folders", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/v1/mailboxes/{id}/folders", tag = "folders", params(("id" = String, Path),
+    ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
     request_body = NewFolder, responses((status = 201, body = Folder), (status = 202, body = Owed)))]
 pub(crate) async fn create_folder(
     caller: Caller,
     State(state): State<ApiState>,
     Ids([id]): Ids<1>,
-    Json { value, .. }: Json<NewFolder>,
+    headers: HeaderMap,
+    Json { value, bytes }: Json<NewFolder>,
 ) -> Result<Response> {
     caller.need(Scope::Manage)?;
     let mailbox = mailboxes::visible(&state, &caller, &id).await?;
-    let before = folders::list(&state.store, &id).await?;
-    let wish = owed::create_folder(&state.store, &id, value.parent_id, &value.name);
-    let owed_id = wish.await?;
-    if let Some(entry) = settled(&state, &mailbox, &owed_id).await? {
-        return Ok((StatusCode::ACCEPTED, axum::Json(Owed::from(entry))).into_response());
+    let path = format!("/v1/mailboxes/{id}/folders");
+    let inner = state.clone();
+    let work = |key| create(inner, mailbox, value, key);
+    idempotent::once(&state, &caller, &headers, (&path, &bytes), work).await
+}
+
+async fn create(
+    state: ApiState,
+    mailbox: Mailbox,
+    value: NewFolder,
+    key: Option<Key>,
+) -> Result<Answer> {
+    let before = folders::list(&state.store, &mailbox.id).await?;
+    let (id, name, now) = (mailbox.id.clone(), value.name.clone(), state.store.now());
+    let owe = move |tx: &mut store::Tx<'_>| {
+        owed::create_folder_in(tx, &id, value.parent_id, &value.name, now).map(Owed::from)
+    };
+    let (owed, _) = idempotent::make(&state, key, Stage::Made, StatusCode::ACCEPTED, owe).await?;
+    if let Some(entry) = settled(&state, &mailbox, &owed.id).await? {
+        return Answer::json(StatusCode::ACCEPTED, &Owed::from(entry));
     }
-    let after = folders::list(&state.store, &id).await?;
+    let after = folders::list(&state.store, &mailbox.id).await?;
     let made = after
         .into_iter()
-        .find(|folder| folder.name == value.name && before.iter().all(|old| old.id != folder.id));
-    Ok((StatusCode::CREATED, axum::Json(made)).into_response())
+        .find(|folder| folder.name == name && before.iter().all(|old| old.id != folder.id));
+    Answer::json(StatusCode::CREATED, &made)
 }

@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Owed {
     /// `owe_…`
-    id: String,
+    pub(crate) id: String,
     /// The mailbox.
     mailbox_id: String,
     /// `pending`: it waits; `working`: it is being carried out; `failed`: for good, and what the server has counts.

@@ -1,13 +1,16 @@
 use super::input;
 use crate::caller::Caller;
 use crate::error::Result;
+use crate::idempotent;
 use crate::input::{Checks, Json};
 use crate::state::ApiState;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use model::access::Scope;
 use model::tag::{Kind, Tag};
 use serde::Deserialize;
+use store::idempotency::Stage;
 use store::tags;
 
 /// A new tag or own folder.
@@ -32,12 +35,15 @@ pub(crate) struct Input {
 }
 
 /// Makes a tag, or a folder of the application's own. The mail server does not hear of it.
-#[utoipa::path(post, path = "/v1/tags", tag = "tags", request_body = Input, responses((status = 201, body = Tag)))]
+#[utoipa::path(post, path = "/v1/tags", tag = "tags", request_body = Input,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    responses((status = 201, body = Tag)))]
 pub(crate) async fn create_tag(
     caller: Caller,
     State(state): State<ApiState>,
-    Json { value, .. }: Json<Input>,
-) -> Result<(StatusCode, axum::Json<Tag>)> {
+    headers: HeaderMap,
+    Json { value, bytes }: Json<Input>,
+) -> Result<Response> {
     caller.need(Scope::Write)?;
     let mut checks = Checks::default();
     input::check_name(&mut checks, &value.name);
@@ -67,6 +73,12 @@ pub(crate) async fn create_tag(
         mailbox_id: value.mailbox_id,
         receives_from: value.receives_from,
     };
-    let tag = tags::create(&state.store, new).await?;
-    Ok((StatusCode::CREATED, axum::Json(tag)))
+    let inner = state.clone();
+    let work = |key| async move {
+        let now = inner.store.now();
+        let make = move |tx: &mut store::Tx<'_>| tags::create_in(tx, &new, now);
+        let made = idempotent::make(&inner, key, Stage::Done, StatusCode::CREATED, make);
+        Ok(made.await?.1)
+    };
+    idempotent::once(&state, &caller, &headers, ("/v1/tags", &bytes), work).await
 }

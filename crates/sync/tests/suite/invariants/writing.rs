@@ -115,9 +115,11 @@ impl Wish {
         let done = match self {
             Self::Flags => owed::change_flags(store, &message, keyword("$Ours")).await,
             Self::Move => owed::move_to(store, &message, &folder(follower, "Archive").await).await,
-            Self::Copy => owed::copy_to(store, &message, &folder(follower, "Archive").await)
-                .await
-                .map(drop),
+            Self::Copy => {
+                crate::follower::copy_to(store, &message, &folder(follower, "Archive").await)
+                    .await
+                    .map(drop)
+            }
             Self::Remove => return remove(follower, &message).await,
             Self::Append => return append(follower, &message).await,
             Self::Import => {
@@ -126,9 +128,11 @@ impl Wish {
                 crate::owed_appends::bring(follower, &archive, raw, &[]).await;
                 return message;
             }
-            Self::Create => owed::create_folder(store, &follower.mailbox.id, None, "Made")
-                .await
-                .map(drop),
+            Self::Create => {
+                crate::follower::create_folder(store, &follower.mailbox.id, None, "Made")
+                    .await
+                    .map(drop)
+            }
             Self::Rename => {
                 let old = folder(follower, "Old").await;
                 owed::rename_folder(store, &old, Some("New"), owed::Level::Same)
