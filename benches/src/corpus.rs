@@ -271,6 +271,7 @@ async fn mailbox(store: &Store, number: usize) -> (Lease, [String; 3]) {
             role: Some(role),
             mode: Mode::Full,
             object_id: None,
+            empty: None,
         })
     };
     let list = vec![

@@ -110,7 +110,7 @@ pub async fn recount(store: &Store, lease: &Lease, folder_id: &str) -> Result<()
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let Some(row) = tx.row(COUNTED, &[(&id).into()])? else {
                 return Err(StoreError::NotFound("the folder"));
@@ -142,7 +142,7 @@ pub async fn give_up_adrift(store: &Store, lease: &Lease) -> Result<()> {
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let id = lease.mailbox_id.as_str();
             let sql = format!("SELECT DISTINCT thread_id FROM messages WHERE {ADRIFT}");
@@ -165,7 +165,7 @@ pub async fn ask(store: &Store, mailbox_id: &str, repair: bool) -> Result<Audit>
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &id)?;
+            mailboxes::hold(tx, &id)?;
             tx.exec(
                 "INSERT INTO completeness (mailbox_id, asked_at, repair) VALUES ($1, $2, $3)
                  ON CONFLICT (mailbox_id) DO UPDATE SET asked_at = excluded.asked_at, repair = excluded.repair",
@@ -196,7 +196,7 @@ pub async fn asked(store: &Store, mailbox_id: &str) -> Result<Asked> {
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let row = tx.row(
                 "SELECT c.asked_at, coalesce(c.repair, 0), coalesce(c.finished_at, m.created_at)
                  FROM mailboxes m LEFT JOIN completeness c ON c.mailbox_id = m.id WHERE m.id = $1",
@@ -226,7 +226,7 @@ pub async fn finish(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let differences: i64 = folders.iter().map(FolderAudit::differences).sum();
             let repaired: i64 = folders.iter().map(|folder| folder.repaired).sum();

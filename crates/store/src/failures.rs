@@ -114,7 +114,7 @@ pub async fn due(store: &Store, folder_id: &str, uid_validity: i64) -> Result<Ve
     let (now, folder_id) = (store.now(), folder_id.to_owned());
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let rows = tx.rows(
                 "SELECT uid FROM failures WHERE folder_id = $1 AND uid_validity = $2 AND next_attempt_at <= $3
                  ORDER BY uid LIMIT 200",
@@ -133,7 +133,7 @@ pub async fn due_folders(store: &Store, mailbox_id: &str) -> Result<Vec<String>>
     let (now, mailbox_id) = (store.now(), mailbox_id.to_owned());
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let rows = tx.rows(
                 "SELECT DISTINCT folder_id FROM failures WHERE mailbox_id = $1 AND next_attempt_at <= $2",
                 &[mailbox_id.into(), now.into()],

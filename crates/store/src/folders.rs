@@ -5,11 +5,15 @@
 //! until `backfilled`. Both move only in the transaction that stores the messages they cover.
 
 mod change;
+mod cursor;
 mod park;
 mod uids;
 mod unified;
 
 pub use change::{Change, change, resync};
+use cursor::completed;
+pub(crate) use cursor::write_cursor;
+pub use cursor::{Asked, Cursor, asked, filled_on, move_cursor};
 pub use park::{park, settled};
 pub use uids::{failed_uids, sample, stored_flags, stored_uids, to_come};
 pub(crate) use unified::newest_of_role;
@@ -107,7 +111,7 @@ pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let sql = format!("SELECT {KNOWN} FROM folders WHERE mailbox_id = $1 ORDER BY id");
             tx.rows(&sql, &[id.into()])?
                 .iter()
@@ -125,7 +129,7 @@ pub async fn known_one(store: &Store, folder_id: &str) -> Result<Option<Known>> 
     let id = folder_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let sql = format!("SELECT {KNOWN} FROM folders WHERE id = $1");
             tx.row(&sql, &[id.into()])?
                 .as_ref()
@@ -177,6 +181,19 @@ pub struct NewFolder {
     pub mode: Mode,
     /// MAILBOXID, if the server has it.
     pub object_id: Option<String>,
+    /// The server has never had a message in it: then there is no past to fill.
+    pub empty: Option<Empty>,
+}
+
+/// A folder without a message, as the server counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Empty {
+    /// UIDVALIDITY.
+    pub uid_validity: i64,
+    /// UIDNEXT.
+    pub uid_next: i64,
+    /// HIGHESTMODSEQ.
+    pub mod_seq: i64,
 }
 
 /// One change of the list of folders.
@@ -229,11 +246,15 @@ pub async fn apply_list(store: &Store, lease: &Lease, changes: Vec<ListChange>) 
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             let mut log = Vec::new();
             for change in &changes {
                 apply_one(tx, mailbox_id, change, now, &mut log)?;
+            }
+            let complete = |change: &ListChange| matches!(change, ListChange::Created(new) if new.empty.is_some());
+            if changes.iter().any(complete) {
+                log.extend(completed(tx, mailbox_id)?);
             }
             events::append(tx, &log, now)
         })
@@ -274,10 +295,17 @@ pub(crate) fn apply_one(
                 new.object_id.clone().into(),
                 now.into(),
                 said.is_some().into(),
+                new.empty.map(|empty| empty.uid_validity).into(),
+                new.empty.map_or(1, |empty| empty.uid_next).into(),
+                new.empty.map(|_| 1).into(),
+                new.empty.map(|empty| empty.mod_seq).into(),
+                new.empty.map(|_| 0).into(),
+                new.empty.is_some().into(),
             ];
             let made = tx.exec(
-                "INSERT INTO folders (id, mailbox_id, wire_name, path, delimiter, role, mode, object_id, created_at, role_fixed)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (mailbox_id, wire_name) DO NOTHING",
+                "INSERT INTO folders (id, mailbox_id, wire_name, path, delimiter, role, mode, object_id, created_at, role_fixed,
+                   uid_validity, high_uid, low_uid, mod_seq, server_messages, backfilled)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (mailbox_id, wire_name) DO NOTHING",
                 &args,
             )?;
             if made > 0 {
@@ -362,11 +390,25 @@ fn vanish(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp, which: &str) -> Resu
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
 pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: i64) -> Result<()> {
+    begin(store, lease, folder_id, uid_validity, None).await
+}
+
+/// The same for a folder that was opened, and had this HIGHESTMODSEQ then: what is fetched from now on is no older.
+///
+/// # Errors
+/// As [`reset`].
+pub async fn begin(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    uid_validity: i64,
+    mod_seq: Option<i64>,
+) -> Result<()> {
     let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let row = tx.row(
                 "SELECT uid_validity, path FROM folders WHERE id = $1",
@@ -391,11 +433,11 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             let (messages, unread, free_uid) = crate::pop3::count_kept(tx, &folder_id)?;
             let high_uid = if uid_validity == crate::pop3::UID_VALIDITY { free_uid } else { 1 };
             tx.exec(
-                "UPDATE folders SET uid_validity = $2, high_uid = $4, low_uid = NULL, mod_seq = NULL,
+                "UPDATE folders SET uid_validity = $2, high_uid = $4, low_uid = NULL, mod_seq = $7,
                    server_messages = NULL, messages = $5, unread = $6, total = 0, backfilled = 0, asked = asked + 1,
                    resets = resets + $3 WHERE id = $1",
                 &[(&folder_id).into(), uid_validity.into(), i64::from(before.is_some()).into(), high_uid.into(),
-                    messages.into(), unread.into()],
+                    messages.into(), unread.into(), mod_seq.into()],
             )?;
             if before.is_some() {
                 let data = json!({"folder_id": folder_id, "path": row.get::<String>(1)?});
@@ -410,136 +452,6 @@ pub async fn reset(store: &Store, lease: &Lease, folder_id: &str, uid_validity: 
             events::append(tx, &log, now)
         })
         .await
-}
-
-/// Where the cursors of a folder go. `None` leaves one where it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// First UID that was not yet looked at.
-    pub high_uid: Option<i64>,
-    /// Lowest UID that is accounted for.
-    pub low_uid: Option<i64>,
-    /// Changes up to this HIGHESTMODSEQ are applied.
-    pub mod_seq: Option<i64>,
-    /// The server's count of messages, with which we are in step.
-    pub server_messages: Option<i64>,
-    /// Messages there are to store.
-    pub total: Option<i64>,
-    /// Octets of what is still to be fetched, as far as they were asked for.
-    pub bytes_left: Option<i64>,
-    /// The past is filled, unless more of it was asked for meanwhile.
-    pub filled: Option<Asked>,
-}
-
-/// What was asked for when a filling began: it is compared when the filling ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The mailbox's version: it says since when mail is wanted, and of which folders.
-    pub mailbox_version: i64,
-    /// Counts how often the folder was to be looked through again.
-    pub folder: i64,
-}
-
-/// What is asked for now. `mailbox_version` is that of the settings that the caller works with.
-///
-/// # Errors
-/// The folder is gone, or the database is out of reach.
-pub async fn asked(store: &Store, folder_id: &str, mailbox_version: i64) -> Result<Asked> {
-    let id = folder_id.to_owned();
-    store
-        .db
-        .read(move |tx| {
-            let row = tx.row("SELECT asked FROM folders WHERE id = $1", &[id.into()])?;
-            let row = row.ok_or(StoreError::NotFound("the folder"))?;
-            Ok(Asked {
-                mailbox_version,
-                folder: row.get(0)?,
-            })
-        })
-        .await
-}
-
-/// Moves the cursors of a folder.
-///
-/// # Errors
-/// Another node works on the mailbox, or the database is out of reach.
-pub async fn move_cursor(
-    store: &Store,
-    lease: &Lease,
-    folder_id: &str,
-    cursor: Cursor,
-) -> Result<()> {
-    let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            leases::check(tx, &lease)?;
-            let log = write_cursor(tx, &lease.mailbox_id, &folder_id, &cursor)?;
-            events::append(tx, &log, now)
-        })
-        .await
-}
-
-/// Moves the cursors inside a transaction; returns the event of a filling that is complete now.
-pub(crate) fn write_cursor(
-    tx: &mut Tx<'_>,
-    mailbox_id: &str,
-    folder_id: &str,
-    cursor: &Cursor,
-) -> Result<Vec<NewEvent>> {
-    let before = tx.row(
-        "SELECT f.backfilled, f.asked, m.version FROM folders f JOIN mailboxes m ON m.id = f.mailbox_id WHERE f.id = $1",
-        &[folder_id.into()],
-    )?;
-    let Some(before) = before else {
-        return Ok(Vec::new());
-    };
-    let now = Asked {
-        folder: before.get(1)?,
-        mailbox_version: before.get(2)?,
-    };
-    let filled = cursor.filled == Some(now);
-    // What was looked through under other settings says nothing about the past that is wanted now.
-    let outdated = cursor.filled.is_some() && !filled;
-    tx.exec(
-        "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
-           mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
-           total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
-           bytes_left = CASE WHEN $7 = 1 THEN NULL ELSE coalesce($8, bytes_left) END WHERE id = $1",
-        &[
-            folder_id.into(),
-            cursor.high_uid.into(),
-            cursor.low_uid.filter(|_| !outdated).into(),
-            cursor.mod_seq.into(),
-            cursor.server_messages.into(),
-            cursor.total.filter(|_| !outdated).into(),
-            i64::from(filled).into(),
-            cursor.bytes_left.into(),
-        ],
-    )?;
-    if !filled || before.get::<bool>(0)? {
-        return Ok(Vec::new());
-    }
-    let left = tx.row(
-        "SELECT count(*), CAST(coalesce(sum(messages), 0) AS BIGINT) FROM folders
-         WHERE mailbox_id = $1 AND mode <> 'off'",
-        &[mailbox_id.into()],
-    )?;
-    let open = tx.row(
-        "SELECT count(*) FROM folders WHERE mailbox_id = $1 AND mode <> 'off' AND backfilled = 0",
-        &[mailbox_id.into()],
-    )?;
-    let open: i64 = open.map_or(Ok(1), |row| row.get(0))?;
-    let Some(left) = left.filter(|_| open == 0) else {
-        return Ok(Vec::new());
-    };
-    let data = json!({"folders": left.get::<i64>(0)?, "messages": left.get::<i64>(1)?});
-    Ok(vec![NewEvent {
-        kind: "mailbox.backfill_completed",
-        mailbox_id: Some(mailbox_id.to_owned()),
-        origin: Origin::Backfill,
-        data,
-    }])
 }
 
 /// The folders of a mailbox, as the API shows them.

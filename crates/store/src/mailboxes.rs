@@ -1,5 +1,6 @@
 //! Mailboxes: their settings, their sealed secrets, and the four facts about them.
 
+mod connection;
 mod create;
 mod names;
 pub(crate) mod profile;
@@ -7,6 +8,7 @@ mod proofs;
 mod quota;
 mod row;
 
+pub use connection::{arrived, set_connection};
 pub use create::{NewMailbox, create, create_in};
 pub use names::set_names;
 pub use proofs::{Side, set_proofs, works};
@@ -24,8 +26,8 @@ use crate::{Store, Tx, events};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{
-    Auth, Connection, ConnectionState, Credentials, Incoming, Kind, Lifecycle, Logins, Mailbox,
-    Outgoing, Owner, OwnerKind, Proof, Protocol,
+    Auth, Credentials, Incoming, Kind, Lifecycle, Logins, Mailbox, Outgoing, Owner, OwnerKind,
+    Proof, Protocol,
 };
 use model::server_profile::ProfileLimits;
 use serde_json::json;
@@ -82,7 +84,7 @@ pub struct Filter {
 /// No such mailbox.
 pub async fn get(store: &Store, id: &str) -> Result<Mailbox> {
     let id = id.to_owned();
-    store.db.read(move |tx| read(tx, &id)).await
+    store.db.glance(move |tx| read(tx, &id)).await
 }
 
 /// Mailboxes in order of their ids (age), after `after`.
@@ -177,7 +179,7 @@ async fn opened(store: &Store, id: &str, version: Option<i64>) -> Result<Credent
     let id = id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let row = tx
                 .row(
                     "SELECT incoming_secret, outgoing_secret, version FROM mailboxes WHERE id = $1 AND removed_at IS NULL",
@@ -349,7 +351,7 @@ pub async fn try_again(store: &Store, id: &str) -> Result<Mailbox> {
     store
         .db
         .write(move |tx| {
-            lock(tx, &id)?;
+            hold(tx, &id)?;
             release(tx, &id, now)?;
             wake(tx, &id);
             read(tx, &id)
@@ -367,78 +369,22 @@ fn release(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
     crate::submissions::release_held(tx, id, now)
 }
 
-/// Takes note of what the connection does, with the event that belongs to the change. A change that
-/// says nothing new only moves `proven_alive_at`.
+/// The version of a mailbox's settings, and the stage of its life: what whoever works on it asks again and again.
 ///
 /// # Errors
-/// Another node works on the mailbox now, or it is gone.
-pub async fn set_connection(
-    store: &Store,
-    lease: &crate::leases::Lease,
-    connection: Connection,
-    problem: Option<model::problem::Problem>,
-) -> Result<()> {
-    let now = store.now();
-    let lease = lease.clone();
+/// No such mailbox.
+pub async fn stand(store: &Store, id: &str) -> Result<(i64, Lifecycle)> {
+    let id = id.to_owned();
     store
         .db
-        .write(move |tx| {
-            let id = &lease.mailbox_id;
-            let old = lock(tx, id)?;
-            crate::leases::check(tx, &lease)?;
-            if old.lifecycle != Lifecycle::Enabled {
-                return Ok(());
-            }
-            let same_state = old.connection.state == connection.state;
-            let since = if same_state { old.connection.since } else { Some(now) };
-            let args = [
-                Value::from(id),
-                connection.state.as_str().into(),
-                connection.proven_alive_at.or(old.connection.proven_alive_at).into(),
-                since.into(),
-                connection.until.into(),
-                // While a connection is being made, what stood in the way is not yet disproved.
-                kept_problem(&old.connection, &connection).into(),
-            ];
-            tx.exec(
-                "UPDATE mailboxes SET connection_state = $2, proven_alive_at = $3, connection_since = $4,
-                   connection_until = $5, connection_problem = $6 WHERE id = $1",
-                &args,
-            )?;
-            if let Some(kind) = transition(&old.connection, connection.state) {
-                let data = json!({
-                    "state": connection.state, "before": old.connection.state, "until": connection.until,
-                    "problem_id": connection.problem_id,
-                    "problem": problem.map(|p| json!({
-                        "means": p.means, "server_said": p.server_said, "remedy": p.remedy.text})),
-                });
-                events::append(tx, &[NewEvent::live(kind, id, data)], now)?;
-            }
-            Ok(())
+        .glance(move |tx| {
+            let sql =
+                "SELECT version, lifecycle FROM mailboxes WHERE id = $1 AND removed_at IS NULL";
+            let row = tx.row(sql, &[(&id).into()])?;
+            let row = row.ok_or(StoreError::NotFound("the mailbox"))?;
+            Ok((row.get(0)?, row.word(1, Lifecycle::parse)?))
         })
         .await
-}
-
-fn kept_problem(old: &Connection, new: &Connection) -> Option<String> {
-    let connecting = new.state == ConnectionState::Connecting;
-    new.problem_id
-        .clone()
-        .or_else(|| old.problem_id.clone().filter(|_| connecting))
-}
-
-/// The event that a change of the connection's state is.
-fn transition(from: &Connection, to: ConnectionState) -> Option<&'static str> {
-    use ConnectionState::{Connecting, Held, Limited, Live, Off, Polling, Waiting};
-    match (from.state, to) {
-        (Connecting, Live | Polling) if from.problem_id.is_some() => Some("mailbox.recovered"),
-        (Live | Polling, Live | Polling) => None,
-        (Waiting | Held | Limited, Live | Polling) => Some("mailbox.recovered"),
-        (Connecting | Off, Live | Polling) => Some("mailbox.live"),
-        (Held, Held) | (Waiting | Limited, Waiting | Limited) => None,
-        (_, Held) => Some("mailbox.held"),
-        (_, Waiting | Limited) => Some("mailbox.interrupted"),
-        (_, Connecting | Off) => None,
-    }
 }
 
 /// Moves `proven_alive_at` of many mailboxes at once.
@@ -481,6 +427,17 @@ fn unchanged(version: i64, expected: Option<i64>) -> Result<()> {
 fn wake(tx: &mut Tx<'_>, id: &str) {
     tx.wake(Topic::Mailbox(id.to_owned()));
     tx.wake(Topic::Roster);
+}
+
+/// Holds a mailbox's row until the transaction ends, for whoever needs nothing of what it says: to read it whole takes more
+/// time than most transactions.
+pub(crate) fn hold(tx: &mut Tx<'_>, id: &str) -> Result<()> {
+    let sql = format!(
+        "SELECT 1 FROM mailboxes WHERE id = $1 AND removed_at IS NULL{}",
+        tx.dialect().for_update()
+    );
+    let row = tx.row(&sql, &[id.into()])?;
+    row.map_or(Err(StoreError::NotFound("the mailbox")), |_| Ok(()))
 }
 
 /// Reads a mailbox and holds its row until the transaction ends.

@@ -158,7 +158,7 @@ pub async fn forget(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             forget_in(tx, &id, &keys)
         })
@@ -229,7 +229,7 @@ pub async fn ingest(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let mut batch = number(tx, haul, now)?;
             keep_flags(tx, &lease.mailbox_id, &mut batch)?;

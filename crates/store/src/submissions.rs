@@ -324,7 +324,7 @@ fn event(kind: &'static str, submission: &Submission) -> NewEvent {
 /// submission of a mailbox, so that no two wait for each other.
 fn lock_both(tx: &mut Tx<'_>, id: &str) -> Result<Claimed> {
     let mailbox_id = read(tx, id)?.submission.mailbox_id;
-    crate::mailboxes::lock(tx, &mailbox_id)?;
+    crate::mailboxes::hold(tx, &mailbox_id)?;
     lock(tx, id)
 }
 

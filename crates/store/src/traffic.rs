@@ -112,16 +112,26 @@ pub async fn filling_rate(store: &Store, lease: &Lease, per_minute: i64, bytes: 
         .db
         .write(move |tx| {
             leases::check(tx, &lease)?;
-            let args = [
-                (&lease.mailbox_id).into(),
-                per_minute.into(),
-                bytes.into(),
-                now.into(),
-            ];
-            let sql = "UPDATE mailboxes SET fill_per_minute = $2, fill_bytes = $3, fill_measured_at = $4 WHERE id = $1";
-            tx.exec(sql, &args).map(drop)
+            note_rate(tx, &lease.mailbox_id, (per_minute, bytes), now)
         })
         .await
+}
+
+/// The same inside a transaction.
+pub(crate) fn note_rate(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    (per_minute, bytes): (i64, i64),
+    now: Timestamp,
+) -> Result<()> {
+    let args = [
+        mailbox_id.into(),
+        per_minute.into(),
+        bytes.into(),
+        now.into(),
+    ];
+    let sql = "UPDATE mailboxes SET fill_per_minute = $2, fill_bytes = $3, fill_measured_at = $4 WHERE id = $1";
+    tx.exec(sql, &args).map(drop)
 }
 
 fn in_window(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp) -> Result<Used> {

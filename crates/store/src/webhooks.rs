@@ -3,7 +3,7 @@
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
-use crate::{Store, Tx};
+use crate::{Store, Tx, events};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::event::Origin;
@@ -71,6 +71,7 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewWebhook) -> Result<(We
         serde_json::to_string(&new.origins)?.into(),
         now.into(),
     ];
+    begin_now(tx)?;
     tx.exec(
         "INSERT INTO webhooks (id, url, secret, types, mailbox_ids, origins, enabled, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",
@@ -113,6 +114,9 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Webhook> 
         .db
         .write(move |tx| {
             let old = lock(tx, &id)?;
+            if change.enabled == Some(true) {
+                begin_now(tx)?;
+            }
             let args = [
                 Value::from(&id),
                 change.url.unwrap_or(old.url).into(),
@@ -193,6 +197,25 @@ pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<Webhook> {
     let row = tx.row(&sql, &[id.into()])?;
     row.as_ref()
         .map_or(Err(StoreError::NotFound("the webhook")), from_row)
+}
+
+/// Whether any webhook is switched on.
+pub(crate) fn any_enabled(tx: &mut Tx<'_>) -> Result<bool> {
+    let sql = "SELECT 1 FROM webhooks WHERE enabled = 1 LIMIT 1";
+    Ok(tx.row(sql, &[])?.is_some())
+}
+
+/// What happened while no webhook was switched on is for none: to be called before one is, in its transaction.
+fn begin_now(tx: &mut Tx<'_>) -> Result<()> {
+    if any_enabled(tx)? {
+        return Ok(());
+    }
+    let lock = tx.dialect().for_update();
+    let sql = format!("SELECT value FROM counters WHERE name = 'fan_out'{lock}");
+    tx.row(&sql, &[])?;
+    let newest = events::newest_position(tx)?;
+    let sql = "UPDATE counters SET value = $1 WHERE name = 'fan_out' AND value < $1";
+    tx.exec(sql, &[newest.into()]).map(drop)
 }
 
 /// Every webhook that is switched on.

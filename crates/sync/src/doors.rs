@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Connections that this node opens at the same time.
 const NODE: usize = 32;
+/// As many of them are the common bustle of a day.
+const CALM: usize = 3;
 /// Connections that are opened to one server at the same time, while it answers.
 const WIDEST: u32 = 12;
 /// The least time between two connections to one server that answers: 250 a second.
@@ -128,6 +130,11 @@ impl Doors {
         // It is never closed.
         pass.place = self.node.clone().acquire_owned().await.ok();
         pass
+    }
+
+    /// Whether hardly anybody is being let in anywhere: what can wait need not wait any more.
+    pub(crate) fn are_calm(&self) -> bool {
+        self.node.available_permits() + CALM >= NODE
     }
 
     /// Whether the server itself seems to be in trouble, not just a mailbox on it: it fails again and again, and others

@@ -41,6 +41,8 @@ use tokio::sync::Semaphore;
 const PARSE_MIB: usize = 160;
 /// Batches of filling the past that may be under way at once, over all mailboxes: new mail needs no permit.
 const FILLING: usize = 4;
+/// Processors that parsing the past leaves to everything else.
+const LEFT_FREE: usize = 1;
 /// Messages of a folder of which flags are held in memory at once: 10 MB.
 const FLAGS_AT_ONCE: usize = 20_000;
 /// Maildrops that are read in one go, because their servers allow nothing else, at once: beside those who fetch in slices.
@@ -110,6 +112,7 @@ pub struct Context {
     pub reader: fn(&[u8]) -> Summary,
     alive: alive::Alive,
     parsing: Arc<Semaphore>,
+    parsing_past: Arc<Semaphore>,
     filling: Arc<Semaphore>,
     lasting: Arc<Semaphore>,
     doors: doors::Doors,
@@ -118,8 +121,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether nobody stands in line to fill the past.
+    pub(crate) fn has_places(&self) -> bool {
+        self.filling.available_permits() > 0
+    }
+
     /// Puts together what the tasks share.
     pub fn new(store: Store, net: Net, engine: Engine, timing: Timing) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             store,
             net,
@@ -131,6 +140,7 @@ impl Context {
             reader: summarize,
             alive: alive::Alive::default(),
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
+            parsing_past: Arc::new(Semaphore::new(processors.saturating_sub(LEFT_FREE).max(1))),
             filling: Arc::new(Semaphore::new(FILLING)),
             lasting: Arc::new(Semaphore::new(LASTING)),
             doors: doors::Doors::default(),

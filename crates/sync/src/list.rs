@@ -2,7 +2,7 @@
 
 use model::folder::{Mode, Role};
 use std::collections::{HashMap, HashSet};
-use store::folders::{Known, ListChange, NewFolder};
+use store::folders::{Empty, Known, ListChange, NewFolder};
 
 /// Folders that hardly anybody removes at once.
 const MANY: usize = 5;
@@ -41,6 +41,19 @@ pub struct Status {
     pub messages: Option<i64>,
     /// UNSEEN.
     pub unseen: Option<i64>,
+}
+
+impl Status {
+    /// What a folder begins with that never had a message. Two counts have to say so, MESSAGES and UIDNEXT: then it need not be
+    /// opened. One that was emptied is opened like any other.
+    fn never_used(&self) -> Option<Empty> {
+        let empty = Empty {
+            uid_validity: self.uid_validity?,
+            uid_next: self.uid_next?,
+            mod_seq: self.mod_seq?,
+        };
+        (self.messages == Some(0) && empty.uid_next == 1).then_some(empty)
+    }
 }
 
 /// How much of a folder to store when nobody said otherwise: everything but junk, trash, and the
@@ -96,6 +109,7 @@ pub fn plan(known: &[Known], listed: &[Listed], monitored: Option<&[String]>) ->
             role: new.role,
             mode,
             object_id: new.object_id.clone(),
+            empty: new.status.never_used().filter(|_| mode != Mode::Off),
         };
         match candidates.as_slice() {
             [old] if rivals.count() == 1 => {
@@ -297,6 +311,57 @@ mod tests {
             &modern[..],
             [ListChange::Removed { .. }, ListChange::Created(_)]
         ));
+    }
+
+    #[test]
+    fn a_folder_that_never_had_a_message_need_not_be_opened() {
+        let empty = |status: Status| {
+            let new = Listed {
+                status,
+                ..listed("New")
+            };
+            match &plan(&[], &[new], None)[..] {
+                [ListChange::Created(folder)] => folder.empty,
+                other => panic!("{other:?}"),
+            }
+        };
+        let fresh = Status {
+            uid_validity: Some(7),
+            uid_next: Some(1),
+            mod_seq: Some(3),
+            messages: Some(0),
+            ..Status::default()
+        };
+        let known = Empty {
+            uid_validity: 7,
+            uid_next: 1,
+            mod_seq: 3,
+        };
+        assert_eq!(empty(fresh), Some(known));
+        for opened in [
+            Status {
+                uid_next: Some(9),
+                ..fresh
+            },
+            Status {
+                messages: Some(1),
+                ..fresh
+            },
+            Status {
+                messages: None,
+                ..fresh
+            },
+            Status {
+                mod_seq: None,
+                ..fresh
+            },
+            Status {
+                uid_validity: None,
+                ..fresh
+            },
+        ] {
+            assert_eq!(empty(opened), None, "{opened:?}");
+        }
     }
 
     #[test]

@@ -403,6 +403,7 @@ impl Fixture {
                 role: Some(role),
                 mode: Mode::Full,
                 object_id: None,
+                empty: None,
             })
         };
         let changes = vec![

@@ -40,7 +40,7 @@ impl FanOut {
 
 impl Task for FanOut {
     async fn run_once(&mut self, _: &CancellationToken) -> Result<Next, StepError> {
-        let events = deliveries::fan_out(&self.store).await?;
+        let events = deliveries::fan_out_if_wanted(&self.store).await?;
         Ok(if events < deliveries::FAN_OUT_EVENTS {
             Next::Idle
         } else {

@@ -58,6 +58,14 @@ impl PastCache {
 }
 
 impl Open {
+    /// Writes, if there is room.
+    fn append(&mut self, bytes: &[u8], at: u64) -> std::io::Result<()> {
+        rustix::fs::fstatvfs(&self.file)
+            .map_err(std::io::Error::from)
+            .and_then(|disk| has_room(&disk))
+            .and_then(|()| self.write(bytes, at))
+    }
+
     /// Writes; the whole pages of a large batch go straight to the disk. It is [`File::sync_data`] that makes them durable
     /// all the same.
     fn write(&mut self, bytes: &[u8], at: u64) -> std::io::Result<()> {
@@ -254,10 +262,7 @@ impl Segment {
     pub(super) async fn write(&mut self, buffer: Buffer) -> Result<Buffer> {
         let (mut open, at) = (self.take()?, self.position);
         let (open, buffer, written) = blocking(move || {
-            let written = rustix::fs::fstatvfs(&open.file)
-                .map_err(std::io::Error::from)
-                .and_then(|disk| has_room(&disk))
-                .and_then(|()| open.write(buffer.bytes(), at));
+            let written = open.append(buffer.bytes(), at);
             (open, buffer, written)
         })
         .await?;
@@ -265,6 +270,27 @@ impl Segment {
         self.open = Some(open);
         written?;
         self.position += buffer.len() as u64;
+        Ok(buffer)
+    }
+
+    /// Appends, makes durable, and gives the buffer back: one thread does both.
+    pub(super) async fn write_durably(&mut self, buffer: Buffer) -> Result<Buffer> {
+        let (mut open, at) = (self.take()?, self.position);
+        let (open, buffer, written, synced) = blocking(move || {
+            let written = open.append(buffer.bytes(), at);
+            let synced = match written {
+                Ok(()) => open.file.sync_data(),
+                Err(_) => Ok(()),
+            };
+            (open, buffer, written, synced)
+        })
+        .await?;
+        // After a failed sync nobody knows what is on the disk: such a segment is not written to again.
+        synced?;
+        self.open = Some(open);
+        written?;
+        self.position += buffer.len() as u64;
+        self.synced = self.position;
         Ok(buffer)
     }
 

@@ -161,13 +161,23 @@ impl Batch {
     /// # Errors
     /// As [`Batch::sync`].
     pub async fn sync_keeping(&mut self) -> Result<()> {
-        if !self.buffer.is_empty() {
-            let buffer = std::mem::take(&mut self.buffer);
-            self.buffer = self.sink.write(buffer).await?;
-        }
+        let buffer = std::mem::take(&mut self.buffer);
         match &mut self.sink {
-            Sink::Local(segment) => segment.sync_data().await,
-            Sink::Bucket(upload) => upload.complete().await,
+            Sink::Local(segment) if buffer.is_empty() => {
+                self.buffer = buffer;
+                segment.sync_data().await
+            }
+            Sink::Local(segment) => {
+                self.buffer = segment.write_durably(buffer).await?;
+                Ok(())
+            }
+            Sink::Bucket(upload) => {
+                if !buffer.is_empty() {
+                    let bytes = upload.write(buffer.into_bytes()).await?;
+                    self.buffer = Buffer::from_bytes(bytes);
+                }
+                upload.complete().await
+            }
         }
     }
 

@@ -96,7 +96,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::sqlite::Sqlite;
+    use crate::db::sqlite::{For, Sqlite};
 
     /// Sends numbered jobs; returns the order in which they are done.
     fn order(sent: &[(u32, Lane)]) -> Vec<u32> {
@@ -109,7 +109,7 @@ mod tests {
         }
         drop(lanes);
         let folder = tempfile::tempdir().unwrap();
-        let mut connection = Sqlite::open(&folder.path().join("x.db"), true).unwrap();
+        let mut connection = Sqlite::open(&folder.path().join("x.db"), For::Writing).unwrap();
         while let Some(job) = exit.next() {
             job(&mut connection);
         }

@@ -5,6 +5,7 @@ use crate::error::{Result, StoreError};
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::path::Path;
+use std::sync::mpsc;
 
 /// Prepared statements kept for each connection.
 const STATEMENTS: usize = 128;
@@ -16,11 +17,32 @@ const READ_CACHE_KIB: i64 = 8_192;
 /// is not here is read again for each batch.
 const WRITE_CACHE_KIB: i64 = 32_768;
 
+/// The same of one for glances: a few rows at a time.
+const GLANCE_CACHE_KIB: i64 = 2_048;
+
+/// Pages in the write-ahead log from which on it is copied into the file: 16 MB.
+const LOG_PAGES: i32 = 4_000;
+/// And from which on the writer does it: 64 MB.
+const LOG_PAGES_MAX: i32 = 16_000;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// The one that writes.
+    Writing,
+    /// Reading, whatever it takes.
+    Reading,
+    /// Looks at a few rows.
+    Glances,
+    /// Copying the log into the file.
+    Copying,
+}
+
 /// One connection.
 pub(super) struct Sqlite(rusqlite::Connection);
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, writer: bool) -> Result<Self> {
+    pub(super) fn open(path: &Path, purpose: For) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -30,20 +52,64 @@ impl Sqlite {
         connection
             .busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))
             .map_err(to_error)?;
-        let cache = if writer {
-            WRITE_CACHE_KIB
-        } else {
-            READ_CACHE_KIB
+        let cache = match purpose {
+            For::Writing => WRITE_CACHE_KIB,
+            For::Reading => READ_CACHE_KIB,
+            For::Glances | For::Copying => GLANCE_CACHE_KIB,
         };
         let pragmas = format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache};
-             PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 0;
              PRAGMA query_only = {};",
-            if writer { "OFF" } else { "ON" }
+            if matches!(purpose, For::Writing | For::Copying) {
+                "OFF"
+            } else {
+                "ON"
+            }
         );
         connection.execute_batch(&pragmas).map_err(to_error)?;
-        Ok(Self(connection))
+        let mut opened = Self(connection);
+        if purpose == For::Writing {
+            opened.keep_log_short(path)?;
+        }
+        Ok(opened)
+    }
+
+    /// Has the write-ahead log copied into the file by a thread of its own, so that nobody who writes waits for that: while it
+    /// goes on, commits go behind what is copied. The writer does it where the log grew all the same, because the copying
+    /// was never through before the next commit: nothing is written meanwhile, and the log begins anew.
+    fn keep_log_short(&mut self, path: &Path) -> Result<()> {
+        let copier = Self::open(path, For::Copying)?;
+        let (tell, told) = mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name("sqlite-copy".to_owned())
+            .spawn(move || copy_log(&copier, &told))?;
+        let mut next = LOG_PAGES;
+        let hook = move |log: &mut rusqlite::hooks::Wal, pages: i32| {
+            if pages < LOG_PAGES {
+                next = LOG_PAGES;
+            } else if pages >= LOG_PAGES_MAX {
+                // A reader may be in the way: the next commit tries again.
+                let _ = log.checkpoint();
+            } else if pages >= next {
+                next = pages + LOG_PAGES;
+                let _ = tell.try_send(());
+            }
+            Ok(())
+        };
+        self.0.wal_hook(Some(hook)).map_err(to_error)
+    }
+}
+
+/// Copies the log whenever it is told to, until the writer is gone.
+fn copy_log(copier: &Sqlite, told: &mpsc::Receiver<()>) {
+    while told.recv().is_ok() {
+        let copied = copier.0.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+        if let Err(error) = copied {
+            // What fills the disk stops the next commit, which says so.
+            tracing::debug!(%error, "the log was not copied");
+        }
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn resync(store: &Store, mailbox_id: &str) -> Result<()> {
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &id)?;
+            mailboxes::hold(tx, &id)?;
             tx.exec(
                 "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, mod_seq = NULL, server_messages = NULL,
                  resets = 0, problem_id = NULL, parked_until = NULL

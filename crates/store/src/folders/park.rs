@@ -20,7 +20,7 @@ pub async fn park(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             // One more change of identity is allowed when the time has come: with that one the folder is tried again.
             tx.exec(

@@ -73,7 +73,7 @@ pub async fn sample(
     let folder_id = folder_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let mut all = Vec::new();
             for order in ["DESC", "ASC"] {
                 let sql = format!(

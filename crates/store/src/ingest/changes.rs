@@ -53,7 +53,7 @@ pub async fn apply(store: &Store, lease: &Lease, changes: Changes) -> Result<()>
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             let sql = "SELECT uid_validity, path, role FROM folders WHERE id = $1";
             let row = tx.row(sql, &[(&changes.folder_id).into()])?;
@@ -285,12 +285,17 @@ pub async fn finish_vanished(
     before: Timestamp,
     origin: Origin,
 ) -> Result<i64> {
+    // Mostly nothing did, and that costs no writing.
+    let id = lease.mailbox_id.clone();
+    if !store.db.glance(move |tx| any_missed(tx, &id)).await? {
+        return Ok(0);
+    }
     let (now, lease) = (store.now(), lease.clone());
     store
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             let rows = tx.rows(
                 "SELECT m.n, m.id, m.thread_id, m.vanished_from FROM messages m
@@ -344,6 +349,15 @@ pub async fn finish_vanished(
         .await
 }
 
+/// Whether any message vanished, or is waited for in a folder that began anew.
+fn any_missed(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<bool> {
+    let vanished =
+        "SELECT 1 FROM messages WHERE mailbox_id = $1 AND vanished_at IS NOT NULL LIMIT 1";
+    let expected = "SELECT 1 FROM expected_back b JOIN folders f ON f.id = b.folder_id WHERE f.mailbox_id = $1 LIMIT 1";
+    let id = [mailbox_id.into()];
+    Ok(tx.row(vanished, &id)?.is_some() || tx.row(expected, &id)?.is_some())
+}
+
 /// Whether any message vanished after `since` and was not settled yet.
 ///
 /// # Errors
@@ -352,7 +366,7 @@ pub async fn vanished_since(store: &Store, mailbox_id: &str, since: Timestamp) -
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let sql = "SELECT 1 FROM messages WHERE mailbox_id = $1 AND vanished_at > $2 LIMIT 1";
             Ok(tx.row(sql, &[id.into(), since.into()])?.is_some())
         })

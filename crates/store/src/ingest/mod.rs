@@ -163,7 +163,7 @@ pub(crate) fn run(
     now: Timestamp,
 ) -> Result<Outcome> {
     let mailbox_id = lease.mailbox_id.as_str();
-    mailboxes::lock(tx, mailbox_id)?;
+    mailboxes::hold(tx, mailbox_id)?;
     leases::check(tx, lease)?;
     let place = folder_place(tx, &batch.folder_id, batch.uid_validity)?;
     let mut outcome = Outcome::default();

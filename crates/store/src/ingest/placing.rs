@@ -59,7 +59,7 @@ pub async fn place(
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             let place = folder_place(tx, &folder_id, uid_validity)?;
             let ids: Vec<&str> = places

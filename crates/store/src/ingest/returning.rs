@@ -36,7 +36,7 @@ pub async fn any_lost(store: &Store, mailbox_id: &str) -> Result<bool> {
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let sql = "SELECT 1 FROM messages WHERE mailbox_id = $1 AND vanished_at IS NOT NULL
                  AND object_id IS NOT NULL LIMIT 1";
             Ok(tx.row(sql, &[id.into()])?.is_some())
@@ -61,7 +61,7 @@ pub async fn known_again(
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             let place = folder_place(tx, &folder_id, uid_validity)?;
             let here = Here {

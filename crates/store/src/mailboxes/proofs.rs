@@ -1,8 +1,8 @@
 //! What a mailbox has proven: by tests of its settings, and by work with them that succeeded.
 
 use super::{lock, read};
-use crate::Store;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::{Store, Tx};
 use model::mailbox::{Mailbox, Proof};
 
 /// One of the two sides of a mailbox.
@@ -56,23 +56,28 @@ pub async fn set_proofs(
 /// No such mailbox.
 pub async fn works(store: &Store, id: &str, tested: i64, side: Side) -> Result<bool> {
     let id = id.to_owned();
-    store
-        .db
-        .write(move |tx| {
-            let old = lock(tx, &id)?;
-            if old.version != tested {
-                return Ok(false);
-            }
-            let (column, proof) = match side {
-                Side::Receiving => ("receiving", old.receiving),
-                Side::Sending => ("sending", old.sending),
-            };
-            let news = matches!(proof, Proof::Untested | Proof::Fails);
-            if news {
-                let sql = format!("UPDATE mailboxes SET {column} = $2 WHERE id = $1");
-                tx.exec(&sql, &[(&id).into(), Proof::Works.as_str().into()])?;
-            }
-            Ok(news || old.last_report_id.is_none())
-        })
-        .await
+    store.db.write(move |tx| note(tx, &id, tested, side)).await
+}
+
+/// The same inside a transaction. The mailbox's row is held until it ends.
+pub(super) fn note(tx: &mut Tx<'_>, id: &str, tested: i64, side: Side) -> Result<bool> {
+    let column = match side {
+        Side::Receiving => "receiving",
+        Side::Sending => "sending",
+    };
+    let sql = format!(
+        "SELECT version, {column}, last_report_id FROM mailboxes WHERE id = $1 AND removed_at IS NULL{}",
+        tx.dialect().for_update()
+    );
+    let row = tx.row(&sql, &[id.into()])?;
+    let row = row.ok_or(StoreError::NotFound("the mailbox"))?;
+    if row.get::<i64>(0)? != tested {
+        return Ok(false);
+    }
+    let news = matches!(row.word(1, Proof::parse)?, Proof::Untested | Proof::Fails);
+    if news {
+        let sql = format!("UPDATE mailboxes SET {column} = $2 WHERE id = $1");
+        tx.exec(&sql, &[id.into(), Proof::Works.as_str().into()])?;
+    }
+    Ok(news || row.get::<Option<String>>(2)?.is_none())
 }

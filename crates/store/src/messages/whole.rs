@@ -54,7 +54,7 @@ pub async fn asked_folders(store: &Store, mailbox_id: &str) -> Result<Vec<String
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let rows = tx.rows(
                 "SELECT DISTINCT p.folder_id FROM messages m JOIN placements p ON p.message_id = m.id
                  WHERE m.mailbox_id = $1 AND m.body <> 'whole' AND m.body = 'asked'",

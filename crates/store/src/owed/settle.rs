@@ -28,7 +28,7 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
         .db
         .write(move |tx| {
             let mailbox_id = lease.mailbox_id.as_str();
-            mailboxes::lock(tx, mailbox_id)?;
+            mailboxes::hold(tx, mailbox_id)?;
             leases::check(tx, &lease)?;
             tx.exec("DELETE FROM owed WHERE id = $1", &[(&owed.id).into()])?;
             let mut log = Vec::new();
@@ -257,7 +257,7 @@ pub async fn failed(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             let state = match next.filter(|_| owed.attempts + 1 < ATTEMPTS) {
                 Some(_) => "pending",

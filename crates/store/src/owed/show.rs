@@ -171,7 +171,7 @@ pub async fn cancel(store: &Store, mailbox_id: &str, id: &str) -> Result<()> {
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &mailbox_id)?;
+            mailboxes::hold(tx, &mailbox_id)?;
             let entry = read(tx, &mailbox_id, &id)?;
             let at_work = tx.row(
                 "SELECT 1 FROM leases WHERE mailbox_id = $1 AND expires_at > $2",

@@ -19,7 +19,7 @@ pub async fn take(store: &Store, lease: &Lease, limit: i64) -> Result<Vec<Owed>>
     // Mostly nothing is owed, and that costs no writing.
     let any = store
         .db
-        .read(move |tx| Ok(!due(tx, &id, now, 1)?.is_empty()))
+        .glance(move |tx| Ok(!due(tx, &id, now, 1)?.is_empty()))
         .await?;
     if !any {
         return Ok(Vec::new());
@@ -110,7 +110,7 @@ pub async fn next_due(store: &Store, mailbox_id: &str) -> Result<Option<Timestam
     let id = mailbox_id.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let sql =
                 "SELECT min(next_attempt_at) FROM owed WHERE mailbox_id = $1 AND state <> 'failed'
                 AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)";

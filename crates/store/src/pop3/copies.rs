@@ -179,7 +179,7 @@ pub async fn reused(
     store
         .db
         .write(move |tx| {
-            mailboxes::lock(tx, &lease.mailbox_id)?;
+            mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             forget_in(tx, &id, &keys)
         })

@@ -55,7 +55,7 @@ async fn on(store: &Store, id: &str, column: &'static str, put: Put) -> Result<(
                 format!("SELECT mailbox_id FROM messages WHERE {column} = $1 AND {there} LIMIT 1");
             let row = tx.row(&sql, &[(&id).into()])?.ok_or(gone)?;
             let mailbox_id: String = row.get(0)?;
-            mailboxes::lock(tx, &mailbox_id)?;
+            mailboxes::hold(tx, &mailbox_id)?;
             let add = wanted(tx, &mailbox_id, &put.add)?;
             let sql = format!(
                 "SELECT id, received_at, seen, answered, flagged, draft, keywords FROM messages

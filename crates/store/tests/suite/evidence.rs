@@ -64,6 +64,7 @@ async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
         role: Some(role),
         mode: Mode::Full,
         object_id: None,
+        empty: None,
     };
     folders::apply_list(&f.store, &lease, vec![ListChange::Created(folder)])
         .await

@@ -57,6 +57,7 @@ pub async fn set_up_for(fixture: &Fixture, address: &str) -> Box {
             role,
             mode: Mode::Full,
             object_id: None,
+            empty: None,
         })
     };
     let changes = vec![

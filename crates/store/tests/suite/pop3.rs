@@ -50,6 +50,7 @@ impl Maildrop {
             role: Some(Role::Inbox),
             mode: Mode::Full,
             object_id: None,
+            empty: None,
         });
         folders::apply_list(&store, &lease, vec![created])
             .await

@@ -75,6 +75,7 @@ pub(crate) async fn mailbox(fixture: &Fixture, address: &str) -> Filled {
             role: Some(role),
             mode: Mode::Full,
             object_id: None,
+            empty: None,
         })
     };
     let changes = vec![

@@ -82,6 +82,7 @@ async fn filling_that_waits_says_so_as_long_as_it_fills() {
             role: None,
             mode: Mode::Full,
             object_id: None,
+            empty: None,
         });
         folders::apply_list(store, &lease, vec![inbox])
             .await

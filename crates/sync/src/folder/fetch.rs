@@ -38,6 +38,10 @@ pub(super) const INVENTED: u64 = 129;
 /// Bodies that a server may send beyond twice what it was asked for, before it counts as one that never stops.
 const BODIES_UNASKED: u64 = 16;
 
+/// Bytes of the past that are read in one go, before others of this node have their turn: half a millisecond of decrypting
+/// and hashing.
+const IN_A_ROW: usize = 128 << 10;
+
 /// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
 const RAW_BATCHES: usize = 3;
 
@@ -339,7 +343,14 @@ async fn fetch_one(
         let reading = heads::read(session, wanted, ready, &mut doubtful);
         crate::timed("fetch", reading).await
     } else {
-        let reading = read_bodies(session, wanted, ready, &mut doubtful, &mut in_body);
+        let reading = read_bodies(
+            session,
+            wanted,
+            ready,
+            &mut doubtful,
+            &mut in_body,
+            job.origin == Origin::Backfill,
+        );
         crate::timed("fetch", reading).await
     };
     if !matches!(outcome, Ok(None)) {
@@ -418,9 +429,10 @@ async fn read_bodies(
     ready: &mut Ready,
     doubtful: &mut UidSet,
     in_body: &mut Option<u64>,
+    gentle: bool,
 ) -> Result<Option<ImapError>> {
     let most = wanted.len().saturating_mul(2) + BODIES_UNASKED;
-    let mut begun = 0;
+    let (mut begun, mut in_a_row) = (0, 0);
     let mut stored: Option<Stored> = None;
     let only = (wanted.len() == 1).then(|| wanted.first()).flatten();
     session.start_fetch_bodies(wanted).await?;
@@ -438,7 +450,15 @@ async fn read_bodies(
                 }
                 ready.blobs.begin();
             }
-            BodyEvent::Chunk(bytes) => ready.blobs.append(bytes).await?,
+            BodyEvent::Chunk(bytes) => {
+                let length = bytes.len();
+                ready.blobs.append(bytes).await?;
+                in_a_row += length;
+                if gentle && in_a_row >= IN_A_ROW {
+                    in_a_row = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
             BodyEvent::BodyEnd { .. } => stored = Some(ready.blobs.end()),
             BodyEvent::Missing => stored = None,
             BodyEvent::MessageEnd { meta, .. } => {
@@ -559,9 +579,14 @@ async fn parse_all(
             .map(|message| message.stored.place.length);
         let bytes = sizes.sum();
         let owner = job.owner.clone();
+        // New mail finds a processor that is free of the past.
+        let place = match job.origin {
+            Origin::Backfill => job.context.parsing_past.acquire().await.ok(),
+            _ => None,
+        };
         let parsed_batch = parse::batch(job.context, ready.blobs, ready.fetched, owner);
         let (messages, unread) = parsed_batch.await?;
-        drop(ready.room);
+        drop((place, ready.room));
         let mut failures = ready.failures;
         failures.extend(unread);
         let batch = Parsed {

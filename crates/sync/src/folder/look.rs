@@ -113,7 +113,9 @@ pub async fn look(
                 uid_validity,
             });
         }
-        begin_anew(context, lease, known, uid_validity).await?;
+        let mod_seq = selected.highestmodseq.filter(|_| open.has_mod_seq);
+        let mod_seq = mod_seq.map(|seq| seq as i64);
+        begin_anew(context, lease, known, uid_validity, mod_seq).await?;
         return Ok(open);
     }
     // What was counted against its identity is forgotten when it is whole; that it could not be opened, now.
@@ -180,6 +182,7 @@ async fn begin_anew(
     lease: &Lease,
     known: &mut Known,
     uid_validity: i64,
+    mod_seq: Option<i64>,
 ) -> Result<()> {
     if known.resets >= plan::RESETS_MAX {
         return Err(SyncError::UidValidity {
@@ -187,12 +190,12 @@ async fn begin_anew(
             times: known.resets,
         });
     }
-    folders::reset(&context.store, lease, &known.id, uid_validity).await?;
+    folders::begin(&context.store, lease, &known.id, uid_validity, mod_seq).await?;
     known.resets += i64::from(known.uid_validity.is_some());
     known.uid_validity = Some(uid_validity);
     known.high_uid = 1;
     known.low_uid = None;
-    known.mod_seq = None;
+    known.mod_seq = mod_seq;
     known.server_messages = None;
     known.messages = 0;
     known.backfilled = false;

@@ -277,6 +277,25 @@ impl Visit<'_> {
         Ok(uids.intersect(&found))
     }
 
+    /// The server's count of the folder that is open, where ours is the same and there is no limit in time: what
+    /// [`Self::verify_count`] would write down.
+    pub(super) async fn agreed_count(&mut self, i: usize) -> Result<Option<i64>> {
+        self.news.collect(&mut self.session);
+        let folder = &self.known[i];
+        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
+            return Ok(None);
+        };
+        let is_open = self.open.as_ref() == Some(&folder.id);
+        if !is_open || self.news.has_changes() || self.news.exists.is_some() {
+            return Ok(None);
+        }
+        let store = &self.context.store;
+        let failed = folders::failed_uids(store, &folder.id, validity).await?;
+        let agrees = since(folder, self.mailbox).is_none()
+            && exists == folder.messages + failed.len() as i64;
+        Ok(Some(exists).filter(|_| agrees))
+    }
+
     /// A cheap proof that nothing slipped through: the server's count against ours, or against its own from before. Where they
     /// differ, all UIDs are compared and the difference is mended.
     pub(super) async fn verify_count(&mut self, i: usize) -> Result<()> {

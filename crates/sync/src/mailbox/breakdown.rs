@@ -68,6 +68,18 @@ impl Breakdown {
     }
 }
 
+/// How long, and how often, a report that nobody asked for waits for calm.
+const CALM_AT_LAST: Duration = Duration::from_secs(60);
+const LOOK_FOR_CALM: Duration = Duration::from_millis(500);
+
+/// Waits while many mailboxes come in and are filled: a report signs in once more, and they go first.
+pub(super) async fn calm(context: &Context) {
+    let end = Instant::now() + CALM_AT_LAST;
+    while Instant::now() < end && !(context.doors.are_calm() && context.has_places()) {
+        tokio::time::sleep(LOOK_FOR_CALM).await;
+    }
+}
+
 /// The report of a mailbox that works, where there is none that says so. One that fails all the same (a server may allow one
 /// connection only) says nothing about a mailbox that was seen at work, and is forgotten.
 pub(super) async fn report_at_work(

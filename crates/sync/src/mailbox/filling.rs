@@ -86,11 +86,6 @@ impl Visit<'_> {
         let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
         let todo = wanted.difference(&ours).difference(&failed);
         let total = wanted.len() as i64;
-        let cursor = Cursor {
-            total: Some(total),
-            ..Cursor::default()
-        };
-        folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
         self.hands.begin_slice();
         self.measured.get_or_insert(self.session.bytes_received());
         let end = Instant::now() + SLICE;
@@ -108,11 +103,15 @@ impl Visit<'_> {
             }
             listed => listed,
         };
-        let cursor = Cursor {
-            bytes_left: octets,
-            ..Cursor::default()
-        };
-        folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
+        // Said before it is fetched, so that people see what is to come.
+        if !todo.is_empty() {
+            let cursor = Cursor {
+                total: Some(total),
+                bytes_left: octets,
+                ..Cursor::default()
+            };
+            folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
+        }
         let until = Some((end, cancel));
         let outcome = self
             .fetch(
@@ -125,46 +124,48 @@ impl Visit<'_> {
             )
             .await?;
         let fetched = (outcome.stored + outcome.moved + outcome.known + outcome.failed) as u64;
-        self.measure(fetched).await?;
+        let rate = self.measure(fetched);
+        let left = todo.len().saturating_sub(fetched);
         // What came counts as stored from now on.
-        let left = u128::from(todo.len().saturating_sub(fetched));
-        let part = |all: i64| u128::from(all.unsigned_abs()) * left / u128::from(todo.len().max(1));
-        let bytes_left = octets.map(|all| i64::try_from(part(all)).unwrap_or(i64::MAX));
-        self.ahead
-            .is_left(&folder.id, todo.len().saturating_sub(fetched), bytes_left);
-        let cursor = Cursor {
-            bytes_left,
-            ..Cursor::default()
+        let part = |all: i64| {
+            u128::from(all.unsigned_abs()) * u128::from(left) / u128::from(todo.len().max(1))
         };
-        folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
-        if fetched >= todo.len() || todo.is_empty() {
+        let bytes_left = octets.map(|all| i64::try_from(part(all)).unwrap_or(i64::MAX));
+        self.ahead.is_left(&folder.id, left, bytes_left);
+        let store = &self.context.store;
+        if left > 0 {
             let cursor = Cursor {
-                low_uid: Some(wanted.first().unwrap_or(1) as i64),
-                total: Some(total),
-                filled: Some(asked),
+                bytes_left,
                 ..Cursor::default()
             };
-            folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
-            self.reload(i).await?;
-            self.verify_count(i).await?;
-            // What vanished meanwhile was waiting for this: a round settles it.
-            let store = &self.context.store;
-            self.news.elsewhere |=
-                ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
+            folders::filled_on(store, self.lease, &folder.id, cursor, Some(rate)).await?;
+            return Ok(());
         }
+        self.reload(i).await?;
+        let cursor = Cursor {
+            low_uid: Some(wanted.first().unwrap_or(1) as i64),
+            total: Some(total),
+            filled: Some(asked),
+            server_messages: self.agreed_count(i).await?,
+            ..Cursor::default()
+        };
+        let store = &self.context.store;
+        folders::filled_on(store, self.lease, &folder.id, cursor, Some(rate)).await?;
+        self.reload(i).await?;
+        self.verify_count(i).await?;
+        // What vanished meanwhile was waiting for this: a round settles it.
+        let store = &self.context.store;
+        self.news.elsewhere |=
+            ingest::vanished_since(store, &self.mailbox.id, Timestamp(0)).await?;
         Ok(())
     }
 
-    /// Notes how fast it goes, smoothed over some slices.
-    async fn measure(&mut self, messages: u64) -> Result<()> {
+    /// How fast it goes, smoothed over some slices: messages in a minute, octets in a second.
+    fn measure(&mut self, messages: u64) -> (i64, i64) {
         let bytes = self.session.bytes_received();
         let before = self.measured.replace(bytes).unwrap_or(bytes);
         let rate = self.hands.rate(messages, bytes.saturating_sub(before));
-        let (per_minute, per_second) = rate;
-        let store = &self.context.store;
-        let rounded = (per_minute as i64, per_second as i64);
-        store::traffic::filling_rate(store, self.lease, rounded.0, rounded.1).await?;
-        Ok(())
+        (rate.0 as i64, rate.1 as i64)
     }
 
     /// Fetches a slice of what is asked for of messages whose header alone is stored. Returns whether it got on.

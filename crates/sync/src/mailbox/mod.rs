@@ -422,8 +422,8 @@ async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
 
 /// Whether a mailbox has other settings by now, or another stage of its life.
 async fn differs(context: &Context, mailbox: &Mailbox) -> Result<bool, StoreError> {
-    let now = store::mailboxes::get(&context.store, &mailbox.id).await?;
-    Ok(now.version != mailbox.version || now.lifecycle != mailbox.lifecycle)
+    let now = store::mailboxes::stand(&context.store, &mailbox.id).await?;
+    Ok(now != (mailbox.version, mailbox.lifecycle))
 }
 
 /// A failure of our own store as a problem; being fenced or gone is not for the mailbox to show.

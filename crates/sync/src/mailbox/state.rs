@@ -7,7 +7,7 @@ use model::mailbox::{Connection, ConnectionState, Mailbox};
 use model::problem::Problem;
 use store::StoreError;
 use store::leases::Lease;
-use store::mailboxes::{Side, set_connection};
+use store::mailboxes::{arrived, set_connection};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -65,13 +65,20 @@ impl StateKeeper {
         if self.written == Some(state) {
             return Ok(());
         }
-        // Before the event: whoever hears of it finds the proof.
-        if let Some(tried) = &self.tried {
-            let store = &self.context.store;
-            let works = store::mailboxes::works(store, &tried.id, tried.version, Side::Receiving);
-            self.unreported |= works.await?;
-        }
-        self.write(state, Some(now), None, None).await
+        let Some(version) = self.tried.as_ref().map(|tried| tried.version) else {
+            return self.write(state, Some(now), None, None).await;
+        };
+        let connection = Connection {
+            state,
+            proven_alive_at: Some(now),
+            since: None,
+            until: None,
+            problem_id: None,
+        };
+        let store = &self.context.store;
+        self.unreported |= arrived(store, &self.lease, connection, version).await?;
+        self.written = Some(state);
+        Ok(())
     }
 
     /// Makes the report of a mailbox that works where none says so, beside whatever else is done. Not again soon for the same
@@ -94,7 +101,13 @@ impl StateKeeper {
         self.reported = Some((mailbox.version, now));
         let (context, cancel) = (self.context.clone(), self.cancel.clone());
         self.reports.spawn(async move {
-            if let Err(error) = breakdown::report_at_work(&context, &mailbox, &cancel).await {
+            tokio::select! {
+                () = breakdown::calm(&context) => {}
+                () = cancel.cancelled() => return,
+            }
+            // Boxed: who waits for calm keeps no room for it.
+            let made = Box::pin(breakdown::report_at_work(&context, &mailbox, &cancel)).await;
+            if let Err(error) = made {
                 tracing::info!(mailbox = mailbox.id, %error, "the report of a mailbox that works was not kept");
             }
         });

@@ -18,6 +18,7 @@ use crate::meter::{Meter, Purpose};
 use imap_client::{ImapError, NotifySet, Session};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
+use model::folder::Mode;
 use model::mailbox::{ConnectionState, Mailbox};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -133,13 +134,19 @@ impl<'a> Visit<'a> {
                 .any(|name| name.eq_ignore_ascii_case("QRESYNC")),
             condstore: session.supports("CONDSTORE") || session.supports("QRESYNC"),
         };
-        // Before anything is looked at: what changes from now on is told.
-        let hearing = if !hands.helps && session.notify(NotifySet::Personal).await? {
+        let known = folders::known(&context.store, &mailbox.id).await?;
+        let unfilled = |folder: &Known| folder.mode != Mode::Off && !folder.backfilled;
+        let hearing = if hands.helps || !session.supports("NOTIFY") {
+            Hearing::Never
+        } else if known.is_empty() || known.iter().any(unfilled) {
+            // Bodies are fetched first: it is turned on before the first wait.
+            Hearing::Off
+        } else if session.notify(NotifySet::Personal).await? {
+            // Before anything is looked at: what changes from now on is told.
             Hearing::On
         } else {
             Hearing::Never
         };
-        let known = folders::known(&context.store, &mailbox.id).await?;
         Ok(Self {
             context,
             lease,
@@ -227,6 +234,10 @@ impl<'a> Visit<'a> {
             if Box::pin(self.unless_gone(filled)).await?.unwrap_or(true) {
                 if self.is_slowed(isolation) || Box::pin(self.mailbox_changed()).await? {
                     return Ok(());
+                }
+                // Before the round that follows, which finds what changed meanwhile.
+                if self.unfilled().is_empty() {
+                    Box::pin(self.listen()).await?;
                 }
                 continue;
             }
@@ -352,8 +363,7 @@ impl<'a> Visit<'a> {
     }
 
     async fn mailbox_changed(&mut self) -> Result<bool> {
-        let now = store::mailboxes::get(&self.context.store, &self.mailbox.id).await?;
-        Ok(now.version != self.mailbox.version || now.lifecycle != self.mailbox.lifecycle)
+        Ok(super::differs(self.context, self.mailbox).await?)
     }
 
     pub(super) fn round_is_due(&self) -> bool {

@@ -277,5 +277,6 @@ fn described(visit: &Visit<'_>, entry: &ListEntry) -> NewFolder {
         delimiter: listed.delimiter,
         role: listed.role,
         object_id: None,
+        empty: None,
     }
 }

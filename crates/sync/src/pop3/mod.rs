@@ -249,6 +249,7 @@ impl Polling<'_> {
                     role: Some(Role::Inbox),
                     mode: Mode::Full,
                     object_id: None,
+                    empty: None,
                 });
                 folders::apply_list(store, self.lease, vec![created]).await?;
                 continue;
@@ -569,8 +570,8 @@ impl Polling<'_> {
     }
 
     async fn mailbox_changed(&self) -> Result<bool> {
-        let now = store::mailboxes::get(&self.context.store, &self.mailbox.id).await?;
-        Ok(now.version != self.mailbox.version || now.lifecycle != self.mailbox.lifecycle)
+        let now = store::mailboxes::stand(&self.context.store, &self.mailbox.id).await?;
+        Ok(now != (self.mailbox.version, self.mailbox.lifecycle))
     }
 
     fn peer(&self) -> Peer<'_> {

@@ -9,6 +9,7 @@ on_each_server!(
     flags_expunges_and_new_mail_arrive_together,
     a_move_keeps_the_id_and_is_one_event,
     folder_rename_keeps_the_folder_and_its_messages,
+    the_first_message_of_a_folder_that_was_empty_is_news,
     a_folder_that_is_deleted_takes_its_messages_with_it,
     a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail,
     what_happened_while_we_were_away_is_filled_and_told,
@@ -98,6 +99,28 @@ async fn folder_rename_keeps_the_folder_and_its_messages(server: Brand) {
     follower.in_step().await;
     assert_eq!(follower.count("message.received").await, received);
     assert_eq!(follower.count("message.moved").await, 0);
+    follower.stop().await;
+}
+
+async fn the_first_message_of_a_folder_that_was_empty_is_news(server: Brand) {
+    let user = server.user("firstever");
+    user.seed("INBOX", Generator::new(19).take(3));
+    let quiet = server.path("Quiet");
+    let made = quiet.clone();
+    act(&user, move |_, probe| probe.create(&made)).await;
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    let (into, raw) = (quiet.clone(), b"Subject: first ever\r\n\r\nx\r\n");
+    act(&user, move |_, probe| {
+        probe.append(&into, "", "", raw);
+    })
+    .await;
+    let event = follower
+        .event("message.received", |e| e.data["subject"] == "first ever")
+        .await;
+    assert_eq!(event.origin.as_str(), "live");
+    assert_eq!(event.data["folder_path"], quiet);
+    follower.in_step().await;
     follower.stop().await;
 }
 
