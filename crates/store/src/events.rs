@@ -67,6 +67,8 @@ pub async fn log(store: &Store, event: NewEvent) -> Result<()> {
 pub const EXAMINED: i64 = 10_000;
 /// Events that are read at once.
 const READ_AT_ONCE: i64 = 200;
+/// Events that are read at once where news is waited for.
+pub const NEWS: i64 = 50;
 
 const COLUMNS: &str = "position, id, kind, mailbox_id, origin, occurred_at, data";
 
@@ -90,10 +92,29 @@ pub async fn list(store: &Store, filter: Filter, limit: i64) -> Result<(Vec<Even
     store.db.read(move |tx| read(tx, &filter, limit)).await
 }
 
+/// The same for whoever waits for news: what has come behind its position, a few events at a time, wanted or not.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn news(store: &Store, filter: Filter) -> Result<(Vec<Event>, i64)> {
+    let few = move |tx: &mut Tx<'_>| read_some(tx, &filter, NEWS, NEWS, NEWS);
+    store.db.glance(few).await
+}
+
 pub(crate) fn read(tx: &mut Tx<'_>, filter: &Filter, limit: i64) -> Result<(Vec<Event>, i64)> {
     // Filters are applied here and not in SQL, so that the cursor moves over what was not wanted.
     let page = limit.clamp(READ_AT_ONCE, EXAMINED);
-    let mut left = limit.max(EXAMINED);
+    read_some(tx, filter, limit, page, limit.max(EXAMINED))
+}
+
+/// At most `limit` events among the next `left`, read `page` at a time.
+fn read_some(
+    tx: &mut Tx<'_>,
+    filter: &Filter,
+    limit: i64,
+    page: i64,
+    mut left: i64,
+) -> Result<(Vec<Event>, i64)> {
     let mut position = filter.after;
     let mut found = Vec::new();
     while left > 0 {

@@ -11,9 +11,8 @@ use crate::wire::buffer::{Frame, Framing};
 use crate::wire::response::Response;
 use crate::{ImapError, Session};
 
-/// News comes in bursts; after the first, this much silence ends the wait ...
-const COALESCE_SILENCE: Duration = Duration::from_millis(3);
-/// ... and this much time does in any case.
+/// News comes in bursts: what has come with the first is taken in for so long at most. What comes later comes before the
+/// answer to DONE.
 const COALESCE_LIMIT: Duration = Duration::from_millis(40);
 
 /// No IDLE is longer, whatever the caller says.
@@ -119,11 +118,11 @@ impl Session {
         }
     }
 
-    /// Takes in what follows the first news closely. `true` when the server ended the IDLE.
+    /// Takes in what has come with the first news. `true` when the server ended the IDLE.
     async fn coalesce(&mut self, tag: crate::Tag) -> Result<bool, ImapError> {
         let limit = Instant::now() + COALESCE_LIMIT;
         while Instant::now() < limit && self.facts.bye.is_none() {
-            match timeout(COALESCE_SILENCE, self.hear(tag)).await {
+            match timeout(Duration::ZERO, self.hear(tag)).await {
                 Err(_) => break,
                 Ok(ended) => {
                     if ended? {

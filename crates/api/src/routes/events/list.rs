@@ -171,6 +171,8 @@ struct Following {
     heartbeat: Instant,
     rights: Instant,
     greeted: bool,
+    /// There is more to read than news.
+    behind: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -191,6 +193,7 @@ fn follow(state: ApiState, caller: Caller, filter: Filter, listener: Listener) -
         heartbeat: Instant::now() + HEARTBEAT,
         rights: Instant::now() + RIGHTS,
         greeted: false,
+        behind: true,
         _place: place,
     };
     let pieces = stream::unfold(following, |mut following| async move {
@@ -223,10 +226,16 @@ impl Following {
             if self.heartbeat <= Instant::now() {
                 return Some(self.sign_of_life());
             }
-            let looked = events::list(&self.state.store, self.filter.clone(), BURST).await;
+            // A glance is enough for news; who has much to catch up on reads more at a time, and elsewhere.
+            let (store, filter) = (&self.state.store, self.filter.clone());
+            let looked = match self.behind {
+                true => events::list(store, filter, BURST).await,
+                false => events::news(store, filter).await,
+            };
             match looked {
                 Ok((found, position)) => {
                     let moved = position != self.filter.after;
+                    self.behind = position - self.filter.after >= events::NEWS;
                     self.filter.after = position;
                     if !found.is_empty() {
                         self.heartbeat = Instant::now() + HEARTBEAT;
