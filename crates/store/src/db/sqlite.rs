@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 /// Prepared statements kept for each connection.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 400;
 /// How long a connection waits for another process (a command beside a running server).
 const BUSY_MILLIS: u64 = 10_000;
 /// Page cache of a connection that reads, in KiB.

@@ -87,6 +87,38 @@ async fn every_event_reaches_every_webhook_that_wants_it_exactly_once() {
 }
 
 #[tokio::test]
+async fn what_happens_while_no_webhook_is_switched_on_is_for_none_and_can_be_asked_for() {
+    both(|f| async move {
+        f.mailbox("ann@example.com").await;
+        let given = async || deliveries::fan_out_if_wanted(&f.store).await.unwrap();
+        assert_eq!(given().await, 0);
+        let webhook = hook(&f, &["mailbox.created"]).await;
+        assert_eq!(given().await, 0);
+        assert!(claim(&f, &webhook).await.is_empty());
+        f.mailbox("bob@example.com").await;
+        assert_eq!(given().await, 2);
+        assert_eq!(claim(&f, &webhook).await.len(), 1);
+        let switch = async |enabled| {
+            let change = Change {
+                enabled: Some(enabled),
+                ..Change::default()
+            };
+            webhooks::change(&f.store, &webhook.id, change)
+                .await
+                .unwrap();
+        };
+        switch(false).await;
+        f.mailbox("cid@example.com").await;
+        assert_eq!(given().await, 0);
+        switch(true).await;
+        assert_eq!(given().await, 0);
+        let made_good = deliveries::replay_since(&f.store, &webhook.id, START).await;
+        assert_eq!(made_good.unwrap(), 2, "ann and cid");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_nodes_do_not_fan_out_the_same_event_twice() {
     both(|f| async move {
         let webhook = hook(&f, &[]).await;
