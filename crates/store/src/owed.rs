@@ -248,9 +248,11 @@ impl Target {
     /// Whether the server has a way to move or remove single messages and keep the others' places.
     fn can_be_moved(&self) -> Result<()> {
         if self.receives_by == Some(Protocol::Pop3) {
-            return Err(StoreError::Conflict(
-                "the mailbox is read by POP3, and Postroom moves and deletes nothing there".into(),
-            ));
+            return Err(StoreError::Refused {
+                problem_id: "imap_only",
+                detail: "the mailbox is read by POP3, and Postroom moves and deletes nothing there"
+                    .into(),
+            });
         }
         Ok(())
     }

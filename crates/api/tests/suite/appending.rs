@@ -159,5 +159,20 @@ async fn what_cannot_be_stored_is_refused_with_its_field_or_problem() {
     assert_eq!(pop3.await.unwrap(), 2);
     let problem = fixture.post("/v1/messages", &good).await.problem(409);
     assert_eq!(problem["code"], "imap_only");
+    // Whatever needs folders on the server says the same.
+    fixture.fill(&a, "INBOX", &[(1, &raw(1, "one"))]).await;
+    let list = fixture.get("/v1/messages").await.expect(200);
+    let message = format!("/v1/messages/{}", list["data"][0]["id"].as_str().unwrap());
+    let archive = json!({"folder_id": a.folders["Archive"]});
+    for answer in [
+        fixture.patch(&message, &archive).await,
+        fixture.post(&format!("{message}/copy"), &archive).await,
+        fixture.delete(&message).await,
+        fixture
+            .post(&format!("{uri}/folders"), &json!({"name": "New"}))
+            .await,
+    ] {
+        assert_eq!(answer.problem(409)["code"], "imap_only");
+    }
     assert!(owed(&fixture, &a).await.is_empty());
 }

@@ -264,7 +264,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "imap_only",
         step: None,
         title: "Only a mailbox that is read by IMAP can do this",
-        cause: "The request changes folders or stores a message on the mail server, and the mailbox is read by POP3, which can do neither, or is only sent from.",
+        cause: "The request changes folders on the mail server, or moves, copies, deletes or stores a message there, and the mailbox is read by POP3, which has no way to, or is only sent from.",
         remedy: "If the provider offers IMAP, change the mailbox to it (`postroom mailbox edit --imap-host HOST`): ids stay, and nothing is fetched twice.",
         action: "edit_mailbox",
         retry: AfterChange,

@@ -342,7 +342,13 @@ async fn flags_change_here_alone_and_moves_are_refused(server: Brand) {
     assert_eq!(flagged, 1);
     let refused = store::owed::trash(store, &id, false).await;
     assert!(
-        matches!(refused, Err(StoreError::Conflict(_))),
+        matches!(
+            refused,
+            Err(StoreError::Refused {
+                problem_id: "imap_only",
+                ..
+            })
+        ),
         "{refused:?}"
     );
     follower.stop().await;
