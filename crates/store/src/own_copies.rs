@@ -19,12 +19,13 @@ pub struct CopyFrom {
     pub uid_next: i64,
 }
 
-/// Remembers where (folder, UIDVALIDITY, UID) the server has put a message that we stored: which one it is a copy of, or with which owed
-/// change it was brought.
+/// Remembers where (folder, UIDVALIDITY, UID) the server has put a message that we stored: which one it is a copy of, or with
+/// which owed change it was brought. `digest`: of the bytes of what was brought.
 pub(crate) fn note(
     tx: &mut Tx<'_>,
     (folder_id, uid_validity, uid): (&str, i64, i64),
     of: &str,
+    digest: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
     tx.exec(
@@ -32,7 +33,7 @@ pub(crate) fn note(
         &[folder_id.into(), now.plus_millis(-WAITED_MILLIS).into()],
     )?;
     tx.exec(
-        "INSERT INTO own_copies (folder_id, uid_validity, uid, message_id, made_at) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO own_copies (folder_id, uid_validity, uid, message_id, made_at, digest) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (folder_id, uid_validity, uid) DO NOTHING",
         &[
             folder_id.into(),
@@ -40,6 +41,7 @@ pub(crate) fn note(
             uid.into(),
             of.into(),
             now.into(),
+            digest.into(),
         ],
     )
     .map(drop)
@@ -64,41 +66,67 @@ impl Ours {
     }
 }
 
-/// Which of these messages (UID, digest) that are new in a folder we stored there ourselves, by UID: each with the reason. Also one whose answer was lost, and that nobody has looked for yet.
+/// Which of these messages (UID, digest) that are new in a folder we stored ourselves, by UID: each with the reason. Also one
+/// whose answer was lost, and that nobody has looked for yet. With labels (`labelled`) a message may be seen first in another
+/// folder than the one that it was brought to.
 pub(crate) fn seen(
     tx: &mut Tx<'_>,
     folder_id: &str,
     uid_validity: i64,
     new: &[(i64, &str)],
+    labelled: bool,
 ) -> Result<HashMap<i64, Ours>> {
     let mut ours = HashMap::new();
     if new.is_empty() {
         return Ok(ours);
     }
-    let sql = "SELECT uid, message_id FROM own_copies WHERE folder_id = $1 AND uid_validity = $2";
-    let noted = tx.rows(sql, &[folder_id.into(), uid_validity.into()])?;
-    for row in &noted {
-        let uid: i64 = row.get(0)?;
-        if new.iter().any(|(new, _)| *new == uid) {
-            ours.insert(uid, Ours::by(row.get(1)?));
+    let elsewhere = if labelled {
+        "folder_id <> $1 AND digest IS NOT NULL AND folder_id IN (SELECT id FROM folders
+           WHERE mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1))"
+    } else {
+        "1 = 0"
+    };
+    let sql = format!(
+        "SELECT folder_id, uid_validity, uid, message_id, digest FROM own_copies
+         WHERE (folder_id = $1 AND uid_validity = $2) OR ({elsewhere})"
+    );
+    for row in &tx.rows(&sql, &[folder_id.into(), uid_validity.into()])? {
+        let (folder, validity, uid): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let digest: Option<String> = row.get(4)?;
+        let here = folder == folder_id;
+        let fits = |(new, bytes): &&(i64, &str)| match here {
+            true => *new == uid,
+            false => digest.as_deref() == Some(*bytes) && !ours.contains_key(new),
+        };
+        let found = new.iter().find(fits).map(|(uid, _)| *uid);
+        if let Some(found) = found {
+            ours.insert(found, Ours::by(row.get(3)?));
             tx.exec(
                 "DELETE FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
-                &[folder_id.into(), uid_validity.into(), uid.into()],
+                &[folder.into(), validity.into(), uid.into()],
             )?;
         }
     }
-    let sql = "SELECT coalesce(o.message_id, o.id), o.copy_from, coalesce(m.digest, o.digest)
+    let elsewhere = if labelled {
+        "o.digest IS NOT NULL"
+    } else {
+        "1 = 0"
+    };
+    let sql = format!(
+        "SELECT coalesce(o.message_id, o.id), o.copy_from, coalesce(m.digest, o.digest), o.folder_id
          FROM owed o LEFT JOIN messages m ON m.id = o.message_id
-         WHERE o.mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1) AND o.kind IN ('copy', 'append') AND o.folder_id = $1
-           AND o.copy_from IS NOT NULL AND o.state <> 'failed'";
-    for row in &tx.rows(sql, &[folder_id.into()])? {
+         WHERE o.mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1) AND o.kind IN ('copy', 'append')
+           AND (o.folder_id = $1 OR {elsewhere}) AND o.copy_from IS NOT NULL AND o.state <> 'failed'"
+    );
+    for row in &tx.rows(&sql, &[folder_id.into()])? {
         let (of, from): (String, CopyFrom) = (row.get(0)?, row.json(1)?);
         let digest: Option<String> = row.get(2)?;
+        let here = row.get::<Option<String>>(3)?.as_deref() == Some(folder_id);
         let later = |uid: i64| from.uid_validity == uid_validity && uid >= from.uid_next;
         let same = |bytes: &str| digest.as_deref() == Some(bytes);
         let copy = new
             .iter()
-            .find(|(uid, bytes)| later(*uid) && same(bytes) && !ours.contains_key(uid));
+            .find(|(uid, bytes)| (!here || later(*uid)) && same(bytes) && !ours.contains_key(uid));
         if let Some((uid, _)) = copy {
             ours.insert(*uid, Ours::by(of));
         }

@@ -187,7 +187,7 @@ CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
 -- are no foreign mail.
 CREATE TABLE own_copies (
   folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
-  message_id TEXT NOT NULL, made_at {int} NOT NULL, PRIMARY KEY (folder_id, uid_validity, uid)
+  message_id TEXT NOT NULL, made_at {int} NOT NULL, digest TEXT, PRIMARY KEY (folder_id, uid_validity, uid)
 ) {strict};
 CREATE INDEX owed_by_message ON owed (message_id);
 

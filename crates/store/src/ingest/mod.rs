@@ -220,7 +220,9 @@ pub(crate) fn run(
         .iter()
         .map(|(_, message)| (message.uid, message.stored.digest.as_str()))
         .collect();
-    let ours = own_copies::seen(tx, &batch.folder_id, batch.uid_validity, &arrived)?;
+    let labelled = refs.iter().any(|(_, message)| message.labels.is_some());
+    let folder = &batch.folder_id;
+    let ours = own_copies::seen(tx, folder, batch.uid_validity, &arrived, labelled)?;
     for ((id, message), thread) in refs.iter().zip(&threads) {
         let mut event = received(mailbox_id, id, thread, message, &batch, &place);
         if let Some(folder) = put_in.as_ref().filter(|_| tags::is_put(message)) {

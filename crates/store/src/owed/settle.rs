@@ -64,7 +64,7 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
             if let Some(copy) = &confirmed.copied_to {
                 let place = (copy.folder_id.as_str(), copy.uid_validity, copy.uid);
                 let of = owed.message_id.as_ref().unwrap_or(&owed.id);
-                own_copies::note(tx, place, of, now)?;
+                own_copies::note(tx, place, of, owed.intent.digest(), now)?;
             }
             let (Some(from), Some(to), Some(message_id)) =
                 (&owed.spot, &confirmed.moved_to, &owed.message_id)

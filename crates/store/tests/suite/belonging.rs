@@ -200,3 +200,67 @@ async fn a_message_that_was_brought_is_no_foreign_mail() {
     })
     .await;
 }
+
+/// With labels it may show in the folder of all mail before it shows where it was brought to, confirmed or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_brought_is_known_in_another_folder_where_the_server_has_labels() {
+    both(|f| async move {
+        let a = set_up(&f).await;
+        let mut ids = Vec::new();
+        for text in ["confirmed", "not yet"] {
+            let brought = owed::Brought {
+                folder_id: a.inbox.clone(),
+                stored: f.store.blobs.put(text.as_bytes()).await.unwrap(),
+                internet_message_id: None,
+                subject: String::new(),
+                flags: Vec::new(),
+                received_at: f.store.now(),
+            };
+            let now = f.store.now();
+            let owe = move |tx: &mut store::Tx<'_>| owed::append_in(tx, &brought, now);
+            ids.push(f.store.db.write(owe).await.unwrap().id);
+        }
+        let taken = owed::take(&f.store, &a.lease, 10).await.unwrap();
+        let from = owed::CopyFrom {
+            uid_validity: 7,
+            uid_next: 1,
+        };
+        for change in &taken {
+            owed::copying(&f.store, &a.lease, change, from)
+                .await
+                .unwrap();
+        }
+        let confirmed = owed::Confirmed {
+            copied_to: Some(owed::Spot {
+                folder_id: a.inbox.clone(),
+                wire_name: "INBOX".to_owned(),
+                uid_validity: 7,
+                uid: 1,
+            }),
+            ..owed::Confirmed::default()
+        };
+        owed::done(&f.store, &a.lease, &taken[0], confirmed)
+            .await
+            .unwrap();
+        let mut new = Vec::new();
+        for (uid, text) in [(41, "confirmed"), (42, "not yet"), (43, "foreign")] {
+            let mut message = message(&f.store, uid, text).await;
+            message.labels = Some(Vec::new());
+            message.object_id = Some(format!("o{uid}"));
+            new.push(message);
+        }
+        ingest::ingest(&f.store, &a.lease, batch(&a.archive, new), alone)
+            .await
+            .unwrap();
+        let (events, _) = store::events::list(&f.store, Default::default(), 100)
+            .await
+            .unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == "message.received")
+            .map(|event| event.data["owed_id"].as_str())
+            .collect();
+        assert_eq!(told, [Some(ids[0].as_str()), Some(ids[1].as_str()), None]);
+    })
+    .await;
+}
