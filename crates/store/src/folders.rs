@@ -384,6 +384,32 @@ fn vanish(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp, which: &str) -> Resu
     Ok(())
 }
 
+/// Takes over another UIDVALIDITY of a folder that never had a message: there is nothing that could be taken for another. What
+/// came since is news, as it would have been under the first number.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn adopt(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    uid_validity: i64,
+    mod_seq: Option<i64>,
+) -> Result<()> {
+    let (lease, folder_id) = (lease.clone(), folder_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            tx.exec(
+                "UPDATE folders SET uid_validity = $2, mod_seq = $3 WHERE id = $1 AND high_uid <= 1 AND messages = 0",
+                &[folder_id.into(), uid_validity.into(), mod_seq.into()],
+            )
+            .map(drop)
+        })
+        .await
+}
+
 /// Begins a folder anew because its UIDVALIDITY is another one: what is stored keeps its data and
 /// loses its UIDs; it is matched again by its bytes as they are fetched.
 ///
