@@ -5,6 +5,7 @@ mod command;
 mod fetch;
 mod mailbox;
 mod names;
+mod refusals;
 mod session;
 mod sign_in;
 mod store;
@@ -88,6 +89,10 @@ pub enum ImapFault {
     Refuse(&'static str, String),
     /// NO with this text to every command of this name while this folder is open.
     RefuseIn(&'static str, &'static str, String),
+    /// Just before a command of this name another client removes the messages that it is about (by UID): NO with this text.
+    GoneBefore(&'static str, String),
+    /// NO with this text to every STORE that takes flags off.
+    MarksStay(String),
     /// NO with this text to SELECT and EXAMINE of this folder.
     Closed(&'static str, String),
     /// OK to every command of this name, and nothing is done.

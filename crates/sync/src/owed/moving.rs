@@ -30,23 +30,74 @@ pub(super) async fn move_to(
         let Some(copy) = copying::copied(visit, change, uid, &to).await? else {
             return copying::not_copied(visit, uid).await;
         };
-        match remove(visit, uid).await {
-            Ok(true) => (copy.validity, copy.copy),
-            Err(SyncError::Imap(error)) if !error.is_fatal() => {
-                take_back(visit, &copy, &to).await?;
-                return Ok(refused(&error));
-            }
-            Ok(false) => {
-                take_back(visit, &copy, &to).await?;
-                return Ok(did_nothing("remove the message that was copied"));
-            }
+        let stays = match remove(visit, uid).await {
+            Ok(true) => None,
+            Ok(false) => Some(did_nothing("remove the message that was copied")),
+            Err(SyncError::Imap(error)) if !error.is_fatal() => Some(refused(&error)),
             Err(error) => return Err(error),
+        };
+        if let Some(stays) = stays {
+            match original(visit, change, uid).await? {
+                Original::Gone => {}
+                Original::Safe => {
+                    take_back(visit, &copy, &to).await?;
+                    return Ok(stays);
+                }
+                Original::Doubtful => return Ok(stays),
+            }
         }
+        (copy.validity, copy.copy)
     };
     Ok(Paid::Done(Confirmed {
         moved_to: Some(spot_in(target, validity, new)),
         ..Confirmed::default()
     }))
+}
+
+/// What has become of an original that the server would not remove.
+enum Original {
+    /// It is not there any more: somebody else has removed it, and the copy is the message.
+    Gone,
+    /// It is there, and nobody's EXPUNGE takes it.
+    Safe,
+    /// It is still marked as deleted, or the server does not tell: the copy may be all that is left at any moment.
+    Doubtful,
+}
+
+/// Looks at the original again. The folder is opened anew: a session is shown a message that another one has removed for as long
+/// as it was not told of that (RFC 2180 section 4.1).
+async fn original(visit: &mut Visit<'_>, change: &Owed, uid: &UidSet) -> Result<Original> {
+    let looked = match visit.session.selected().cloned() {
+        Some(here) => match visit.session.select(&here, Mode::ReadWrite, None).await {
+            Ok(now) => {
+                let validity = now.uidvalidity.unwrap_or(1) as i64;
+                if change.spot.as_ref().map(|spot| spot.uid_validity) != Some(validity) {
+                    return Ok(Original::Doubtful);
+                }
+                flags::told(visit, uid).await
+            }
+            Err(error) => Err(error.into()),
+        },
+        None => return Ok(Original::Doubtful),
+    };
+    match looked {
+        Ok(None) => Ok(Original::Gone),
+        Ok(Some(there)) => Ok(match there.flags {
+            Some(flags) if !is_deleted(&flags) => Original::Safe,
+            _ => Original::Doubtful,
+        }),
+        Err(SyncError::Imap(error)) if !error.is_fatal() => {
+            tracing::debug!(%error, "the server does not tell what became of a message that was copied");
+            Ok(Original::Doubtful)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_deleted(flags: &[String]) -> bool {
+    flags
+        .iter()
+        .any(|flag| flag.eq_ignore_ascii_case(DELETED[0]))
 }
 
 /// Takes away a copy whose original is still there and does not go, so that nobody has the message twice until it does. Only one
@@ -130,15 +181,12 @@ pub(super) async fn remove(visit: &mut Visit<'_>, uid: &UidSet) -> Result<bool> 
         return Ok(true);
     }
     let marked = before.flags.unwrap_or_default();
-    if !marked
-        .iter()
-        .any(|flag| flag.eq_ignore_ascii_case(DELETED[0]))
-    {
+    if !is_deleted(&marked) {
         let restored = visit
             .session
             .uid_store(uid, StoreMode::Remove, &DELETED, None)
             .await;
-        // What counts is that the message is not gone.
+        // What counts is that the message is not gone; that it stays marked, whoever has a copy of it sees.
         restored
             .map(drop)
             .or_else(|error| if error.is_fatal() { Err(error) } else { Ok(()) })?;

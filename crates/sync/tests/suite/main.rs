@@ -25,6 +25,7 @@ mod owed;
 mod owed_appends;
 mod owed_copies;
 mod owed_folders;
+mod owed_moves;
 mod owed_order;
 mod pop3;
 mod pop3_originals;

@@ -65,7 +65,7 @@ pub(super) struct Session {
     told: usize,
     pub signed_in: bool,
     /// The client has said its name.
-    named: bool,
+    pub named: bool,
     /// Names and texts are UTF-8 since the client enabled this.
     pub utf8: Option<&'static str>,
 }
@@ -126,52 +126,6 @@ impl Session {
         let line = scripted.unwrap_or(usual);
         self.connection.send(format!("{line}\r\n")).await?;
         Ok(Next::GoOn)
-    }
-
-    /// Answers a command that a fault refuses.
-    async fn refuse(&mut self, command: &Command) -> std::io::Result<Option<Next>> {
-        for fault in self.faults() {
-            match fault {
-                ImapFault::Refuse(name, text) if name == command.name => {
-                    let answer = format!("{} NO {text}\r\n", command.tag);
-                    self.connection.send(answer).await?;
-                    return Ok(Some(Next::GoOn));
-                }
-                ImapFault::RefuseIn(folder, name, text)
-                    if name == command.name
-                        && self.selected.as_ref().is_some_and(|open| open.0 == folder) =>
-                {
-                    let answer = format!("{} NO {text}\r\n", command.tag);
-                    self.connection.send(answer).await?;
-                    return Ok(Some(Next::GoOn));
-                }
-                ImapFault::Closed(folder, text)
-                    if matches!(command.name.as_str(), "SELECT" | "EXAMINE")
-                        && self.folder_named(command, 0) == folder =>
-                {
-                    let answer = format!("{} NO {text}\r\n", command.tag);
-                    self.connection.send(answer).await?;
-                    return Ok(Some(Next::GoOn));
-                }
-                ImapFault::OkButNothing(name) if name == command.name => {
-                    self.done(&command.tag, "", "OK").await?;
-                    return Ok(Some(Next::GoOn));
-                }
-                ImapFault::ByeAt(name, text) if name == command.name => {
-                    self.connection.send(format!("* BYE {text}\r\n")).await?;
-                    return Ok(Some(Next::End));
-                }
-                ImapFault::WantsId(text)
-                    if !self.named && matches!(command.name.as_str(), "SELECT" | "EXAMINE") =>
-                {
-                    let answer = format!("{} NO {text}\r\n", command.tag);
-                    self.connection.send(answer).await?;
-                    return Ok(Some(Next::GoOn));
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
     }
 
     /// Does what a fault at this point says.
