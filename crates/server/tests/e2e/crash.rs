@@ -2,11 +2,13 @@
 //! end nothing is lost, nothing doubled, and no event was told twice.
 //!
 //! `POSTROOM_CRASH_ROUNDS=1000` makes as many rounds (the nightly run does); `POSTROOM_CRASH_SEED` tries other ones.
+//! `POSTROOM_CRASH_WISHES=1` has an application change messages at the same time.
 
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use testkit::{Api, Brand, Generator, Random, Replayed, SecondClient, replay, user, wait_for};
 
 use crate::setting::{SOON, all, connect, copy, original, postroom, settings, text};
@@ -29,29 +31,39 @@ fn killed_anywhere_nothing_is_lost_doubled_or_told_twice() {
     user.seed("INBOX", Generator::new(seed).mean_size(3_000).take(400));
     user.seed("Sent", Generator::new(seed + 1).mean_size(3_000).take(150));
     let mut other = SecondClient::new(Brand::Dovecot, &user, seed);
-    let mut random = Random(seed);
+    let has_wishes = number("POSTROOM_CRASH_WISHES", 0) > 0;
+    let (mut random, mut wishes) = (Random(seed), Random(seed + 1));
     let mut postroom = postroom();
     let mailbox = connect(&postroom, settings(&user));
     for round in 1..=number("POSTROOM_CRASH_ROUNDS", ROUNDS) {
         let life = Duration::from_millis(random.below(LIFE));
+        let api = postroom.api().clone();
         thread::scope(|scope| {
             let acting = scope.spawn(|| other.act_for_a_while(5));
+            let asking =
+                has_wishes.then(|| scope.spawn(|| ask_for_changes(&api, &mailbox, &mut wishes)));
             thread::sleep(life);
             postroom.kill9();
             acting.join().expect("the second client");
+            if let Some(asking) = asking {
+                asking.join().expect("the application");
+            }
         });
         postroom.restart();
         if round % COMPARE_EVERY != 0 {
             continue;
         }
-        let wanted = original(&user);
+        let settled = |api: &Api| {
+            let owed = all(api, &format!("/v1/mailboxes/{mailbox}/owed"));
+            owed.iter().all(|change| change["state"] == "failed")
+        };
         let equal = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_for(SOON, "the copy equals the mailbox", || {
-                (copy(&postroom, &mailbox) == wanted).then_some(())
+            wait_for(SOON * 2, "the copy equals the mailbox", || {
+                (settled(&postroom) && copy(&postroom, &mailbox) == original(&user)).then_some(())
             });
         }));
         if equal.is_err() {
-            let here = copy(&postroom, &mailbox);
+            let (here, wanted) = (copy(&postroom, &mailbox), original(&user));
             let show = |one: &crate::setting::Sorted, other: &crate::setting::Sorted| {
                 one.iter()
                     .flat_map(|(path, mails)| {
@@ -72,6 +84,43 @@ fn killed_anywhere_nothing_is_lost_doubled_or_told_twice() {
             );
         }
         told_is_stored(&postroom, &mailbox, &format!("seed {seed}, round {round}"));
+    }
+}
+
+/// Asks for changes of some of the newest messages until the server does not answer any more. Some are refused, or never come
+/// about: the other client was faster.
+fn ask_for_changes(api: &Api, mailbox: &str, random: &mut Random) {
+    let get = |path: String| -> Option<Vec<Value>> {
+        let answer = api.try_send("GET", &path, &[], b"").ok()?;
+        let list: Value = serde_json::from_slice(&answer.body).ok()?;
+        list["data"].as_array().cloned()
+    };
+    while let (Some(messages), Some(folders)) = (
+        get(format!("/v1/messages?mailbox_id={mailbox}&limit=50")),
+        get(format!("/v1/mailboxes/{mailbox}/folders")),
+    ) {
+        if messages.is_empty() || folders.is_empty() {
+            continue;
+        }
+        let message = text(&messages[random.index(messages.len())], "id");
+        let path = format!("/v1/messages/{message}");
+        let to = json!({"folder_id": text(&folders[random.index(folders.len())], "id")});
+        let (method, path, body) = match random.below(10) {
+            0..=4 => {
+                let flags = json!({"seen": random.chance(50), "keywords": ["$Asked"]});
+                ("PATCH", path, json!({ "flags": flags }))
+            }
+            5..=7 => ("PATCH", path, to),
+            8 => ("POST", format!("{path}/copy"), to),
+            _ => ("DELETE", format!("{path}?permanent=true"), json!({})),
+        };
+        let json = [("content-type", "application/json")];
+        let asked = api.try_send(method, &path, &json, body.to_string().as_bytes());
+        let Ok(answer) = asked else {
+            return;
+        };
+        assert!(answer.status < 500, "{method} {path}: {}", answer.text());
+        thread::sleep(Duration::from_millis(random.below(60)));
     }
 }
 
@@ -99,10 +148,19 @@ fn told_and_not_stored(api: &Api, mailbox: &str) -> Vec<String> {
             (text(&message, "id").to_owned(), entry)
         })
         .collect();
-    let told = replay(&all(api, &format!("/v1/events?mailbox_id={mailbox}")));
+    let events = all(api, &format!("/v1/events?mailbox_id={mailbox}"));
+    let told = replay(&events);
     let ids: BTreeSet<&String> = told.keys().chain(stored.keys()).collect();
     ids.into_iter()
         .filter(|id| told.get(*id) != stored.get(*id))
-        .map(|id| format!("{id}: told {:?}, stored {:?}", told.get(id), stored.get(id)))
+        .map(|id| {
+            let about: Vec<&Value> = events
+                .iter()
+                .filter(|event| event["data"]["message_id"] == **id)
+                .collect();
+            let now = api.get(&format!("/v1/messages/{id}")).1;
+            let (told, stored) = (told.get(id), stored.get(id));
+            format!("{id}: told {told:?}, stored {stored:?}; {now}; {about:#?}")
+        })
         .collect()
 }

@@ -142,8 +142,8 @@ fn replace_placement(
             from.uid.into(),
         ],
     )?;
-    // A folder that is not stored, or not yet known under this UIDVALIDITY, takes no placement:
-    // the message vanishes here, and is matched by its bytes if the folder is ever stored.
+    // A folder that is not stored, or not yet known under this UIDVALIDITY, takes no placement: the message vanishes from
+    // there, where it is told to lie, and is matched by its bytes wherever it turns up.
     let stored =
         folder.get::<Option<i64>>(0)? == Some(to.uid_validity) && folder.get::<String>(3)? != "off";
     let mut more = 0;
@@ -166,7 +166,7 @@ fn replace_placement(
         tx.exec(
             "UPDATE messages SET vanished_at = $2, vanished_from = $3 WHERE id = $1
                AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id)",
-            &[message_id.into(), now.into(), (&from.folder_id).into()],
+            &[message_id.into(), now.into(), (&to.folder_id).into()],
         )?;
     }
     for (folder_id, step) in [

@@ -108,3 +108,47 @@ async fn what_is_at_work_is_not_cancelled_and_rests_when_the_connection_ends() {
     })
     .await;
 }
+
+/// Somebody puts it back, or another message with the same bytes is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_moved_to_where_nothing_is_stored_is_told_to_come_back() {
+    both(|fixture| async move {
+        let a = set_up(&fixture).await;
+        let store = &fixture.store;
+        let one = vec![message(store, 1, "one").await];
+        ingest::ingest(store, &a.lease, batch(&a.inbox, one), alone)
+            .await
+            .unwrap();
+        let id = one_message(store, &a.mailbox_id).await;
+        owed::move_to(store, &id, &a.archive).await.unwrap();
+        let taken = owed::take(store, &a.lease, 10).await.unwrap();
+        // Under a UIDVALIDITY that is not known here.
+        let confirmed = owed::Confirmed {
+            moved_to: Some(owed::Spot {
+                folder_id: a.archive.clone(),
+                wire_name: "Archive".to_owned(),
+                uid_validity: 99,
+                uid: 1,
+            }),
+            ..owed::Confirmed::default()
+        };
+        owed::done(store, &a.lease, &taken[0], confirmed)
+            .await
+            .unwrap();
+        let again = vec![message(store, 2, "one").await];
+        ingest::ingest(store, &a.lease, batch(&a.inbox, again), alone)
+            .await
+            .unwrap();
+        let (events, _) = store::events::list(store, Default::default(), 100)
+            .await
+            .unwrap();
+        let told: Vec<_> = events
+            .iter()
+            .filter(|event| event.kind == "message.moved")
+            .map(|event| event.data["folder_id"].as_str().unwrap_or_default())
+            .collect();
+        assert_eq!(told, [a.archive.as_str(), a.inbox.as_str()]);
+        assert_eq!(one_message(store, &a.mailbox_id).await, id);
+    })
+    .await;
+}

@@ -92,7 +92,7 @@ async fn folder_rename_keeps_the_folder_and_its_messages(server: Brand) {
     let received = follower.count("message.received").await;
     let (old, new) = (server.path("Old"), server.path("New"));
     let to = new.clone();
-    act(&user, move |_, probe| probe.rename(&old, &to)).await;
+    act(&user, move |_, probe| assert!(probe.rename(&old, &to))).await;
     follower
         .event("folder.renamed", |e| e.data["path"] == new)
         .await;
