@@ -2,6 +2,7 @@
 //! reads, the bytes are made durable, the messages are parsed, the transaction commits. A batch counts only when the
 //! server has said OK; of one that was cut, the messages that came whole are kept all the same, and nothing else.
 
+use super::bodies;
 use super::copies;
 use super::heads;
 use super::parse::{self, Fetched, Owner};
@@ -13,7 +14,7 @@ use crate::ledger;
 use crate::mailbox::asks_for_quiet;
 use crate::mailbox::isolation::Isolation;
 use connect::problems;
-use imap_client::{BodyEvent, Completion, ImapError, MessageMeta, Session, StatusItem, UidSet};
+use imap_client::{ImapError, ListOptions, MessageMeta, Session, StatusItem, UidSet};
 use model::Timestamp;
 use model::event::Origin;
 use model::limits::BATCH_MESSAGES;
@@ -34,13 +35,6 @@ use tokio::time::Instant;
 /// The length of the message that Courier invents for one that another session removed, which announces just that
 /// length. Any other message may be as long: it costs a question.
 pub(super) const INVENTED: u64 = 129;
-
-/// Bodies that a server may send beyond twice what it was asked for, before it counts as one that never stops.
-const BODIES_UNASKED: u64 = 16;
-
-/// Bytes of the past that are read in one go, before others of this node have their turn: half a millisecond of decrypting
-/// and hashing.
-const IN_A_ROW: usize = 128 << 10;
 
 /// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
 const RAW_BATCHES: usize = 3;
@@ -255,17 +249,26 @@ async fn fetch_all(
 }
 
 /// Whether the folder that is open still goes by its name. Cyrus refuses everything that is asked of one that was renamed
-/// meanwhile, message by message, and none of them is to blame.
+/// meanwhile, message by message, and none of them is to blame. STATUS of the open folder is refused by some servers (RFC 9051
+/// section 6.3.11 advises against it): the list has the last word.
 async fn is_still_there(session: &mut Session, job: &Job<'_>) -> Result<bool> {
     let Some(name) = session.selected().cloned() else {
         return Ok(false);
     };
     match session.status(&name, &[StatusItem::UidValidity]).await {
-        Ok(now) => Ok(now
-            .uidvalidity
-            .is_none_or(|now| now as i64 == job.uid_validity)),
+        Ok(now) => {
+            return Ok(now
+                .uidvalidity
+                .is_none_or(|now| now as i64 == job.uid_validity));
+        }
+        Err(error) if error.is_fatal() => return Err(error.into()),
+        Err(_) => {}
+    }
+    let all = ListOptions::default();
+    match session.list(&all).await {
+        Ok(entries) => Ok(entries.iter().any(|entry| entry.name == name)),
         Err(error) if error.is_fatal() => Err(error.into()),
-        Err(_) => Ok(false),
+        Err(_) => Ok(true),
     }
 }
 
@@ -343,7 +346,7 @@ async fn fetch_one(
         let reading = heads::read(session, wanted, ready, &mut doubtful);
         crate::timed("fetch", reading).await
     } else {
-        let reading = read_bodies(
+        let reading = bodies::read(
             session,
             wanted,
             ready,
@@ -421,96 +424,6 @@ fn judge(ready: &mut Ready, missing: &UidSet, doubtful: &UidSet, there: &UidSet)
         }
         !invented
     });
-}
-
-async fn read_bodies(
-    session: &mut Session,
-    wanted: &UidSet,
-    ready: &mut Ready,
-    doubtful: &mut UidSet,
-    in_body: &mut Option<u64>,
-    gentle: bool,
-) -> Result<Option<ImapError>> {
-    let most = wanted.len().saturating_mul(2) + BODIES_UNASKED;
-    let (mut begun, mut in_a_row) = (0, 0);
-    let mut stored: Option<Stored> = None;
-    let only = (wanted.len() == 1).then(|| wanted.first()).flatten();
-    session.start_fetch_bodies(wanted).await?;
-    loop {
-        match session.next_body_event().await? {
-            BodyEvent::Begin { uid, .. } => {
-                *in_body = uid.or(only);
-                begun += 1;
-                if begun > most {
-                    let what = format!(
-                        "{begun} bodies in answer to a question for {}",
-                        wanted.len()
-                    );
-                    return Err(ImapError::Limit { what }.into());
-                }
-                ready.blobs.begin();
-            }
-            BodyEvent::Chunk(bytes) => {
-                let length = bytes.len();
-                ready.blobs.append(bytes).await?;
-                in_a_row += length;
-                if gentle && in_a_row >= IN_A_ROW {
-                    in_a_row = 0;
-                    tokio::task::yield_now().await;
-                }
-            }
-            BodyEvent::BodyEnd { .. } => stored = Some(ready.blobs.end()),
-            BodyEvent::Missing => stored = None,
-            BodyEvent::MessageEnd { meta, .. } => {
-                *in_body = None;
-                let Some(stored) = stored.take() else {
-                    continue;
-                };
-                let Some(uid) = meta.uid.filter(|uid| wanted.contains(*uid)) else {
-                    continue;
-                };
-                let length = stored.place.length;
-                if length == INVENTED || meta.size.is_some_and(|size| size != length) {
-                    doubtful.insert(uid);
-                }
-                if !ready
-                    .fetched
-                    .iter()
-                    .any(|message| message.uid == uid as i64)
-                {
-                    ready.fetched.push(fetched(uid, &meta, stored, None));
-                }
-            }
-            BodyEvent::Done {
-                status: Completion::Ok,
-                ..
-            } => return Ok(None),
-            BodyEvent::Done {
-                status: Completion::No { code, text },
-                ..
-            } => {
-                let command = "UID FETCH";
-                let refused = ImapError::No {
-                    command,
-                    code,
-                    text,
-                };
-                return Ok(Some(refused));
-            }
-            BodyEvent::Done {
-                status: Completion::Bad { code, text },
-                ..
-            } => {
-                let command = "UID FETCH";
-                let refused = ImapError::Bad {
-                    command,
-                    code,
-                    text,
-                };
-                return Ok(Some(refused));
-            }
-        }
-    }
 }
 
 pub(super) fn fetched(

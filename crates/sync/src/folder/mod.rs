@@ -1,5 +1,6 @@
 //! One folder: look at it, take in what changed, fetch what is new, fill the past.
 
+mod bodies;
 mod copies;
 pub mod fetch;
 pub(crate) mod half;

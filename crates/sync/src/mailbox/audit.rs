@@ -92,7 +92,14 @@ impl Visit<'_> {
             if self.known[i].mode == Mode::Off {
                 continue;
             }
-            folders.push(self.audit_folder(i, order, isolation).await?);
+            let audited = self.audit_folder(i, order, isolation).await;
+            let audited = self.unless_gone(audited).await?;
+            folders.push(audited.unwrap_or_else(|| FolderAudit {
+                folder_id: self.known[i].id.clone(),
+                path: self.known[i].path.clone(),
+                problem_id: Some("folder_unreadable".to_owned()),
+                ..FolderAudit::default()
+            }));
             if cancel.is_cancelled() || self.doubts.is_another_connection_wanted() {
                 return Ok(());
             }
