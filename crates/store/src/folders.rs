@@ -103,22 +103,28 @@ pub fn wire_bytes(text: &str) -> Vec<u8> {
         .unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
+/// So many folders are read on the caller's own thread.
+const GLANCED_AT: i64 = 200;
+
 /// All folders of a mailbox, as the synchronisation knows them.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn known(store: &Store, mailbox_id: &str) -> Result<Vec<Known>> {
-    let id = mailbox_id.to_owned();
-    store
-        .db
-        .glance(move |tx| {
-            let sql = format!("SELECT {KNOWN} FROM folders WHERE mailbox_id = $1 ORDER BY id");
-            tx.rows(&sql, &[id.into()])?
-                .iter()
-                .map(known_from_row)
-                .collect()
-        })
-        .await
+    let read = |limit: i64| {
+        let id = mailbox_id.to_owned();
+        move |tx: &mut Tx<'_>| -> Result<Vec<Known>> {
+            let sql =
+                format!("SELECT {KNOWN} FROM folders WHERE mailbox_id = $1 ORDER BY id LIMIT $2");
+            let rows = tx.rows(&sql, &[id.into(), limit.into()])?;
+            rows.iter().map(known_from_row).collect()
+        }
+    };
+    let few = store.db.glance(read(GLANCED_AT + 1)).await?;
+    match few.len() as i64 <= GLANCED_AT {
+        true => Ok(few),
+        false => store.db.read(read(i64::MAX)).await,
+    }
 }
 
 /// One folder, as the synchronisation knows it; `None`: it is gone.
@@ -384,8 +390,8 @@ fn vanish(tx: &mut Tx<'_>, folder_id: &str, now: Timestamp, which: &str) -> Resu
     Ok(())
 }
 
-/// Takes over another UIDVALIDITY of a folder that never had a message: there is nothing that could be taken for another. What
-/// came since is news, as it would have been under the first number.
+/// Takes over another UIDVALIDITY of a folder that never had a message: there is nothing that could be taken for another, and
+/// nothing to tell. It is to be filled: what is news in it and what is the past is not known.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
@@ -402,7 +408,8 @@ pub async fn adopt(
         .write(move |tx| {
             leases::check(tx, &lease)?;
             tx.exec(
-                "UPDATE folders SET uid_validity = $2, mod_seq = $3 WHERE id = $1 AND high_uid <= 1 AND messages = 0",
+                "UPDATE folders SET uid_validity = $2, mod_seq = $3, low_uid = NULL, backfilled = 0, asked = asked + 1
+                 WHERE id = $1 AND high_uid <= 1 AND messages = 0",
                 &[folder_id.into(), uid_validity.into(), mod_seq.into()],
             )
             .map(drop)

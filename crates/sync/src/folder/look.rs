@@ -109,14 +109,13 @@ pub async fn look(
         let mod_seq = selected.highestmodseq.filter(|_| open.has_mod_seq);
         let mod_seq = mod_seq.map(|seq| seq as i64);
         // Two sessions that were the first in a new folder at the same moment may each be told a number of its own (Dovecot).
-        let never_used = known.uid_validity.is_some()
-            && known.backfilled
-            && known.high_uid <= 1
-            && known.messages == 0;
+        let never_used = known.uid_validity.is_some() && known.high_uid <= 1 && known.messages == 0;
         if never_used && open.has_mod_seq {
             folders::adopt(&context.store, lease, &known.id, uid_validity, mod_seq).await?;
             known.uid_validity = Some(uid_validity);
             known.mod_seq = mod_seq;
+            known.low_uid = None;
+            known.backfilled = false;
             return Ok(open);
         }
         let believed = known.uid_validity.is_none() || told_before == Some(uid_validity);

@@ -41,7 +41,8 @@ pub(crate) struct NewMessage {
 
 /// Stores a message in a folder of the server. Once this answers, the message is on disk here, and owed to the server:
 /// `message.received` (or `message.sent`) with `by: api` and `owed_id` tells that it is there, and is never `live`;
-/// `change.failed` tells that it never will be.
+/// `change.failed` tells that it never will be. Where the folder is off, or fetched from a later day on than `received_at`, nothing
+/// is told: it is on the server when it is owed no more.
 #[utoipa::path(post, path = "/v1/messages", tag = "messages", request_body = NewMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
     responses((status = 202, body = Owed)))]
