@@ -6,12 +6,14 @@
 //! helper leaves a folder that is wanted after the batch that is under way.
 //!
 //! Another connection is opened only where it is known that the provider allows more than one (invariant 44), where much is
-//! left to fetch, and where others do not wait for a place to fetch theirs (invariant 43). What a helper cannot do by itself,
-//! such as to find out whether a message moved or was copied, or which message breaks the connection, it leaves to the first.
+//! left to fetch, and where others do not wait for a place to fetch theirs (invariant 43); when one is sent for again is in
+//! [`super::summons`]. What a helper cannot do by itself, such as to find out whether a message moved or was copied, or which
+//! message breaks the connection, it leaves to the first.
 
 use super::doubts::Doubts;
 use super::isolation::Isolation;
 use super::open;
+use super::summons::{Ended, Errand, Summons};
 use super::visit::{Visit, say_goodbye};
 use crate::Context;
 use crate::error::Result;
@@ -23,7 +25,7 @@ use std::time::Duration;
 use store::folders;
 use store::leases::Lease;
 use tokio::sync::{Notify, OwnedMutexGuard};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,10 +33,8 @@ use tokio_util::sync::CancellationToken;
 const HELPERS: i64 = 2;
 /// Connections that are left to other programs and to reports, of those that the provider allows.
 const SPARE: i64 = 1;
-/// How long no other connection is opened after one that could not be, or found nothing to do.
-const PAUSE: Duration = Duration::from_secs(60);
 /// How long the first connection waits for a helper to leave a folder: then the helper is ended, as a cut line would.
-const LEAVING: Duration = Duration::from_secs(10);
+const LEAVING: Duration = Duration::from_secs(5);
 /// How often a helper asks for a place while others have all of them, and how many times.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const ASKED_AT_MOST: u32 = 20;
@@ -55,6 +55,8 @@ struct Shared {
 struct Slot {
     /// Held by whoever works in it.
     lock: Arc<tokio::sync::Mutex<()>>,
+    /// The helper that took it last.
+    by: u64,
     /// The first connection waits for it.
     is_wanted: bool,
     /// Tells the helper that works in it to leave.
@@ -93,14 +95,27 @@ pub(super) struct Hands {
     /// It fills the past and nothing else.
     pub(super) helps: bool,
     helpers: JoinSet<()>,
-    /// When the last one was sent for.
-    sent_for: Option<Instant>,
+    /// How each of them is ended, by its number.
+    ends: HashMap<u64, AbortHandle>,
+    /// When one is sent for.
+    summons: Summons,
+    /// Its own number, where it helps.
+    number: u64,
 }
 
 impl Hands {
-    fn helper_of(shared: Arc<Shared>) -> Self {
+    /// Those of a mailbox's first connection.
+    pub(super) fn first(summons: Summons) -> Self {
+        Self {
+            summons,
+            ..Self::default()
+        }
+    }
+
+    fn helper_of(shared: Arc<Shared>, number: u64) -> Self {
         Self {
             shared,
+            number,
             helps: true,
             ..Self::default()
         }
@@ -114,6 +129,7 @@ impl Hands {
     /// Takes note of helpers that have ended. A connection that is alone keeps no room for what it does where.
     fn look_round(&mut self) {
         while self.helpers.try_join_next().is_some() {}
+        self.ends.retain(|_, end| !end.is_finished());
         if self.helpers.is_empty() {
             self.claim = None;
             *self.shared.slots() = HashMap::new();
@@ -142,7 +158,7 @@ impl Hands {
             Ok(held) => held,
             Err(_) => {
                 tracing::info!("another connection does not get on, and is ended");
-                self.helpers.abort_all();
+                self.end_the_one_in(folder_id);
                 lock.lock_owned().await
             }
         };
@@ -154,6 +170,15 @@ impl Hands {
             leave: slot.leave.clone(),
             _held: held,
         });
+    }
+
+    /// Ends the helper that works in a folder, and no other.
+    fn end_the_one_in(&mut self, folder_id: &str) {
+        let by = self.shared.slots().get(folder_id).map(|slot| slot.by);
+        match by.and_then(|by| self.ends.get(&by)) {
+            Some(end) => end.abort(),
+            None => self.helpers.abort_all(),
+        }
     }
 
     /// Whether nobody else works in a folder.
@@ -176,6 +201,7 @@ impl Hands {
         }
         let held = slot.lock.clone().try_lock_owned().ok()?;
         slot.leave = CancellationToken::new();
+        slot.by = self.number;
         self.claim = Some(Claim {
             folder_id: folder_id.to_owned(),
             leave: slot.leave.clone(),
@@ -255,9 +281,10 @@ impl Visit<'_> {
             return Ok(());
         };
         let most = (allowed - 1 - SPARE).clamp(0, HELPERS);
-        let paused = self.hands.sent_for.is_some_and(|at| at.elapsed() < PAUSE);
         if self.hands.helpers.len() as i64 >= most
-            || (paused && self.hands.helpers.is_empty())
+            || !self.hands.summons.is_open(self.mailbox.version)
+            // It would come for nothing.
+            || self.context.filling.available_permits() == 0
             // Limits by the day are counted by one connection; labels show one message in many folders at once.
             || self.meter.is_on()
             || self.session.supports("X-GM-EXT-1")
@@ -284,19 +311,33 @@ impl Visit<'_> {
             messages,
             "another connection fills the past"
         );
-        self.hands.sent_for = Some(Instant::now());
         if let Some(open) = self.open.clone() {
             self.hands.hold(&open).await;
         }
         let shared = self.hands.shared.clone();
         let (context, lease) = (self.context.clone(), self.lease.clone());
         let (mailbox, stop) = (self.mailbox.clone(), self.stop.child_token());
-        self.hands.helpers.spawn(async move {
+        let errand = self.hands.summons.send(mailbox.version, stop.clone());
+        let number = errand.number;
+        let end = self.hands.helpers.spawn(async move {
             let _ending = Ending(shared.clone());
-            if let Err(error) = help(&context, &lease, &mailbox, stop, shared).await {
-                tracing::info!(mailbox = mailbox.id, %error, "the other connection has ended");
+            match help(&context, &lease, &mailbox, stop, shared, &errand).await {
+                Ok(true) => errand.end(Ended::Well),
+                Ok(false) => {}
+                Err(error) => {
+                    errand.end(Ended::by(&error));
+                    let failure = super::recognise(error, &mailbox, context.store.now());
+                    // Never the server's words: it may repeat what it was told.
+                    let problem = failure.id();
+                    tracing::info!(
+                        mailbox = mailbox.id,
+                        problem,
+                        "the other connection has ended"
+                    );
+                }
             }
         });
+        self.hands.ends.insert(number, end);
         Ok(())
     }
 
@@ -308,9 +349,10 @@ impl Visit<'_> {
         !ours && slot.is_none_or(|slot| !slot.is_left && slot.lock.try_lock().is_ok())
     }
 
-    /// Fills folders that nobody works in, until there is none.
-    async fn help_out(&mut self, isolation: &mut Isolation) -> Result<()> {
+    /// Fills folders that nobody works in, until there is none. Returns whether there was one.
+    async fn help_out(&mut self, isolation: &mut Isolation) -> Result<bool> {
         let mut asked = 0;
+        let mut helped = false;
         while !self.stop.is_cancelled() {
             self.known = folders::known(&self.context.store, &self.mailbox.id).await?;
             self.hands.claim = None;
@@ -320,14 +362,14 @@ impl Visit<'_> {
                 Some((i, self.hands.take(&id).filter(|_| begun)?))
             });
             let Some((i, leave)) = free else {
-                return Ok(());
+                return Ok(helped);
             };
             // Whoever stands in line goes first.
             let Ok(_place) = self.context.filling.clone().try_acquire_owned() else {
                 self.hands.claim = None;
                 asked += 1;
                 if asked > ASKED_AT_MOST {
-                    return Ok(());
+                    return Ok(helped);
                 }
                 tokio::time::sleep(ASK_AGAIN).await;
                 continue;
@@ -338,7 +380,9 @@ impl Visit<'_> {
             let (id, validity) = (self.known[i].id.clone(), self.known[i].uid_validity);
             let filled = match self.ensure_open(i).await {
                 Ok(true) if self.known[i].uid_validity == validity => {
-                    self.fill(i, isolation, &leave).await
+                    let filled = self.fill(i, isolation, &leave).await;
+                    helped |= filled.is_ok();
+                    filled
                 }
                 Ok(_) => {
                     self.hands.leave_to_the_first(&id);
@@ -346,29 +390,31 @@ impl Visit<'_> {
                 }
                 Err(error) => Err(error),
             };
-            if filled.is_err() {
+            if let Err(error) = filled {
                 self.hands.leave_to_the_first(&id);
-                return filled;
+                return Err(error);
             }
             self.hands.shared.news.notify_one();
         }
-        Ok(())
+        Ok(helped)
     }
 }
 
-/// Another connection, from its beginning to its end.
+/// Another connection, from its beginning to its end. Returns whether it filled anything.
 async fn help(
     context: &Context,
     lease: &Lease,
     mailbox: &Mailbox,
     stop: CancellationToken,
     shared: Arc<Shared>,
-) -> Result<()> {
+    errand: &Errand,
+) -> Result<bool> {
     let Some((session, _seat)) = open::another(context, mailbox, &stop).await? else {
-        return Ok(());
+        return Ok(false);
     };
+    errand.arrived();
     let mut doubts = Doubts::default();
-    let hands = Hands::helper_of(shared);
+    let hands = Hands::helper_of(shared, errand.number);
     let mut visit = Visit::new(context, lease, mailbox, session, stop, &mut doubts, hands).await?;
     visit.origin = Origin::Live;
     let mut isolation = Isolation::default();
@@ -387,7 +433,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_is_worked_in_by_one_and_the_first_comes_first() {
         let mut first = Hands::default();
-        let mut helper = Hands::helper_of(first.shared.clone());
+        let mut helper = Hands::helper_of(first.shared.clone(), 1);
         first.hold("inbox").await;
         assert!(helper.take("inbox").is_none());
         let leave = helper.take("work").expect("it is free");
@@ -411,7 +457,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_rate_is_that_of_all_together() {
         let first = Hands::default();
-        let helper = Hands::helper_of(first.shared.clone());
+        let helper = Hands::helper_of(first.shared.clone(), 1);
         first.begin_slice();
         let mut rate = (0.0, 0.0);
         for _ in 0..50 {

@@ -16,6 +16,7 @@ mod pace;
 mod quota;
 mod round;
 mod state;
+mod summons;
 mod turn;
 mod visit;
 mod waiting;
@@ -29,6 +30,7 @@ pub(crate) use visit::Visit;
 use crate::error::{Result, SyncError};
 use crate::{Context, backoff};
 use connect::{Failure, problems};
+use model::Timestamp;
 use model::mailbox::{ConnectionState, Lifecycle, Mailbox, Protocol};
 use model::problem::{Problem, Retry};
 use model::report::StepStatus;
@@ -60,6 +62,7 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
         isolation: isolation::Isolation::default(),
         breakdown: breakdown::Breakdown::default(),
         doubts: doubts::Doubts::default(),
+        summons: summons::Summons::default(),
         failures: 0,
         refusals: 0,
         context,
@@ -96,6 +99,7 @@ struct Life {
     isolation: isolation::Isolation,
     breakdown: breakdown::Breakdown,
     doubts: doubts::Doubts,
+    summons: summons::Summons,
     /// Failures in a row, without progress between them.
     failures: u32,
     /// Refused sign-ins in a row.
@@ -153,7 +157,7 @@ impl Life {
             }
             Err(error) => {
                 let opening = matches!(error, SyncError::Connect(_));
-                let failure = self.recognise(error, &mailbox);
+                let failure = recognise(error, &mailbox, self.context.store.now());
                 // A server may repeat what it was told, also long after the sign-in.
                 let failure = match Box::pin(open::secret(&self.context, &mailbox)).await {
                     Ok(secret) => failure.without(&secret),
@@ -188,7 +192,7 @@ impl Life {
             session,
             stop.clone(),
             &mut self.doubts,
-            hands::Hands::default(),
+            hands::Hands::first(self.summons.clone()),
         ))
         .await?;
         let changed = async {
@@ -224,23 +228,6 @@ impl Life {
             self.breakdown.over();
         }
         ended
-    }
-
-    fn recognise(&self, error: SyncError, mailbox: &Mailbox) -> Failure {
-        let now = self.context.store.now();
-        match error {
-            SyncError::Connect(failure) => failure,
-            SyncError::Imap(error) => open::recognise(&error, mailbox, now),
-            SyncError::FolderGone { .. } => {
-                Failure::new("folder_missing", &[], Some(&error.to_string()))
-            }
-            SyncError::OtherIdentity { .. } | SyncError::UidValidity { .. } => {
-                Failure::new("uid_validity_unstable", &[], Some(&error.to_string()))
-            }
-            SyncError::Store(error) => {
-                Failure::new("store_unavailable", &[], Some(&error.to_string()))
-            }
-        }
     }
 
     /// What a failure leads to: a pause that ends by itself, one that the server named, or a hold. A mailbox that is broken
@@ -424,6 +411,21 @@ async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
 async fn differs(context: &Context, mailbox: &Mailbox) -> Result<bool, StoreError> {
     let now = store::mailboxes::stand(&context.store, &mailbox.id).await?;
     Ok(now != (mailbox.version, mailbox.lifecycle))
+}
+
+/// What ended a connection, in the words of the catalogue.
+fn recognise(error: SyncError, mailbox: &Mailbox, now: Timestamp) -> Failure {
+    match error {
+        SyncError::Connect(failure) => failure,
+        SyncError::Imap(error) => open::recognise(&error, mailbox, now),
+        SyncError::FolderGone { .. } => {
+            Failure::new("folder_missing", &[], Some(&error.to_string()))
+        }
+        SyncError::OtherIdentity { .. } | SyncError::UidValidity { .. } => {
+            Failure::new("uid_validity_unstable", &[], Some(&error.to_string()))
+        }
+        SyncError::Store(error) => Failure::new("store_unavailable", &[], Some(&error.to_string())),
+    }
 }
 
 /// A failure of our own store as a problem; being fenced or gone is not for the mailbox to show.

@@ -6,6 +6,8 @@ use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::mailbox::Security;
 use model::server_profile::ProfileLimits;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use testkit::{Brand, Generator, ImapProbe, TestUser};
 use tokio::time::Instant;
@@ -193,6 +195,7 @@ async fn a_server_that_refuses_another_connection_is_filled_from_by_one() {
         stored(&follower).await.values().sum::<usize>(),
         EACH * FOLDERS.len()
     );
+    until("another connection was tried", async || sim.logins() >= 2).await;
     // It was asked once, and the mailbox knows nothing of it.
     assert!(sim.connections() <= 2, "{}", sim.connections());
     assert!(
@@ -222,7 +225,85 @@ async fn equal_messages_in_folders_that_are_filled_at_once_are_stored_each() {
         EACH * FOLDERS.len()
     );
     assert_eq!(follower.count("message.moved").await, 0);
+    until("another connection helped", async || sim.logins() >= 2).await;
     follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_refused_is_shown_by_one_helper_and_by_no_other() {
+    // The second connection hears nothing about Archive's last message: it stays while the first one gets on, which would
+    // send for a third one with each folder.
+    let small: Vec<String> = (0..10).map(|n| format!("small {n}")).collect();
+    let mut script = script();
+    for n in EACH..EACH + 2 * MANY {
+        script = script.mail("INBOX", &letter("INBOX", n));
+    }
+    for folder in &small {
+        script = script.mail(folder, &letter(folder, 0));
+    }
+    for n in EACH..EACH + 2 * MANY + 5 {
+        script = script.mail("Archive", &letter("Archive", n));
+    }
+    let last = (EACH + 2 * MANY + 5) as u32;
+    let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(last)));
+    let user = TestUser {
+        address: "ann@simulated.test".to_owned(),
+        password: mail_sim::PASSWORD.to_owned(),
+    };
+    let choice = Choice {
+        port: sim.port(),
+        security: Security::None,
+        limits: connections(10),
+        helped_from: Some(1),
+        tested: true,
+        poll: Duration::from_millis(300),
+        patience: Some((Duration::from_secs(300), Duration::from_millis(100))),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    while sim.logins() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The password is changed: who is signed in stays so.
+    let refused = "[AUTHENTICATIONFAILED] Invalid credentials".to_owned();
+    sim.set_faults(&[
+        ImapFault::LoginRefused(refused),
+        ImapFault::StallAtUid(last),
+    ]);
+    until("the first one has filled the others", async || {
+        let stored = stored(&follower).await;
+        stored.get("INBOX") == Some(&(EACH + 2 * MANY))
+            && FOLDERS[2..]
+                .iter()
+                .all(|folder| stored.get(*folder) == Some(&EACH))
+            && small.iter().all(|folder| stored.contains_key(folder))
+    })
+    .await;
+    until("a third one was tried", async || sim.logins() >= 3).await;
+    assert_eq!(sim.logins(), 3);
+    follower.stop().await;
+}
+
+/// Counts the connections to a server on their way.
+async fn counted(port: u16) -> (u16, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+    let listener = listener.expect("a port");
+    let (here, count) = (
+        listener.local_addr().expect("an address").port(),
+        Arc::default(),
+    );
+    let counter: Arc<AtomicUsize> = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+                let mut server = server.expect("the server");
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (here, count)
 }
 
 /// Cut at any time, and with another client at work: nothing is lost, doubled or told twice.
@@ -233,7 +314,9 @@ async fn what_several_connections_fetch_is_what_the_server_has(brand: Brand) {
         seed += 1;
         user.seed(folder, Generator::new(seed).take(120));
     }
+    let (port, made) = counted(brand.imaps_port()).await;
     let choice = Choice {
+        port,
         limits: connections(4),
         helped_from: Some(1),
         tested: true,
@@ -272,6 +355,8 @@ async fn what_several_connections_fetch_is_what_the_server_has(brand: Brand) {
     received.sort();
     received.dedup();
     assert_eq!(received.len(), all, "something was told twice");
+    // One for each start, and helpers.
+    assert!(made.load(Ordering::SeqCst) > 4, "nobody helped");
     follower.stop().await;
 }
 
