@@ -24,7 +24,7 @@ pub use labels::change_labels;
 pub(crate) use settle::nothing_left_to_change;
 pub use settle::{Refusal, done, failed};
 pub use show::{Entry, State, cancel, get, list, retry};
-pub use take::{copying, next_due, rest, take};
+pub use take::{copying, next_due, put_by_others, rest, take};
 
 use crate::error::{Result, StoreError};
 pub use crate::own_copies::CopyFrom;
@@ -138,7 +138,7 @@ impl Intent {
     }
 
     /// Our folder that it is about, or that a message goes to.
-    fn folder_id(&self) -> Option<&str> {
+    pub fn folder_id(&self) -> Option<&str> {
         match self {
             Self::Move { folder_id }
             | Self::Copy { folder_id }

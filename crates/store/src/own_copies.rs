@@ -47,6 +47,23 @@ pub(crate) fn note(
     .map(drop)
 }
 
+/// The UIDs of those in a folder that are not of this owed change.
+pub(crate) fn by_others(
+    tx: &mut Tx<'_>,
+    folder_id: &str,
+    uid_validity: i64,
+    owed_id: &str,
+) -> Result<Vec<i64>> {
+    let sql = "SELECT uid FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND message_id <> $3";
+    tx.rows(
+        sql,
+        &[folder_id.into(), uid_validity.into(), owed_id.into()],
+    )?
+    .iter()
+    .map(|row| row.get(0))
+    .collect()
+}
+
 /// Why a message on the server is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ours {

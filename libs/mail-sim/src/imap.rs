@@ -105,6 +105,10 @@ pub enum ImapFault {
     WantsId(String),
     /// BAD to APPEND with the UTF8 data item (RFC 6855 section 4), before the message is sent.
     NoUtf8Append,
+    /// Every message that is stored by APPEND gets one more line in its header.
+    AltersAppended,
+    /// Once: the message is stored by APPEND, and the connection is closed instead of an answer.
+    AppendAnswerLost,
     /// LIST shows nothing.
     NoFolders,
     /// SCRAM ends with a signature that only an impostor would send (RFC 5802 section 3).

@@ -5,12 +5,19 @@ use crate::db::Row;
 use crate::error::Result;
 use crate::ingest::label_of;
 use crate::leases::{self, Lease};
-use crate::{Store, Tx};
+use crate::{Store, Tx, own_copies};
 use model::Timestamp;
 use model::folder::Role;
 
+/// What waits for an older change (`e`) that is not settled: one about the same message, because only then is it known where the
+/// message lies; and a message that is brought to a folder after another one with the same bytes, because until then nobody can
+/// tell which of them lies there.
+const WAITS: &str = "EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n AND e.state <> 'failed')
+           OR EXISTS (SELECT 1 FROM owed e WHERE e.digest = o.digest AND e.folder_id = o.folder_id AND e.n < o.n
+                      AND e.state <> 'failed')";
+
 /// Takes what is owed now, oldest first; nothing while the mailbox may only be read. A change waits until every older one about
-/// the same message is settled: only then is it known where the message lies.
+/// the same message is settled, and a message that is brought until an equal one is that was brought to the same folder before.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
@@ -42,18 +49,17 @@ pub async fn take(store: &Store, lease: &Lease, limit: i64) -> Result<Vec<Owed>>
 }
 
 fn due(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp, limit: i64) -> Result<Vec<Owed>> {
-    let rows = tx.rows(
+    let sql = format!(
         "SELECT o.id, o.body, o.message_id, o.attempts, p.folder_id, f.wire_name, p.uid_validity, p.uid, o.copy_from,
                 f.path, f.role, p.mod_seq
          FROM owed o LEFT JOIN placements p ON p.message_id = o.message_id
          LEFT JOIN folders f ON f.id = p.folder_id
          WHERE o.mailbox_id = $1 AND o.next_attempt_at <= $2 AND o.state <> 'failed'
            AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)
-           AND NOT EXISTS (SELECT 1 FROM owed e WHERE e.message_id = o.message_id AND e.n < o.n
-                           AND e.state <> 'failed')
-         ORDER BY o.n, CASE f.role WHEN 'inbox' THEN 0 WHEN 'all' THEN 2 ELSE 1 END, p.folder_id LIMIT $3",
-        &[mailbox_id.into(), now.into(), limit.into()],
-    )?;
+           AND NOT ({WAITS})
+         ORDER BY o.n, CASE f.role WHEN 'inbox' THEN 0 WHEN 'all' THEN 2 ELSE 1 END, p.folder_id LIMIT $3"
+    );
+    let rows = tx.rows(&sql, &[mailbox_id.into(), now.into(), limit.into()])?;
     // Of a message with several places one is enough, and the others stay.
     let mut due: Vec<Owed> = Vec::with_capacity(rows.len());
     let mut leaves = false;
@@ -102,7 +108,7 @@ pub async fn rest(store: &Store, lease: &Lease) -> Result<()> {
         .await
 }
 
-/// When the next owed change of a mailbox is due.
+/// When the next owed change of a mailbox is due, of those that wait for no other.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -111,10 +117,11 @@ pub async fn next_due(store: &Store, mailbox_id: &str) -> Result<Option<Timestam
     store
         .db
         .glance(move |tx| {
-            let sql =
-                "SELECT min(next_attempt_at) FROM owed WHERE mailbox_id = $1 AND state <> 'failed'
-                AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0)";
-            tx.row(sql, &[id.into()])?
+            let sql = format!(
+                "SELECT min(o.next_attempt_at) FROM owed o WHERE o.mailbox_id = $1 AND o.state <> 'failed'
+                 AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = $1 AND m.read_only <> 0) AND NOT ({WAITS})"
+            );
+            tx.row(&sql, &[id.into()])?
                 .map_or(Ok(None), |row| row.get(0))
         })
         .await
@@ -145,20 +152,42 @@ fn from_row(row: &Row) -> Result<Owed> {
     })
 }
 
-/// Notes where the target folder ends, before a message is copied there: should the answer be lost, the
-/// copy is looked for from there on and not made twice.
+/// Notes where the target folder ends, before a message is copied or stored there: should the answer be lost, it is looked for
+/// from there on and not put there twice. `None`: the server said NO, so that nothing there is ours.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
-pub async fn copying(store: &Store, lease: &Lease, owed: &Owed, from: CopyFrom) -> Result<()> {
+pub async fn copying(
+    store: &Store,
+    lease: &Lease,
+    owed: &Owed,
+    from: Option<CopyFrom>,
+) -> Result<()> {
     let (lease, id) = (lease.clone(), owed.id.clone());
+    let from = from.as_ref().map(serde_json::to_string).transpose()?;
     store
         .db
         .write(move |tx| {
             leases::check(tx, &lease)?;
             let sql = "UPDATE owed SET copy_from = $2 WHERE id = $1";
-            tx.exec(sql, &[id.into(), serde_json::to_string(&from)?.into()])
-                .map(drop)
+            tx.exec(sql, &[id.into(), from.into()]).map(drop)
         })
+        .await
+}
+
+/// UIDs in a folder under which other changes than this one have put a message there, as far as they are remembered.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn put_by_others(
+    store: &Store,
+    owed: &Owed,
+    folder_id: &str,
+    uid_validity: i64,
+) -> Result<Vec<i64>> {
+    let (id, folder_id) = (owed.id.clone(), folder_id.to_owned());
+    store
+        .db
+        .read(move |tx| own_copies::by_others(tx, &folder_id, uid_validity, &id))
         .await
 }

@@ -170,7 +170,7 @@ async fn a_message_that_was_brought_is_no_foreign_mail() {
             uid_validity: 7,
             uid_next: 5,
         };
-        owed::copying(&f.store, &a.lease, &taken[0], from)
+        owed::copying(&f.store, &a.lease, &taken[0], Some(from))
             .await
             .unwrap();
         // Before that place it is somebody else's, with the same bytes or not.
@@ -226,7 +226,7 @@ async fn a_message_that_was_brought_is_known_in_another_folder_where_the_server_
             uid_next: 1,
         };
         for change in &taken {
-            owed::copying(&f.store, &a.lease, change, from)
+            owed::copying(&f.store, &a.lease, change, Some(from))
                 .await
                 .unwrap();
         }

@@ -1,6 +1,6 @@
 //! New messages that are owed: the copy of what was sent, and what the application brought. Stored once, also when an answer is lost.
 
-use super::copying::{Looks, newest_like};
+use super::copying::{Looks, answered, newest_like};
 use super::{Paid, did_nothing, never_folder, spot_in};
 use crate::error::Result;
 use crate::mailbox::Visit;
@@ -10,7 +10,7 @@ use store::folders::wire_bytes;
 use store::owed::{self, Confirmed, CopyFrom, Intent, Owed};
 
 /// Stores a message that the application brought. Where the folder ends is written down before, so that a try whose answer was
-/// lost is known by what it stored.
+/// lost is known by what it stored. After an OK it is not stored again, unless the folder shows nothing new at all.
 pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
     let Intent::Import {
         folder_id,
@@ -45,7 +45,7 @@ pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid
     if let Some(before) = change.copy_from {
         let numbered = before.uid_validity == validity as i64;
         let from = numbered.then_some(before.uid_next as u64);
-        if let Some(uid) = stored(visit, &name, &looks, from).await? {
+        if let Some(uid) = stored(visit, change, &name, &looks, (validity, from)).await? {
             return Ok(done(validity, uid));
         }
     }
@@ -56,43 +56,69 @@ pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid
         uid_validity: validity as i64,
         uid_next: status.uidnext.unwrap_or(1) as i64,
     };
-    owed::copying(&store, visit.lease, change, from).await?;
+    owed::copying(&store, visit.lease, change, Some(from)).await?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let date = Some(received_at.seconds());
     let told = visit
         .session
         .append(&name, &flags, date, raw.len() as u64, &raw[..])
-        .await?;
-    if let Some(told) = told {
+        .await;
+    if let Some(told) = answered(visit, change, told).await? {
         return Ok(done(told.uidvalidity, told.uid));
     }
-    let found = stored(visit, &name, &looks, Some(from.uid_next as u64)).await?;
-    Ok(found.map_or_else(
-        || did_nothing("store the message"),
-        |uid| done(validity, uid),
-    ))
+    let from = from.uid_next as u64;
+    if let Some(uid) = stored(visit, change, &name, &looks, (validity, Some(from))).await? {
+        return Ok(done(validity, uid));
+    }
+    let later = visit.session.uid_search(&format!("UID {from}:*")).await?;
+    Ok(if later.iter().any(|uid| uid >= from) {
+        // Which one it is cannot be told, but a second one helps nobody.
+        Paid::Done(Confirmed::default())
+    } else {
+        did_nothing("store the message")
+    })
 }
 
-/// Looks for a message that a try has stored: from this UID on, or, where the folder was numbered anew since, by its Message-ID.
+/// Looks for a message that a try has stored, and opens the folder: from this UID on, or, where the folder was numbered anew
+/// since, by its Message-ID. What another change has put there is its own.
 async fn stored(
     visit: &mut Visit<'_>,
+    change: &Owed,
     name: &MailboxName,
     looks: &Looks,
-    from: Option<u64>,
+    (validity, from): (u64, Option<u64>),
 ) -> Result<Option<u64>> {
     visit.session.select(name, Mode::Examine, None).await?;
-    let later = match (from, looks.message_id.as_deref().and_then(quoted)) {
-        (Some(from), _) => UidSet::starting_at(from),
-        (None, Some(id)) => {
-            let criteria = format!("HEADER Message-ID {id}");
-            visit.session.uid_search(&criteria).await?
-        }
-        (None, None) => UidSet::new(),
+    let store = &visit.context.store;
+    let folder_id = change.intent.folder_id().unwrap_or_default();
+    let others = owed::put_by_others(store, change, folder_id, validity as i64).await?;
+    let others: Vec<u64> = others.iter().map(|uid| *uid as u64).collect();
+    let with_its_id = looks
+        .message_id
+        .as_deref()
+        .and_then(quoted)
+        .map(|id| format!("HEADER Message-ID {id}"));
+    let Some(from) = from else {
+        let found = match with_its_id {
+            Some(criteria) => visit.session.uid_search(&criteria).await?,
+            None => UidSet::new(),
+        };
+        return match found.is_empty() {
+            true => Ok(None),
+            false => newest_like(visit, looks, &found, 1, &others).await,
+        };
     };
-    if later.is_empty() {
-        return Ok(None);
-    }
-    newest_like(visit, looks, &later, from.unwrap_or(1)).await
+    let alike = newest_like(visit, looks, &UidSet::starting_at(from), from, &others).await?;
+    let (None, Some(criteria)) = (alike, with_its_id) else {
+        return Ok(alike);
+    };
+    // Servers exist that alter what they store: a line of their own in the header, other line ends.
+    let criteria = format!("UID {from}:* {criteria}");
+    let found = visit.session.uid_search(&criteria).await?;
+    let ours = found
+        .iter()
+        .filter(|uid| *uid >= from && !others.contains(uid));
+    Ok(ours.max())
 }
 
 /// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.

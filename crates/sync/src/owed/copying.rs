@@ -3,7 +3,7 @@
 use super::{Paid, did_nothing, flags, spot_in, vanished};
 use crate::error::Result;
 use crate::mailbox::Visit;
-use imap_client::{CopyUid, MailboxName, MetaItems, Mode, StatusItem, UidSet, quoted};
+use imap_client::{CopyUid, ImapError, MailboxName, MetaItems, Mode, StatusItem, UidSet, quoted};
 use store::folders::{Known, wire_bytes};
 use store::owed::{self, Confirmed, CopyFrom, Owed};
 
@@ -74,8 +74,9 @@ pub(super) async fn copied(
         uid_validity: validity as i64,
         uid_next: status.uidnext.unwrap_or(1) as i64,
     };
-    owed::copying(&visit.context.store, visit.lease, change, from).await?;
-    let went = visit.session.uid_copy(uid, to).await?;
+    owed::copying(&visit.context.store, visit.lease, change, Some(from)).await?;
+    let went = visit.session.uid_copy(uid, to).await;
+    let went = answered(visit, change, went).await?;
     if let Some((validity, copy)) = went.and_then(|went| new_place(&went, uid)) {
         return Ok(Some(Copied {
             validity,
@@ -85,6 +86,18 @@ pub(super) async fn copied(
     }
     let copy = find_copy(visit, change, uid, to, Some(from.uid_next as u64)).await?;
     Ok(copy.map(|copy| found(validity, copy)))
+}
+
+/// After a NO nothing in the target is of this change, whatever others put there meanwhile.
+pub(super) async fn answered<T>(
+    visit: &Visit<'_>,
+    change: &Owed,
+    answer: Result<T, ImapError>,
+) -> Result<T> {
+    if answer.as_ref().is_err_and(|error| !error.is_fatal()) {
+        owed::copying(&visit.context.store, visit.lease, change, None).await?;
+    }
+    Ok(answer?)
 }
 
 /// Where the server says that a message went: UIDVALIDITY and UID.
@@ -213,18 +226,19 @@ async fn find_copy(
     };
     let mut copy = None;
     if !later.is_empty() {
-        copy = newest_like(visit, &original, &later, from.unwrap_or(1)).await?;
+        copy = newest_like(visit, &original, &later, from.unwrap_or(1), &[]).await?;
     }
     visit.session.select(&here, Mode::ReadWrite, None).await?;
     Ok(copy)
 }
 
-/// The newest message of a set in the open folder, from this UID on, that looks like this.
+/// The newest message of a set in the open folder, from this UID on, that looks like this and is none of the excepted.
 pub(super) async fn newest_like(
     visit: &mut Visit<'_>,
     original: &Looks,
     uids: &UidSet,
     from: u64,
+    except: &[u64],
 ) -> Result<Option<u64>> {
     let sizes = MetaItems {
         size: true,
@@ -236,7 +250,7 @@ pub(super) async fn newest_like(
     told.messages
         .iter()
         .filter(|meta| meta.size == Some(original.size))
-        .filter_map(|meta| meta.uid.filter(|uid| *uid >= from))
+        .filter_map(|meta| meta.uid.filter(|uid| *uid >= from && !except.contains(uid)))
         .take(COMPARED)
         .for_each(|uid| alike.insert(uid));
     if alike.is_empty() {

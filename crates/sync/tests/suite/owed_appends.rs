@@ -184,3 +184,134 @@ async fn a_server_that_does_not_say_where_it_stored_a_message_is_asked_for_it() 
     assert_eq!(told(&follower).await.len(), 1);
     follower.stop().await;
 }
+
+/// Lets what rests be tried now.
+async fn hurry(follower: &Follower, id: &str) {
+    let id = id.to_owned();
+    let now = follower.store.db.write(move |tx| {
+        let sql = "UPDATE owed SET next_attempt_at = 0 WHERE id = $1";
+        tx.exec(sql, &[id.into()])
+    });
+    assert_eq!(now.await.expect("written"), 1);
+}
+
+/// Servers exist that write a line of their own into the header: exact bytes are not found again, the Message-ID is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_server_alters_is_stored_once_though_the_answer_is_lost() {
+    for capabilities in ["IMAP4rev1 IDLE UIDPLUS", "IMAP4rev1 IDLE"] {
+        let script = ImapScript::new().capabilities(capabilities);
+        let (sim, mut follower, _) = crate::owed::simulated(script.folder("Archive")).await;
+        sim.set_faults(&[ImapFault::AltersAppended, ImapFault::AppendAnswerLost]);
+        let archive = folder(&follower, "Archive").await;
+        let owed = bring(&follower, &archive, LETTER, &[]).await;
+        until(&follower, &owed, |entry| entry.is_none()).await;
+        let there = sim.contents();
+        assert_eq!(there["Archive"].len(), 1, "{:?}", sim.log());
+        assert_ne!(there["Archive"][&1].raw, LETTER);
+        follower
+            .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+            .await;
+        assert_eq!(told(&follower).await.len(), 1);
+        follower.stop().await;
+    }
+}
+
+/// The server does not say where it stored it, and it looks like nothing that we know.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ok_to_a_message_that_the_server_alters_is_believed_once_the_folder_shows_something_new()
+{
+    let nameless: &[u8] = b"Subject: without a name\r\n\r\nx\r\n";
+    for raw in [LETTER, nameless] {
+        let script = ImapScript::new().capabilities("IMAP4rev1 IDLE");
+        let script = script.folder("Archive").fault(ImapFault::AltersAppended);
+        let (sim, mut follower, _) = crate::owed::simulated(script).await;
+        let archive = folder(&follower, "Archive").await;
+        let owed = bring(&follower, &archive, raw, &[]).await;
+        until(&follower, &owed, |entry| {
+            assert!(entry.is_none_or(|entry| entry.attempts == 0), "{entry:?}");
+            entry.is_none()
+        })
+        .await;
+        assert_eq!(sim.contents()["Archive"].len(), 1, "{:?}", sim.log());
+        follower.stop().await;
+    }
+}
+
+/// After a NO, what is found in the folder is somebody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_refused_is_not_taken_for_an_equal_one_that_came_meanwhile() {
+    let refuse = ImapFault::Refuse("APPEND", "not now".to_owned());
+    let script = ImapScript::new().folder("Archive").fault(refuse);
+    let (sim, mut follower, _) = crate::owed::simulated(script).await;
+    let archive = folder(&follower, "Archive").await;
+    let owed = bring(&follower, &archive, LETTER, &[]).await;
+    until(&follower, &owed, |entry| {
+        entry.is_some_and(|entry| entry.attempts == 1)
+    })
+    .await;
+    follower.stop().await;
+    sim.deliver("Archive", LETTER);
+    sim.set_faults(&[]);
+    hurry(&follower, &owed).await;
+    follower.go();
+    until(&follower, &owed, |entry| entry.is_none()).await;
+    assert_eq!(sim.contents()["Archive"].len(), 2, "{:?}", sim.log());
+    follower.stop().await;
+}
+
+/// The first one's answer was lost and it rests; the second one is not stored before the first is settled.
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_messages_that_are_brought_to_a_folder_wait_for_each_other_and_both_lie_there() {
+    let (sim, mut follower, _) = crate::owed::simulated(ImapScript::new().folder("Archive")).await;
+    let archive = folder(&follower, "Archive").await;
+    follower.stop().await;
+    let first = bring(&follower, &archive, LETTER, &[]).await;
+    let second = bring(&follower, &archive, LETTER, &[]).await;
+    let soon = follower.store.now().plus_millis(1_500);
+    let id = first.clone();
+    let rests = follower.store.db.write(move |tx| {
+        let sql = "UPDATE owed SET copy_from = $2, next_attempt_at = $3 WHERE id = $1";
+        let from = r#"{"uid_validity":1000,"uid_next":1}"#;
+        tx.exec(sql, &[id.into(), from.into(), soon.into()])
+    });
+    assert_eq!(rests.await.expect("written"), 1);
+    follower.go();
+    for owed in [&first, &second] {
+        until(&follower, owed, |entry| entry.is_none()).await;
+        follower
+            .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+            .await;
+    }
+    assert_eq!(sim.contents()["Archive"].len(), 2, "{:?}", sim.log());
+    follower.stop().await;
+}
+
+/// Its own try was lost; the one that lies there is known to be another change's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_another_change_has_stored_is_not_taken_for_ours() {
+    let (sim, mut follower, _) = crate::owed::simulated(ImapScript::new().folder("Archive")).await;
+    let archive = folder(&follower, "Archive").await;
+    follower.stop().await;
+    let owed = bring(&follower, &archive, LETTER, &[]).await;
+    assert_eq!(sim.deliver("Archive", LETTER), 1);
+    let now = follower.store.now();
+    let noted = follower.store.db.write(move |tx| {
+        tx.exec(
+            "INSERT INTO own_copies (folder_id, uid_validity, uid, message_id, made_at) VALUES ($1, 1000, 1, 'owe_other', $2)",
+            &[archive.into(), now.into()],
+        )?;
+        let from = r#"{"uid_validity":1000,"uid_next":1}"#;
+        tx.exec("UPDATE owed SET copy_from = $1", &[from.into()])
+    });
+    assert_eq!(noted.await.expect("written"), 1);
+    follower.go();
+    until(&follower, &owed, |entry| entry.is_none()).await;
+    assert_eq!(sim.contents()["Archive"].len(), 2, "{:?}", sim.log());
+    let event = follower
+        .event("message.received", |e| e.data["owed_id"] == owed.as_str())
+        .await;
+    let id = event.data["message_id"].as_str().expect("an id");
+    let message = store::messages::get(&follower.store, id).await;
+    assert_eq!(message.expect("the message").size, LETTER.len() as i64);
+    follower.stop().await;
+}

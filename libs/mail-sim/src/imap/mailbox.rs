@@ -40,6 +40,18 @@ pub(crate) struct Message {
     pub labels: BTreeSet<String>,
 }
 
+impl Message {
+    /// Whether a line of its header has this name and contains this text, as SEARCH HEADER asks for; no matter the case.
+    pub fn has(&self, name: &str, text: &str) -> bool {
+        let raw = String::from_utf8_lossy(&self.raw).to_lowercase();
+        let header = raw.split("\r\n\r\n").next().unwrap_or_default();
+        let (name, text) = (format!("{}:", name.to_lowercase()), text.to_lowercase());
+        header
+            .lines()
+            .any(|line| line.starts_with(&name) && line.contains(&text))
+    }
+}
+
 impl Default for Mailbox {
     fn default() -> Self {
         let mut mailbox = Self {

@@ -225,7 +225,7 @@ impl Session {
             }
             "EXPUNGE" | "UID EXPUNGE" => self.expunge(command).await?,
             "UID COPY" | "UID MOVE" => self.copy(command).await?,
-            "APPEND" => self.append(command).await?,
+            "APPEND" => return self.append(command).await,
             "GETQUOTAROOT" if self.offers("QUOTA") => {
                 let used: usize = {
                     let script = lock(&self.shared.script);
@@ -466,15 +466,24 @@ impl Session {
     async fn search(&mut self, command: &Command) -> std::io::Result<()> {
         let by_uid = command.name.starts_with("UID");
         let words: Vec<String> = command.arguments.iter().map(Argument::text).collect();
-        // "UID 5:*" narrows; every other criterion is taken as ALL.
+        // "UID 5:*" and "HEADER name text" narrow; every other criterion is taken as ALL.
         let set = words
             .iter()
             .position(|w| w.eq_ignore_ascii_case("UID"))
             .and_then(|at| words.get(at + 1))
             .cloned();
         let (name, _) = self.selected.clone().unwrap_or_default();
+        let header = words.iter().position(|w| w.eq_ignore_ascii_case("HEADER"));
+        let header = header.and_then(|at| words.get(at + 1).zip(words.get(at + 2)));
         let found = self.with_folder(&name, |folder| {
-            folder.select(set.as_deref().unwrap_or("1:*"), true)
+            let mut found = folder.select(set.as_deref().unwrap_or("1:*"), true);
+            if let Some((name, text)) = header {
+                found.retain(|(_, uid)| {
+                    let message = folder.messages.get(uid);
+                    message.is_some_and(|message| message.has(name, text))
+                });
+            }
+            found
         });
         let numbers = found
             .unwrap_or_default()
