@@ -1,5 +1,5 @@
 //! Messages that we stored ourselves on the server, copies of others and those that the application brought: when they are seen
-//! in their folder, they are no foreign mail.
+//! in their folder, they are no foreign mail. For a day it stays known whose they are, so that no other change takes them for its own.
 
 use crate::Tx;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// How long a copy is waited for; a folder that is not stored never shows it.
+/// How long a copy is remembered; a folder that is not stored never shows it.
 const WAITED_MILLIS: i64 = 24 * 3600 * 1000;
 
 /// Where a folder ended: what was copied later has this UID or a higher one.
@@ -47,17 +47,22 @@ pub(crate) fn note(
     .map(drop)
 }
 
-/// The UIDs of those in a folder that are not of this owed change.
+/// The UIDs of those in a folder, from this one on, that are not of this owed change.
 pub(crate) fn by_others(
     tx: &mut Tx<'_>,
-    folder_id: &str,
-    uid_validity: i64,
+    (folder_id, uid_validity, from): (&str, i64, i64),
     owed_id: &str,
 ) -> Result<Vec<i64>> {
-    let sql = "SELECT uid FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND message_id <> $3";
+    let sql = "SELECT uid FROM own_copies
+         WHERE folder_id = $1 AND uid_validity = $2 AND uid >= $3 AND message_id <> $4";
     tx.rows(
         sql,
-        &[folder_id.into(), uid_validity.into(), owed_id.into()],
+        &[
+            folder_id.into(),
+            uid_validity.into(),
+            from.into(),
+            owed_id.into(),
+        ],
     )?
     .iter()
     .map(|row| row.get(0))
@@ -94,9 +99,9 @@ pub(crate) fn seen(
     labelled: bool,
 ) -> Result<HashMap<i64, Ours>> {
     let mut ours = HashMap::new();
-    if new.is_empty() {
+    let Some(first) = new.iter().map(|(uid, _)| *uid).min() else {
         return Ok(ours);
-    }
+    };
     let elsewhere = if labelled {
         "folder_id <> $1 AND digest IS NOT NULL AND folder_id IN (SELECT id FROM folders
            WHERE mailbox_id = (SELECT mailbox_id FROM folders WHERE id = $1))"
@@ -105,9 +110,10 @@ pub(crate) fn seen(
     };
     let sql = format!(
         "SELECT folder_id, uid_validity, uid, message_id, digest FROM own_copies
-         WHERE (folder_id = $1 AND uid_validity = $2) OR ({elsewhere})"
+         WHERE (folder_id = $1 AND uid_validity = $2 AND uid >= $3) OR ({elsewhere})"
     );
-    for row in &tx.rows(&sql, &[folder_id.into(), uid_validity.into()])? {
+    let known = tx.rows(&sql, &[folder_id.into(), uid_validity.into(), first.into()])?;
+    for row in &known {
         let (folder, validity, uid): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let digest: Option<String> = row.get(4)?;
         let here = folder == folder_id;
@@ -118,10 +124,16 @@ pub(crate) fn seen(
         let found = new.iter().find(fits).map(|(uid, _)| *uid);
         if let Some(found) = found {
             ours.insert(found, Ours::by(row.get(3)?));
-            tx.exec(
-                "DELETE FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3",
-                &[folder.into(), validity.into(), uid.into()],
-            )?;
+            // Without its bytes it is waited for nowhere else.
+            let sql = match here {
+                true => {
+                    "UPDATE own_copies SET digest = NULL WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3"
+                }
+                false => {
+                    "DELETE FROM own_copies WHERE folder_id = $1 AND uid_validity = $2 AND uid = $3"
+                }
+            };
+            tx.exec(sql, &[folder.into(), validity.into(), uid.into()])?;
         }
     }
     let elsewhere = if labelled {

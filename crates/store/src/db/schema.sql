@@ -183,8 +183,8 @@ CREATE TABLE owed (
 ) {strict};
 CREATE INDEX owed_by_digest ON owed (digest) WHERE digest IS NOT NULL;
 CREATE INDEX owed_by_mailbox ON owed (mailbox_id, n);
--- Messages that we stored ourselves (copies of `message_id`, or brought by the owed change of this id), until they are seen in their folder: they
--- are no foreign mail.
+-- Messages that we stored ourselves (copies of `message_id`, or brought by the owed change of this id), for a day: seen in their folder they are no
+-- foreign mail, and no other owed change takes them for its own. `digest`: until then, of what was brought.
 CREATE TABLE own_copies (
   folder_id TEXT NOT NULL REFERENCES folders (id) ON DELETE CASCADE, uid_validity {int} NOT NULL, uid {int} NOT NULL,
   message_id TEXT NOT NULL, made_at {int} NOT NULL, digest TEXT, PRIMARY KEY (folder_id, uid_validity, uid)

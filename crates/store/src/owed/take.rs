@@ -175,7 +175,8 @@ pub async fn copying(
         .await
 }
 
-/// UIDs in a folder under which other changes than this one have put a message there, as far as they are remembered.
+/// UIDs in a folder (UIDVALIDITY), from this one on, under which other changes than this one have put a message there, as far as
+/// they are remembered.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -183,11 +184,10 @@ pub async fn put_by_others(
     store: &Store,
     owed: &Owed,
     folder_id: &str,
-    uid_validity: i64,
+    (uid_validity, from): (i64, i64),
 ) -> Result<Vec<i64>> {
     let (id, folder_id) = (owed.id.clone(), folder_id.to_owned());
-    store
-        .db
-        .read(move |tx| own_copies::by_others(tx, &folder_id, uid_validity, &id))
-        .await
+    let read =
+        move |tx: &mut Tx<'_>| own_copies::by_others(tx, (&folder_id, uid_validity, from), &id);
+    store.db.read(read).await
 }

@@ -91,7 +91,8 @@ async fn stored(
     visit.session.select(name, Mode::Examine, None).await?;
     let store = &visit.context.store;
     let folder_id = change.intent.folder_id().unwrap_or_default();
-    let others = owed::put_by_others(store, change, folder_id, validity as i64).await?;
+    let after = (validity as i64, from.unwrap_or(1) as i64);
+    let others = owed::put_by_others(store, change, folder_id, after).await?;
     let others: Vec<u64> = others.iter().map(|uid| *uid as u64).collect();
     let with_its_id = looks
         .message_id

@@ -315,3 +315,37 @@ async fn a_message_that_another_change_has_stored_is_not_taken_for_ours() {
     assert_eq!(message.expect("the message").size, LETTER.len() as i64);
     follower.stop().await;
 }
+
+/// Two states of a draft have one Message-ID: the later one was stored and seen while the earlier one, whose answer was lost, rested.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_not_taken_for_another_one_with_its_message_id_that_was_brought_and_seen() {
+    let (sim, mut follower, _) = crate::owed::simulated(ImapScript::new().folder("Archive")).await;
+    let archive = folder(&follower, "Archive").await;
+    follower.stop().await;
+    let first = bring(&follower, &archive, LETTER, &[]).await;
+    let later = follower.store.now().plus_millis(3_600_000);
+    let rests = follower.store.db.write(move |tx| {
+        let sql = "UPDATE owed SET copy_from = $1, next_attempt_at = $2";
+        let from = r#"{"uid_validity":1000,"uid_next":1}"#;
+        tx.exec(sql, &[from.into(), later.into()])
+    });
+    assert_eq!(rests.await.expect("written"), 1);
+    let newer = [LETTER, b"And one line more.\r\n"].concat();
+    let second = bring(&follower, &archive, &newer, &[]).await;
+    follower.go();
+    follower
+        .event("message.received", |e| e.data["owed_id"] == second.as_str())
+        .await;
+    follower.stop().await;
+    hurry(&follower, &first).await;
+    follower.go();
+    until(&follower, &first, |entry| entry.is_none()).await;
+    let there = sim.contents();
+    let there: Vec<_> = there["Archive"].values().map(|m| m.raw.clone()).collect();
+    assert_eq!(there, [newer, LETTER.to_vec()], "{:?}", sim.log());
+    follower
+        .event("message.received", |e| e.data["owed_id"] == first.as_str())
+        .await;
+    assert_eq!(told(&follower).await.len(), 2);
+    follower.stop().await;
+}
