@@ -1,18 +1,25 @@
-//! What a first synchronisation will bring: messages and octets of the folders that are still to be filled, asked for before
-//! their sizes are listed one by one (STATUS=SIZE, RFC 8438). It changes what is told, and nothing of what is fetched.
+//! What a first synchronisation will bring: octets of the folders whose turn has not come yet, asked for before their sizes
+//! are listed one by one (STATUS=SIZE, RFC 8438). It changes what is told, and nothing of what is fetched.
+//!
+//! A server may read every message to answer. So nothing waits for it: mail is fetched first, then one folder is asked for
+//! between two slices of the past, and where an answer breaks the connection, or takes long, none is asked for any more.
 
 use super::visit::Visit;
 use crate::error::Result;
 use crate::folder::look;
-use crate::list::Listed;
 use imap_client::StatusItem;
-use model::folder::Mode;
 use model::limits::BATCH_MESSAGES;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::folders::{self, Cursor};
+use tokio::time::Instant;
 
-/// So many folders are asked for ahead of the answers.
-const AT_ONCE: usize = 200;
 const ITEMS: [StatusItem; 2] = [StatusItem::Messages, StatusItem::Size];
+/// So long the server may be silent about one folder: then the connection is lost.
+const SILENCE: Duration = Duration::from_secs(15);
+/// An answer that took so long is the last one that is asked for.
+const LONG: Duration = Duration::from_secs(3);
 
 /// Messages of a folder, and their octets in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,23 +28,34 @@ struct Contents {
     octets: u64,
 }
 
-/// What the server told of folders that are not filled yet, by our id.
+/// What the server told of folders that are not filled yet. Kept for as long as the mailbox is worked on, so that no connection
+/// asks again for what an earlier one was told, or broke at. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ahead(Arc<Mutex<Told>>);
+
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
-    told: HashMap<String, Option<Contents>>,
+struct Told {
+    /// By our id.
+    folders: HashMap<String, Option<Contents>>,
+    /// An answer is waited for, or did not come, or took long: nothing more is asked for.
+    is_enough: bool,
 }
 
 impl Ahead {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Octets of `part` messages of a folder, as its share of all.
     pub(super) fn octets_of(&self, folder_id: &str, part: u64) -> Option<i64> {
-        let all = self.told.get(folder_id).copied().flatten()?;
+        let all = self.told().folders.get(folder_id).copied().flatten()?;
         let share = u128::from(all.octets) * u128::from(part) / u128::from(all.messages.max(1));
         i64::try_from(share).ok().filter(|_| part <= all.messages)
     }
 
     /// So much of a folder is left, of which `octets`.
-    pub(super) fn is_left(&mut self, folder_id: &str, messages: u64, octets: Option<i64>) {
-        if let Some(told) = self.told.get_mut(folder_id) {
+    pub(super) fn is_left(&self, folder_id: &str, messages: u64, octets: Option<i64>) {
+        if let Some(told) = self.told().folders.get_mut(folder_id) {
             *told = octets.map(|octets| Contents {
                 messages,
                 octets: octets.unsigned_abs(),
@@ -47,47 +65,59 @@ impl Ahead {
 }
 
 impl Visit<'_> {
-    /// Asks for the octets of folders that were never opened, once. Of a mailbox that is fetched in one batch the answer would
-    /// come too late to tell anybody.
-    pub(super) async fn ask_ahead(&mut self, listed: &[Listed]) -> Result<()> {
-        if !self.session.supports("STATUS=SIZE") {
-            return Ok(());
+    /// Asks for the octets of a folder that is not open and whose past has not begun to come, once; the one whose turn comes
+    /// last is the first. Returns whether there was one. What comes in one batch is there before the answer would be.
+    pub(super) async fn ask_ahead(&mut self) -> Result<bool> {
+        if !self.session.supports("STATUS=SIZE") || self.ahead.told().is_enough {
+            return Ok(false);
         }
-        let fresh: Vec<usize> = (0..self.known.len())
-            .filter(|i| {
-                let folder = &self.known[*i];
-                folder.mode != Mode::Off
-                    && folder.uid_validity.is_none()
-                    && !self.ahead.told.contains_key(&folder.id)
+        let unfilled = self.unfilled();
+        let to_come = folders::to_come(&self.context.store, &self.mailbox.id).await?;
+        let to_come: HashMap<String, i64> = to_come.into_iter().collect();
+        let left = |i: &usize| to_come.get(&self.known[*i].id).copied();
+        if unfilled.iter().filter_map(left).sum::<i64>() <= BATCH_MESSAGES as i64 {
+            return Ok(false);
+        }
+        let next = {
+            let told = self.ahead.told();
+            unfilled.iter().rev().find_map(|i| {
+                let id = &self.known[*i].id;
+                let is_waiting = self.open.as_ref() != Some(id) && self.hands.is_free(id);
+                let left = left(i).filter(|_| is_waiting && !told.folders.contains_key(id))?;
+                Some((*i, id.clone(), left.unsigned_abs()))
             })
-            .collect();
-        let counted = |i: &usize| {
-            let listed = listed
-                .iter()
-                .find(|l| l.wire_name == self.known[*i].wire_name);
-            listed.and_then(|l| l.status.messages).unwrap_or(0)
         };
-        if fresh.iter().map(counted).sum::<i64>() <= BATCH_MESSAGES as i64 {
-            return Ok(());
+        let Some((i, id, left)) = next else {
+            return Ok(false);
+        };
+        self.ahead.told().is_enough = true;
+        let began = Instant::now();
+        let name = look::wire_name(&self.known[i]);
+        self.session
+            .patience(SILENCE.min(self.context.timing.answer));
+        let told = self.session.status_all(&[name], &ITEMS).await;
+        self.session.patience(self.context.timing.answer);
+        let contents = told?.pop().and_then(Result::ok).and_then(|data| {
+            Some(Contents {
+                messages: data.messages?,
+                octets: data.size?,
+            })
+        });
+        {
+            let mut told = self.ahead.told();
+            told.is_enough = began.elapsed() >= LONG;
+            told.folders.insert(id.clone(), contents);
         }
-        for some in fresh.chunks(AT_ONCE) {
-            let names: Vec<_> = some
-                .iter()
-                .map(|i| look::wire_name(&self.known[*i]))
-                .collect();
-            let told = self.session.status_all(&names, &ITEMS).await?;
-            for (i, told) in some.iter().zip(told) {
-                let contents = told.ok().and_then(|data| {
-                    Some(Contents {
-                        messages: data.messages?,
-                        octets: data.size?,
-                    })
-                });
-                let id = self.known[*i].id.clone();
-                self.ahead.told.insert(id, contents);
-            }
+        self.reload(i).await?;
+        // Another connection may have begun with it meanwhile, and knows more.
+        if self.hands.is_free(&id) && !self.known[i].backfilled {
+            let cursor = Cursor {
+                bytes_left: self.ahead.octets_of(&id, left),
+                ..Cursor::default()
+            };
+            folders::move_cursor(&self.context.store, self.lease, &id, cursor).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -97,12 +127,12 @@ mod tests {
 
     #[test]
     fn a_part_of_a_folder_has_its_share_of_the_octets() {
-        let mut ahead = Ahead::default();
+        let ahead = Ahead::default();
         let all = Contents {
             messages: 10,
             octets: 1_000,
         };
-        ahead.told.insert("f".to_owned(), Some(all));
+        ahead.told().folders.insert("f".to_owned(), Some(all));
         assert_eq!(ahead.octets_of("f", 10), Some(1_000));
         assert_eq!(ahead.octets_of("f", 3), Some(300));
         // The server counted fewer than there are now: what it told is not of these.

@@ -25,8 +25,21 @@ const METERED_MESSAGES: usize = 200;
 const SLICE: Duration = Duration::from_secs(3);
 
 impl Visit<'_> {
-    /// Fills a slice of the past. Returns whether there is more to do now: not while others have all places.
+    /// Fills a slice of the past, and asks what one more folder will bring. Returns whether there is more to do now: not while
+    /// others have all places.
     pub(super) async fn slice(
+        &mut self,
+        isolation: &mut Isolation,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        let more = self.fill_next(isolation, cancel).await?;
+        if cancel.is_cancelled() {
+            return Ok(more);
+        }
+        Ok(self.ask_ahead().await? || more)
+    }
+
+    async fn fill_next(
         &mut self,
         isolation: &mut Isolation,
         cancel: &CancellationToken,

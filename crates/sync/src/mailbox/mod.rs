@@ -63,6 +63,7 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
         breakdown: breakdown::Breakdown::default(),
         doubts: doubts::Doubts::default(),
         summons: summons::Summons::default(),
+        ahead: ahead::Ahead::default(),
         failures: 0,
         refusals: 0,
         context,
@@ -100,6 +101,7 @@ struct Life {
     breakdown: breakdown::Breakdown,
     doubts: doubts::Doubts,
     summons: summons::Summons,
+    ahead: ahead::Ahead,
     /// Failures in a row, without progress between them.
     failures: u32,
     /// Refused sign-ins in a row.
@@ -185,7 +187,7 @@ impl Life {
         self.refusals = 0;
         // Other settings end the connection also in the middle of a long round: in order if it can, and else as a cut would.
         let stop = self.cancel.child_token();
-        let visit = Box::pin(Visit::new(
+        let mut visit = Box::pin(Visit::new(
             &self.context,
             &self.lease,
             mailbox,
@@ -195,6 +197,7 @@ impl Life {
             hands::Hands::first(self.summons.clone()),
         ))
         .await?;
+        visit.ahead = self.ahead.clone();
         let changed = async {
             changed(&self.context, mailbox, &mut changes).await;
             stop.cancel();

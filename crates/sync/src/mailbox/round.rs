@@ -54,7 +54,6 @@ impl Visit<'_> {
         let changes = self.believable(&listed).await?;
         folders::apply_list(&self.context.store, self.lease, changes).await?;
         self.known = folders::known(&self.context.store, &self.mailbox.id).await?;
-        self.ask_ahead(&listed).await?;
         self.news.elsewhere = false;
         self.news.unsure = false;
         let left_alone = |folder: &Known| folder.mode != Mode::Off && self.is_parked(folder);

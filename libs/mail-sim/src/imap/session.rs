@@ -337,6 +337,11 @@ impl Session {
 
     async fn status(&mut self, command: &Command) -> std::io::Result<()> {
         let name = self.folder_named(command, 0);
+        let sizes = command.arguments[1..].iter();
+        let mut sizes = sizes.filter(|item| item.text().eq_ignore_ascii_case("SIZE"));
+        if sizes.next().is_some() && self.faults().contains(&ImapFault::StallAtSize) {
+            return self.connection.stall().await;
+        }
         let Some(values) = self.with_folder(&name, |folder| {
             let unseen = folder
                 .messages
