@@ -48,6 +48,10 @@ struct Shared {
     pace: Mutex<Pace>,
     /// A helper has ended, or a folder is filled.
     news: Notify,
+    /// How each helper is ended, by its number.
+    ends: Mutex<HashMap<u64, AbortHandle>>,
+    /// When one is sent for.
+    summons: Summons,
 }
 
 /// A folder that one of them works in.
@@ -68,6 +72,10 @@ struct Slot {
 impl Shared {
     fn slots(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ends(&self) -> MutexGuard<'_, HashMap<u64, AbortHandle>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,10 +103,6 @@ pub(super) struct Hands {
     /// It fills the past and nothing else.
     pub(super) helps: bool,
     helpers: JoinSet<()>,
-    /// How each of them is ended, by its number.
-    ends: HashMap<u64, AbortHandle>,
-    /// When one is sent for.
-    summons: Summons,
     /// Its own number, where it helps.
     number: u64,
 }
@@ -106,8 +110,12 @@ pub(super) struct Hands {
 impl Hands {
     /// Those of a mailbox's first connection.
     pub(super) fn first(summons: Summons) -> Self {
-        Self {
+        let shared = Shared {
             summons,
+            ..Shared::default()
+        };
+        Self {
+            shared: Arc::new(shared),
             ..Self::default()
         }
     }
@@ -129,7 +137,7 @@ impl Hands {
     /// Takes note of helpers that have ended. A connection that is alone keeps no room for what it does where.
     fn look_round(&mut self) {
         while self.helpers.try_join_next().is_some() {}
-        self.ends.retain(|_, end| !end.is_finished());
+        self.shared.ends().retain(|_, end| !end.is_finished());
         if self.helpers.is_empty() {
             self.claim = None;
             *self.shared.slots() = HashMap::new();
@@ -175,7 +183,8 @@ impl Hands {
     /// Ends the helper that works in a folder, and no other.
     fn end_the_one_in(&mut self, folder_id: &str) {
         let by = self.shared.slots().get(folder_id).map(|slot| slot.by);
-        match by.and_then(|by| self.ends.get(&by)) {
+        let end = by.and_then(|by| self.shared.ends().remove(&by));
+        match end {
             Some(end) => end.abort(),
             None => self.helpers.abort_all(),
         }
@@ -282,7 +291,7 @@ impl Visit<'_> {
         };
         let most = (allowed - 1 - SPARE).clamp(0, HELPERS);
         if self.hands.helpers.len() as i64 >= most
-            || !self.hands.summons.is_open(self.mailbox.version)
+            || !self.hands.shared.summons.is_open(self.mailbox.version)
             // It would come for nothing.
             || self.context.filling.available_permits() == 0
             // Limits by the day are counted by one connection; labels show one message in many folders at once.
@@ -317,7 +326,11 @@ impl Visit<'_> {
         let shared = self.hands.shared.clone();
         let (context, lease) = (self.context.clone(), self.lease.clone());
         let (mailbox, stop) = (self.mailbox.clone(), self.stop.child_token());
-        let errand = self.hands.summons.send(mailbox.version, stop.clone());
+        let errand = self
+            .hands
+            .shared
+            .summons
+            .send(mailbox.version, stop.clone());
         let number = errand.number;
         let end = self.hands.helpers.spawn(async move {
             let _ending = Ending(shared.clone());
@@ -337,7 +350,7 @@ impl Visit<'_> {
                 }
             }
         });
-        self.hands.ends.insert(number, end);
+        self.hands.shared.ends().insert(number, end);
         Ok(())
     }
 

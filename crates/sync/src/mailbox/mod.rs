@@ -187,17 +187,14 @@ impl Life {
         self.refusals = 0;
         // Other settings end the connection also in the middle of a long round: in order if it can, and else as a cut would.
         let stop = self.cancel.child_token();
-        let mut visit = Box::pin(Visit::new(
-            &self.context,
-            &self.lease,
-            mailbox,
-            session,
-            stop.clone(),
-            &mut self.doubts,
-            hands::Hands::first(self.summons.clone()),
-        ))
+        let visit = Box::pin(async {
+            let hands = hands::Hands::first(self.summons.clone());
+            let (context, lease, doubts) = (&self.context, &self.lease, &mut self.doubts);
+            let stop = stop.clone();
+            let visit = Visit::new(context, lease, mailbox, session, stop, doubts, hands).await;
+            visit.map(|visit| visit.with(self.ahead.clone()))
+        })
         .await?;
-        visit.ahead = self.ahead.clone();
         let changed = async {
             changed(&self.context, mailbox, &mut changes).await;
             stop.cancel();

@@ -182,6 +182,12 @@ impl<'a> Visit<'a> {
         })
     }
 
+    /// With what earlier connections were told.
+    pub(super) fn with(mut self, ahead: Ahead) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
     /// The folders that the mailbox's owner wants stored; `None`: the usual ones.
     pub(crate) fn mailbox_monitors(&self) -> Option<&[String]> {
         self.mailbox.monitored_folders.as_deref()
