@@ -66,7 +66,8 @@ async fn a_held_mailbox_with_the_right_password_recovers_and_is_proven() {
     let right = std::mem::replace(&mut user.password, "wrong".to_owned());
     let mut follower = Follower::start(&user, Choice::default()).await;
     follower.event("mailbox.held", |_| true).await;
-    assert_eq!(follower.now().await.receiving, Proof::Fails);
+    let held = follower.now().await;
+    assert_eq!(held.receiving, Proof::Fails);
     let change = Change {
         credentials: Credentials {
             incoming: Some(model::Secret::new(&right)),
@@ -84,7 +85,7 @@ async fn a_held_mailbox_with_the_right_password_recovers_and_is_proven() {
         "{now:#?}"
     );
     assert_eq!(now.connection.problem_id, None);
-    let last = now.last_report_id;
+    let last = held.last_report_id;
     until(&follower, "a new report", |m| m.last_report_id != last).await;
     assert_ne!(reports(&follower).await[0].verdict, Verdict::Fails);
     follower.stop().await;
