@@ -63,15 +63,7 @@ pub async fn move_cursor(
     folder_id: &str,
     cursor: Cursor,
 ) -> Result<()> {
-    let (now, lease, folder_id) = (store.now(), lease.clone(), folder_id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            leases::check(tx, &lease)?;
-            let log = write_cursor(tx, &lease.mailbox_id, &folder_id, &cursor)?;
-            events::append(tx, &log, now)
-        })
-        .await
+    moved(store, lease, folder_id, cursor, None).await
 }
 
 /// The same after a stretch of the past, with how fast it came: messages in a minute, octets in a second.
@@ -79,6 +71,16 @@ pub async fn move_cursor(
 /// # Errors
 /// As [`move_cursor`].
 pub async fn filled_on(
+    store: &Store,
+    lease: &Lease,
+    folder_id: &str,
+    cursor: Cursor,
+    rate: (i64, i64),
+) -> Result<()> {
+    moved(store, lease, folder_id, cursor, Some(rate)).await
+}
+
+async fn moved(
     store: &Store,
     lease: &Lease,
     folder_id: &str,

@@ -207,9 +207,7 @@ async fn fetch_all(
                 );
             }
             Some(refused) => {
-                if !is_still_there(session, job).await? {
-                    return Err(gone(session, job));
-                }
+                still_there(session, job).await?;
                 let uid = wanted.first().unwrap_or_default();
                 let patient = direction != Direction::Stay && isolation.is_patient(job.folder_id);
                 let failure = failure(uid, "message_unreadable", refused.clone());
@@ -248,35 +246,31 @@ async fn fetch_all(
     Ok((placed, queue.into()))
 }
 
-/// Whether the folder that is open still goes by its name. Cyrus refuses everything that is asked of one that was renamed
-/// meanwhile, message by message, and none of them is to blame. STATUS of the open folder is refused by some servers (RFC 9051
-/// section 6.3.11 advises against it): the list has the last word.
-async fn is_still_there(session: &mut Session, job: &Job<'_>) -> Result<bool> {
-    let Some(name) = session.selected().cloned() else {
-        return Ok(false);
-    };
-    match session.status(&name, &[StatusItem::UidValidity]).await {
-        Ok(now) => {
-            return Ok(now
-                .uidvalidity
-                .is_none_or(|now| now as i64 == job.uid_validity));
-        }
-        Err(error) if error.is_fatal() => return Err(error.into()),
-        Err(_) => {}
-    }
-    let all = ListOptions::default();
-    match session.list(&all).await {
-        Ok(entries) => Ok(entries.iter().any(|entry| entry.name == name)),
-        Err(error) if error.is_fatal() => Err(error.into()),
-        Err(_) => Ok(true),
-    }
-}
-
-fn gone(session: &Session, job: &Job<'_>) -> SyncError {
-    let name = session.selected().map(|name| name.decoded());
-    SyncError::FolderGone {
+/// That the folder that is open still goes by its name; else it is gone. Cyrus refuses everything that is asked of one that was
+/// renamed meanwhile, message by message, and none of them is to blame. STATUS of the open folder is refused by some servers
+/// (RFC 9051 section 6.3.11 advises against it): the list has the last word.
+async fn still_there(session: &mut Session, job: &Job<'_>) -> Result<()> {
+    let gone = |name: String| SyncError::FolderGone {
         folder_id: job.folder_id.to_owned(),
-        name: name.unwrap_or_default(),
+        name,
+    };
+    let Some(name) = session.selected().cloned() else {
+        return Err(gone(String::new()));
+    };
+    let is_there = match session.status(&name, &[StatusItem::UidValidity]).await {
+        Ok(now) => now
+            .uidvalidity
+            .is_none_or(|now| now as i64 == job.uid_validity),
+        Err(error) if error.is_fatal() => return Err(error.into()),
+        Err(_) => match session.list(&ListOptions::default()).await {
+            Ok(entries) => entries.iter().any(|entry| entry.name == name),
+            Err(error) if error.is_fatal() => return Err(error.into()),
+            Err(_) => true,
+        },
+    };
+    match is_there {
+        true => Ok(()),
+        false => Err(gone(name.decoded())),
     }
 }
 

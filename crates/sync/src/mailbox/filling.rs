@@ -151,7 +151,7 @@ impl Visit<'_> {
                 bytes_left,
                 ..Cursor::default()
             };
-            folders::filled_on(store, self.lease, &folder.id, cursor, Some(rate)).await?;
+            folders::filled_on(store, self.lease, &folder.id, cursor, rate).await?;
             return Ok(());
         }
         self.reload(i).await?;
@@ -163,7 +163,7 @@ impl Visit<'_> {
             ..Cursor::default()
         };
         let store = &self.context.store;
-        folders::filled_on(store, self.lease, &folder.id, cursor, Some(rate)).await?;
+        folders::filled_on(store, self.lease, &folder.id, cursor, rate).await?;
         self.reload(i).await?;
         self.verify_count(i).await?;
         // What vanished meanwhile was waiting for this: a round settles it.

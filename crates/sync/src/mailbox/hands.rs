@@ -422,7 +422,8 @@ async fn help(
     shared: Arc<Shared>,
     errand: &Errand,
 ) -> Result<bool> {
-    let Some((session, _seat)) = open::another(context, mailbox, &stop).await? else {
+    let opened = open::session(context, mailbox, open::Refusal::Answer, &stop).await?;
+    let Some((session, _seat)) = opened else {
         return Ok(false);
     };
     errand.arrived();

@@ -177,7 +177,7 @@ impl Life {
         let topic = Topic::Mailbox(mailbox.id.clone());
         let mut changes = self.context.store.db.wakes().listen(topic);
         let session = tokio::select! {
-            session = open::session(&self.context, mailbox, &self.cancel) => session?,
+            session = open::session(&self.context, mailbox, open::Refusal::Trouble, &self.cancel) => session?,
             () = changed(&self.context, mailbox, &mut changes) => return Ok(()),
         };
         // Kept as long as the connection.

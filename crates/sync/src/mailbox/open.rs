@@ -13,37 +13,16 @@ use model::{Secret, Timestamp};
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-/// A signed-in session with its seat; `None` when the work was cancelled meanwhile.
+/// A signed-in session with its seat; `None` when the work was cancelled meanwhile, or nothing is received.
 pub(super) async fn session(
     context: &Context,
     mailbox: &Mailbox,
-    cancel: &CancellationToken,
-) -> Result<Option<(Session, Seat)>> {
-    let Some(incoming) = &mailbox.incoming else {
-        return Ok(None);
-    };
-    sign_in(context, mailbox, incoming, Refusal::Trouble, cancel).await
-}
-
-/// As [`session`], for one more connection of a mailbox that has one.
-pub(super) async fn another(
-    context: &Context,
-    mailbox: &Mailbox,
-    cancel: &CancellationToken,
-) -> Result<Option<(Session, Seat)>> {
-    let Some(incoming) = &mailbox.incoming else {
-        return Ok(None);
-    };
-    sign_in(context, mailbox, incoming, Refusal::Answer, cancel).await
-}
-
-async fn sign_in(
-    context: &Context,
-    mailbox: &Mailbox,
-    incoming: &Incoming,
     refusal: Refusal,
     cancel: &CancellationToken,
 ) -> Result<Option<(Session, Seat)>> {
+    let Some(incoming) = &mailbox.incoming else {
+        return Ok(None);
+    };
     // Boxed: a thousand mailboxes that wait for news keep no room for signing in.
     let opening = Box::pin(let_in(
         context,
@@ -64,10 +43,10 @@ async fn sign_in(
 
 /// What it says about the server that no more connections are let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     /// It wants to be left alone, by other mailboxes too.
     Trouble,
-    /// It answers: one more than needed was asked for.
+    /// It answers: the mailbox has a connection, and one more was asked for.
     Answer,
 }
 

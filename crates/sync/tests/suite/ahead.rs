@@ -3,12 +3,11 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use model::plan::Plan;
 use model::server_profile::ProfileLimits;
 use model::traffic::Allowed;
 use std::time::Duration;
-use testkit::{Brand, Mail, TestUser};
+use testkit::{Brand, Mail};
 use tokio::time::Instant;
 
 const OFFERED: &str = "IMAP4rev1 SASL-IR LITERAL+ IDLE UIDPLUS AUTH=PLAIN";
@@ -43,17 +42,8 @@ async fn until(what: &str, follower: &Follower, fits: impl Fn(&Plan) -> bool) ->
     }
 }
 
-fn user() -> TestUser {
-    TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    }
-}
-
-fn choice(sim: &ImapSim) -> Choice {
+fn choice() -> Choice {
     Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         poll: Duration::from_millis(200),
         patience: Some((Duration::from_secs(3), Duration::from_millis(100))),
@@ -89,7 +79,7 @@ fn asked(sim: &ImapSim) -> usize {
 /// the end.
 async fn planned(more: &str, octets: i64) -> (Plan, testkit::Oracle, usize) {
     let sim = ImapSim::start(script(more).fault(ImapFault::StallAtUid(INBOX as u32)));
-    let mut follower = Follower::start(&user(), choice(&sim)).await;
+    let mut follower = Follower::simulated(&sim, choice()).await;
     let told = until("the messages are counted", &follower, |plan| {
         plan.messages == ALL as i64 && plan.bytes == octets
     })
@@ -120,7 +110,7 @@ async fn the_octets_of_folders_are_known_before_they_are_fetched_where_the_serve
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_does_not_say_how_many_octets_there_are_is_fetched_from_and_asked_once() {
     let sim = ImapSim::start(script(" STATUS=SIZE").fault(ImapFault::StallAtSize));
-    let mut follower = Follower::start(&user(), choice(&sim)).await;
+    let mut follower = Follower::simulated(&sim, choice()).await;
     // The first folder is there before the question, and the others after it.
     until("it is asked", &follower, |_| asked(&sim) > 0).await;
     assert_eq!(plan(&follower).await.done, WORK as i64);

@@ -4,9 +4,8 @@ use crate::follower::{Choice, Follower};
 use crate::pop3::pop3s;
 use mail_sim::{ImapScript, ImapSim};
 use model::completeness::{Audit, AuditOutcome, FolderAudit};
-use model::mailbox::Security;
 use std::time::Duration;
-use testkit::{Brand, Generator, ImapProbe, TestUser, user};
+use testkit::{Brand, Generator, ImapProbe, user};
 
 async fn audit(follower: &Follower, repair: bool) -> Audit {
     let (store, id) = (&follower.store, &follower.mailbox.id);
@@ -108,19 +107,13 @@ async fn simulated(flags_at_once: Option<usize>) -> (ImapSim, Follower) {
         script = script.mail("INBOX", mail.as_bytes());
     }
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
     let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         poll: Duration::from_secs(3_600),
         flags_at_once,
         ..Choice::default()
     };
-    let follower = Follower::start(&user, choice).await;
+    let follower = Follower::simulated(&sim, choice).await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     (sim, follower)
 }

@@ -3,13 +3,12 @@
 
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::Security;
 use model::server_profile::ProfileLimits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use testkit::{Brand, Generator, ImapProbe, TestUser};
+use testkit::{Brand, Generator, ImapProbe};
 use tokio::time::Instant;
 
 const FOLDERS: [&str; 5] = ["INBOX", "Archive", "Projects", "Receipts", "Talks"];
@@ -38,22 +37,20 @@ fn connections(most: u16) -> Option<ProfileLimits> {
     })
 }
 
-async fn follow(sim: &ImapSim, most: u16) -> Follower {
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
+/// A mailbox that may have so many connections, on a server that may say nothing for so long.
+fn helped(most: u16, silence: Duration) -> Choice {
+    Choice {
         limits: connections(most),
         helped_from: Some(1),
         tested: true,
         poll: Duration::from_millis(300),
-        patience: Some((Duration::from_secs(15), Duration::from_millis(100))),
+        patience: Some((silence, Duration::from_millis(100))),
         ..Choice::default()
-    };
-    Follower::start(&user, choice).await
+    }
+}
+
+async fn follow(sim: &ImapSim, most: u16) -> Follower {
+    Follower::simulated(sim, helped(most, Duration::from_secs(15))).await
 }
 
 async fn stored(follower: &Follower) -> BTreeMap<String, usize> {
@@ -126,21 +123,8 @@ async fn a_helper_that_hangs_holds_nobody_up() {
     }
     let last = (EACH + MANY + 5) as u32;
     let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(last)));
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        limits: connections(3),
-        helped_from: Some(1),
-        tested: true,
-        poll: Duration::from_millis(300),
-        patience: Some((Duration::from_secs(300), Duration::from_millis(100))),
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let choice = helped(3, Duration::from_secs(300));
+    let mut follower = Follower::simulated(&sim, choice).await;
     until("somebody hangs", async || {
         let asked = format!(":{last} (UID");
         sim.log()
@@ -162,19 +146,13 @@ async fn a_helper_that_hangs_holds_nobody_up() {
 async fn without_a_number_that_is_known_there_is_one_connection() {
     for most in [None, Some(2)] {
         let sim = ImapSim::start(script());
-        let user = TestUser {
-            address: "ann@simulated.test".to_owned(),
-            password: mail_sim::PASSWORD.to_owned(),
-        };
         let choice = Choice {
-            port: sim.port(),
-            security: Security::None,
             limits: most.and_then(connections),
             helped_from: Some(1),
             tested: true,
             ..Choice::default()
         };
-        let mut follower = Follower::start(&user, choice).await;
+        let mut follower = Follower::simulated(&sim, choice).await;
         until("all is there", async || is_complete(&follower).await).await;
         assert_eq!(sim.connections(), 1, "{most:?}");
         follower.stop().await;
@@ -246,21 +224,8 @@ async fn a_password_that_is_refused_is_shown_by_one_helper_and_by_no_other() {
     }
     let last = (EACH + 2 * MANY + 5) as u32;
     let sim = ImapSim::start(script.fault(ImapFault::StallAtUid(last)));
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
-    let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
-        limits: connections(10),
-        helped_from: Some(1),
-        tested: true,
-        poll: Duration::from_millis(300),
-        patience: Some((Duration::from_secs(300), Duration::from_millis(100))),
-        ..Choice::default()
-    };
-    let mut follower = Follower::start(&user, choice).await;
+    let choice = helped(10, Duration::from_secs(300));
+    let mut follower = Follower::simulated(&sim, choice).await;
     while sim.logins() < 2 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

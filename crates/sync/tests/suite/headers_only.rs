@@ -3,12 +3,11 @@
 use crate::follower::{Choice, Follower};
 use mail_sim::{ImapScript, ImapSim};
 use model::folder::Mode;
-use model::mailbox::Security;
 use model::message::Message;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{folders, messages};
-use testkit::{Brand, Generator, TestUser};
+use testkit::{Brand, Generator};
 
 on_each_server!(
     a_watched_folder_has_headers_and_becomes_whole_with_the_same_ids,
@@ -330,18 +329,12 @@ async fn long_headers_are_held_a_few_at_a_time() {
         script = script.mail("INBOX", mail.as_bytes());
     }
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
     let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         size_limit: Some(1_000),
         ..Choice::default()
     };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(&sim, choice).await;
     follower.event("mailbox.backfill_completed", |_| true).await;
     assert_eq!(follower.view().await["INBOX"].len(), 20);
     assert_eq!(follower.count("message.received").await, 20);

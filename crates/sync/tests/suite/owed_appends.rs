@@ -126,14 +126,7 @@ async fn a_message_whose_answer_was_lost_is_found_and_not_stored_again(server: B
     let mail = || Generator::new(85).take(1);
     let raw = mail().last().expect("a message").raw;
     let owed = bring(&follower, &archive, &raw, &[]).await;
-    let noted = follower.store.db.write(move |tx| {
-        let sql = "SELECT uid_validity FROM folders WHERE id = $1";
-        let row = tx.row(sql, &[(&archive).into()])?.expect("the folder");
-        let validity: i64 = row.get(0)?;
-        let note = format!("{{\"uid_validity\":{validity},\"uid_next\":2}}");
-        tx.exec("UPDATE owed SET copy_from = $1", &[note.into()])
-    });
-    assert_eq!(noted.await.expect("noted"), 1);
+    crate::owed_copies::answer_was_lost(&follower, &archive).await;
     user.seed("Archive", mail());
     follower.go();
     until(&follower, &owed, |entry| entry.is_none()).await;

@@ -80,6 +80,20 @@ async fn a_copy_is_a_message_of_its_own_and_no_foreign_mail(server: Brand) {
     follower.stop().await;
 }
 
+/// The one change that is owed was asked of the server, where the folder had one message, and its answer did not come: the first
+/// look at the folder comes before the next try.
+pub async fn answer_was_lost(follower: &Follower, folder: &str) {
+    let folder = folder.to_owned();
+    let noted = follower.store.db.write(move |tx| {
+        let sql = "SELECT uid_validity FROM folders WHERE id = $1";
+        let row = tx.row(sql, &[(&folder).into()])?.expect("the folder");
+        let validity: i64 = row.get(0)?;
+        let note = format!("{{\"uid_validity\":{validity},\"uid_next\":2}}");
+        tx.exec("UPDATE owed SET copy_from = $1", &[note.into()])
+    });
+    assert_eq!(noted.await.expect("noted"), 1);
+}
+
 /// The copy was made, and the connection ended before its answer came.
 async fn a_copy_whose_answer_was_lost_is_found_and_not_made_again(server: Brand) {
     let user = server.user("copylost");
@@ -94,15 +108,7 @@ async fn a_copy_whose_answer_was_lost_is_found_and_not_made_again(server: Brand)
     crate::follower::copy_to(&follower.store, &message, &archive)
         .await
         .expect("owed");
-    let noted = follower.store.db.write(move |tx| {
-        let sql = "SELECT uid_validity FROM folders WHERE id = $1";
-        let row = tx.row(sql, &[(&archive).into()])?.expect("the folder");
-        let validity: i64 = row.get(0)?;
-        let note = format!("{{\"uid_validity\":{validity},\"uid_next\":2}}");
-        // The first look at the folder comes before the next try.
-        tx.exec("UPDATE owed SET copy_from = $1", &[note.into()])
-    });
-    assert_eq!(noted.await.expect("noted"), 1);
+    answer_was_lost(&follower, &archive).await;
     user.seed("Archive", Generator::new(73).take(1));
     follower.go();
     paid(&follower, &message).await;

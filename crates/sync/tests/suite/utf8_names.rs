@@ -4,10 +4,8 @@
 use crate::follower::{Choice, Follower};
 use crate::owed::message_at;
 use mail_sim::{ImapScript, ImapSim};
-use model::mailbox::Security;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use testkit::TestUser;
 use tokio::time::Instant;
 
 const PLAIN: &str = "IMAP4rev1 SASL-IR LITERAL+ IDLE UIDPLUS ENABLE AUTH=PLAIN";
@@ -52,18 +50,12 @@ async fn the_folders_stay_what_they_are(offered: &[&str]) {
         script = script.mail(kept, &letter(n, 0));
     }
     let sim = ImapSim::start(script);
-    let user = TestUser {
-        address: "ann@simulated.test".to_owned(),
-        password: mail_sim::PASSWORD.to_owned(),
-    };
     let choice = Choice {
-        port: sim.port(),
-        security: Security::None,
         tested: true,
         poll: Duration::from_millis(200),
         ..Choice::default()
     };
-    let mut follower = Follower::start(&user, choice).await;
+    let mut follower = Follower::simulated(&sim, choice).await;
     until_each_has(&follower, 1).await;
     let before = ids(&follower).await;
     let paths: Vec<&str> = before.keys().map(String::as_str).collect();
@@ -120,18 +112,12 @@ async fn changes_in_folders_are_owed_by_the_names_that_the_server_speaks() {
             .mail("INBOX", &letter(0, 0))
             .folder("Gr&APwA3w-e");
         let sim = ImapSim::start(script);
-        let user = TestUser {
-            address: "ann@simulated.test".to_owned(),
-            password: mail_sim::PASSWORD.to_owned(),
-        };
         let choice = Choice {
-            port: sim.port(),
-            security: Security::None,
             tested: true,
             poll: Duration::from_millis(200),
             ..Choice::default()
         };
-        let mut follower = Follower::start(&user, choice).await;
+        let mut follower = Follower::simulated(&sim, choice).await;
         follower.event("message.received", |_| true).await;
         let target = ids(&follower).await["Grüße"].clone();
         let message = message_at(&follower, 1).await;
