@@ -345,6 +345,10 @@ pub(crate) fn apply_one(
             mode,
             object_id,
         } => {
+            let sql = "SELECT 1 FROM folders WHERE id = $1 AND mode = 'off' AND mode_fixed = 0";
+            if *mode != Mode::Off && tx.row(sql, &[id.into()])?.is_some() {
+                change::begin_again(tx, id)?;
+            }
             tx.exec(
                 "UPDATE folders SET role = CASE WHEN role_fixed = 1 THEN role ELSE $2 END,
                    mode = CASE WHEN mode_fixed = 1 THEN mode ELSE $3 END, object_id = $4 WHERE id = $1",

@@ -3,7 +3,7 @@
 use super::read;
 use crate::error::Result;
 use crate::wake::Topic;
-use crate::{Store, mailboxes, messages};
+use crate::{Store, Tx, mailboxes, messages};
 use model::Timestamp;
 use model::folder::{Folder, Mode, Role};
 
@@ -33,13 +33,10 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
             let since = change.since.unwrap_or(old.since);
             let mode = change.mode.unwrap_or(old.mode);
             let size_limit = change.size_limit.unwrap_or(old.size_limit);
-            let again = since != old.since || mode != old.mode;
             tx.exec(
                 "UPDATE folders SET role = $2, role_fixed = CASE WHEN $3 = 1 THEN 1 ELSE role_fixed END,
-                   mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6,
-                   backfilled = CASE WHEN $7 = 1 THEN 0 ELSE backfilled END, asked = asked + $7,
-                   low_uid = CASE WHEN $7 = 1 THEN NULL ELSE low_uid END,
-                   server_messages = CASE WHEN $7 = 1 THEN NULL ELSE server_messages END, size_limit = $8 WHERE id = $1",
+                   mode = $4, mode_fixed = CASE WHEN $5 = 1 THEN 1 ELSE mode_fixed END, since = $6, size_limit = $7
+                 WHERE id = $1",
                 &[
                     (&id).into(),
                     change.role.unwrap_or(old.role).map(Role::as_str).into(),
@@ -47,10 +44,14 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
                     mode.as_str().into(),
                     change.mode.is_some().into(),
                     since.into(),
-                    again.into(),
                     size_limit.into(),
                 ],
             )?;
+            if old.mode == Mode::Off && mode != Mode::Off {
+                begin_again(tx, &id)?;
+            } else if since != old.since || mode != old.mode {
+                fill_again(tx, &id)?;
+            }
             if mode != old.mode || size_limit != old.size_limit {
                 messages::want_rest(tx, &old.mailbox_id, Some(&id))?;
             }
@@ -58,6 +59,20 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Folder> {
             read(tx, &id)
         })
         .await
+}
+
+/// The past of a folder is to be looked through again; where new mail begins is known.
+fn fill_again(tx: &mut Tx<'_>, id: &str) -> Result<()> {
+    let sql = "UPDATE folders SET backfilled = 0, asked = asked + 1, low_uid = NULL, server_messages = NULL WHERE id = $1";
+    tx.exec(sql, &[id.into()]).map(drop)
+}
+
+/// A folder is stored from now on that was not for a while: what came meanwhile is the past, and where new mail begins is seen
+/// when it is opened. (In a maildrop the upper cursor is the next UID that we give.)
+pub(super) fn begin_again(tx: &mut Tx<'_>, id: &str) -> Result<()> {
+    let sql = "UPDATE folders SET high_uid = 1 WHERE id = $1 AND uid_validity <> $2";
+    tx.exec(sql, &[id.into(), crate::pop3::UID_VALIDITY.into()])?;
+    fill_again(tx, id)
 }
 
 /// Looks through a mailbox's folders again from the beginning; nothing that is stored is fetched twice.

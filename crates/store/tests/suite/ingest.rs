@@ -303,6 +303,52 @@ async fn a_filling_that_began_under_other_settings_is_not_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_stored_again_begins_anew_with_what_is_news_in_it() {
+    both(|fixture| async move {
+        let a = set_up(&fixture).await;
+        let store = &fixture.store;
+        let one = message(store, 8, "one").await;
+        let cursor = Cursor {
+            high_uid: Some(9),
+            ..Cursor::default()
+        };
+        let first = Batch {
+            cursor,
+            ..batch(&a.archive, vec![one])
+        };
+        ingest::ingest(store, &a.lease, first, alone).await.unwrap();
+        fill(store, &a, &a.archive).await;
+        let adjust = async |mode: Mode| {
+            let adjusted = ListChange::Adjusted {
+                id: a.archive.clone(),
+                role: None,
+                mode,
+                object_id: None,
+            };
+            folders::apply_list(store, &a.lease, vec![adjusted])
+                .await
+                .unwrap();
+            folders::known_one(store, &a.archive)
+                .await
+                .unwrap()
+                .expect("the folder")
+        };
+        let off = adjust(Mode::Off).await;
+        assert_eq!((off.high_uid, off.backfilled), (9, true));
+        let again = adjust(Mode::Full).await;
+        assert_eq!(
+            (again.high_uid, again.low_uid, again.backfilled),
+            (1, None, false)
+        );
+        // What is stored of it already stays, and its role alone begins nothing.
+        assert_eq!(again.messages, 1);
+        fill(store, &a, &a.archive).await;
+        assert!(adjust(Mode::Full).await.backfilled);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_vanished_and_turns_up_nowhere_is_removed_once() {
     both(|fixture| async move {
         let a = set_up(&fixture).await;

@@ -2,6 +2,8 @@
 
 use crate::follower::{Choice, Follower};
 use model::Timestamp;
+use model::event::{Event, Origin};
+use model::folder::Mode;
 use testkit::{Brand, Generator, ImapProbe, TestUser, deliver};
 
 on_each_server!(
@@ -13,6 +15,7 @@ on_each_server!(
     a_folder_that_is_deleted_takes_its_messages_with_it,
     a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail,
     what_happened_while_we_were_away_is_filled_and_told,
+    what_came_while_a_folder_was_switched_off_is_the_past,
     a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only,
 );
 
@@ -177,6 +180,48 @@ async fn what_happened_while_we_were_away_is_filled_and_told(server: Brand) {
         .iter()
         .filter(|e| e.kind == "message.received" && e.origin.as_str() == "catch_up");
     assert_eq!(caught_up.count(), 7);
+    follower.stop().await;
+}
+
+async fn what_came_while_a_folder_was_switched_off_is_the_past(server: Brand) {
+    let user = server.user("switchedoff");
+    user.seed("Box", Generator::new(22).take(4));
+    let mut follower = Follower::start(&user, Choice::on(server)).await;
+    follower.in_step().await;
+    let folder = server.path("Box");
+    let known = store::folders::known(&follower.store, &follower.mailbox.id).await;
+    let mut known = known.expect("folders").into_iter();
+    let id = known.find(|known| known.path == folder).expect("Box").id;
+    let switch = async |mode: Mode| {
+        let change = store::folders::Change {
+            mode: Some(mode),
+            ..store::folders::Change::default()
+        };
+        let changed = store::folders::change(&follower.store, &id, change).await;
+        changed.expect("the mode");
+    };
+    switch(Mode::Off).await;
+    let into = folder.clone();
+    act(&user, move |_, probe| {
+        for i in 0..3 {
+            let raw = format!("Subject: meanwhile {i}\r\n\r\nx\r\n");
+            probe.append(&into, "", "01-Feb-2026 10:00:00 +0000", raw.as_bytes());
+        }
+    })
+    .await;
+    switch(Mode::Full).await;
+    follower.in_step().await;
+    act(&user, move |_, probe| {
+        probe.append(&folder, "", "", b"Subject: afterwards\r\n\r\nx\r\n");
+    })
+    .await;
+    let subject = |event: &Event| event.data["subject"].as_str().unwrap_or("").to_owned();
+    let news = follower.event("message.received", |e| subject(e) == "afterwards");
+    assert_eq!(news.await.origin, Origin::Live);
+    let told = follower.events().await;
+    let meanwhile = told.iter().filter(|e| subject(e).starts_with("meanwhile"));
+    let origins: Vec<Origin> = meanwhile.map(|event| event.origin).collect();
+    assert_eq!(origins, [Origin::Backfill; 3]);
     follower.stop().await;
 }
 
