@@ -22,7 +22,7 @@ pub use ask::{change_flags, copy_in, move_to, trash};
 pub use folders::{create_folder_in, delete_folder, rename_folder};
 pub use labels::change_labels;
 pub(crate) use settle::nothing_left_to_change;
-pub use settle::{Refusal, done, failed};
+pub use settle::{Refusal, done, failed, postpone};
 pub use show::{Entry, State, cancel, get, list, retry};
 pub use take::{copying, next_due, put_by_others, rest, take};
 

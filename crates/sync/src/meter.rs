@@ -30,6 +30,17 @@ pub(crate) enum Purpose {
     Past,
 }
 
+/// When something may be uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upload {
+    /// Now.
+    Now,
+    /// Not before this time.
+    Later(Timestamp),
+    /// At no time: it is more than is allowed in a day.
+    Never,
+}
+
 /// Counts one connection.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -173,24 +184,33 @@ impl Meter {
         Ok(())
     }
 
-    /// Whether so many octets may be uploaded; if not, when they may.
+    /// When so many octets may be uploaded.
     pub(crate) async fn grant_upload(
         &mut self,
         context: &Context,
         lease: &Lease,
         octets: u64,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Upload, StoreError> {
         if !self.is_on() {
-            return Ok(None);
+            return Ok(Upload::Now);
         }
         let need = Amount {
-            bytes_up: signed(octets) + CHATTER_MIN,
+            bytes_up: signed(octets).saturating_add(CHATTER_MIN),
             ..Amount::default()
         };
+        if self
+            .allowed
+            .bytes_up
+            .is_some_and(|most| most < need.bytes_up)
+        {
+            return Ok(Upload::Never);
+        }
         let (granted, used) = traffic::set_aside(&context.store, lease, need, self.allowed).await?;
         self.aside.bytes_up += granted.bytes_up;
-        let refused = granted.bytes_up < need.bytes_up;
-        Ok(refused.then(|| opens(&used, context.store.now())))
+        Ok(match granted.bytes_up < need.bytes_up {
+            true => Upload::Later(opens(&used, context.store.now())),
+            false => Upload::Now,
+        })
     }
 
     /// When the connection has had all that is allowed: until when there is no more.

@@ -81,13 +81,7 @@ async fn pay_some(visit: &mut Visit<'_>) -> Result<bool> {
                 owed::done(store, lease, change, confirmed).await?;
                 more = true;
             }
-            Paid::Later(until) => {
-                let refusal = Refusal {
-                    problem_id: "transfer_limit_reached",
-                    reason: "the provider's limit by the day is used up".to_owned(),
-                };
-                owed::failed(store, lease, change, refusal, Some(until)).await?;
-            }
+            Paid::Later(until) => owed::postpone(store, lease, change, until).await?,
             Paid::Never(problem_id, reason) => {
                 tracing::info!(change = change.id, problem_id, "a change is given up");
                 let refusal = worded(visit, problem_id, reason).await;

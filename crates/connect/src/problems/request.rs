@@ -279,7 +279,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         remedy: "Store a smaller message; large attachments can be kept elsewhere.",
         action: "edit_request",
         retry: Never,
-        likely_others: &["The mailbox is nearly full: its quota is shown with the mailbox."],
+        likely_others: &[
+            "The message is larger than all that the provider allows to be uploaded in a day.",
+            "The mailbox is nearly full: its quota is shown with the mailbox.",
+        ],
         ..Entry::BASE
     },
     Entry {

@@ -292,6 +292,24 @@ pub async fn failed(
         .await
 }
 
+/// The provider's limit by the day is used up: the change waits until then. Nobody refused it, so it counts as no try, however
+/// often it waits.
+///
+/// # Errors
+/// Another node works on the mailbox, or the database is out of reach.
+pub async fn postpone(store: &Store, lease: &Lease, owed: &Owed, until: Timestamp) -> Result<()> {
+    let (lease, id) = (lease.clone(), owed.id.clone());
+    store
+        .db
+        .write(move |tx| {
+            leases::check(tx, &lease)?;
+            let sql = "UPDATE owed SET state = 'pending', next_attempt_at = $2, problem_id = 'transfer_limit_reached',
+                       reason = 'the provider''s limit by the day is used up' WHERE id = $1";
+            tx.exec(sql, &[(&id).into(), until.into()]).map(drop)
+        })
+        .await
+}
+
 /// Messages are gone for good: what was wanted of them will never be, and is told, except their removal.
 pub(crate) fn nothing_left_to_change(
     tx: &mut Tx<'_>,

@@ -14,7 +14,7 @@ use super::turn::Turn;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::look::Abilities;
-use crate::meter::{Meter, Purpose};
+use crate::meter::{Meter, Purpose, Upload};
 use imap_client::{ImapError, NotifySet, Session};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
@@ -284,8 +284,8 @@ impl<'a> Visit<'a> {
         Ok(granted.await?)
     }
 
-    /// Whether so many octets may be uploaded; if not, when they may.
-    pub(crate) async fn grant_upload(&mut self, octets: u64) -> Result<Option<Timestamp>> {
+    /// When so many octets may be uploaded.
+    pub(crate) async fn grant_upload(&mut self, octets: u64) -> Result<Upload> {
         let granted = self.meter.grant_upload(self.context, self.lease, octets);
         Ok(granted.await?)
     }

@@ -4,6 +4,7 @@ use super::copying::{Looks, answered, newest_like};
 use super::{Paid, did_nothing, never_folder, spot_in};
 use crate::error::Result;
 use crate::mailbox::Visit;
+use crate::meter::Upload;
 use imap_client::{MailboxName, Mode, StatusItem, UidSet, quoted};
 use model::folder::Role;
 use store::folders::wire_bytes;
@@ -49,8 +50,8 @@ pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid
             return Ok(done(validity, uid));
         }
     }
-    if let Some(until) = visit.grant_upload(place.length).await? {
-        return Ok(Paid::Later(until));
+    if let Some(held_back) = held_back(visit, place.length).await? {
+        return Ok(held_back);
     }
     let from = CopyFrom {
         uid_validity: validity as i64,
@@ -76,6 +77,18 @@ pub(super) async fn brought(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid
         Paid::Done(Confirmed::default())
     } else {
         did_nothing("store the message")
+    })
+}
+
+/// What becomes of so many octets that may not be uploaded now; `None`: they may.
+async fn held_back(visit: &mut Visit<'_>, octets: u64) -> Result<Option<Paid>> {
+    Ok(match visit.grant_upload(octets).await? {
+        Upload::Now => None,
+        Upload::Later(until) => Some(Paid::Later(until)),
+        Upload::Never => {
+            let text = "the provider allows less than this message to be uploaded in a day";
+            Some(Paid::Never("append_too_large", text.to_owned()))
+        }
     })
 }
 
@@ -151,8 +164,8 @@ pub(super) async fn sent_copy(
         return Ok(Paid::Done(Confirmed::default()));
     }
     let place = store::blobs::find(&visit.context.store, digest).await?;
-    if let Some(until) = visit.grant_upload(place.length).await? {
-        return Ok(Paid::Later(until));
+    if let Some(held_back) = held_back(visit, place.length).await? {
+        return Ok(held_back);
     }
     let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
     let date = Some(visit.context.store.now().seconds());

@@ -6,6 +6,8 @@ use mail_sim::{ImapScript, ImapSim};
 use model::mailbox::{Protocol, Security};
 use model::server_profile::ProfileLimits;
 use std::time::Duration;
+use store::owed::State;
+use store::wake::Topic;
 use store::{server_profiles, traffic};
 use testkit::{Proxy, TestUser, deliver, servers, user};
 use tokio::time::Instant;
@@ -256,7 +258,44 @@ async fn i44_the_octets_that_may_be_uploaded_in_a_day_are_obeyed() {
     let hour = 3_600_000;
     let left = due.expect("read").expect("a time").0 - follower.store.now().0;
     assert!((22 * hour..=25 * hour).contains(&left), "{left}");
+    // However often it waits, it is not given up: nobody refused it.
+    let waiting = async || {
+        let owed = store::owed::list(&follower.store, &follower.mailbox.id, None, 10).await;
+        owed.expect("what is owed").pop().expect("the second copy")
+    };
+    for _ in 0..8 {
+        due_now(&follower).await;
+        until("it waits again", async || {
+            let at = waiting().await.next_attempt_at;
+            at.is_some_and(|at| at > follower.store.now())
+        })
+        .await;
+    }
+    let waits = waiting().await;
+    assert_eq!((waits.state, waits.attempts), (State::Pending, 0));
+    assert_eq!(waits.problem_id.as_deref(), Some("transfer_limit_reached"));
+    assert_eq!(follower.count("change.failed").await, 0);
+    // What is more than a day's limit by itself would wait for ever.
+    owe_copy(&follower, 3, 1_100_000).await;
+    let failed = follower.event("change.failed", |_| true).await;
+    assert_eq!(failed.data["problem_id"], "append_too_large");
+    assert_eq!(failed.data["owed_id"], "owe_3");
+    // Once more is allowed, the copy is filed.
+    allow(&follower, limits(50)).await;
+    due_now(&follower).await;
+    until("the second copy", async || filed().await == 2).await;
     follower.stop().await;
+}
+
+/// The time has come for what is owed.
+async fn due_now(follower: &Follower) {
+    let id = follower.mailbox.id.clone();
+    let written = follower.store.db.write(move |tx| {
+        tx.exec("UPDATE owed SET next_attempt_at = 0", &[])?;
+        tx.wake(Topic::Mailbox(id.clone()));
+        Ok(())
+    });
+    written.await.expect("due");
 }
 
 #[tokio::test(flavor = "multi_thread")]
