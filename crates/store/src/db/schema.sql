@@ -13,6 +13,7 @@ CREATE TABLE server_profiles (
   created_at {int} NOT NULL
 ) {strict};
 
+-- `caught_up`: messages that had come while nobody looked, stored, and not yet told as a gap that was filled.
 CREATE TABLE mailboxes (
   id TEXT PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
   lifecycle TEXT NOT NULL CHECK (lifecycle IN ('draft','awaiting_approval','enabled','paused','disabled')),
@@ -23,7 +24,7 @@ CREATE TABLE mailboxes (
   fetch_since {int}, monitored TEXT, folder_roles TEXT NOT NULL DEFAULT '{}', last_report_id TEXT, version {int} NOT NULL, created_at {int} NOT NULL,
   removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0, size_limit {int}, fill_waits_until {int},
   fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int},
-  quota_used {int}, quota_limit {int}, quota_told_at {int},
+  quota_used {int}, quota_limit {int}, quota_told_at {int}, caught_up {int} NOT NULL DEFAULT 0,
   owner_kind TEXT, owner_name TEXT, limits TEXT NOT NULL DEFAULT '{}', CHECK ((owner_kind IS NULL) = (owner_name IS NULL))
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);

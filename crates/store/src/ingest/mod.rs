@@ -5,6 +5,7 @@
 mod answers;
 mod changes;
 mod complete;
+mod gap;
 mod moving;
 mod pieces;
 mod placing;
@@ -12,6 +13,7 @@ mod returning;
 mod threads;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
+pub use gap::tell_gap;
 pub use placing::label_of;
 pub use placing::{NewPlace, place};
 pub(crate) use placing::{all_labels, expect_back, folders_of, left, stay_behind};
@@ -208,6 +210,9 @@ pub(crate) fn run(
     let threads = threads::assign(tx, mailbox_id, &batch, threader, now, &mut log)?;
     let new = insert_messages(tx, mailbox_id, &batch, &place, &threads, now)?;
     outcome.stored = new.len() as i64;
+    if batch.origin == Origin::CatchUp && outcome.stored > 0 {
+        gap::count(tx, mailbox_id, &batch.folder_id, outcome.stored)?;
+    }
     let refs: Vec<(&str, &NewMessage)> = new.iter().map(|(id, m)| (id.as_str(), *m)).collect();
     let placed: Vec<(&str, &NewMessage)> = moved
         .iter()

@@ -100,12 +100,8 @@ impl Visit<'_> {
         let limit = self.size_limit(&folder);
         let mut batches = self.batches(&new, usize::MAX, limit).await?;
         batches.whole.reverse();
-        let outcome = self
-            .fetch(i, batches, Direction::Up, self.origin, isolation, None)
+        self.fetch(i, batches, Direction::Up, self.origin, isolation, None)
             .await?;
-        if self.origin == Origin::CatchUp && folder.backfilled {
-            self.caught_up += outcome.stored;
-        }
         self.reload(i).await?;
         if self.stop.is_cancelled() || self.short {
             // What was not fetched any more is still new.
@@ -561,6 +557,7 @@ impl Visit<'_> {
             }
         }
         self.progress |= outcome.stored > 0;
+        self.gap_untold |= origin == Origin::CatchUp && outcome.stored > 0;
         self.meter
             .fetched(outcome.stored + outcome.moved + outcome.known + outcome.failed);
         Ok(outcome)

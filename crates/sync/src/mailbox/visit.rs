@@ -17,12 +17,13 @@ use crate::folder::look::Abilities;
 use crate::meter::{Meter, Purpose, Upload};
 use imap_client::{ImapError, NotifySet, Session};
 use model::Timestamp;
-use model::event::{NewEvent, Origin};
+use model::event::Origin;
 use model::folder::Mode;
 use model::mailbox::{ConnectionState, Mailbox};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use store::folders::{self, Known};
+use store::ingest;
 use store::leases::Lease;
 use store::wake::Listener;
 use tokio::time::Instant;
@@ -67,8 +68,8 @@ pub(crate) struct Visit<'a> {
     /// How often in a row a folder could not be opened on this connection.
     pub(super) refused: HashMap<String, u32>,
     pub(super) origin: Origin,
-    /// Mail that had arrived while we were away.
-    pub(super) caught_up: i64,
+    /// Mail was caught up with that may not have been told as a gap that was filled, on this connection or an earlier one.
+    pub(super) gap_untold: bool,
     pub(super) last_round: Option<Instant>,
     /// When the folders were last counted one by one.
     pub(super) counted: Option<Instant>,
@@ -163,7 +164,7 @@ impl<'a> Visit<'a> {
             hold: 0,
             refused: HashMap::new(),
             origin: Origin::CatchUp,
-            caught_up: 0,
+            gap_untold: true,
             last_round: None,
             counted: None,
             in_step: mailbox.connection.proven_alive_at,
@@ -381,19 +382,10 @@ impl<'a> Visit<'a> {
 
     /// From here on, what comes is live. A gap that was filled is told.
     async fn end_of_catching_up(&mut self) -> Result<()> {
-        if self.origin == Origin::CatchUp {
-            self.origin = Origin::Live;
-            if self.caught_up > 0 {
-                let data = serde_json::json!({"messages": self.caught_up});
-                let event = NewEvent {
-                    kind: "mailbox.gap_filled",
-                    mailbox_id: Some(self.mailbox.id.clone()),
-                    origin: Origin::CatchUp,
-                    data,
-                };
-                store::events::log(&self.context.store, event).await?;
-                self.caught_up = 0;
-            }
+        self.origin = Origin::Live;
+        if self.gap_untold {
+            ingest::tell_gap(&self.context.store, self.lease).await?;
+            self.gap_untold = false;
         }
         Ok(())
     }

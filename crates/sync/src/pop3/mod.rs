@@ -32,7 +32,7 @@ use delete::Marked;
 use fetch::{Ended, Job};
 use identity::Sizes;
 use model::Timestamp;
-use model::event::{NewEvent, Origin};
+use model::event::Origin;
 use model::folder::{Mode, Role};
 use model::mailbox::{ConnectionState, Incoming, Mailbox};
 use plan::{Listed, Plan, Situation, plan};
@@ -92,7 +92,6 @@ pub(crate) async fn run(
         mailbox,
         incoming,
         origin: Origin::CatchUp,
-        caught_up: 0,
         progress: false,
         login_delay: Duration::ZERO,
         next_sign_in: None,
@@ -113,8 +112,6 @@ struct Polling<'a> {
     incoming: &'a Incoming,
     /// How we come to know of new mail: the first round catches up.
     origin: Origin,
-    /// Mail that had arrived while we were away.
-    caught_up: i64,
     progress: bool,
     /// The least time between two sign-ins, where the server says so.
     login_delay: Duration,
@@ -339,12 +336,9 @@ impl Polling<'_> {
         read.seen.extend(std::mem::take(&mut todo.resting));
         for items in [&todo.new, &todo.again] {
             let purpose = Purpose::New;
-            let (ended, outcome) = self
+            let (ended, _) = self
                 .fetch(session, &job, items, &mut read, (None, purpose))
                 .await?;
-            if self.origin == Origin::CatchUp && folder.backfilled {
-                self.caught_up += outcome.stored;
-            }
             if ended != Ended::Done {
                 if self.meter.new_waits.is_some() {
                     self.is_alive(state).await?;
@@ -511,17 +505,9 @@ impl Polling<'_> {
         if self.origin != Origin::CatchUp {
             return Ok(());
         }
+        // An earlier connection may have broken in the middle of the gap: what it stored is counted with the mailbox.
+        ingest::tell_gap(&self.context.store, self.lease).await?;
         self.origin = Origin::Live;
-        if self.caught_up > 0 {
-            let event = NewEvent {
-                kind: "mailbox.gap_filled",
-                mailbox_id: Some(self.mailbox.id.clone()),
-                origin: Origin::CatchUp,
-                data: serde_json::json!({"messages": self.caught_up}),
-            };
-            store::events::log(&self.context.store, event).await?;
-            self.caught_up = 0;
-        }
         Ok(())
     }
 

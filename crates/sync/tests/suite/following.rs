@@ -1,10 +1,11 @@
 //! Staying in step with what other clients do.
 
-use crate::follower::{Choice, Follower};
+use crate::follower::{Choice, Follower, until};
 use model::Timestamp;
 use model::event::{Event, Origin};
 use model::folder::Mode;
-use testkit::{Brand, Generator, ImapProbe, TestUser, deliver};
+use model::mailbox::{Protocol, Security};
+use testkit::{Brand, Fault, Generator, ImapProbe, Proxy, TestUser, deliver};
 
 on_each_server!(
     new_mail_is_told_as_live,
@@ -15,6 +16,7 @@ on_each_server!(
     a_folder_that_is_deleted_takes_its_messages_with_it,
     a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail,
     what_happened_while_we_were_away_is_filled_and_told,
+    a_gap_is_told_with_its_whole_count_however_often_the_line_breaks,
     what_came_while_a_folder_was_switched_off_is_the_past,
     a_hole_is_found_and_filled_also_where_mail_is_wanted_since_a_day_only,
 );
@@ -181,6 +183,45 @@ async fn what_happened_while_we_were_away_is_filled_and_told(server: Brand) {
         .filter(|e| e.kind == "message.received" && e.origin.as_str() == "catch_up");
     assert_eq!(caught_up.count(), 7);
     follower.stop().await;
+}
+
+async fn a_gap_is_told_with_its_whole_count_however_often_the_line_breaks(server: Brand) {
+    let user = server.user("brokengap");
+    user.seed("INBOX", Generator::new(23).take(5));
+    let imap = Proxy::start(server.imap_port());
+    let pop3 = Proxy::start(server.pop3_port());
+    for (protocol, proxy) in [(Protocol::Imap, imap), (Protocol::Pop3, pop3)] {
+        let choice = Choice {
+            protocol,
+            port: proxy.port(),
+            security: Security::None,
+            ..Choice::default()
+        };
+        let mut follower = Follower::start(&user, choice).await;
+        let stored = async |follower: &Follower| {
+            let view = follower.view().await;
+            view.get("INBOX").map_or(0, |contents| contents.len())
+        };
+        follower.event("mailbox.backfill_completed", |_| true).await;
+        follower.stop().await;
+        let before = stored(&follower).await;
+        user.seed("INBOX", Generator::new(24).mean_size(600).take(900));
+        // Some batches come through, and never all.
+        proxy.set(Fault::CutAfter(700_000));
+        follower.go();
+        until("some of it is stored", async || {
+            stored(&follower).await > before
+        })
+        .await;
+        follower.crash().await;
+        assert!(stored(&follower).await < before + 900);
+        proxy.set(Fault::None);
+        follower.go();
+        let gap = follower.event("mailbox.gap_filled", |_| true).await;
+        assert_eq!(gap.data["messages"], 900, "{protocol:?}");
+        follower.stop().await;
+        assert_eq!(follower.count("mailbox.gap_filled").await, 1);
+    }
 }
 
 async fn what_came_while_a_folder_was_switched_off_is_the_past(server: Brand) {
