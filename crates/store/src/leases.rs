@@ -21,6 +21,10 @@ pub struct Lease {
     pub epoch: i64,
 }
 
+/// What a node holds of what is shared out. A mailbox that was paused and is still being left is no part of that: it must not
+/// cost another one its place.
+const MINE: &str = "SELECT count(*) FROM leases l JOIN mailboxes m ON m.id = l.mailbox_id WHERE l.node = $1 AND m.lifecycle = 'enabled'";
+
 /// Renews the leases of this node, and says that it lives. Returns the leases that are still held.
 ///
 /// # Errors
@@ -90,8 +94,7 @@ pub async fn acquire(store: &Store, limit: i64) -> Result<Vec<Lease>> {
             let wanted = number(
                 tx.row("SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled'", &[])?,
             )?;
-            let mine =
-                number(tx.row("SELECT count(*) FROM leases WHERE node = $1", &[(&node).into()])?)?;
+            let mine = number(tx.row(MINE, &[(&node).into()])?)?;
             let share = (wanted + nodes - 1) / nodes;
             let room = (share - mine).min(limit);
             if room <= 0 {
@@ -162,12 +165,11 @@ pub async fn surplus(store: &Store) -> Result<i64> {
     store
         .db
         .read(move |tx| {
-            let row = tx.row(
-                "SELECT (SELECT count(*) FROM leases WHERE node = $1),
-                        (SELECT count(*) FROM nodes WHERE seen_at > $2 AND leaving = 0),
-                        (SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled')",
-                &[node.into(), alive_since(now).into()],
-            )?;
+            let sql = format!(
+                "SELECT ({MINE}), (SELECT count(*) FROM nodes WHERE seen_at > $2 AND leaving = 0),
+                        (SELECT count(*) FROM mailboxes WHERE lifecycle = 'enabled')"
+            );
+            let row = tx.row(&sql, &[node.into(), alive_since(now).into()])?;
             let Some(row) = row else { return Ok(0) };
             let (mine, nodes, wanted) = (
                 row.get::<i64>(0)?,

@@ -571,3 +571,22 @@ async fn two_nodes_share_the_mailboxes_and_take_over_what_a_dead_one_held() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_is_paused_costs_no_other_its_place() {
+    both(|fixture| async move {
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.push(fixture.mailbox(&format!("{name}@example.test")).await.id);
+        }
+        let store = &fixture.store;
+        leases::renew(store).await.unwrap();
+        assert_eq!(leases::acquire(store, 10).await.unwrap().len(), 3);
+        // It is being left, and its lease not given back yet.
+        store::mailboxes::set_lifecycle(store, &ids[0], model::mailbox::Lifecycle::Paused)
+            .await
+            .unwrap();
+        assert_eq!(leases::surplus(store).await.unwrap(), 0);
+    })
+    .await;
+}
