@@ -398,7 +398,7 @@ impl Life {
 }
 
 /// Waits until a mailbox has other settings, or another stage of its life.
-async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
+pub(crate) async fn changed(context: &Context, mailbox: &Mailbox, changes: &mut Listener) {
     loop {
         changes.next().await;
         if Box::pin(differs(context, mailbox)).await.unwrap_or(false) {

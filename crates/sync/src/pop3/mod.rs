@@ -24,7 +24,7 @@ mod plan;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
-use crate::mailbox::{StateKeeper, Turn, signed_in};
+use crate::mailbox::{StateKeeper, Turn, changed, signed_in};
 use crate::meter::{Meter, Purpose};
 use crate::seats::Seat;
 use connect::Peer;
@@ -45,7 +45,7 @@ use store::ingest;
 use store::leases::Lease;
 use store::owed::{self, Intent};
 use store::pop3::{Standing, UID_VALIDITY, is_nameless};
-use store::wake::Listener;
+use store::wake::{Listener, Topic};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -146,10 +146,15 @@ impl Polling<'_> {
         wake: &mut Listener,
         cancel: &CancellationToken,
     ) -> Result<()> {
+        let topic = Topic::Mailbox(self.mailbox.id.clone());
+        let mut changes = self.context.store.db.wakes().listen(topic);
         loop {
-            // Whatever is dropped here in the middle is fetched again: the same as after a crash.
+            // Whatever is dropped here in the middle is fetched again: the same as after a crash. Of a QUIT that deletes it is
+            // not known then what it did, as where no answer comes: the next look shows it.
+            let (context, mailbox) = (self.context, self.mailbox);
             let in_step = tokio::select! {
                 round = self.round(state) => round?,
+                () = changed(context, mailbox, &mut changes) => return Ok(()),
                 () = cancel.cancelled() => return Ok(()),
             };
             if !self.wait(in_step, wake, cancel).await? {

@@ -4,7 +4,7 @@ use super::{act, through};
 use crate::follower::{Choice, Follower};
 use crate::pop3::until;
 use mail_sim::{ImapFault, ImapScript, ImapSim};
-use model::mailbox::ConnectionState;
+use model::mailbox::{ConnectionState, Lifecycle, Protocol};
 use std::time::Duration;
 use store::failures;
 use testkit::{Fault, Generator, Proxy, deliver, servers, user};
@@ -59,22 +59,28 @@ async fn i20_a_server_that_falls_silent_at_one_message_blocks_no_other() {
     follower.stop().await;
 }
 
-/// Not after the minute that a silent server is given.
-#[tokio::test(flavor = "multi_thread")]
-async fn changed_settings_end_a_round_in_the_middle_of_a_message() {
+/// A mailbox of forty messages whose server hangs in the middle of one.
+async fn hanging(protocol: Protocol, port: u16, name: &str) -> (Follower, Proxy) {
     const STALL: u64 = 60_000;
-    let user = user("settings in a round");
+    let user = user(name);
     user.seed("INBOX", Generator::new(131).take(40));
-    let proxy = Proxy::start(servers().imap_port);
+    let proxy = Proxy::start(port);
     proxy.set(Fault::StallAfter(STALL));
     let choice = Choice {
+        protocol,
         tested: true,
         ..through(&proxy)
     };
-    let mut follower = Follower::start(&user, choice).await;
+    let follower = Follower::start(&user, choice).await;
     until("it hangs", || async { proxy.bytes_to_client() == STALL }).await;
+    (follower, proxy)
+}
+
+/// Not after the minute that a silent server is given.
+async fn changed_settings_end_a_round(protocol: Protocol, port: u16, name: &str) {
+    let (mut follower, _proxy) = hanging(protocol, port, name).await;
     let mut incoming = follower.now().await.incoming.expect("the receiving side");
-    incoming.port = servers().imap_port;
+    incoming.port = port;
     let change = store::mailboxes::Change {
         incoming: Some(Some(incoming)),
         ..store::mailboxes::Change::default()
@@ -82,8 +88,39 @@ async fn changed_settings_end_a_round_in_the_middle_of_a_message() {
     store::mailboxes::change(&follower.store, &follower.mailbox.id, change, None)
         .await
         .expect("changed");
-    follower.in_step().await;
+    let stored = || async { follower.view().await.get("INBOX").map_or(0, |c| c.len()) };
+    until("all of them", || async { stored().await == 40 }).await;
     assert_eq!(follower.count("message.unreadable").await, 0);
+    assert_eq!(follower.count("message.received").await, 40);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_settings_end_a_round_in_the_middle_of_a_message() {
+    changed_settings_end_a_round(Protocol::Imap, servers().imap_port, "settings in a round").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_settings_end_a_round_in_the_middle_of_a_message_of_a_maildrop() {
+    changed_settings_end_a_round(Protocol::Pop3, servers().pop3_port, "settings in a look").await;
+}
+
+/// The work is over, and the mailbox free for whoever takes it next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_ends_a_round_in_the_middle_of_a_message_of_a_maildrop() {
+    let (mut follower, _proxy) =
+        hanging(Protocol::Pop3, servers().pop3_port, "paused in a look").await;
+    let paused =
+        store::mailboxes::set_lifecycle(&follower.store, &follower.mailbox.id, Lifecycle::Paused);
+    paused.await.expect("paused");
+    let is_worked_on = || async {
+        let leases = follower
+            .store
+            .db
+            .read(|tx| tx.rows("SELECT 1 FROM leases WHERE expires_at > 0", &[]));
+        !leases.await.expect("the leases").is_empty()
+    };
+    until("it is left", || async { !is_worked_on().await }).await;
     follower.stop().await;
 }
 
