@@ -4,11 +4,13 @@
 use super::plan::{self, Way};
 use crate::Context;
 use crate::error::{Result, SyncError};
+use crate::mailbox::asks_for_quiet;
 use crate::mailbox::news::News;
 use imap_client::{
-    MailboxName, MessageMeta, MetaItems, Mode, QresyncFrom, Selected, Session, UidSet,
+    ImapError, MailboxName, MessageMeta, MetaItems, Mode, QresyncFrom, Selected, Session, UidSet,
 };
 use model::event::Origin;
+use model::mailbox::Mailbox;
 use model::message::Flags;
 use store::folders::{self, Cursor, Known};
 use store::ingest::{self, Changes, FlagUpdate};
@@ -25,6 +27,8 @@ pub struct Open {
     pub exists: i64,
     /// Whether QRESYNC or CONDSTORE told the changes.
     pub has_mod_seq: bool,
+    /// Whether the flags of all messages were told; where some were refused, they are asked for at the next look.
+    pub has_all_flags: bool,
 }
 
 /// What the server can do for us.
@@ -38,7 +42,9 @@ pub struct Abilities {
 
 /// How a folder is looked at.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner {
+pub struct Manner<'a> {
+    /// Whose folder it is.
+    pub mailbox: &'a Mailbox,
     /// What the server can do for us.
     pub abilities: Abilities,
     /// How we come to know.
@@ -62,10 +68,11 @@ pub async fn look(
     context: &Context,
     lease: &Lease,
     known: &mut Known,
-    manner: Manner,
+    manner: Manner<'_>,
     news: &mut News,
 ) -> Result<Open> {
     let Manner {
+        mailbox,
         abilities,
         origin,
         told_before,
@@ -99,11 +106,12 @@ pub async fn look(
     }
     // A server without UIDVALIDITY promises nothing across sessions; one epoch is all we can assume.
     let uid_validity = selected.uidvalidity.unwrap_or(1) as i64;
-    let open = Open {
+    let mut open = Open {
         uid_validity,
         uid_next: selected.uidnext.map(|uid| uid as i64),
         exists: selected.exists as i64,
         has_mod_seq: selected.highestmodseq.is_some() && !selected.no_modseq,
+        has_all_flags: true,
     };
     if known.uid_validity != Some(uid_validity) {
         let mod_seq = selected.highestmodseq.filter(|_| open.has_mod_seq);
@@ -142,10 +150,10 @@ pub async fn look(
         // The server's count went back, or is gone: there is no ground to stand on but the whole.
         _ => Way::Compare,
     };
-    let (flags, vanished) = match way {
+    let found = match way {
         Way::Qresync(then) | Way::Condstore(then) if told.is_too_much() => {
             // One act on all messages of a large folder: told once more, a part at a time.
-            by_windows(session, (context, lease), known, origin, Some(then)).await?
+            by_windows(session, (context, lease), known, manner, Some(then)).await?
         }
         Way::Qresync(_) => {
             // A list that names other messages than those that are gone agrees with EXISTS: what is told as gone is looked for
@@ -154,28 +162,36 @@ pub async fn look(
                 true => Vec::new(),
                 false => by_listing(session, context, known).await?,
             };
-            (told.updates, vanished)
+            Found {
+                flags: told.updates,
+                vanished,
+                has_all_flags: true,
+            }
         }
         Way::Condstore(then) => match by_condstore(session, context, known, then).await? {
             Some(found) => found,
-            None => by_windows(session, (context, lease), known, origin, Some(then)).await?,
+            None => by_windows(session, (context, lease), known, manner, Some(then)).await?,
         },
         Way::Compare
             if selected.exists.max(known.messages.unsigned_abs())
                 <= context.flags_at_once as u64 =>
         {
-            by_comparison(session, context, known, &selected).await?
+            by_comparison(session, context, known, &selected, mailbox).await?
         }
-        Way::Compare => by_windows(session, (context, lease), known, origin, None).await?,
+        Way::Compare => by_windows(session, (context, lease), known, manner, None).await?,
     };
+    open.has_all_flags = found.has_all_flags;
+    // The cursor stays before changes that were not told.
+    let mod_seq = now_at.filter(|_| found.has_all_flags);
+    let mod_seq = mod_seq.map(|seq| seq as i64);
     let mut changes = Changes {
         folder_id: known.id.clone(),
         uid_validity,
         origin,
-        flags,
-        vanished,
+        flags: found.flags,
+        vanished: found.vanished,
         cursor: Cursor {
-            mod_seq: now_at.map(|seq| seq as i64),
+            mod_seq,
             ..Cursor::default()
         },
     };
@@ -183,7 +199,7 @@ pub async fn look(
     news.collect(session);
     news.drain_into(&mut changes);
     ingest::apply(&context.store, lease, changes).await?;
-    known.mod_seq = now_at.map(|seq| seq as i64).or(known.mod_seq);
+    known.mod_seq = mod_seq.or(known.mod_seq);
     Ok(open)
 }
 
@@ -212,7 +228,29 @@ async fn begin_anew(
     Ok(())
 }
 
-type Found = (Vec<FlagUpdate>, Vec<(i64, i64)>);
+/// What changed in a folder.
+struct Found {
+    flags: Vec<FlagUpdate>,
+    /// UIDs that are gone, as ranges.
+    vanished: Vec<(i64, i64)>,
+    /// Whether no flags were refused.
+    has_all_flags: bool,
+}
+
+/// A refusal to tell flags, perhaps because of one message: what else can be told is asked for all the same. It ends the look
+/// where the server asks for quiet.
+fn pass_over(
+    refusal: ImapError,
+    known: &Known,
+    mailbox: &Mailbox,
+    context: &Context,
+) -> Result<()> {
+    if refusal.is_fatal() || asks_for_quiet(&refusal, mailbox, context.store.now()) {
+        return Err(refusal.into());
+    }
+    tracing::debug!(folder = known.path, "no flags");
+    Ok(())
+}
 
 /// What changed by CONDSTORE; `None`: too much for once.
 async fn by_condstore(
@@ -231,8 +269,11 @@ async fn by_condstore(
     if told.is_too_much() {
         return Ok(None);
     }
-    let vanished = by_listing(session, context, known).await?;
-    Ok(Some((told.updates, vanished)))
+    Ok(Some(Found {
+        flags: told.updates,
+        vanished: by_listing(session, context, known).await?,
+        has_all_flags: true,
+    }))
 }
 
 /// Flags of a large folder, a part of its messages at a time, each part in a transaction of its own: those that changed since
@@ -242,10 +283,11 @@ async fn by_windows(
     session: &mut Session,
     (context, lease): (&Context, &Lease),
     known: &Known,
-    origin: Origin,
+    manner: Manner<'_>,
     since: Option<u64>,
 ) -> Result<Found> {
     let validity = known.uid_validity.unwrap_or(0);
+    let mut has_all_flags = true;
     let ours = ours(context, known).await?;
     for window in plan::windows(&ours, context.flags_at_once) {
         let mut told = Told::at_most(context.flags_at_once);
@@ -259,14 +301,11 @@ async fn by_windows(
                 }
             })
             .await;
-        match heard {
-            // Refused because of one of them, perhaps: the others are looked at all the same.
-            Err(error) if !error.is_fatal() => {
-                tracing::debug!(folder = known.path, %error, "no flags");
-                continue;
-            }
-            heard => heard?,
-        };
+        if let Err(refusal) = heard {
+            pass_over(refusal, known, manner.mailbox, context)?;
+            has_all_flags = false;
+            continue;
+        }
         let mut flags = told.updates;
         if since.is_none() {
             let bounds = (window.0 as i64, window.1 as i64);
@@ -279,14 +318,18 @@ async fn by_windows(
         let changes = Changes {
             folder_id: known.id.clone(),
             uid_validity: validity,
-            origin,
+            origin: manner.origin,
             flags,
             vanished: Vec::new(),
             cursor: Cursor::default(),
         };
         ingest::apply(&context.store, lease, changes).await?;
     }
-    Ok((Vec::new(), by_listing(session, context, known).await?))
+    Ok(Found {
+        flags: Vec::new(),
+        vanished: by_listing(session, context, known).await?,
+        has_all_flags,
+    })
 }
 
 fn flags_of_interest(modseq: bool) -> MetaItems {
@@ -352,12 +395,17 @@ async fn by_comparison(
     context: &Context,
     known: &Known,
     selected: &Selected,
+    mailbox: &Mailbox,
 ) -> Result<Found> {
     let validity = known.uid_validity.unwrap_or(0);
     let all = (0, i64::from(u32::MAX));
     let ours = folders::stored_flags(&context.store, &known.id, validity, all).await?;
     if ours.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(Found {
+            flags: Vec::new(),
+            vanished: Vec::new(),
+            has_all_flags: true,
+        });
     }
     let mut servers = UidSet::new();
     let mut seen = Vec::new();
@@ -375,22 +423,21 @@ async fn by_comparison(
                 }
             })
             .await;
-        match told {
-            // Refused because of one of them, perhaps: what is gone can be told all the same.
-            Err(error) if !error.is_fatal() => {
-                tracing::debug!(folder = known.path, %error, "no flags");
-                return Ok((Vec::new(), by_listing(session, context, known).await?));
-            }
-            told => {
-                told?;
-            }
+        if let Err(refusal) = told {
+            pass_over(refusal, known, mailbox, context)?;
+            return Ok(Found {
+                flags: Vec::new(),
+                vanished: by_listing(session, context, known).await?,
+                has_all_flags: false,
+            });
         }
     }
     let accounted = accounted(context, known).await?;
-    Ok((
-        plan::changed_flags(&ours, seen),
-        plan::vanished(&accounted, &servers),
-    ))
+    Ok(Found {
+        flags: plan::changed_flags(&ours, seen),
+        vanished: plan::vanished(&accounted, &servers),
+        has_all_flags: true,
+    })
 }
 
 /// The UIDs that we have of this folder.

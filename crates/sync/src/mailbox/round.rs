@@ -141,6 +141,7 @@ impl Visit<'_> {
             self.reload(i).await?;
         }
         let manner = Manner {
+            mailbox: self.mailbox,
             abilities: self.abilities,
             origin: self.origin,
             told_before: self.doubts.told_before(&self.known[i].id),

@@ -3,10 +3,10 @@
 use crate::follower::{Choice, Follower, until};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::event::Origin;
-use model::mailbox::{CoverageState, Security};
+use model::mailbox::{ConnectionState, CoverageState, Security};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use testkit::{Generator, ImapProbe, Proxy, deliver, servers, user};
 use tokio::time::sleep;
@@ -237,6 +237,83 @@ async fn flags_of_more_messages_than_are_held_at_once_arrive_all_the_same() {
         follower.in_step().await;
         follower.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_flags_that_are_refused_for_a_while_are_asked_for_again() {
+    let refused = Arc::new(AtomicU64::new(0));
+    let in_trouble = Arc::new(AtomicBool::new(false));
+    let (count, trouble) = (refused.clone(), in_trouble.clone());
+    // What is told while the folder is being opened comes through.
+    let is_open = AtomicBool::new(false);
+    let proxy = Proxy::rewriting(servers().imap_port, move |line| {
+        if line.starts_with("* FLAGS (") {
+            is_open.store(false, Ordering::Relaxed);
+        } else if line.contains(" OK [READ-ONLY]") {
+            is_open.store(true, Ordering::Relaxed);
+        }
+        let is_flags = line.starts_with("* ") && line.contains(" FETCH (UID ");
+        let is_end = line.contains(" OK Fetch completed");
+        let refuses = trouble.load(Ordering::Relaxed) && is_open.load(Ordering::Relaxed);
+        if !refuses || !(is_flags || is_end) {
+            return None;
+        }
+        if is_flags {
+            return Some(String::new());
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        let (tag, _) = line.split_once(' ')?;
+        Some(format!("{tag} NO [SERVERBUG] not now\r\n"))
+    });
+    let user = user("refused flags");
+    user.seed("INBOX", Generator::new(132).take(130));
+    let choice = Choice {
+        port: proxy.port(),
+        security: Security::None,
+        flags_at_once: Some(40),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    follower.stop().await;
+    let client = user.clone();
+    tokio::task::spawn_blocking(move || {
+        let mut probe = ImapProbe::login(&client);
+        probe.select("INBOX");
+        probe.store("1:*", "+FLAGS", "\\Seen $Many");
+    })
+    .await
+    .expect("the second client");
+    in_trouble.store(true, Ordering::Relaxed);
+    follower.go();
+    until("all parts were refused", async || {
+        refused.load(Ordering::Relaxed) >= 4
+    })
+    .await;
+    in_trouble.store(false, Ordering::Relaxed);
+    follower.in_step().await;
+    assert_eq!(follower.count("message.changed").await, 130);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_quiet_where_it_is_asked_for_flags_is_left_alone() {
+    let script = (0..3).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &mail(n))
+    });
+    let sim = ImapSim::start(script);
+    let mut follower = follow(&sim).await;
+    until("all is stored", async || {
+        stored(&follower).await.get("INBOX") == Some(&3)
+    })
+    .await;
+    let throttled = "Request is throttled. Suggested Backoff Time: 300000 milliseconds";
+    sim.set_faults(&[ImapFault::ThrottleText(throttled.to_owned())]);
+    until("it is left alone", async || {
+        follower.now().await.connection.state == ConnectionState::Limited
+    })
+    .await;
+    follower.stop().await;
 }
 
 /// Dovecot 2.3 tells HIGHESTMODSEQ in the answer to LIST from a cache that is not brought up to date when flags change.
