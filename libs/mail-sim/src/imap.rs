@@ -68,6 +68,8 @@ pub enum ImapFault {
     TooManyConnections(usize),
     /// Silence in the place of this message, when its bytes are asked for; the connection stays open.
     StallAtUid(u32),
+    /// STATUS is answered when so many have come, and not before.
+    StatusTogether(usize),
     /// Silence instead of the answer to a STATUS that asks for octets (RFC 8438).
     StallAtSize,
     /// NO to every FETCH whose set contains this UID.

@@ -1,5 +1,6 @@
 //! The server's list of folders, with their counts, and how far it is believed.
 
+use super::asks_for_quiet;
 use super::round::HOLD_CLOSED;
 use super::visit::Visit;
 use crate::error::Result;
@@ -23,11 +24,11 @@ const COUNTS: [StatusItem; 4] = [
 
 /// How often STATUS is asked for each folder beside the list with its counts.
 const COUNTED_ONE_BY_ONE: Duration = Duration::from_secs(600);
-/// So many are asked for ahead of the answers.
+/// So many folders are asked about ahead of the answers.
 const COUNTED_AT_ONCE: usize = 200;
 
 impl Visit<'_> {
-    /// The folders with their counts: one command where the server has LIST-STATUS.
+    /// The folders with their counts: one command where the server has LIST-STATUS, else one more for each folder.
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>> {
         let options = ListOptions {
             status_items: Some(COUNTS.to_vec()),
@@ -44,47 +45,74 @@ impl Visit<'_> {
         let all_mail = self.session.supports("X-GM-EXT-1")
             && host.is_some_and(|host| connect::providers::stores_all_mail(host));
         let mut listed = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if !entry.is_selectable() {
-                continue;
-            }
+        let (mut uncounted, mut nameless) = (Vec::new(), Vec::new());
+        for entry in entries.into_iter().filter(ListEntry::is_selectable) {
             let mut folder = to_listed(&entry);
             folder.all_mail = all_mail && folder.role == Some(Role::All);
             let monitored = self.mailbox.monitored_folders.as_deref();
             let wanted = list::default_mode(&folder, monitored) != Mode::Off
                 || stored.contains(&folder.wire_name);
             if wanted && entry.status.is_none() {
-                // A folder that cannot be asked is not a reason to leave the others.
-                match self.session.status(&entry.name, &COUNTS).await {
-                    Ok(data) => folder.status = to_status(&data),
-                    Err(error) if error.is_fatal() => return Err(error.into()),
-                    Err(error) => tracing::debug!(folder = folder.path, %error, "no STATUS"),
-                }
+                uncounted.push(listed.len());
             }
             if wanted && self.session.supports("OBJECTID") {
-                folder.object_id = self.lasting_id(&entry.name, &folder).await?;
+                nameless.push(listed.len());
             }
             listed.push(folder);
         }
+        let names = uncounted.iter().map(|i| &listed[*i].wire_name);
+        let counts = self.ask_each(names, &COUNTS).await?;
+        for (i, told) in uncounted.into_iter().zip(counts) {
+            listed[i].status = told.as_ref().map(to_status).unwrap_or_default();
+        }
+        self.lasting_ids(&mut listed, nameless).await?;
         Ok(listed)
+    }
+
+    /// What STATUS tells of these folders, many asked about ahead of the answers; `None`: nothing. One that cannot be asked is no
+    /// reason to leave the others, unless the server wants quiet.
+    async fn ask_each<'n>(
+        &mut self,
+        wire_names: impl Iterator<Item = &'n String>,
+        items: &[StatusItem],
+    ) -> Result<Vec<Option<StatusData>>> {
+        let names: Vec<MailboxName> = wire_names
+            .map(|name| MailboxName::from_wire(&folders::wire_bytes(name)))
+            .collect();
+        let mut found = Vec::with_capacity(names.len());
+        for some in names.chunks(COUNTED_AT_ONCE) {
+            for told in self.session.status_all(some, items).await? {
+                let now = self.context.store.now();
+                match told {
+                    Err(error) if asks_for_quiet(&error, self.mailbox, now) => {
+                        return Err(error.into());
+                    }
+                    told => found.push(told.ok()),
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// MAILBOXID, asked for once a folder, and by STATUS: Cyrus 3.6 fills it with what lies in freed memory where LIST asks
     /// for the numbers of all folders.
-    async fn lasting_id(&mut self, name: &MailboxName, folder: &Listed) -> Result<Option<String>> {
-        let same = |known: &&Known| {
-            known.wire_name == folder.wire_name && known.uid_validity == folder.status.uid_validity
-        };
-        if let Some(known) = self.known.iter().find(same)
-            && known.object_id.is_some()
-        {
-            return Ok(known.object_id.clone());
+    async fn lasting_ids(&mut self, listed: &mut [Listed], mut wanted: Vec<usize>) -> Result<()> {
+        wanted.retain(|i| {
+            let folder = &mut listed[*i];
+            let same = |known: &&Known| {
+                known.wire_name == folder.wire_name
+                    && known.uid_validity == folder.status.uid_validity
+            };
+            let known = self.known.iter().find(same);
+            folder.object_id = known.and_then(|known| known.object_id.clone());
+            folder.object_id.is_none()
+        });
+        let names = wanted.iter().map(|i| &listed[*i].wire_name);
+        let ids = self.ask_each(names, &[StatusItem::MailboxId]).await?;
+        for (i, told) in wanted.into_iter().zip(ids) {
+            listed[i].object_id = told.and_then(|told| told.mailbox_id);
         }
-        match self.session.status(name, &[StatusItem::MailboxId]).await {
-            Ok(data) => Ok(data.mailbox_id),
-            Err(error) if error.is_fatal() => Err(error.into()),
-            Err(_) => Ok(None),
-        }
+        Ok(())
     }
 
     /// Folders that look the same in the list and are not. Dovecot 2.3 tells HIGHESTMODSEQ in LIST from a cache that it forgets
@@ -118,17 +146,11 @@ impl Visit<'_> {
             .filter(seems_same)
             .map(|folder| (folder.wire_name.clone(), folder.mod_seq))
             .collect();
-        for some in same.chunks(COUNTED_AT_ONCE) {
-            let names: Vec<MailboxName> = some
-                .iter()
-                .map(|(name, _)| MailboxName::from_wire(&folders::wire_bytes(name)))
-                .collect();
-            let items = [StatusItem::HighestModseq];
-            let told = self.session.status_all(&names, &items).await?;
-            for ((name, known), told) in some.iter().zip(told) {
-                if told.is_ok_and(|data| to_status(&data).mod_seq != *known) {
-                    wrong.insert(name.clone());
-                }
+        let names = same.iter().map(|(name, _)| name);
+        let told = self.ask_each(names, &[StatusItem::HighestModseq]).await?;
+        for ((name, known), told) in same.into_iter().zip(told) {
+            if told.is_some_and(|data| to_status(&data).mod_seq != known) {
+                wrong.insert(name);
             }
         }
         Ok(wrong)

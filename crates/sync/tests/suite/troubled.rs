@@ -296,6 +296,30 @@ async fn i11_flags_that_are_refused_for_a_while_are_asked_for_again() {
     follower.stop().await;
 }
 
+/// Without LIST-STATUS, where each folder is asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_folders_are_counted_in_one_round_trip_and_a_server_that_wants_quiet_there_is_left_alone()
+ {
+    let script = (0..6).fold(ImapScript::new(), |script, n| {
+        script
+            .mail("INBOX", &mail(n))
+            .mail(&format!("Box {n}"), &mail(10 + n))
+    });
+    let sim = ImapSim::start(script.fault(ImapFault::StatusTogether(7)));
+    let mut follower = follow(&sim).await;
+    until("all is stored", async || {
+        stored(&follower).await.values().sum::<usize>() == 12
+    })
+    .await;
+    let throttled = "Request is throttled. Suggested Backoff Time: 300000 milliseconds";
+    sim.set_faults(&[ImapFault::Refuse("STATUS", throttled.to_owned())]);
+    until("it is left alone", async || {
+        follower.now().await.connection.state == ConnectionState::Limited
+    })
+    .await;
+    follower.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_wants_quiet_where_it_is_asked_for_flags_is_left_alone() {
     let script = (0..3).fold(ImapScript::new(), |script, n| {

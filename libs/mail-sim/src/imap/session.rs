@@ -42,6 +42,7 @@ pub(crate) async fn serve(connection: Connection, shared: Arc<Shared>) -> std::i
         signed_in: false,
         named: false,
         utf8: None,
+        held_back: Vec::new(),
     }
     .run()
     .await
@@ -68,6 +69,8 @@ pub(super) struct Session {
     pub named: bool,
     /// Names and texts are UTF-8 since the client enabled this.
     pub utf8: Option<&'static str>,
+    /// Answers to STATUS that wait for more questions.
+    held_back: Vec<String>,
 }
 
 impl Session {
@@ -379,12 +382,16 @@ impl Session {
                 ))
                 .await;
         };
-        self.done(
-            &command.tag,
-            &format!("* STATUS \"{}\" ({values})\r\n", self.said(&name)),
-            "OK",
-        )
-        .await
+        let (name, tag) = (self.said(&name), &command.tag);
+        let answer = format!("* STATUS \"{name}\" ({values})\r\n{tag} OK done\r\n");
+        self.held_back.push(answer);
+        let held = self.held_back.len();
+        let waits = |fault: &ImapFault| matches!(fault, ImapFault::StatusTogether(n) if held < *n);
+        if self.faults().iter().any(waits) {
+            return Ok(());
+        }
+        let answers = std::mem::take(&mut self.held_back).concat();
+        self.connection.send(answers).await
     }
 
     async fn select(&mut self, command: &Command) -> std::io::Result<Next> {
