@@ -131,6 +131,14 @@ impl ImapError {
         }
     }
 
+    /// The response code's first word in capitals, where the server refused a command and gave one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            ImapError::No { code, .. } | ImapError::Bad { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn protocol(what: impl Into<String>) -> ImapError {
         ImapError::Protocol { what: what.into() }
     }

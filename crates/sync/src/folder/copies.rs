@@ -34,7 +34,11 @@ pub(super) async fn place(session: &mut Session, job: &Job<'_>, wanted: &UidSet)
     match told {
         // Refused because of one of them, perhaps: the bodies are asked for all the same.
         Err(error) if !error.is_fatal() => {
-            tracing::debug!(folder = job.folder_id, %error, "no lasting ids");
+            tracing::debug!(
+                folder = job.folder_id,
+                code = error.code(),
+                "no lasting ids"
+            );
             return Ok(UidSet::new());
         }
         Err(error) => return Err(SyncError::from(error)),

@@ -192,7 +192,7 @@ async fn fetch_all(
             }
         };
         match refused {
-            Some(refused) if wanted.len() > 1 => {
+            Some(_) if wanted.len() > 1 => {
                 // The set is refused because of one of its messages: halve until it stands alone. The
                 // cursor stays; it moves with the halves.
                 let half = wanted.len().div_ceil(2);
@@ -200,11 +200,7 @@ async fn fetch_all(
                 while let Some(part) = parts.pop() {
                     queue.push_front(part);
                 }
-                tracing::debug!(
-                    folder = job.folder_id,
-                    refused,
-                    "a batch was refused; halving it"
-                );
+                tracing::debug!(folder = job.folder_id, "a batch was refused; halving it");
             }
             Some(refused) => {
                 still_there(session, job).await?;

@@ -98,7 +98,7 @@ impl Half {
             Err(SyncError::Imap(error @ ImapError::Protocol { .. })) => Err(error.into()),
             Err(error) => {
                 let grown = self.blobs.begun().unwrap_or(0) - have;
-                tracing::debug!(uid = self.uid, grown, %error, "a large message was cut again");
+                tracing::debug!(uid = self.uid, grown, "a large message was cut again");
                 if self.blobs.park().await.is_ok() {
                     *kept = Some(self);
                 }

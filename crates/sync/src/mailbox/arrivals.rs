@@ -232,7 +232,7 @@ impl Visit<'_> {
             .await;
         match told {
             // Refused because of one of them, perhaps: the bodies are asked for all the same.
-            Err(error) if !error.is_fatal() => tracing::debug!(%error, "no sizes"),
+            Err(error) if !error.is_fatal() => tracing::debug!(code = error.code(), "no sizes"),
             told => {
                 told?;
             }

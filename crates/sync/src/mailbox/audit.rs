@@ -231,7 +231,9 @@ impl Visit<'_> {
                 .await;
             match told {
                 // Refused because of one of them, perhaps: the others' UIDs are known all the same.
-                Err(error) if !error.is_fatal() => tracing::debug!(%error, "no flags to compare"),
+                Err(error) if !error.is_fatal() => {
+                    tracing::debug!(code = error.code(), "no flags to compare")
+                }
                 told => {
                     told?;
                 }

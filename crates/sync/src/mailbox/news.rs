@@ -1,7 +1,9 @@
 //! What the server said unasked, sorted by what is to be done about it. Nothing of it is dropped:
 //! a count that came in the middle of another command is looked at afterwards.
 
+use crate::Context;
 use crate::folder::look::update;
+use crate::ledger::said;
 use imap_client::{Session, UidSet, Unsolicited};
 use std::collections::HashSet;
 use store::folders::wire_text;
@@ -9,6 +11,8 @@ use store::ingest::{Changes, FlagUpdate};
 
 /// Folders that are noted by name; of more the counts tell.
 const TOLD: usize = 10_000;
+/// Alerts that are kept until they are logged.
+const ALERTS: usize = 10;
 
 /// News that was not yet acted upon.
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub struct News {
     pub elsewhere: bool,
     /// Other folders of which the server told by itself that they changed, by their names on the wire.
     pub told: HashSet<String>,
+    /// What the server wants a person to read, and was not logged yet.
+    alerts: Vec<String>,
     /// NOTIFY has stopped, or the server closes: what we were told is not all.
     pub unsure: bool,
 }
@@ -52,8 +58,20 @@ impl News {
                 Unsolicited::List(_) => self.elsewhere = true,
                 Unsolicited::NotificationOverflow | Unsolicited::Bye { .. } => self.unsure = true,
                 Unsolicited::Recent(_) | Unsolicited::Capability => {}
-                Unsolicited::Alert { text } => tracing::info!(text, "the server wants this read"),
+                Unsolicited::Alert { text } => {
+                    if self.alerts.len() < ALERTS {
+                        self.alerts.push(text);
+                    }
+                }
             }
+        }
+    }
+
+    /// Logs what the server wants a person to read (ALERT, RFC 9051 section 7.1).
+    pub async fn log_alerts(&mut self, context: &Context, mailbox_id: &str) {
+        for text in std::mem::take(&mut self.alerts) {
+            let said = said(context, mailbox_id, text).await;
+            tracing::info!(mailbox = mailbox_id, said, "the server wants this read");
         }
     }
 

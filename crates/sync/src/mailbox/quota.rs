@@ -25,7 +25,11 @@ impl Visit<'_> {
             }
             Err(error) if error.is_fatal() => return Err(error.into()),
             Err(error) => {
-                tracing::debug!(mailbox = self.mailbox.id, %error, "the server does not tell its quota");
+                tracing::debug!(
+                    mailbox = self.mailbox.id,
+                    code = error.code(),
+                    "the server does not tell its quota"
+                );
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use super::visit::{CHEAP_ROUND_WHILE_FILLING, ROUND_WHILE_FILLING, Visit};
 use crate::error::{Result, SyncError};
 use crate::folder::look::{self, Manner, Open};
 use crate::folder::plan::{self, Need};
+use crate::ledger;
 use crate::list::Status;
 use crate::owed;
 use model::folder::Mode;
@@ -44,6 +45,7 @@ impl Visit<'_> {
         };
         let fresh = self.last_round.is_some_and(|at| at.elapsed() < every);
         self.news.collect(&mut self.session);
+        self.news.log_alerts(self.context, &self.mailbox.id).await;
         if filling && fresh && !self.news.elsewhere && !self.news.unsure && !self.news.expunged {
             self.act_on_news(isolation).await?;
             return Ok(());
@@ -176,7 +178,12 @@ impl Visit<'_> {
                 if !error.is_fatal()
                     && !asks_for_quiet(&error, self.mailbox, self.context.store.now()) =>
             {
-                tracing::info!(folder = self.known[i].path, %error, "a folder cannot be opened");
+                let said = ledger::said(self.context, &self.mailbox.id, error).await;
+                tracing::info!(
+                    folder = self.known[i].path,
+                    said,
+                    "a folder cannot be opened"
+                );
                 self.leave_closed(i).await?;
                 Ok(None)
             }

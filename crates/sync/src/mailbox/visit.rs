@@ -204,6 +204,7 @@ impl<'a> Visit<'a> {
         cancel: &CancellationToken,
     ) -> (bool, Result<()>) {
         let ended = self.work(state, isolation, wake, cancel).await;
+        self.news.log_alerts(self.context, &self.mailbox.id).await;
         let settled = Box::pin(self.settle_meter()).await;
         let ended = ended.and(settled);
         // Helpers end with the first; what they have not written by then is fetched again.

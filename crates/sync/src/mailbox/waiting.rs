@@ -5,6 +5,7 @@ use super::isolation::Isolation;
 use super::turn::Turn;
 use super::visit::Visit;
 use crate::error::Result;
+use crate::ledger;
 use imap_client::{IdleEnd, ImapError};
 use model::folder::{Mode, Role};
 use std::time::Duration;
@@ -74,7 +75,12 @@ impl Visit<'_> {
         match self.session.idle(longest, signal).await {
             Ok(end) => Ok(end == IdleEnd::Wake),
             Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
-                tracing::info!(mailbox = self.mailbox.id, %error, "the server refuses to idle; it is asked from time to time");
+                let said = ledger::said(self.context, &self.mailbox.id, error).await;
+                tracing::info!(
+                    mailbox = self.mailbox.id,
+                    said,
+                    "the server refuses to idle; it is asked from time to time"
+                );
                 self.idle_refused = true;
                 // The next wait is another one.
                 Ok(false)

@@ -87,7 +87,10 @@ async fn original(visit: &mut Visit<'_>, change: &Owed, uid: &UidSet) -> Result<
             _ => Original::Doubtful,
         }),
         Err(SyncError::Imap(error)) if !error.is_fatal() => {
-            tracing::debug!(%error, "the server does not tell what became of a message that was copied");
+            tracing::debug!(
+                code = error.code(),
+                "the server does not tell what became of a message that was copied"
+            );
             Ok(Original::Doubtful)
         }
         Err(error) => Err(error),
@@ -117,7 +120,10 @@ async fn take_back(visit: &mut Visit<'_>, copied: &Copied, to: &MailboxName) -> 
     };
     match gone {
         Err(SyncError::Imap(error)) if !error.is_fatal() => {
-            tracing::debug!(%error, "the copy of a message that did not go stays for now");
+            tracing::debug!(
+                code = error.code(),
+                "the copy of a message that did not go stays for now"
+            );
             Ok(())
         }
         gone => gone,

@@ -9,6 +9,7 @@ use super::identity::{self, COMPARED};
 use super::plan::Listed;
 use super::{Polling, Read};
 use crate::error::Result;
+use crate::ledger;
 use model::Timestamp;
 use pop3_client::Session;
 use std::collections::HashMap;
@@ -129,10 +130,12 @@ impl Polling<'_> {
             ),
             Err(error) => {
                 self.deletion.more = false;
+                let said = ledger::said(self.context, mailbox, error).await;
                 tracing::warn!(
                     mailbox,
                     messages,
-                    "it is not known whether the server deleted what is stored here; it is looked at again: {error}"
+                    said,
+                    "it is not known whether the server deleted what is stored here; it is looked at again"
                 );
             }
         }

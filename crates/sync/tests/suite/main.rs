@@ -21,6 +21,7 @@ mod large;
 mod lasting_ids;
 mod ledger;
 mod limits;
+mod log;
 mod owed;
 mod owed_appends;
 mod owed_copies;
