@@ -8,6 +8,7 @@ mod names;
 mod refusals;
 mod session;
 mod sign_in;
+mod status;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +100,8 @@ pub enum ImapFault {
     MarksStay(String),
     /// NO with this text to SELECT and EXAMINE of this folder.
     Closed(&'static str, String),
+    /// NO with this text to SELECT and EXAMINE of this folder on a connection that has fetched bodies.
+    ClosedAfterBodies(&'static str, String),
     /// OK to every command of this name, and nothing is done.
     OkButNothing(&'static str),
     /// `* BYE` with this text instead of an answer to a command of this name, then the connection is closed.

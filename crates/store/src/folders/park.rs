@@ -32,18 +32,20 @@ pub async fn park(
         .await
 }
 
-/// A folder that is whole was found with the same identity again: what was counted against it is forgotten.
+/// A folder was found with the same identity again, and is left alone no more. If it is whole, what was counted against its
+/// identity is forgotten.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
-pub async fn settled(store: &Store, lease: &Lease, folder_id: &str) -> Result<()> {
+pub async fn settled(store: &Store, lease: &Lease, folder_id: &str, whole: bool) -> Result<()> {
     let (lease, id) = (lease.clone(), folder_id.to_owned());
-    let sql = "UPDATE folders SET resets = 0, problem_id = NULL, parked_until = NULL WHERE id = $1";
+    let sql = "UPDATE folders SET resets = CASE WHEN $2 = 1 THEN 0 ELSE resets END, problem_id = NULL, parked_until = NULL
+         WHERE id = $1";
     store
         .db
         .write(move |tx| {
             leases::check(tx, &lease)?;
-            tx.exec(sql, &[id.into()])?;
+            tx.exec(sql, &[id.into(), whole.into()])?;
             Ok(())
         })
         .await

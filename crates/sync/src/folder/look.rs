@@ -136,13 +136,13 @@ pub async fn look(
         begin_anew(context, lease, known, uid_validity, mod_seq).await?;
         return Ok(open);
     }
-    // What was counted against its identity is forgotten when it is whole; that it could not be opened, now.
-    let told_against =
-        known.resets > 0 && known.backfilled || known.resets == 0 && known.parked_until.is_some();
-    if told_against {
-        folders::settled(&context.store, lease, &known.id).await?;
-        known.resets = 0;
+    // What was counted against its identity is forgotten when it is whole; that it was left alone, now.
+    if known.parked_until.is_some() || known.resets > 0 && known.backfilled {
+        folders::settled(&context.store, lease, &known.id, known.backfilled).await?;
         known.parked_until = None;
+        if known.backfilled {
+            known.resets = 0;
+        }
     }
     let now_at = selected.highestmodseq.filter(|_| !selected.no_modseq);
     let way = match (way, now_at) {

@@ -18,12 +18,9 @@ use model::folder::Mode;
 use model::limits::{BATCH_BYTES, BATCH_MESSAGES};
 use std::collections::HashMap;
 use store::folders::{self, Cursor, Known};
-use store::ingest::{self, Changes, NewMessage};
+use store::ingest::{self, NewMessage};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// In the place of the server's count: no folder has so many messages, so it is looked at again.
-const NOT_IN_STEP: i64 = -1;
 
 /// Octets of a header, where a header is fetched: hardly any is longer.
 const HEADER: u64 = 16 << 10;
@@ -78,6 +75,7 @@ impl Visit<'_> {
         let mut folder = folder;
         if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
             if !self.begin_filling(i).await? {
+                self.behind.remove(&folder.id);
                 return Ok(());
             }
             folder = self.known[i].clone();
@@ -87,6 +85,7 @@ impl Visit<'_> {
             return Ok(());
         }
         if self.opening_showed_nothing_new(&folder) {
+            self.behind.remove(&folder.id);
             return self.verify_count(i).await;
         }
         let high = folder.high_uid.max(1) as u64;
@@ -100,7 +99,11 @@ impl Visit<'_> {
         let limit = self.size_limit(&folder);
         let mut batches = self.batches(&new, usize::MAX, limit).await?;
         batches.whole.reverse();
-        self.fetch(i, batches, Direction::Up, self.origin, isolation, None)
+        let origin = match self.behind.contains(&folder.id) {
+            true => Origin::CatchUp,
+            false => self.origin,
+        };
+        self.fetch(i, batches, Direction::Up, origin, isolation, None)
             .await?;
         self.reload(i).await?;
         if self.stop.is_cancelled() || self.short {
@@ -120,6 +123,7 @@ impl Visit<'_> {
             folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
             self.known[i].high_uid = last as i64 + 1;
         }
+        self.behind.remove(&folder.id);
         // Not at opening already: a folder that is being filled is opened long before its new mail is looked at.
         if let Some(next) = self.open_next {
             self.seen_next.insert(folder.id, next);
@@ -273,100 +277,6 @@ impl Visit<'_> {
         Ok(uids.intersect(&found))
     }
 
-    /// The server's count of the folder that is open, where ours is the same and there is no limit in time: what
-    /// [`Self::verify_count`] would write down.
-    pub(super) async fn agreed_count(&mut self, i: usize) -> Result<Option<i64>> {
-        self.news.collect(&mut self.session);
-        let folder = &self.known[i];
-        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
-            return Ok(None);
-        };
-        let is_open = self.open.as_ref() == Some(&folder.id);
-        if !is_open || self.news.has_changes() || self.news.exists.is_some() {
-            return Ok(None);
-        }
-        let store = &self.context.store;
-        let failed = folders::failed_uids(store, &folder.id, validity).await?;
-        let agrees = since(folder, self.mailbox).is_none()
-            && exists == folder.messages + failed.len() as i64;
-        Ok(Some(exists).filter(|_| agrees))
-    }
-
-    /// A cheap proof that nothing slipped through: the server's count against ours, or against its own from before. Where they
-    /// differ, all UIDs are compared and the difference is mended.
-    pub(super) async fn verify_count(&mut self, i: usize) -> Result<()> {
-        self.news.collect(&mut self.session);
-        let folder = self.known[i].clone();
-        if self.open.as_ref() != Some(&folder.id) {
-            return Ok(());
-        }
-        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
-            return Ok(());
-        };
-        if !folder.backfilled || self.news.has_changes() || self.news.exists.is_some() {
-            return Ok(());
-        }
-        let store = &self.context.store;
-        let failed = folders::failed_uids(store, &folder.id, validity).await?;
-        // With a first day our count says nothing about the server's: then its count from when we were last in step does.
-        let limit = since(&folder, self.mailbox);
-        let in_step = match limit {
-            Some(_) => folder.server_messages == Some(exists),
-            None => exists == folder.messages + failed.len() as i64,
-        };
-        if in_step {
-            if folder.server_messages != Some(exists) {
-                let cursor = Cursor {
-                    server_messages: Some(exists),
-                    ..Cursor::default()
-                };
-                folders::move_cursor(store, self.lease, &folder.id, cursor).await?;
-                self.known[i].server_messages = Some(exists);
-            }
-            return Ok(());
-        }
-        let listed = self.session.uid_search("ALL").await?;
-        let ours = look::ours(self.context, &folder).await?;
-        let below = UidSet::below(folder.high_uid.unsigned_abs());
-        let mut missing = listed
-            .difference(&ours)
-            .difference(&look::to_set(&failed))
-            .intersect(&below);
-        if let Some(since) = limit {
-            missing = self.only_since(missing, since).await?;
-        }
-        let unseen = listed
-            .last()
-            .is_some_and(|last| last >= folder.high_uid.max(1) as u64);
-        // While there is a hole, or new mail that was not fetched, we are not in step, also after a restart.
-        let count = match missing.is_empty() && !unseen {
-            true => listed.len() as i64,
-            false => NOT_IN_STEP,
-        };
-        let changes = Changes {
-            folder_id: folder.id.clone(),
-            uid_validity: validity,
-            origin: self.origin,
-            flags: Vec::new(),
-            vanished: plan::vanished(&look::accounted(self.context, &folder).await?, &listed),
-            cursor: Cursor {
-                server_messages: Some(count),
-                ..Cursor::default()
-            },
-        };
-        ingest::apply(store, self.lease, changes).await?;
-        self.known[i].server_messages = Some(count);
-        if !missing.is_empty() {
-            tracing::info!(
-                folder = folder.path,
-                missing = missing.len(),
-                "filling a hole"
-            );
-            self.known[i].backfilled = false;
-        }
-        Ok(())
-    }
-
     /// Tries messages of the ledger again whose time has come.
     pub(super) async fn retry_failed(&mut self, i: usize, isolation: &mut Isolation) -> Result<()> {
         let folder = self.known[i].clone();
@@ -411,7 +321,10 @@ impl Visit<'_> {
             let interrupted = until.is_some_and(|(end, cancel)| {
                 cancel.is_cancelled() || Instant::now() >= end || !self.news.is_empty()
             });
-            if interrupted || self.stop.is_cancelled() {
+            // It was closed while copies were settled, and cannot be opened any more.
+            let closed = self.open.as_ref() != Some(&self.known[i].id);
+            self.short |= closed && !batches.whole.is_empty();
+            if interrupted || closed || self.stop.is_cancelled() {
                 self.settle_meter().await?;
                 return Ok(outcome);
             }
@@ -552,8 +465,11 @@ impl Visit<'_> {
                 outcome.add(self.settle_copies(i, &folder, origin, doubtful).await?);
             }
             // What was put off until that was settled comes now; the cursor never passes it.
-            if !ended(&self.news) && self.ensure_open(i).await? {
-                batches = left;
+            if !ended(&self.news) {
+                match self.ensure_open(i).await? {
+                    true => batches = left,
+                    false => self.short |= !left.is_empty(),
+                }
             }
         }
         self.progress |= outcome.stored > 0;

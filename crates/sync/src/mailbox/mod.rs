@@ -5,6 +5,7 @@ mod ahead;
 mod arrivals;
 mod audit;
 mod breakdown;
+mod counting;
 mod doubts;
 mod filling;
 mod hands;

@@ -71,14 +71,15 @@ impl Visit<'_> {
             .collect();
         let mut told = std::mem::take(&mut self.news.told);
         told.extend(self.counted_wrong(&counts).await?);
-        let targets: Vec<usize> = self
+        let stored = self
             .known
             .iter()
             .enumerate()
-            .filter(|(_, folder)| folder.mode != Mode::Off && !self.is_parked(folder))
-            .filter(|(_, folder)| {
-                let status = counts.get(&*folder.wire_name).copied().unwrap_or_default();
-                plan::need(
+            .filter(|(_, folder)| folder.mode != Mode::Off && !self.is_parked(folder));
+        let (targets, in_step): (Vec<_>, Vec<_>) = stored.map(|(i, _)| i).partition(|i| {
+            let folder = &self.known[*i];
+            let status = counts.get(&*folder.wire_name).copied().unwrap_or_default();
+            plan::need(
                     folder,
                     &status,
                     self.seen_next.get(&folder.id).copied(),
@@ -87,9 +88,10 @@ impl Visit<'_> {
                     || told.contains(&folder.wire_name)
                     // Its time has come.
                     || folder.parked_until.is_some()
-            })
-            .map(|(i, _)| i)
-            .collect();
+        });
+        for i in in_step {
+            self.behind.remove(&self.known[i].id);
+        }
         // First what is gone, in all of them, so that a message that moved is known as moved.
         for i in &targets {
             self.look(*i).await?;

@@ -68,6 +68,8 @@ pub(crate) struct Visit<'a> {
     /// How often in a row a folder could not be opened on this connection.
     pub(super) refused: HashMap<String, u32>,
     pub(super) origin: Origin,
+    /// Folders that were not in step yet on this connection: what is new in them may have come while we were away.
+    pub(super) behind: HashSet<String>,
     /// Mail was caught up with that may not have been told as a gap that was filled, on this connection or an earlier one.
     pub(super) gap_untold: bool,
     pub(super) last_round: Option<Instant>,
@@ -89,7 +91,8 @@ pub(crate) struct Visit<'a> {
     pub(super) measured: Option<u64>,
     /// This connection among those of its mailbox.
     pub(super) hands: Hands,
-    /// The last fetching was cut short by that.
+    /// The last fetching left something out: the provider's limit for the day cut it short, or the folder could not be opened
+    /// again in the middle of it.
     pub(super) short: bool,
     /// Whether we hear of every folder (NOTIFY).
     hearing: Hearing,
@@ -136,6 +139,8 @@ impl<'a> Visit<'a> {
             condstore: session.supports("CONDSTORE") || session.supports("QRESYNC"),
         };
         let known = folders::known(&context.store, &mailbox.id).await?;
+        let stored = known.iter().filter(|folder| folder.mode != Mode::Off);
+        let behind = stored.map(|folder| folder.id.clone()).collect();
         let unfilled = |folder: &Known| folder.mode != Mode::Off && !folder.backfilled;
         let hearing = if hands.helps || !session.supports("NOTIFY") {
             Hearing::Never
@@ -164,6 +169,7 @@ impl<'a> Visit<'a> {
             hold: 0,
             refused: HashMap::new(),
             origin: Origin::CatchUp,
+            behind,
             gap_untold: true,
             last_round: None,
             counted: None,

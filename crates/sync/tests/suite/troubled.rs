@@ -4,6 +4,7 @@ use crate::follower::{Choice, Follower, until};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::event::Origin;
 use model::mailbox::{ConnectionState, CoverageState, Security};
+use model::server_profile::ProfileLimits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,6 +23,14 @@ async fn follow(sim: &ImapSim) -> Follower {
         ..Choice::default()
     };
     Follower::simulated(sim, choice).await
+}
+
+/// Whether a folder is left alone because it cannot be opened.
+async fn is_unreadable(follower: &Follower, path: &str) -> bool {
+    let all = store::folders::list(&follower.store, &follower.mailbox.id).await;
+    let mut all = all.expect("folders").into_iter();
+    let found = all.find(|folder| folder.path == path);
+    found.is_some_and(|folder| folder.problem_id.as_deref() == Some("folder_unreadable"))
 }
 
 /// Messages stored, by folder.
@@ -293,6 +302,110 @@ async fn i11_flags_that_are_refused_for_a_while_are_asked_for_again() {
     in_trouble.store(false, Ordering::Relaxed);
     follower.in_step().await;
     assert_eq!(follower.count("message.changed").await, 130);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_while_we_were_away_into_a_folder_that_opens_late_is_caught_up_with() {
+    let script = (0..3).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &mail(n)).mail("Locked", &mail(10 + n))
+    });
+    let sim = ImapSim::start(script);
+    let mut follower = follow(&sim).await;
+    let in_locked = async |follower: &Follower| stored(follower).await.get("Locked").copied();
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    follower.stop().await;
+    for n in 20..22 {
+        sim.deliver("Locked", &mail(n));
+    }
+    sim.set_faults(&[ImapFault::Closed("Locked", "[INUSE] later".to_owned())]);
+    follower.go();
+    until("it is left alone", async || {
+        is_unreadable(&follower, "Locked").await
+    })
+    .await;
+    sim.deliver("INBOX", &mail(30));
+    follower
+        .event("message.received", |e| e.origin == Origin::Live)
+        .await;
+    sim.set_faults(&[]);
+    until("it is open", async || in_locked(&follower).await == Some(5)).await;
+    let gap = follower.event("mailbox.gap_filled", |_| true).await;
+    assert_eq!(gap.data["messages"], 2);
+    sim.deliver("Locked", &mail(31));
+    until("it is there", async || {
+        in_locked(&follower).await == Some(6)
+    })
+    .await;
+    let told = follower.events().await;
+    let told = told.iter().filter(|e| e.kind == "message.received");
+    let origins: Vec<Origin> = told.skip(6).map(|event| event.origin).collect();
+    let expected = [Origin::Live, Origin::CatchUp, Origin::CatchUp, Origin::Live];
+    assert_eq!(origins, expected);
+    follower.stop().await;
+}
+
+/// More copies than are settled at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_whose_folder_cannot_be_opened_again_in_the_middle_are_no_past() {
+    let script = (0..1_600).fold(ImapScript::new().folder("Copies"), |script, n| {
+        script.mail("INBOX", &mail(n))
+    });
+    let sim = ImapSim::start(script.mail("Copies", &mail(1000)));
+    let mut follower = follow(&sim).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    follower.stop().await;
+    for n in 0..1_600 {
+        sim.deliver("Copies", &mail(n));
+    }
+    let closed = ImapFault::ClosedAfterBodies("Copies", "[INUSE] later".to_owned());
+    sim.set_faults(&[closed]);
+    follower.go();
+    until("it is left alone", async || {
+        is_unreadable(&follower, "Copies").await
+    })
+    .await;
+    sim.set_faults(&[]);
+    until("all is stored", async || {
+        stored(&follower).await.get("Copies") == Some(&1_601)
+    })
+    .await;
+    let told = follower.events().await;
+    let told = told.iter().filter(|e| e.kind == "message.received");
+    let past = told.clone().filter(|e| e.origin == Origin::Backfill);
+    assert_eq!((told.count(), past.count()), (3_201, 1_601));
+    follower.stop().await;
+}
+
+/// A folder that was renumbered, and then unreadable for a moment, and whose past waits for the provider's limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_opens_again_before_it_is_filled_is_not_asked_for_without_a_pause() {
+    let script = (0..60).fold(ImapScript::new(), |script, n| script.mail("Late", &mail(n)));
+    let sim = ImapSim::start(script.mail("INBOX", &mail(100)));
+    let limits = ProfileLimits {
+        messages_per_day: Some(30),
+        ..ProfileLimits::default()
+    };
+    let choice = Choice {
+        tested: true,
+        limits: Some(limits),
+        ..Choice::default()
+    };
+    let mut follower = Follower::simulated(&sim, choice).await;
+    until("the past waits", async || {
+        follower.now().await.coverage.waits_until.is_some()
+    })
+    .await;
+    follower.stop().await;
+    let sql = "UPDATE folders SET resets = 1, parked_until = 1, problem_id = 'folder_unreadable' WHERE path = 'Late'";
+    let write = move |tx: &mut store::Tx<'_>| tx.exec(sql, &[]);
+    follower.store.db.write(write).await.expect("written");
+    let before = sim.log().len();
+    follower.go();
+    sleep(Duration::from_secs(4)).await;
+    let asked = sim.log().len() - before;
+    assert!(asked < 100, "{asked} commands");
+    assert!(!is_unreadable(&follower, "Late").await);
     follower.stop().await;
 }
 

@@ -55,6 +55,7 @@ impl Session {
         let bodies = items
             .iter()
             .any(|item| item.to_uppercase().starts_with("BODY"));
+        self.has_fetched |= bodies;
         for (sequence, uid, message) in messages {
             if bodies && faults.contains(&ImapFault::StallAtUid(uid)) {
                 self.connection.stall().await?;

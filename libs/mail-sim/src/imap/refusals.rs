@@ -45,6 +45,15 @@ impl Session {
                     self.connection.send(answer).await?;
                     return Ok(Some(Next::GoOn));
                 }
+                ImapFault::ClosedAfterBodies(folder, text)
+                    if self.has_fetched
+                        && matches!(command.name.as_str(), "SELECT" | "EXAMINE")
+                        && self.folder_named(command, 0) == folder =>
+                {
+                    let answer = format!("{} NO {text}\r\n", command.tag);
+                    self.connection.send(answer).await?;
+                    return Ok(Some(Next::GoOn));
+                }
                 ImapFault::OkButNothing(name) if name == command.name => {
                     self.done(&command.tag, "", "OK").await?;
                     return Ok(Some(Next::GoOn));
