@@ -2,6 +2,7 @@
 
 use super::{Cell, Connection, Dialect, Row, Value};
 use crate::error::{Result, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::path::Path;
@@ -49,6 +50,11 @@ impl Sqlite {
         make_private(path)?;
         let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(to_error)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // One plan for a statement, whatever is bound to it: else each run of one whose table has an index over a part of its
+        // rows would be prepared anew, for the case that this value lies in that part.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(to_error)?;
         connection
             .busy_timeout(std::time::Duration::from_millis(BUSY_MILLIS))
             .map_err(to_error)?;
