@@ -75,6 +75,8 @@ pub struct Known {
     pub server_messages: Option<i64>,
     /// Messages stored.
     pub messages: i64,
+    /// Messages that are there with the past, once it was counted.
+    pub total: i64,
     /// The past is filled.
     pub backfilled: bool,
     /// UIDVALIDITY changes in a row: since the folder was whole and found with the same one again.
@@ -146,7 +148,8 @@ pub async fn known_one(store: &Store, folder_id: &str) -> Result<Option<Known>> 
 }
 
 const KNOWN: &str = "id, wire_name, path, role, mode, mode_fixed, since, object_id, uid_validity,
-    high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until, size_limit, role_fixed";
+    high_uid, low_uid, mod_seq, server_messages, messages, backfilled, resets, parked_until, size_limit, role_fixed,
+    total";
 
 fn known_from_row(row: &Row) -> Result<Known> {
     Ok(Known {
@@ -169,6 +172,7 @@ fn known_from_row(row: &Row) -> Result<Known> {
         parked_until: row.get(16)?,
         size_limit: row.get(17)?,
         role_fixed: row.get(18)?,
+        total: row.get(19)?,
     })
 }
 

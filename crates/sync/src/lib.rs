@@ -27,6 +27,7 @@ mod pop3;
 pub mod roster;
 mod seats;
 mod threading;
+mod way;
 
 pub use mailbox::Compress;
 
@@ -39,8 +40,10 @@ use tokio::sync::Semaphore;
 
 /// MiB of raw messages that may be parsed at the same time, over all mailboxes.
 const PARSE_MIB: usize = 160;
-/// Batches of filling the past that may be under way at once, over all mailboxes: new mail needs no permit.
-const FILLING: usize = 4;
+/// Places for filling the past, over all mailboxes: new mail needs none.
+const FILLING: usize = 16;
+/// Batches of the past whose raw bytes are in memory at a time, over all mailboxes.
+const RAW_PAST: usize = 12;
 /// Processors that parsing the past leaves to everything else.
 const LEFT_FREE: usize = 1;
 /// Messages of a folder of which flags are held in memory at once: 10 MB.
@@ -114,6 +117,8 @@ pub struct Context {
     parsing: Arc<Semaphore>,
     parsing_past: Arc<Semaphore>,
     filling: Arc<Semaphore>,
+    raw_past: Arc<Semaphore>,
+    way: way::Way,
     lasting: Arc<Semaphore>,
     doors: doors::Doors,
     seats: seats::Seats,
@@ -142,6 +147,8 @@ impl Context {
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             parsing_past: Arc::new(Semaphore::new(processors.saturating_sub(LEFT_FREE).max(1))),
             filling: Arc::new(Semaphore::new(FILLING)),
+            raw_past: Arc::new(Semaphore::new(RAW_PAST)),
+            way: way::Way::default(),
             lasting: Arc::new(Semaphore::new(LASTING)),
             doors: doors::Doors::default(),
             seats: seats::Seats::default(),

@@ -234,6 +234,7 @@ mod tests {
             mod_seq: None,
             server_messages: Some(50),
             messages: 50,
+            total: 50,
             backfilled: true,
             resets: 0,
             parked_until: None,

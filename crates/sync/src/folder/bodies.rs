@@ -2,6 +2,7 @@
 
 use super::fetch::{INVENTED, Ready, fetched};
 use crate::error::Result;
+use crate::way::Way;
 use imap_client::{BodyEvent, Completion, ImapError, Session, UidSet};
 use store::blobs::Stored;
 
@@ -13,14 +14,14 @@ const BODIES_UNASKED: u64 = 16;
 const IN_A_ROW: usize = 128 << 10;
 
 /// Fetches the bodies of one set. Returns the server's words when it refused; `doubtful`: messages that may be an invention;
-/// `in_body`: the message that is on the wire.
+/// `in_body`: the message that is on the wire; `way`: who is let past, where it is the past that is read.
 pub(super) async fn read(
     session: &mut Session,
     wanted: &UidSet,
     ready: &mut Ready,
     doubtful: &mut UidSet,
     in_body: &mut Option<u64>,
-    gentle: bool,
+    way: Option<&Way>,
 ) -> Result<Option<ImapError>> {
     let most = wanted.len().saturating_mul(2) + BODIES_UNASKED;
     let (mut begun, mut in_a_row) = (0, 0);
@@ -45,9 +46,9 @@ pub(super) async fn read(
                 let length = bytes.len();
                 ready.blobs.append(bytes).await?;
                 in_a_row += length;
-                if gentle && in_a_row >= IN_A_ROW {
+                if let Some(way) = way.filter(|_| in_a_row >= IN_A_ROW) {
                     in_a_row = 0;
-                    tokio::task::yield_now().await;
+                    way.give().await;
                 }
             }
             BodyEvent::BodyEnd { .. } => stored = Some(ready.blobs.end()),

@@ -79,8 +79,8 @@ pub(crate) struct Ready {
     failures: Vec<NewFailure>,
     gone: Vec<i64>,
     cursor: Cursor,
-    /// The right to hold raw bytes in memory.
-    room: OwnedSemaphorePermit,
+    /// The right to hold raw bytes in memory: of this mailbox, and of all who fill their past.
+    room: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 }
 
 /// Fetches and stores `batches` in order, until all are done, `stop` says so between two of them, or there is much to settle
@@ -148,14 +148,19 @@ async fn fetch_all(
             continue;
         }
         let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-        let room = rooms.clone().acquire_owned().await.map_err(stopping)?;
+        let own = rooms.clone().acquire_owned().await.map_err(stopping)?;
+        let all = &job.context.raw_past;
+        let shared = match job.origin {
+            Origin::Backfill => Some(all.clone().acquire_owned().await.map_err(stopping)?),
+            _ => None,
+        };
         let mut ready = Ready {
             blobs: job.context.store.blobs.batch_in(&places)?,
             fetched: Vec::with_capacity(batch.len() as usize),
             failures: isolation.take_given_up(job.folder_id, &batch),
             gone: Vec::new(),
             cursor: Cursor::default(),
-            room,
+            room: (own, shared),
         };
         let mut wanted = batch.clone();
         for failure in &ready.failures {
@@ -342,7 +347,7 @@ async fn fetch_one(
             ready,
             &mut doubtful,
             &mut in_body,
-            job.origin == Origin::Backfill,
+            (job.origin == Origin::Backfill).then_some(&job.context.way),
         );
         crate::timed("fetch", reading).await
     };
@@ -487,7 +492,7 @@ async fn parse_all(
             Origin::Backfill => job.context.parsing_past.acquire().await.ok(),
             _ => None,
         };
-        let parsed_batch = parse::batch(job.context, ready.blobs, ready.fetched, owner);
+        let parsed_batch = parse::batch(job.context, ready.blobs, ready.fetched, owner, job.origin);
         let (messages, unread) = parsed_batch.await?;
         drop((place, ready.room));
         let mut failures = ready.failures;

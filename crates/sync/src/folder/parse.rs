@@ -8,6 +8,7 @@ use mail_message::read::{Head, Summary};
 use mail_message::search::tokens;
 use mail_message::thread::{ThreadInput, names};
 use model::Timestamp;
+use model::event::Origin;
 use model::folder::Role;
 use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
 use model::message::{Direction, Flags};
@@ -56,7 +57,7 @@ pub struct Owner {
 }
 
 /// Parses a batch on blocking threads. What is no longer in the batch's memory is read back and
-/// parsed one by one, so that a batch of large messages needs the memory of one. Returns also what could not be parsed.
+/// parsed one by one, so that a batch of large messages needs the memory of one. The past lets news go first. Returns also what could not be parsed.
 ///
 /// # Errors
 /// Bytes that were stored just now cannot be read back.
@@ -65,15 +66,20 @@ pub async fn batch(
     batch: Batch,
     fetched: Vec<Fetched>,
     owner: Owner,
+    origin: Origin,
 ) -> Result<(Vec<NewMessage>, Vec<NewFailure>)> {
     let now = context.store.now();
     let stopped =
         |e: tokio::task::JoinError| StoreError::Unavailable(format!("parsing stopped: {e}"));
     let (whose, reader) = (owner.clone(), context.reader);
+    let way = (origin == Origin::Backfill).then(|| context.way.clone());
     let in_memory = tokio::task::spawn_blocking(move || {
         let mut messages = Vec::with_capacity(fetched.len());
         let mut outside = Vec::new();
         for message in fetched {
+            if let Some(way) = &way {
+                way.give_on_thread();
+            }
             match batch.bytes(&message.stored) {
                 Some(raw) => messages.push(careful(reader, message.clone(), raw, &whose, now)),
                 None => outside.push(message),

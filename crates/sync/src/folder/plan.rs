@@ -165,6 +165,7 @@ mod tests {
             mod_seq: Some(50),
             server_messages: Some(9),
             messages: 9,
+            total: 0,
             backfilled: true,
             resets: 0,
             parked_until: None,

@@ -161,6 +161,7 @@ impl Visit<'_> {
         };
         folders::move_cursor(&self.context.store, self.lease, id, cursor).await?;
         self.known[i].high_uid = high;
+        self.known[i].total = past.len() as i64;
         Ok(has_news)
     }
 

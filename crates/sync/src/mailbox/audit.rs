@@ -3,6 +3,7 @@
 //! anything is counted.
 
 use super::isolation::Isolation;
+use super::turn::Work;
 use super::visit::{Visit, since};
 use crate::audit::{self, Order};
 use crate::error::Result;
@@ -81,7 +82,7 @@ impl Visit<'_> {
             return Ok(());
         }
         // Many may be due at once after a night without power: they take turns with those who fetch their past.
-        let Some(_place) = self.turn.take().await? else {
+        let Some(_place) = self.turn.take(Work::Large).await? else {
             return Ok(());
         };
         if order.repair {

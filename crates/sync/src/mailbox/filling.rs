@@ -1,6 +1,7 @@
 //! The past, newest first, a slice at a time.
 
 use super::isolation::Isolation;
+use super::turn::Work;
 use super::visit::{Visit, since};
 use crate::error::Result;
 use crate::folder::fetch::Direction;
@@ -50,7 +51,8 @@ impl Visit<'_> {
         let Some(i) = self.next_unfilled().filter(|_| !waits) else {
             return self.complete(isolation, cancel).await;
         };
-        let Some(_place) = self.turn.take().await? else {
+        let work = Work::of(self.left_to_fill());
+        let Some(_place) = self.turn.take(work).await? else {
             return Ok(false);
         };
         if !self.ensure_open(i).await? {
@@ -193,7 +195,7 @@ impl Visit<'_> {
         if asked.is_empty() {
             return Ok(false);
         }
-        let Some(_place) = self.turn.take().await? else {
+        let Some(_place) = self.turn.take(Work::Large).await? else {
             return Ok(false);
         };
         for id in asked {
@@ -233,6 +235,17 @@ impl Visit<'_> {
             && !folder.backfilled
             && !self.closed.contains(&folder.id)
             && !self.is_parked(folder)
+    }
+
+    /// Messages of the past that are still to be fetched, as far as they were counted.
+    fn left_to_fill(&self) -> i64 {
+        let unfilled = self
+            .known
+            .iter()
+            .filter(|folder| self.can_be_filled(folder));
+        unfilled
+            .map(|folder| (folder.total - folder.messages).max(0))
+            .sum()
     }
 
     /// The folders that are to be filled: INBOX first, then sent mail, then the rest.

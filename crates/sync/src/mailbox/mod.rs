@@ -25,7 +25,7 @@ mod waiting;
 pub(crate) use open::{asks_for_quiet, signed_in};
 pub use pace::Compress;
 pub(crate) use state::StateKeeper;
-pub(crate) use turn::Turn;
+pub(crate) use turn::{Turn, Work};
 pub(crate) use visit::Visit;
 
 use crate::error::{Result, SyncError};

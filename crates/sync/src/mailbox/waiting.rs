@@ -72,7 +72,8 @@ impl Visit<'_> {
         cancel: &CancellationToken,
     ) -> Result<bool> {
         let signal = signal(wake, cancel, &mut self.turn, &self.hands);
-        match self.session.idle(longest, signal).await {
+        let told = || self.context.way.ask();
+        match self.session.idle_until_told(longest, signal, told).await {
             Ok(end) => Ok(end == IdleEnd::Wake),
             Err(error @ (ImapError::No { .. } | ImapError::Bad { .. })) => {
                 let said = ledger::said(self.context, &self.mailbox.id, error).await;

@@ -358,7 +358,13 @@ async fn ingest_all(job: &Job<'_>, mut batches: mpsc::Receiver<Ready>) -> Result
     let mut total = Outcome::default();
     while let Some(mut ready) = batches.recv().await {
         ready.blobs.sync_keeping().await?;
-        let parsed = parse::batch(job.context, ready.blobs, ready.fetched, job.owner.clone());
+        let parsed = parse::batch(
+            job.context,
+            ready.blobs,
+            ready.fetched,
+            job.owner.clone(),
+            job.origin,
+        );
         let (messages, unread) = parsed.await?;
         ready.failures.extend(unread);
         let batch = batch(job, messages, ready.failures);

@@ -24,7 +24,7 @@ mod plan;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::parse::Owner;
-use crate::mailbox::{StateKeeper, Turn, changed, signed_in};
+use crate::mailbox::{StateKeeper, Turn, Work, changed, signed_in};
 use crate::meter::{Meter, Purpose};
 use crate::seats::Seat;
 use connect::Peer;
@@ -170,7 +170,7 @@ impl Polling<'_> {
         // Before signing in: a maildrop is locked while we are in it. Without a place, this session is about new mail.
         let filling = folder.mode == Mode::Full && !folder.backfilled;
         let mut place = match filling {
-            true => self.turn.take().await?,
+            true => self.turn.take(Work::Large).await?,
             false => None,
         };
         let (mut session, _seat) = {
@@ -186,7 +186,7 @@ impl Polling<'_> {
             }
         };
         if filling && place.is_none() {
-            place = self.turn.take().await?;
+            place = self.turn.take(Work::Large).await?;
         }
         self.meter = Meter::new(self.context, self.mailbox).await?;
         let looked = if folder.mode == Mode::Full {

@@ -42,12 +42,25 @@ impl Session {
         max: Duration,
         wake: impl Future<Output = ()>,
     ) -> Result<IdleEnd, ImapError> {
+        self.idle_until_told(max, wake, || {}).await
+    }
+
+    /// The same, with word of the first news before the server has agreed to end the IDLE.
+    ///
+    /// # Errors
+    /// As [`Session::idle`].
+    pub async fn idle_until_told(
+        &mut self,
+        max: Duration,
+        wake: impl Future<Output = ()>,
+        told: impl FnOnce(),
+    ) -> Result<IdleEnd, ImapError> {
         // Said before we began to wait: no need to wait at all.
         if self.has_news() {
             return Ok(IdleEnd::News);
         }
         self.begin("IDLE")?;
-        let outcome = self.idle_until(max, wake).await;
+        let outcome = self.idle_until(max, wake, told).await;
         self.end(outcome)
     }
 
@@ -55,6 +68,7 @@ impl Session {
         &mut self,
         max: Duration,
         wake: impl Future<Output = ()>,
+        told: impl FnOnce(),
     ) -> Result<IdleEnd, ImapError> {
         let tag = self.tag();
         let command = self.command("IDLE");
@@ -70,6 +84,9 @@ impl Session {
         let end = self.listen(tag, max, wake).await?;
         if end == IdleEnd::Server {
             return Ok(end);
+        }
+        if end == IdleEnd::News {
+            told();
         }
         self.wire.expect("the end of IDLE", self.limits.progress);
         self.send_line(b"DONE", false).await?;
