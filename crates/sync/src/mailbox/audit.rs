@@ -1,8 +1,11 @@
 //! The completeness audit of an IMAP mailbox: every message of every folder, the server's against ours. Differences are
 //! repaired in the ways that all mail comes, changes and goes. What an ordinary look at a folder mends is mended before
-//! anything is counted.
+//! anything is counted. It may take minutes: between two parts of it the mailbox is looked after.
 
+use super::counting::NOT_IN_STEP;
 use super::isolation::Isolation;
+use super::meanwhile::Meanwhile;
+use super::round::HOLD_CLOSED;
 use super::turn::Work;
 use super::visit::{Visit, since};
 use crate::audit::{self, Order};
@@ -21,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Missing messages that an audit fetches of one folder; the rest is filled like any other past.
 const FETCHED: usize = 2_000;
+
+/// Of them, so many between two looks after the mailbox.
+const AT_A_TIME: usize = 50;
 
 /// How a folder differs.
 #[derive(Clone, Debug, Default)]
@@ -88,70 +94,65 @@ impl Visit<'_> {
         if order.repair {
             completeness::give_up_adrift(&self.context.store, self.lease).await?;
         }
-        let mut folders = Vec::new();
-        for i in 0..self.known.len() {
-            if self.known[i].mode == Mode::Off {
-                continue;
-            }
-            let audited = self.audit_folder(i, order, isolation).await;
-            let audited = self.unless_gone(audited).await?;
-            folders.push(audited.unwrap_or_else(|| FolderAudit {
-                folder_id: self.known[i].id.clone(),
-                path: self.known[i].path.clone(),
-                problem_id: Some("folder_unreadable".to_owned()),
+        // What is surplus in a folder may be what is missing in one that comes later.
+        self.hold_at_least = if order.repair { HOLD_CLOSED } else { 0 };
+        let stored = self.known.iter().filter(|folder| folder.mode != Mode::Off);
+        let stored: Vec<_> = stored
+            .map(|folder| FolderAudit {
+                folder_id: folder.id.clone(),
+                path: folder.path.clone(),
                 ..FolderAudit::default()
-            }));
-            if cancel.is_cancelled() || self.doubts.is_another_connection_wanted() {
+            })
+            .collect();
+        let mut meanwhile = Meanwhile::new(isolation, cancel);
+        let mut folders = Vec::new();
+        for unseen in stored {
+            let audited = self.audit_folder(unseen.clone(), order, &mut meanwhile);
+            let audited = audited.await;
+            let audited = self.unless_gone(audited).await?;
+            folders.push(audited.unwrap_or_else(|| unfinished(unseen, "folder_unreadable")));
+            if !self.look_after(&mut meanwhile).await? {
                 return Ok(());
             }
         }
         audit::finish(self.context, self.lease, order, folders).await?;
         // What is surplus vanished, and is settled by a round.
+        self.hold_at_least = 0;
         self.news.elsewhere = true;
         Ok(())
     }
 
     async fn audit_folder(
         &mut self,
-        i: usize,
+        unseen: FolderAudit,
         order: Order,
-        isolation: &mut Isolation,
+        meanwhile: &mut Meanwhile<'_>,
     ) -> Result<FolderAudit> {
-        let found = FolderAudit {
-            folder_id: self.known[i].id.clone(),
-            path: self.known[i].path.clone(),
-            ..FolderAudit::default()
-        };
-        if self.is_parked(&self.known[i]) {
-            return Ok(FolderAudit {
-                problem_id: Some("uid_validity_unstable".to_owned()),
-                ..found
-            });
+        let id = unseen.folder_id.clone();
+        let place = self.place_of(&id);
+        if place.is_some_and(|i| self.is_parked(&self.known[i])) {
+            return Ok(unfinished(unseen, "uid_validity_unstable"));
         }
-        let Some(first) = self.compare(i).await? else {
-            return Ok(FolderAudit {
-                problem_id: Some("folder_unreadable".to_owned()),
-                ..found
-            });
+        let Some(mut difference) = self.compare(&id, meanwhile).await? else {
+            return Ok(unfinished(unseen, "folder_unreadable"));
         };
-        let mut difference = first;
         if !difference.is_none() {
             self.session.noop().await?;
-            difference = match self.compare(i).await? {
-                Some(second) => second.lasting(&difference),
-                None => Difference::default(),
+            let Some(second) = self.compare(&id, meanwhile).await? else {
+                return Ok(unfinished(unseen, "folder_unreadable"));
             };
+            difference = second.lasting(&difference);
         }
-        let mut found = difference.as_found(found);
-        if !self.known[i].backfilled {
+        let mut found = difference.as_found(unseen);
+        if !self.place_of(&id).is_some_and(|i| self.known[i].backfilled) {
             // What was never fetched is not missing yet.
             found.to_come = found.missing;
             found.missing = 0;
             difference.missing = UidSet::new();
         }
         if order.repair && found.differences() > 0 {
-            let failed = self.repair(i, &difference, isolation).await?;
-            let left = match self.compare(i).await? {
+            let failed = self.repair(&id, &difference, meanwhile).await?;
+            let left = match self.compare(&id, meanwhile).await? {
                 Some(left) => left.lasting(&difference).as_found(FolderAudit::default()),
                 None => found.clone(),
             };
@@ -160,8 +161,15 @@ impl Visit<'_> {
         Ok(found)
     }
 
-    /// Opens a folder and compares it. `None`: it cannot be opened.
-    async fn compare(&mut self, i: usize) -> Result<Option<Difference>> {
+    /// Opens a folder and compares it. `None`: it cannot be opened, is another one or gone meanwhile, or the work is to end.
+    async fn compare(
+        &mut self,
+        id: &str,
+        meanwhile: &mut Meanwhile<'_>,
+    ) -> Result<Option<Difference>> {
+        let Some(i) = self.place_of(id) else {
+            return Ok(None);
+        };
         if self.look(i).await?.is_none() {
             return Ok(None);
         }
@@ -192,10 +200,31 @@ impl Visit<'_> {
             ..Difference::default()
         };
         for window in plan::windows(&ours, self.context.flags_at_once) {
+            let goes_on = self.look_after(meanwhile).await?;
+            if !goes_on || self.open_again(id, validity).await?.is_none() {
+                return Ok(None);
+            }
             self.compare_window(&folder, validity, window, &listed, &mut difference)
                 .await?;
         }
         Ok(Some(difference))
+    }
+
+    /// Where a stored folder stands in the list, which is another one after each round.
+    fn place_of(&self, id: &str) -> Option<usize> {
+        self.known
+            .iter()
+            .position(|folder| folder.id == id && folder.mode != Mode::Off)
+    }
+
+    /// Opens the folder again that is being compared, where another one was opened meanwhile, and says where it stands now.
+    /// `None`: it cannot be opened, or is another one by now.
+    async fn open_again(&mut self, id: &str, validity: i64) -> Result<Option<usize>> {
+        let Some(i) = self.place_of(id) else {
+            return Ok(None);
+        };
+        let open = self.ensure_open(i).await?;
+        Ok((open && self.known[i].uid_validity == Some(validity)).then_some(i))
     }
 
     /// Compares the messages of a folder that we have from the first to the last UID of a window: their flags, their sizes, and
@@ -264,38 +293,61 @@ impl Visit<'_> {
     /// Makes the store equal. Returns how many messages went to the ledger.
     async fn repair(
         &mut self,
-        i: usize,
+        id: &str,
         difference: &Difference,
-        isolation: &mut Isolation,
+        meanwhile: &mut Meanwhile<'_>,
     ) -> Result<i64> {
-        let folder = self.known[i].clone();
+        let Some(i) = self.place_of(id) else {
+            return Ok(0);
+        };
+        let validity = self.known[i].uid_validity.unwrap_or(0);
         let changes = Changes {
-            folder_id: folder.id.clone(),
-            uid_validity: folder.uid_validity.unwrap_or(0),
+            folder_id: id.to_owned(),
+            uid_validity: validity,
             origin: Origin::CatchUp,
             flags: difference.flags.values().cloned().collect(),
             vanished: plan::ranges(&difference.surplus),
             cursor: Cursor::default(),
         };
         ingest::apply(&self.context.store, self.lease, changes).await?;
-        let batches = self
-            .batches(&difference.missing, FETCHED, self.size_limit(&folder))
-            .await?;
-        let outcome = self
-            .fetch(
-                i,
-                batches,
-                Direction::Stay,
-                Origin::CatchUp,
-                isolation,
-                None,
-            )
-            .await?;
-        completeness::recount(&self.context.store, self.lease, &folder.id).await?;
-        self.reload(i).await?;
-        if difference.missing.len() > FETCHED as u64 {
-            self.known[i].backfilled = false;
+        let mut failed = 0;
+        let newest: Vec<u64> = difference.missing.iter().rev().take(FETCHED).collect();
+        for some in newest.chunks(AT_A_TIME) {
+            let Some(i) = self.open_again(id, validity).await? else {
+                return Ok(failed);
+            };
+            let mut missing = UidSet::new();
+            some.iter().for_each(|uid| missing.insert(*uid));
+            let limit = self.size_limit(&self.known[i]);
+            let batches = self.batches(&missing, AT_A_TIME, limit).await?;
+            let isolation = &mut *meanwhile.isolation;
+            let (direction, origin) = (Direction::Stay, Origin::CatchUp);
+            let fetched = self.fetch(i, batches, direction, origin, isolation, None);
+            failed += fetched.await?.failed;
+            if !self.look_after(meanwhile).await? {
+                return Ok(failed);
+            }
         }
-        Ok(outcome.failed)
+        completeness::recount(&self.context.store, self.lease, id).await?;
+        if difference.missing.len() > FETCHED as u64 {
+            // As long as there is a hole, the folder is not in step, and each round looks at it.
+            let cursor = Cursor {
+                server_messages: Some(NOT_IN_STEP),
+                ..Cursor::default()
+            };
+            folders::move_cursor(&self.context.store, self.lease, id, cursor).await?;
+        }
+        if let Some(i) = self.place_of(id) {
+            self.reload(i).await?;
+        }
+        Ok(failed)
+    }
+}
+
+/// A folder that could not be compared, or not to the end.
+fn unfinished(unseen: FolderAudit, problem_id: &str) -> FolderAudit {
+    FolderAudit {
+        problem_id: Some(problem_id.to_owned()),
+        ..unseen
     }
 }

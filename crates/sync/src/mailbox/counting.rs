@@ -8,7 +8,7 @@ use store::folders::{self, Cursor};
 use store::ingest::{self, Changes};
 
 /// In the place of the server's count: no folder has so many messages, so it is looked at again.
-const NOT_IN_STEP: i64 = -1;
+pub(super) const NOT_IN_STEP: i64 = -1;
 
 impl Visit<'_> {
     /// The server's count of the folder that is open, where ours is the same and there is no limit in time: what

@@ -15,7 +15,7 @@ use store::folders::{self, Known, ListChange, NewFolder};
 use tokio::time::Instant;
 
 /// What is asked about each folder.
-const COUNTS: [StatusItem; 4] = [
+pub(super) const COUNTS: [StatusItem; 4] = [
     StatusItem::Messages,
     StatusItem::UidNext,
     StatusItem::UidValidity,
@@ -252,7 +252,7 @@ fn to_listed(entry: &ListEntry) -> Listed {
     }
 }
 
-fn to_status(data: &StatusData) -> Status {
+pub(super) fn to_status(data: &StatusData) -> Status {
     let int = |value: Option<u64>| value.map(|value| value.min(i64::MAX as u64) as i64);
     Status {
         uid_validity: int(data.uidvalidity),

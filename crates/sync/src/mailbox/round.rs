@@ -51,7 +51,7 @@ impl Visit<'_> {
             return Ok(());
         }
         self.closed.clear();
-        self.hold = 0;
+        self.hold = self.hold_at_least;
         let listed = self.list().await?;
         let changes = self.believable(&listed).await?;
         folders::apply_list(&self.context.store, self.lease, changes).await?;

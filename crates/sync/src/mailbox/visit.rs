@@ -65,6 +65,9 @@ pub(crate) struct Visit<'a> {
     /// Something of the mailbox was not looked at in this round, and may have what vanished elsewhere: for how long (ms)
     /// what vanished is waited for. 0: everything was looked at.
     pub(super) hold: i64,
+    /// `hold` while an audit is under way that has found messages where they should not be: they may lie in a folder that is
+    /// not compared yet.
+    pub(super) hold_at_least: i64,
     /// How often in a row a folder could not be opened on this connection.
     pub(super) refused: HashMap<String, u32>,
     pub(super) origin: Origin,
@@ -167,6 +170,7 @@ impl<'a> Visit<'a> {
             seen_next: HashMap::new(),
             closed: HashSet::new(),
             hold: 0,
+            hold_at_least: 0,
             refused: HashMap::new(),
             origin: Origin::CatchUp,
             behind,
