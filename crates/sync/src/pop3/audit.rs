@@ -1,4 +1,5 @@
-//! The completeness audit of a maildrop. Every look compares the ids already; an audit says in numbers what that found.
+//! The completeness audit of a maildrop. Every look compares the ids already, and what messages without an id say when they are
+//! read; an audit says in numbers what that found.
 
 use super::Polling;
 use super::plan::Listed;
@@ -8,7 +9,7 @@ use model::completeness::FolderAudit;
 use std::collections::HashMap;
 use store::completeness;
 use store::folders::Known;
-use store::pop3::Standing;
+use store::pop3::{Standing, is_nameless};
 
 impl Polling<'_> {
     /// Tells what a look has found, where a person asked for it or the time has come. `before`: the ids as they stood
@@ -24,13 +25,17 @@ impl Polling<'_> {
         };
         let store = &self.context.store;
         let after = store::pop3::known(store, &folder.id).await?;
+        // Messages without an id are those that the last reading saw.
+        let nameless = after.keys().filter(|key| is_nameless(key));
+        let named = listed.iter().filter_map(|message| message.key.as_ref());
+        let keys: Vec<&String> = named.chain(nameless).collect();
         let mut found = FolderAudit {
             folder_id: folder.id.clone(),
             path: folder.path.clone(),
-            server: listed.len() as i64,
+            server: keys.len() as i64,
             ..FolderAudit::default()
         };
-        for key in listed.iter().filter_map(|message| message.key.as_ref()) {
+        for key in keys {
             let now = after.get(key);
             // It was stored once, and was not stored any more.
             if before.get(key) == Some(&Standing::Open) {

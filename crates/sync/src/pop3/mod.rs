@@ -298,7 +298,8 @@ impl Polling<'_> {
         self.deletion = Marked::default();
         let (listed, stat, changed) = self.list(session, folder).await?;
         let mut known = store::pop3::known(store, &folder.id).await?;
-        if self.is_asked_to_compare().await? {
+        let compares = self.is_asked_to_compare().await?;
+        if compares {
             self.compare_heads(session, folder, &listed, &mut known)
                 .await?;
         }
@@ -310,7 +311,8 @@ impl Polling<'_> {
             None => Sizes::default(),
         };
         let nameless_due = stat.is_some() && self.is_nameless_due(folder).await?;
-        let reading = stat.filter(|stat| nameless_due || self.must_read(folder, stat, &known));
+        let reading =
+            stat.filter(|stat| compares || nameless_due || self.must_read(folder, stat, &known));
         let situation = Situation {
             since: folder.since.or(self.mailbox.fetch_since),
             backfilled: folder.backfilled,
@@ -399,7 +401,10 @@ impl Polling<'_> {
         if let Some(stat) = changed.filter(|_| !sizes.more) {
             self.move_cursor(folder, counted(&stat)).await?;
         }
-        self.audit_if_due(folder, &listed, &known).await?;
+        // What messages without an id say is known as long as STAT is the same as when they were read.
+        if stat.is_none_or(|stat| reading.is_some() || !is_another(folder, &stat)) {
+            self.audit_if_due(folder, &listed, &known).await?;
+        }
         self.deletion = self.mark(session, folder, &listed, &read).await?;
         Ok(true)
     }

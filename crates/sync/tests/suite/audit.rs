@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 use testkit::{Brand, Generator, ImapProbe, Proxy, TestUser, deliver, servers, user};
 
-async fn audit(follower: &Follower, repair: bool) -> Audit {
+pub async fn audit(follower: &Follower, repair: bool) -> Audit {
     let (store, id) = (&follower.store, &follower.mailbox.id);
     store::completeness::ask(store, id, repair)
         .await
@@ -30,7 +30,7 @@ async fn audit(follower: &Follower, repair: bool) -> Audit {
     .expect("the audit ends")
 }
 
-async fn damage(follower: &Follower, sql: &'static str) {
+pub async fn damage(follower: &Follower, sql: &'static str) {
     let changed = follower
         .store
         .db
@@ -40,12 +40,12 @@ async fn damage(follower: &Follower, sql: &'static str) {
     assert!(changed > 0, "{sql}");
 }
 
-fn inbox(audit: &Audit) -> &FolderAudit {
+pub fn inbox(audit: &Audit) -> &FolderAudit {
     let found = audit.folders.iter().find(|folder| folder.path == "INBOX");
     found.expect("INBOX was compared")
 }
 
-fn outcome(audit: &Audit) -> AuditOutcome {
+pub fn outcome(audit: &Audit) -> AuditOutcome {
     audit.last.as_ref().expect("a last audit").outcome
 }
 

@@ -1,7 +1,9 @@
 //! Maildrops: of the real Dovecot, and of a small server that does what bad servers do.
 
+use crate::audit::{audit, damage, inbox, outcome};
 use crate::follower::{Choice, Follower};
 use model::Timestamp;
+use model::completeness::AuditOutcome;
 use model::mailbox::{Protocol, Security};
 use model::message::FlagChange;
 use std::collections::BTreeSet;
@@ -397,6 +399,40 @@ async fn messages_that_share_an_id_are_told_apart() {
         .event("message.received", |e| e.data["subject"] == "Mail 77")
         .await;
     assert_eq!(stored(&follower).await.len(), 7);
+    follower.stop().await;
+}
+
+/// One has an id of its own, six share two ids, and two of these are equal to the byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maildrop_without_ids_is_audited_by_what_its_messages_say() {
+    let mut mails: Vec<_> = (0..6)
+        .map(|i| (format!("id{}", i / 3), mail(i / 2)))
+        .collect();
+    mails.push(("alone".to_owned(), mail(50)));
+    let fake = Fake::start(mails).await;
+    let user = user("pop3 audit without ids");
+    let mut follower = Follower::start(&user, fake.choice()).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    let before = fake.with(|state| state.retrs);
+    let whole = audit(&follower, false).await;
+    assert_eq!(outcome(&whole), AuditOutcome::Equal, "{whole:?}");
+    let found = inbox(&whole);
+    assert_eq!((found.server, found.stored, found.to_come), (7, 7, 0));
+    // A person asked: that they are the same is seen by reading them.
+    assert!(fake.with(|state| state.retrs) >= before + 6);
+    damage(
+        &follower,
+        "DELETE FROM placements WHERE message_id IN (SELECT id FROM messages ORDER BY id LIMIT 3)",
+    )
+    .await;
+    let repaired = audit(&follower, true).await;
+    assert_eq!(inbox(&repaired).missing, 3, "{repaired:?}");
+    assert_eq!(outcome(&repaired), AuditOutcome::Repaired, "{repaired:?}");
+    assert_eq!(stored(&follower).await.len(), 7);
+    // What the server has no more is not counted.
+    fake.with(|state| state.mails.truncate(4));
+    let fewer = audit(&follower, false).await;
+    assert_eq!((inbox(&fewer).server, inbox(&fewer).stored), (4, 4));
     follower.stop().await;
 }
 
