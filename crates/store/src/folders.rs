@@ -14,7 +14,7 @@ pub use change::{Change, change, resync};
 use cursor::completed;
 pub(crate) use cursor::write_cursor;
 pub use cursor::{Asked, Cursor, asked, filled_on, move_cursor};
-pub use park::{park, settled};
+pub use park::{UNSTABLE, park, settled};
 pub use uids::{failed_uids, sample, stored_flags, stored_uids, to_come};
 pub(crate) use unified::newest_of_role;
 pub use unified::unified;

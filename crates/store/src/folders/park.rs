@@ -5,6 +5,9 @@ use crate::leases::{self, Lease};
 use crate::{Store, mailboxes};
 use model::Timestamp;
 
+/// The problem of a folder whose identity changes again and again.
+pub const UNSTABLE: &str = "uid_validity_unstable";
+
 /// Leaves a folder alone until a time, and says why. What is stored of it stays.
 ///
 /// # Errors
@@ -23,9 +26,11 @@ pub async fn park(
             mailboxes::hold(tx, &lease.mailbox_id)?;
             leases::check(tx, &lease)?;
             // One more change of identity is allowed when the time has come: with that one the folder is tried again.
+            let allowed = i64::from(problem_id == UNSTABLE);
             tx.exec(
-                "UPDATE folders SET problem_id = $2, parked_until = $3, resets = CASE WHEN resets > 0 THEN resets - 1 ELSE 0 END WHERE id = $1",
-                &[id.into(), problem_id.into(), until.into()],
+                "UPDATE folders SET problem_id = $2, parked_until = $3,
+                   resets = CASE WHEN resets > $4 THEN resets - $4 ELSE 0 END WHERE id = $1",
+                &[id.into(), problem_id.into(), until.into(), allowed.into()],
             )?;
             Ok(())
         })

@@ -590,3 +590,24 @@ async fn a_mailbox_that_is_paused_costs_no_other_its_place() {
     })
     .await;
 }
+
+/// One more change of its identity is allowed after the pause for the last one; that it cannot be opened says nothing of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_pause_for_its_identity_lets_a_folder_change_it_once_more() {
+    both(|fixture| async move {
+        let a = set_up(&fixture).await;
+        let store = &fixture.store;
+        for uid_validity in 8..=10 {
+            let reset = folders::reset(store, &a.lease, &a.inbox, uid_validity);
+            reset.await.unwrap();
+        }
+        let until = store.now().plus_millis(60_000);
+        for (problem_id, resets) in [("folder_unreadable", 3), (folders::UNSTABLE, 2)] {
+            let parked = folders::park(store, &a.lease, &a.inbox, problem_id, until);
+            parked.await.unwrap();
+            let known = folders::known_one(store, &a.inbox).await.unwrap().unwrap();
+            assert_eq!((known.resets, known.parked_until), (resets, Some(until)));
+        }
+    })
+    .await;
+}

@@ -131,7 +131,9 @@ impl Visit<'_> {
         let id = unseen.folder_id.clone();
         let place = self.place_of(&id);
         if place.is_some_and(|i| self.is_parked(&self.known[i])) {
-            return Ok(unfinished(unseen, "uid_validity_unstable"));
+            let folder = folders::get(&self.context.store, &id).await?;
+            let problem = folder.problem_id.as_deref().unwrap_or("folder_unreadable");
+            return Ok(unfinished(unseen, problem));
         }
         let Some(mut difference) = self.compare(&id, meanwhile).await? else {
             return Ok(unfinished(unseen, "folder_unreadable"));

@@ -12,7 +12,7 @@ use crate::owed;
 use model::folder::Mode;
 use std::collections::HashMap;
 use std::time::Duration;
-use store::folders::Known;
+use store::folders::{Known, UNSTABLE};
 use store::{failures, folders, ingest};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -201,12 +201,12 @@ impl Visit<'_> {
                 );
                 self.hold = self.hold.max(HOLD_CLOSED);
                 if self.doubts.note(&self.known[i].id, uid_validity) {
-                    self.park(i, "uid_validity_unstable", PARKED_MILLIS).await?;
+                    self.park(i, UNSTABLE, PARKED_MILLIS).await?;
                 }
                 Ok(None)
             }
             Err(SyncError::UidValidity { .. }) => {
-                self.park(i, "uid_validity_unstable", PARKED_MILLIS).await?;
+                self.park(i, UNSTABLE, PARKED_MILLIS).await?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -256,7 +256,7 @@ impl Visit<'_> {
         let id = folder.id.clone();
         folders::park(store, self.lease, &id, problem_id, until).await?;
         folder.parked_until = Some(until);
-        folder.resets = (folder.resets - 1).max(0);
+        folder.resets = (folder.resets - i64::from(problem_id == UNSTABLE)).max(0);
         self.doubts.settle(&id);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::follower::{Choice, Follower, until};
 use crate::pop3::{act, pop3s};
-use mail_sim::{ImapScript, ImapSim};
+use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::completeness::{Audit, AuditOutcome, FolderAudit};
 use model::mailbox::Security;
 use model::message::FlagChange;
@@ -248,6 +248,32 @@ async fn a_maildrop_is_audited_by_its_ids() {
     assert_eq!(follower.view().await["INBOX"].len(), 12);
     let again = audit(&follower, false).await;
     assert_eq!(outcome(&again), AuditOutcome::Equal, "{again:?}");
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_says_why_a_folder_is_left_alone() {
+    let script = ImapScript::new()
+        .mail("INBOX", b"Subject: one\r\n\r\nx\r\n")
+        .mail("Shut", b"Subject: two\r\n\r\nx\r\n")
+        .fault(ImapFault::Closed("Shut", "not now".to_owned()));
+    let sim = ImapSim::start(script);
+    let choice = Choice {
+        tested: true,
+        ..Choice::default()
+    };
+    let mut follower = Follower::simulated(&sim, choice).await;
+    until("it is left alone", async || {
+        let known = store::folders::known(&follower.store, &follower.mailbox.id).await;
+        let known = known.expect("the folders");
+        known.iter().any(|folder| folder.parked_until.is_some())
+    })
+    .await;
+    let audit = audit(&follower, false).await;
+    assert_eq!(outcome(&audit), AuditOutcome::Unfinished, "{audit:?}");
+    let shut = audit.folders.iter().find(|folder| folder.path == "Shut");
+    let problem = shut.and_then(|folder| folder.problem_id.as_deref());
+    assert_eq!(problem, Some("folder_unreadable"));
     follower.stop().await;
 }
 
