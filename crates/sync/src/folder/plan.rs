@@ -4,11 +4,18 @@ use crate::list::Status;
 use imap_client::UidSet;
 use model::message::Flags;
 use std::collections::HashMap;
+use std::time::Duration;
 use store::folders::Known;
 use store::ingest::FlagUpdate;
 
 /// UIDVALIDITY changes in a row after which a folder is left alone with a clear problem.
 pub const RESETS_MAX: i64 = 5;
+
+/// Rounds from one comparison of all flags of a folder to the next, at least and at most, and so many messages put it off by one
+/// round more. With a round a minute, what is changed elsewhere is seen after five minutes to half an hour.
+const ROUNDS_APART: u32 = 5;
+const ROUNDS_APART_MAX: u32 = 30;
+const MESSAGES_A_ROUND: i64 = 1_000;
 
 /// What a folder needs, as far as STATUS tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +47,15 @@ pub fn need(known: &Known, status: &Status, seen_next: Option<i64>, compare: boo
     } else {
         Need::Look
     }
+}
+
+/// How long flags of a folder are not compared again, on a server that tells changed flags by nothing else: some 44 octets for
+/// each message go over the wire each time. `round`: how often the folders are counted; `poll`: how often the owner of the server
+/// wants them to be, at most.
+pub fn comparison_pause(messages: i64, round: Duration, poll: Option<Duration>) -> Duration {
+    let more = u32::try_from(messages / MESSAGES_A_ROUND).unwrap_or(u32::MAX);
+    let rounds = ROUNDS_APART.saturating_add(more).min(ROUNDS_APART_MAX);
+    (round * rounds).max(poll.unwrap_or_default())
 }
 
 /// How to learn what changed since the cursors.
@@ -265,6 +281,18 @@ mod tests {
         };
         assert_eq!(need(&known, &status, None, false), Need::Nothing);
         assert_eq!(need(&known, &status, None, true), Need::Look);
+    }
+
+    #[test]
+    fn the_larger_a_folder_the_rarer_are_its_flags_compared_and_never_rarer_than_said() {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let pause = |messages: i64| comparison_pause(messages, minutes(1), None);
+        assert_eq!(pause(0), minutes(5));
+        assert_eq!(pause(999), minutes(5));
+        assert_eq!(pause(20_000), minutes(25));
+        assert_eq!(pause(i64::MAX), minutes(30));
+        let hourly = Some(minutes(60));
+        assert_eq!(comparison_pause(10, minutes(1), hourly), minutes(60));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Visit<'_> {
         let mut folder = folder;
         if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
             if !self.begin_filling(i).await? {
-                self.behind.remove(&folder.id);
+                self.mark_mut(&folder.id).behind = false;
                 return Ok(());
             }
             folder = self.known[i].clone();
@@ -85,7 +85,7 @@ impl Visit<'_> {
             return Ok(());
         }
         if self.opening_showed_nothing_new(&folder) {
-            self.behind.remove(&folder.id);
+            self.mark_mut(&folder.id).behind = false;
             return self.verify_count(i).await;
         }
         let high = folder.high_uid.max(1) as u64;
@@ -99,7 +99,7 @@ impl Visit<'_> {
         let limit = self.size_limit(&folder);
         let mut batches = self.batches(&new, usize::MAX, limit).await?;
         batches.whole.reverse();
-        let origin = match self.behind.contains(&folder.id) {
+        let origin = match self.mark(&folder.id).behind {
             true => Origin::CatchUp,
             false => self.origin,
         };
@@ -123,11 +123,11 @@ impl Visit<'_> {
             folders::move_cursor(&self.context.store, self.lease, &folder.id, cursor).await?;
             self.known[i].high_uid = last as i64 + 1;
         }
-        self.behind.remove(&folder.id);
         // Not at opening already: a folder that is being filled is opened long before its new mail is looked at.
-        if let Some(next) = self.open_next {
-            self.seen_next.insert(folder.id, next);
-        }
+        let next = self.open_next;
+        let mark = self.mark_mut(&folder.id);
+        mark.behind = false;
+        mark.seen_next = next.or(mark.seen_next);
         self.verify_count(i).await
     }
 
@@ -494,8 +494,9 @@ impl Visit<'_> {
             let known = &self.known[other];
             let status = listed.iter().find(|l| l.wire_name == known.wire_name);
             let status = status.map_or(Status::default(), |l| l.status);
-            let next = self.seen_next.get(&known.id).copied();
-            let changed = plan::need(known, &status, next, true) == Need::Look;
+            let next = self.mark(&known.id).seen_next;
+            // Who has left shows in the count.
+            let changed = plan::need(known, &status, next, false) == Need::Look;
             if other != i && known.mode != Mode::Off && known.uid_validity.is_some() && changed {
                 self.look(other).await?;
             }

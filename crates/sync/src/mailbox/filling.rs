@@ -57,7 +57,8 @@ impl Visit<'_> {
         };
         if !self.ensure_open(i).await? {
             // The next round tries it again; the others are filled meanwhile.
-            self.closed.insert(self.known[i].id.clone());
+            let id = self.known[i].id.clone();
+            self.mark_mut(&id).closed = true;
             return Ok(true);
         }
         self.fill(i, isolation, cancel).await?;
@@ -203,7 +204,7 @@ impl Visit<'_> {
             let Some(i) = known.filter(|i| self.known[*i].mode != Mode::Off) else {
                 continue;
             };
-            if self.closed.contains(&id) || !self.ensure_open(i).await? {
+            if self.mark(&id).closed || !self.ensure_open(i).await? {
                 continue;
             }
             let Some(validity) = self.known[i].uid_validity else {
@@ -233,7 +234,7 @@ impl Visit<'_> {
     pub(super) fn can_be_filled(&self, folder: &Known) -> bool {
         folder.mode != Mode::Off
             && !folder.backfilled
-            && !self.closed.contains(&folder.id)
+            && !self.mark(&folder.id).closed
             && !self.is_parked(folder)
     }
 

@@ -73,7 +73,7 @@ impl Visit<'_> {
             }
             told => to_status(&told?),
         };
-        let seen_next = self.seen_next.get(&inbox.id).copied();
+        let seen_next = self.mark(&inbox.id).seen_next;
         Ok(plan::need(inbox, &status, seen_next, false) == Need::Look)
     }
 }

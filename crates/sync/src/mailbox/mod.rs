@@ -11,6 +11,7 @@ mod filling;
 mod hands;
 pub mod isolation;
 mod listing;
+mod marks;
 mod meanwhile;
 pub mod news;
 mod open;

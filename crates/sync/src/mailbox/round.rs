@@ -50,7 +50,9 @@ impl Visit<'_> {
             self.act_on_news(isolation).await?;
             return Ok(());
         }
-        self.closed.clear();
+        for mark in self.marks.values_mut() {
+            mark.closed = false;
+        }
         self.hold = self.hold_at_least;
         let listed = self.list().await?;
         let changes = self.believable(&listed).await?;
@@ -64,7 +66,6 @@ impl Visit<'_> {
         if self.known.iter().any(may_have_more) {
             self.hold = HOLD_CLOSED;
         }
-        let compare = self.last_round.is_none() || self.round_is_due();
         let counts: HashMap<&str, Status> = listed
             .iter()
             .map(|listed| (&*listed.wire_name, listed.status))
@@ -82,15 +83,16 @@ impl Visit<'_> {
             plan::need(
                     folder,
                     &status,
-                    self.seen_next.get(&folder.id).copied(),
-                    compare,
+                    self.mark(&folder.id).seen_next,
+                    self.is_comparison_due(*i),
                 ) == Need::Look
                     || told.contains(&folder.wire_name)
                     // Its time has come.
                     || folder.parked_until.is_some()
         });
         for i in in_step {
-            self.behind.remove(&self.known[i].id);
+            let id = self.known[i].id.clone();
+            self.mark_mut(&id).behind = false;
         }
         // First what is gone, in all of them, so that a message that moved is known as moved.
         for i in &targets {
@@ -162,8 +164,13 @@ impl Visit<'_> {
         match looked {
             Ok(open) => {
                 self.doubts.settle(&self.known[i].id);
-                self.refused.remove(&self.known[i].id);
-                self.open = Some(self.known[i].id.clone());
+                let id = self.known[i].id.clone();
+                let mark = self.mark_mut(&id);
+                mark.refused = 0;
+                if open.has_all_flags && !open.has_mod_seq {
+                    mark.compared = Some(Instant::now());
+                }
+                self.open = Some(id);
                 self.exists = Some(open.exists);
                 self.open_next = open.uid_next;
                 Ok(Some(open))
@@ -215,11 +222,13 @@ impl Visit<'_> {
 
     /// A folder cannot be opened: it is left alone for a while, each time for longer.
     async fn leave_closed(&mut self, i: usize) -> Result<()> {
-        let times = self.refused.entry(self.known[i].id.clone()).or_insert(0);
-        let pause = CLOSED_MILLIS << (*times).min(10);
+        let id = self.known[i].id.clone();
+        let mark = self.mark_mut(&id);
+        let times = mark.refused;
+        mark.refused += 1;
+        let pause = CLOSED_MILLIS << times.min(10);
         // It may be gone since the list was made: another one tells.
-        self.news.elsewhere |= *times == 0;
-        *times += 1;
+        self.news.elsewhere |= times == 0;
         self.park(i, "folder_unreadable", pause.min(CLOSED_MILLIS_MAX))
             .await
     }

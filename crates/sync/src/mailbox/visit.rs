@@ -8,19 +8,21 @@ use super::ahead::Ahead;
 use super::doubts::Doubts;
 use super::hands::Hands;
 use super::isolation::Isolation;
+use super::marks::Mark;
 use super::news::News;
 use super::state::StateKeeper;
 use super::turn::Turn;
 use crate::Context;
 use crate::error::{Result, SyncError};
 use crate::folder::look::Abilities;
+use crate::folder::plan;
 use crate::meter::{Meter, Purpose, Upload};
 use imap_client::{ImapError, NotifySet, Session};
 use model::Timestamp;
 use model::event::Origin;
 use model::folder::Mode;
 use model::mailbox::{ConnectionState, Mailbox};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 use store::folders::{self, Known};
 use store::ingest;
@@ -57,22 +59,15 @@ pub(crate) struct Visit<'a> {
     pub(super) exists: Option<i64>,
     /// UIDNEXT, as the server said it when the folder was opened.
     pub(super) open_next: Option<i64>,
-    /// UIDNEXT of folders when all below it was fetched: newer than our cursor where the newest
-    /// messages were removed. A hint that only saves a look.
-    pub(super) seen_next: HashMap<String, i64>,
-    /// Folders that could not be opened in this round.
-    pub(super) closed: HashSet<String>,
+    /// What is noted of each folder.
+    pub(super) marks: HashMap<String, Mark>,
     /// Something of the mailbox was not looked at in this round, and may have what vanished elsewhere: for how long (ms)
     /// what vanished is waited for. 0: everything was looked at.
     pub(super) hold: i64,
     /// `hold` while an audit is under way that has found messages where they should not be: they may lie in a folder that is
     /// not compared yet.
     pub(super) hold_at_least: i64,
-    /// How often in a row a folder could not be opened on this connection.
-    pub(super) refused: HashMap<String, u32>,
     pub(super) origin: Origin,
-    /// Folders that were not in step yet on this connection: what is new in them may have come while we were away.
-    pub(super) behind: HashSet<String>,
     /// Mail was caught up with that may not have been told as a gap that was filled, on this connection or an earlier one.
     pub(super) gap_untold: bool,
     pub(super) last_round: Option<Instant>,
@@ -143,7 +138,11 @@ impl<'a> Visit<'a> {
         };
         let known = folders::known(&context.store, &mailbox.id).await?;
         let stored = known.iter().filter(|folder| folder.mode != Mode::Off);
-        let behind = stored.map(|folder| folder.id.clone()).collect();
+        let behind = Mark {
+            behind: true,
+            ..Mark::default()
+        };
+        let marks = stored.map(|folder| (folder.id.clone(), behind)).collect();
         let unfilled = |folder: &Known| folder.mode != Mode::Off && !folder.backfilled;
         let hearing = if hands.helps || !session.supports("NOTIFY") {
             Hearing::Never
@@ -167,13 +166,10 @@ impl<'a> Visit<'a> {
             open: None,
             exists: None,
             open_next: None,
-            seen_next: HashMap::new(),
-            closed: HashSet::new(),
+            marks,
             hold: 0,
             hold_at_least: 0,
-            refused: HashMap::new(),
             origin: Origin::CatchUp,
-            behind,
             gap_untold: true,
             last_round: None,
             counted: None,
@@ -333,6 +329,23 @@ impl<'a> Visit<'a> {
             Some(minutes) if !self.can_idle() => Duration::from_secs(minutes.unsigned_abs() * 60),
             _ => self.context.timing.poll,
         }
+    }
+
+    /// Whether the flags of a folder are to be compared in this round, if nothing else brings a look at it: those of the folder
+    /// that is waited in each time, the others in turn.
+    pub(super) fn is_comparison_due(&self, i: usize) -> bool {
+        let folder = &self.known[i];
+        let Some(compared) = self.mark(&folder.id).compared else {
+            return true;
+        };
+        let round = self.context.timing.poll;
+        let wanted = self.meter.allowed().poll_minutes;
+        let wanted = wanted.map(|minutes| Duration::from_secs(minutes.unsigned_abs() * 60));
+        let pause = match self.waited_in() == Some(i) {
+            true => wanted.unwrap_or(round),
+            false => plan::comparison_pause(folder.messages, round, wanted),
+        };
+        compared.elapsed() >= pause
     }
 
     /// How long the connection may be silent.

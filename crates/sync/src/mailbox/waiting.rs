@@ -9,7 +9,7 @@ use crate::ledger;
 use imap_client::{IdleEnd, ImapError};
 use model::folder::{Mode, Role};
 use std::time::Duration;
-use store::folders::Cursor;
+use store::folders::{Cursor, Known};
 use store::ingest::{self, Changes};
 use store::wake::Listener;
 use tokio_util::sync::CancellationToken;
@@ -34,13 +34,8 @@ impl Visit<'_> {
         if let Some(left) = self.until_tried_again() {
             longest = longest.min(left + Duration::from_millis(10));
         }
-        let inbox = self
-            .known
-            .iter()
-            .position(|f| f.role == Some(Role::Inbox) && f.mode != Mode::Off);
-        let watch = inbox.or_else(|| self.known.iter().position(|f| f.mode != Mode::Off));
         let mut watched = false;
-        if let Some(i) = watch.filter(|_| self.can_idle()) {
+        if let Some(i) = self.waited_in().filter(|_| self.can_idle()) {
             if self.open.as_deref() == Some(&self.known[i].id) {
                 watched = true;
             } else if Box::pin(self.look(i)).await?.is_some() {
@@ -57,6 +52,14 @@ impl Visit<'_> {
         };
         self.news.collect(&mut self.session);
         Ok(woken || next_owed.is_some_and(|due| due <= self.context.store.now()))
+    }
+
+    /// The folder that is open while we wait: INBOX, if it is stored.
+    pub(super) fn waited_in(&self) -> Option<usize> {
+        let stored = |folder: &Known| folder.mode != Mode::Off;
+        let is_inbox = |folder: &Known| folder.role == Some(Role::Inbox) && stored(folder);
+        let inbox = self.known.iter().position(is_inbox);
+        inbox.or_else(|| self.known.iter().position(stored))
     }
 
     /// Whether the server tells by itself what comes. One that offers IDLE and then refuses it is asked, like one without it.

@@ -78,3 +78,36 @@ async fn where_idle_is_refused_the_server_is_asked_for_news() {
     assert_eq!(said("IDLE"), 1, "one refusal is enough for a connection");
     follower.stop().await;
 }
+
+/// On a server that tells changed flags by nothing but the flags of all messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_are_compared_each_round_where_we_wait_and_in_turn_elsewhere() {
+    let script = ImapScript::new()
+        .mail("INBOX", b"Subject: first\r\n\r\nx\r\n")
+        .mail("Work", b"Subject: second\r\n\r\nx\r\n");
+    let sim = ImapSim::start(script);
+    let choice = Choice {
+        tested: true,
+        ..Choice::default()
+    };
+    let mut follower = Follower::simulated(&sim, choice).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    let said = |word: &str, folder: &str| {
+        let log = sim.log().into_iter();
+        log.filter(|line| line.contains(word) && line.contains(folder))
+            .count()
+    };
+    let looked = || (said("EXAMINE", "INBOX"), said("EXAMINE", "Work"));
+    let (rounds, before) = (said("LIST", ""), looked());
+    sim.set_flags("Work", 1, &["\\Flagged"]);
+    crate::follower::until("many rounds", async || said("LIST", "") >= rounds + 16).await;
+    let view = follower.view().await;
+    assert!(view["Work"][&1].0.contains("\\Flagged"), "{view:?}");
+    let (inbox, work) = (looked().0 - before.0, looked().1 - before.1);
+    assert!(inbox >= 12, "INBOX was looked at {inbox} times");
+    assert!(
+        work >= 1 && work * 2 <= inbox,
+        "Work was looked at {work} times, INBOX {inbox} times"
+    );
+    follower.stop().await;
+}
