@@ -15,6 +15,7 @@ on_each_server!(
     a_watched_folder_with_new_uids_keeps_its_headers_and_ids,
     headers_that_a_crash_interrupts_are_not_lost_and_not_doubled,
     messages_above_the_size_limit_are_headers_until_they_are_wanted,
+    i22_a_header_of_megabytes_is_stored_where_only_headers_are_wanted,
 );
 
 const SEEDED: usize = 30;
@@ -343,5 +344,43 @@ async fn long_headers_are_held_a_few_at_a_time() {
     let sets: Vec<&str> = asked.filter_map(|line| line.split(' ').nth(3)).collect();
     // 8 MB: thirteen of them.
     assert_eq!(sets, ["1:20", "14:20"]);
+    follower.stop().await;
+}
+
+async fn i22_a_header_of_megabytes_is_stored_where_only_headers_are_wanted(server: Brand) {
+    let user = server.user("long header");
+    let mut header = b"Subject: long\r\nMessage-ID: <long@header.test>\r\n".to_vec();
+    for n in 0..40_000 {
+        header.extend(format!("X-Line-{n}: {}\r\n", "x".repeat(50)).bytes());
+    }
+    header.extend(b"\r\n");
+    let whole = [&header[..], b"And a body.\r\n"].concat();
+    let mail = whole.clone();
+    crate::pop3::act(&user, move |_, probe| {
+        probe.append("INBOX", "", "", &mail);
+    })
+    .await;
+    let choice = Choice {
+        size_limit: Some(1_000),
+        ..Choice::on(server)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    let came = follower.event("message.received", |e| e.data["subject"] == "long");
+    let id = came.await.data["message_id"].clone();
+    let id = id.as_str().expect("an id").to_owned();
+    let stored = async || {
+        let raw = messages::raw(&follower.store, &id).await.expect("raw");
+        let bytes = follower.store.blobs.read(&raw.place, u64::MAX).await;
+        (raw.complete, bytes.expect("the bytes"))
+    };
+    let (complete, bytes) = stored().await;
+    assert!(!complete);
+    assert!(bytes == header, "{} of {}", bytes.len(), header.len());
+    messages::ask(&follower.store, &id).await.expect("asked");
+    crate::pop3::until("it is whole", async || {
+        stored().await == (true, whole.clone())
+    })
+    .await;
+    assert_eq!(follower.count("message.unreadable").await, 0);
     follower.stop().await;
 }
