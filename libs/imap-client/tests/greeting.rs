@@ -73,7 +73,7 @@ fn net() -> Net {
 }
 
 #[tokio::test]
-async fn text_behind_the_starttls_answer_is_an_attack() {
+async fn i27_text_behind_the_starttls_answer_is_an_attack() {
     let answer = "$T OK go\r\n* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] injected\r\n";
     let (mut session, _server) = session("STARTTLS", vec![turn("STARTTLS", answer)]).await;
     let result = session.starttls(&net(), "mail.example", None).await;

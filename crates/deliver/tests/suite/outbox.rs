@@ -89,7 +89,7 @@ async fn only_those_who_were_put_off_get_it_again() {
 }
 
 #[tokio::test]
-async fn no_answer_after_the_dot_is_unclear_and_one_more_try_is_marked() {
+async fn i40_no_answer_after_the_dot_is_unclear_and_one_more_try_is_marked() {
     let f = Fixture::started().await;
     let sim = SmtpSim::start(SmtpScript::new().fault(SmtpFault::CloseAfterDot));
     let mailbox = f.mailbox(sim.port(), Auth::None).await;

@@ -68,7 +68,7 @@ fn as_mail(raw: Vec<u8>, n: i64) -> Mail {
 }
 
 #[test]
-fn odd_mail_is_stored_as_it_is_and_can_be_read() {
+fn i22_odd_mail_is_stored_as_it_is_and_can_be_read() {
     let user = user("odd mail");
     let odd = odd_mail();
     let count = odd.len();
@@ -113,7 +113,7 @@ fn odd_mail_is_stored_as_it_is_and_can_be_read() {
 }
 
 #[test]
-fn fifty_megabytes_and_a_megabyte_of_nul_are_stored_in_bounded_memory() {
+fn i21_fifty_megabytes_and_a_megabyte_of_nul_are_stored_in_bounded_memory() {
     let user = user("fifty megabytes");
     let mut large = b"From: a@x.test\r\nSubject: large\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\
         Content-Type: application/octet-stream; name=large.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n".to_vec();
@@ -206,7 +206,7 @@ fn a_message_that_the_server_does_not_give_is_named_and_the_others_are_stored() 
 }
 
 #[test]
-fn a_misbehaving_server_costs_little_and_is_named_until_it_behaves() {
+fn i26_a_misbehaving_server_costs_little_and_is_named_until_it_behaves() {
     let postroom = postroom();
     let faults = [
         (

@@ -25,7 +25,7 @@ pub fn number(name: &str, default: u64) -> u64 {
 }
 
 #[test]
-fn killed_anywhere_nothing_is_lost_doubled_or_told_twice() {
+fn i32_killed_anywhere_nothing_is_lost_doubled_or_told_twice() {
     let seed = number("POSTROOM_CRASH_SEED", 7);
     let user = user("crash");
     user.seed("INBOX", Generator::new(seed).mean_size(3_000).take(400));

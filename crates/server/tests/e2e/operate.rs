@@ -538,7 +538,7 @@ fn the_console_is_served_with_a_strict_policy() {
 }
 
 #[test]
-fn a_second_server_on_the_same_data_is_refused() {
+fn i35_a_second_server_on_the_same_data_is_refused() {
     let first = launch().start();
     let data = first.data_dir().to_owned();
     let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_postroom"));

@@ -84,7 +84,7 @@ fn each_told_once_with_removed(api: &Api, mailbox: &str, count: usize) {
 }
 
 #[test]
-fn killed_again_and_again_during_the_first_copy_nothing_is_lost_doubled_or_fetched_again() {
+fn i19_killed_again_and_again_during_the_first_copy_nothing_is_lost_doubled_or_fetched_again() {
     let user = user("killed");
     user.seed("INBOX", Generator::new(7).mean_size(6_000).take(700));
     user.seed("Archive", Generator::new(8).mean_size(6_000).take(300));
@@ -119,7 +119,7 @@ fn killed_again_and_again_during_the_first_copy_nothing_is_lost_doubled_or_fetch
 }
 
 #[test]
-fn connections_cut_in_the_middle_of_messages_do_no_harm() {
+fn i18_connections_cut_in_the_middle_of_messages_do_no_harm() {
     let user = user("cut");
     user.seed("INBOX", Generator::new(9).mean_size(20_000).take(150));
     let proxy = Proxy::start(servers().imap_port);

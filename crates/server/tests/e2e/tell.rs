@@ -49,7 +49,7 @@ fn the_log_is_read_in_order_by_cursor_in_pages_of_any_size() {
 }
 
 #[test]
-fn a_stream_that_broke_off_goes_on_where_it_was_and_misses_nothing() {
+fn i41_a_stream_that_broke_off_goes_on_where_it_was_and_misses_nothing() {
     let user = user("stream");
     let mut postroom = postroom();
     connect_whole(&postroom, &user);

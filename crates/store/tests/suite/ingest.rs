@@ -163,7 +163,7 @@ async fn the_same_batch_twice_changes_nothing_the_second_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn equal_bytes_in_one_folder_are_two_messages() {
+async fn i05_equal_bytes_in_one_folder_are_two_messages() {
     both(|fixture| async move {
         let a = set_up(&fixture).await;
         let store = &fixture.store;

@@ -5,7 +5,7 @@ use model::Clock;
 use store::{Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
+async fn i37_a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let fixture = Fixture::sqlite().await;
     fixture.mailbox("ann@example.test").await;
     let newer = "INSERT INTO schema_version (version) VALUES (99)";

@@ -1,6 +1,6 @@
 //! Many mailboxes on one node: how they come, and that none is in another's way.
 
-use crate::follower::{context, fresh_store};
+use crate::follower::{context, fresh_store, until};
 use mail_sim::{ImapFault, ImapScript, ImapSim, Point};
 use model::Secret;
 use model::mailbox::{
@@ -157,7 +157,7 @@ async fn end(watch: JoinHandle<()>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invariant_29_after_a_restart_and_after_an_outage_sign_ins_come_at_a_bounded_rate() {
+async fn i29_after_a_restart_and_after_an_outage_sign_ins_come_at_a_bounded_rate() {
     let sim = ImapSim::start(ImapScript::new().mail("INBOX", b"Subject: x\r\n\r\nx\r\n"));
     let proxy = std::sync::Arc::new(Proxy::start(sim.port()));
     let mut crowd = Crowd::new().await;
@@ -263,5 +263,52 @@ async fn i28_a_refused_connection_lowers_the_budget_of_the_account_and_nobody_kn
         );
         assert!(connection.until.is_some());
     }
+    crowd.stop().await;
+}
+
+/// Four large mailboxes hold all places among those who fetch their past, and their servers fall silent in the middle of a
+/// message.
+#[tokio::test(flavor = "multi_thread")]
+async fn i43_new_mail_of_one_mailbox_comes_while_four_others_hang_in_the_middle_of_their_past() {
+    const STALL: u64 = 150_000;
+    let mut past = ImapScript::new();
+    for n in 0..400 {
+        let mail = format!("Subject: {n}\r\n\r\n{}\r\n", "x".repeat(2_000));
+        past = past.mail("INBOX", mail.as_bytes());
+    }
+    let one = ImapSim::start(ImapScript::new());
+    let mut crowd = Crowd::new().await;
+    let lively = crowd.add_one(one.port(), "bob@simulated.test", "bob").await;
+    crowd.go();
+    crowd
+        .until_all(std::slice::from_ref(&lively), ConnectionState::Live)
+        .await;
+    let mut hanging = Vec::new();
+    for n in 0..4 {
+        let sim = ImapSim::start(past.clone());
+        let proxy = Proxy::start(sim.port());
+        proxy.set(Fault::StallAfter(STALL));
+        let address = format!("ann{n}@simulated.test");
+        crowd.add_one(proxy.port(), &address, &address).await;
+        hanging.push((sim, proxy));
+    }
+    let all_hang = || {
+        hanging
+            .iter()
+            .all(|(_, proxy)| proxy.bytes_to_client() == STALL)
+    };
+    until("all four hang", async || all_hang()).await;
+    one.deliver("INBOX", b"Subject: at once\r\n\r\nx\r\n");
+    until("the new mail comes", async || {
+        let events = store::events::list(&crowd.store, Default::default(), 10_000).await;
+        let (events, _) = events.expect("events");
+        let mut came = events
+            .iter()
+            .filter(|event| event.kind == "message.received");
+        came.any(|event| event.data["subject"] == "at once" && event.origin.as_str() == "live")
+    })
+    .await;
+    // None of the four has got on, or was given up meanwhile.
+    assert!(all_hang() && hanging.iter().all(|(_, proxy)| proxy.connections() == 1));
     crowd.stop().await;
 }

@@ -9,9 +9,9 @@ use testkit::{Brand, Fault, Generator, ImapProbe, Proxy, TestUser, deliver};
 
 on_each_server!(
     new_mail_is_told_as_live,
-    flags_expunges_and_new_mail_arrive_together,
-    a_move_keeps_the_id_and_is_one_event,
-    folder_rename_keeps_the_folder_and_its_messages,
+    i14_flags_expunges_and_new_mail_arrive_together,
+    i06_a_move_keeps_the_id_and_is_one_event,
+    i07_folder_rename_keeps_the_folder_and_its_messages,
     the_first_message_of_a_folder_that_was_empty_is_news,
     a_folder_that_is_deleted_takes_its_messages_with_it,
     a_new_uidvalidity_keeps_message_ids_and_tells_no_new_mail,
@@ -54,7 +54,7 @@ async fn new_mail_is_told_as_live(server: Brand) {
     follower.stop().await;
 }
 
-async fn flags_expunges_and_new_mail_arrive_together(server: Brand) {
+async fn i14_flags_expunges_and_new_mail_arrive_together(server: Brand) {
     let (user, mut follower) = follow(server, "mixed", 12, 30).await;
     act(&user, |user, probe| {
         probe.select("INBOX");
@@ -70,7 +70,7 @@ async fn flags_expunges_and_new_mail_arrive_together(server: Brand) {
     follower.stop().await;
 }
 
-async fn a_move_keeps_the_id_and_is_one_event(server: Brand) {
+async fn i06_a_move_keeps_the_id_and_is_one_event(server: Brand) {
     let (user, mut follower) = follow(server, "move", 13, 12).await;
     let projects = server.path("Projects");
     let target = projects.clone();
@@ -89,7 +89,7 @@ async fn a_move_keeps_the_id_and_is_one_event(server: Brand) {
     follower.stop().await;
 }
 
-async fn folder_rename_keeps_the_folder_and_its_messages(server: Brand) {
+async fn i07_folder_rename_keeps_the_folder_and_its_messages(server: Brand) {
     let user = server.user("rename");
     user.seed("Old", Generator::new(14).take(25));
     let mut follower = Follower::start(&user, Choice::on(server)).await;

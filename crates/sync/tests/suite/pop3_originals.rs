@@ -129,7 +129,7 @@ async fn mail_stays_on_the_server_for_as_many_days_as_the_mailbox_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_answer_to_quit_nothing_counts_as_deleted() {
+async fn i42_without_an_answer_to_quit_nothing_counts_as_deleted() {
     let sim = Pop3Sim::start(sim_with(12).fault(Pop3Fault::CloseAt("QUIT")));
     let mut follower = follow(&sim, "pop3quit", Some(0)).await;
     follower.event("mailbox.backfill_completed", |_| true).await;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use testkit::{Brand, Deed, Generator, ImapProbe, MindingProxy, deliver};
 
 on_each_server!(
-    messages_removed_while_they_are_copied_leave_no_trace,
-    reading_marks_nothing_as_read,
+    i17_messages_removed_while_they_are_copied_leave_no_trace,
+    i24_reading_marks_nothing_as_read,
     folders_that_nobody_opened_before_keep_their_identity,
     folders_that_nobody_opened_before_keep_it_where_nothing_may_be_changed,
-    folder_names_survive_the_way_there_and_back,
+    i08_folder_names_survive_the_way_there_and_back,
     special_folders_are_known_by_attribute_or_name,
     a_folder_that_was_deleted_and_made_again_is_another_one,
     a_folder_renamed_while_it_is_open_loses_nothing,
@@ -21,7 +21,7 @@ on_each_server!(
 
 /// Dovecot sends no body for a message that another session removed, Cyrus still has it, and Courier invents one from
 /// its System Administrator.
-async fn messages_removed_while_they_are_copied_leave_no_trace(server: Brand) {
+async fn i17_messages_removed_while_they_are_copied_leave_no_trace(server: Brand) {
     let user = server.user("storm");
     user.seed("INBOX", Generator::new(51).take(450));
     let mut follower = Follower::start(&user, Choice::on(server)).await;
@@ -52,7 +52,7 @@ async fn messages_removed_while_they_are_copied_leave_no_trace(server: Brand) {
 }
 
 /// Flags, `\Seen` above all, are after a copy what they were before it.
-async fn reading_marks_nothing_as_read(server: Brand) {
+async fn i24_reading_marks_nothing_as_read(server: Brand) {
     let user = server.user("unread");
     user.seed("INBOX", Generator::new(52).take(20));
     deliver(&user, b"Subject: unread\r\n\r\nx\r\n");
@@ -119,7 +119,7 @@ async fn keep_their_identity(server: Brand, read_only: bool) {
 }
 
 /// Umlauts, an apostrophe, an ampersand, spaces: as the server lists them, and found again.
-async fn folder_names_survive_the_way_there_and_back(server: Brand) {
+async fn i08_folder_names_survive_the_way_there_and_back(server: Brand) {
     let user = server.user("names");
     let mut names = vec!["Entwürfe", "A & B", "Äpfel/日本語", "it's", "100 percent"];
     // Courier refuses what lies beyond the first 65,536 characters.
