@@ -50,10 +50,11 @@ fn until_somebody_comes(
 ) -> Result<(Outcome, Option<Batch>)> {
     let mut total = Outcome::default();
     while batch.messages.len() > PIECE {
-        let rest = batch.messages.split_off(PIECE);
+        // The newest first, as the past is filled: they are the last of a batch.
+        let newest = batch.messages.split_off(batch.messages.len() - PIECE);
         let piece = Batch {
             folder_id: batch.folder_id.clone(),
-            messages: std::mem::replace(&mut batch.messages, rest),
+            messages: newest,
             failures: Vec::new(),
             gone: Vec::new(),
             cursor: Cursor::default(),
