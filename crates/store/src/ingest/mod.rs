@@ -6,6 +6,7 @@ mod answers;
 mod changes;
 mod complete;
 mod gap;
+mod ids;
 mod moving;
 mod pieces;
 mod placing;
@@ -31,10 +32,11 @@ use crate::leases::{self, Lease};
 use crate::own_copies::Ours;
 use crate::search::{self, Words};
 use crate::{Store, Tx, events, mailboxes, own_copies, submissions, tags, test_messages};
+use ids::fresh_ids;
+use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
-use model::{Timestamp, fresh_id};
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet};
 
@@ -385,16 +387,15 @@ fn insert_messages<'b>(
     if batch.messages.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ids = Vec::with_capacity(batch.messages.len());
+    let ids = fresh_ids("msg", &batch.messages, now);
     let mut rows = Vec::with_capacity(batch.messages.len());
-    for (message, thread) in batch.messages.iter().zip(threads) {
-        let id = fresh_id("msg", now);
+    for ((message, thread), id) in batch.messages.iter().zip(threads).zip(&ids) {
         let body = match message.headers_only {
             Some(_) => "head",
             None => "whole",
         };
         rows.push(vec![
-            (&id).into(),
+            id.into(),
             thread.into(),
             (&message.stored.digest).into(),
             message.refs.message_id.clone().into(),
@@ -415,7 +416,6 @@ fn insert_messages<'b>(
             answers::key(mailbox_id, message.refs.says.as_deref()).into(),
             message.refs.lone_answer.into(),
         ]);
-        ids.push(id);
     }
     let rows = tx.insert(Insert {
         table: "messages",

@@ -1,5 +1,6 @@
 //! Which conversation new messages belong to, decided under the mailbox's lock.
 
+use super::ids::fresh_ids;
 use super::{Batch, answers, event};
 use crate::Tx;
 use crate::db::Column::Text;
@@ -87,7 +88,9 @@ pub(super) fn assign(
     };
     parents(tx, mailbox_id, &mut refs, &mut join)?;
     answers::join(tx, mailbox_id, messages, &mut refs, &mut join)?;
-    let decided = threader(&known, &refs, &mut || fresh_id("thr", now));
+    let mut fresh = fresh_ids("thr", messages, now).into_iter();
+    let mut next = || fresh.next().unwrap_or_else(|| fresh_id("thr", now));
+    let decided = threader(&known, &refs, &mut next);
     write_links(tx, mailbox_id, &decided.links)?;
     for (from, into) in &decided.merges {
         merge(tx, mailbox_id, from, into, batch.origin, log)?;

@@ -107,6 +107,10 @@ pub(crate) fn release_held(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp) ->
         "UPDATE submissions SET held = 0, next_attempt_at = $2 WHERE mailbox_id = $1 AND held = 1",
         &[mailbox_id.into(), now.into()],
     )?;
-    tx.wake(Topic::Submissions);
+    let sql =
+        "SELECT 1 FROM submissions WHERE mailbox_id = $1 AND next_attempt_at IS NOT NULL LIMIT 1";
+    if tx.row(sql, &[mailbox_id.into()])?.is_some() {
+        tx.wake(Topic::Submissions);
+    }
     Ok(())
 }

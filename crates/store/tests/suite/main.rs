@@ -12,6 +12,7 @@ mod evidence;
 mod headers_only;
 mod ingest;
 mod lanes;
+mod order;
 mod owed;
 mod pop3;
 mod power_cut;

@@ -68,7 +68,10 @@ impl Visit<'_> {
     /// Asks for the octets of a folder that is not open and whose past has not begun to come, once; the one whose turn comes
     /// last is the first. Returns whether there was one. What comes in one batch is there before the answer would be.
     pub(super) async fn ask_ahead(&mut self) -> Result<bool> {
-        if !self.session.supports("STATUS=SIZE") || self.ahead.told().is_enough {
+        if !self.session.supports("STATUS=SIZE")
+            || self.ahead.told().is_enough
+            || self.left_to_fill() <= BATCH_MESSAGES as i64
+        {
             return Ok(false);
         }
         let unfilled = self.unfilled();

@@ -44,6 +44,11 @@ pub(super) struct Batches {
 }
 
 impl Batches {
+    /// Whether there is more than one.
+    pub(super) fn are_many(&self) -> bool {
+        self.whole.len() + self.heads.len() > 1
+    }
+
     fn whole(whole: Vec<UidSet>) -> Self {
         Self {
             whole,

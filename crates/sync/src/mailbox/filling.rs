@@ -119,8 +119,8 @@ impl Visit<'_> {
             }
             listed => listed,
         };
-        // Said before it is fetched, so that people see what is to come.
-        if !todo.is_empty() {
+        // Said before it is fetched, so that people see what is to come; one batch is there before anybody looks.
+        if batches.are_many() || (!todo.is_empty() && total != folder.total) {
             let cursor = Cursor {
                 total: Some(total),
                 bytes_left: octets,
@@ -239,7 +239,7 @@ impl Visit<'_> {
     }
 
     /// Messages of the past that are still to be fetched, as far as they were counted.
-    fn left_to_fill(&self) -> i64 {
+    pub(super) fn left_to_fill(&self) -> i64 {
         let unfilled = self
             .known
             .iter()

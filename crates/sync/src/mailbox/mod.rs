@@ -57,7 +57,11 @@ const LEAVING: Duration = Duration::from_secs(10);
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Works on a mailbox until it is cancelled, loses its lease, or the mailbox is no longer enabled.
-pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
+pub fn run(
+    context: Context,
+    lease: Lease,
+    cancel: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
     let topic = Topic::Mailbox(lease.mailbox_id.clone());
     let mut life = Life {
         wake: context.store.db.wakes().listen(topic),
@@ -73,18 +77,21 @@ pub async fn run(context: Context, lease: Lease, cancel: CancellationToken) {
         lease,
         cancel,
     };
-    loop {
-        match life.once().await {
-            Ok(Next::Again) => {}
-            Ok(Next::End) => return,
-            Err(StoreError::Fenced | StoreError::NotFound(_)) => return,
-            Err(error) => {
-                tracing::warn!(mailbox = life.lease.mailbox_id, %error, "the store is in the way");
-                life.rest(STORE_PAUSE).await;
+    // No `async fn`: that would keep room for what it was given beside what it made of it, for as long as the mailbox lives.
+    async move {
+        loop {
+            match life.once().await {
+                Ok(Next::Again) => {}
+                Ok(Next::End) => return,
+                Err(StoreError::Fenced | StoreError::NotFound(_)) => return,
+                Err(error) => {
+                    tracing::warn!(mailbox = life.lease.mailbox_id, %error, "the store is in the way");
+                    life.rest(STORE_PAUSE).await;
+                }
             }
-        }
-        if life.cancel.is_cancelled() {
-            return;
+            if life.cancel.is_cancelled() {
+                return;
+            }
         }
     }
 }
