@@ -16,6 +16,7 @@ use imap_client::{MetaItems, UidSet};
 use model::completeness::FolderAudit;
 use model::event::Origin;
 use model::folder::Mode;
+use model::message::Flags;
 use std::collections::HashMap;
 use store::completeness;
 use store::folders::{self, Cursor, Known};
@@ -37,7 +38,7 @@ struct Difference {
     missing: UidSet,
     surplus: UidSet,
     /// As many as are held at once; what is beyond them is for the next audit.
-    flags: HashMap<i64, FlagUpdate>,
+    flags: UidSet,
     sizes: i64,
     miscounted: i64,
 }
@@ -54,7 +55,7 @@ impl Difference {
     fn lasting(mut self, before: &Self) -> Self {
         self.missing = self.missing.intersect(&before.missing);
         self.surplus = self.surplus.intersect(&before.surplus);
-        self.flags.retain(|uid, _| before.flags.contains_key(uid));
+        self.flags = self.flags.intersect(&before.flags);
         self.miscounted = self.miscounted.min(before.miscounted);
         self
     }
@@ -241,7 +242,7 @@ impl Visit<'_> {
     ) -> Result<()> {
         let bounds = (window.0 as i64, window.1 as i64);
         let held = completeness::held(&self.context.store, &folder.id, validity, bounds).await?;
-        let mut seen: HashMap<i64, (FlagUpdate, Option<u64>)> = HashMap::new();
+        let mut seen: HashMap<i64, (Flags, Option<u64>)> = HashMap::new();
         // Not only what SEARCH leaves out: what is named by either is there.
         let mut named = UidSet::new();
         if self.exists != Some(0) {
@@ -257,7 +258,8 @@ impl Visit<'_> {
                     let uid = meta.uid.unwrap_or_default();
                     if held.contains_key(&(uid as i64)) {
                         named.insert(uid);
-                        seen.extend(look::update(&meta).map(|told| (told.uid, (told, meta.size))));
+                        let told = look::update(&meta);
+                        seen.extend(told.map(|told| (told.uid, (told.flags, meta.size))));
                     }
                 })
                 .await;
@@ -273,12 +275,12 @@ impl Visit<'_> {
         }
         for (uid, held) in held {
             match seen.remove(&uid) {
-                Some((update, size)) => {
+                Some((flags, size)) => {
                     difference.sizes +=
                         i64::from(size.is_some_and(|size| size as i64 != held.size));
-                    let room = difference.flags.len() < self.context.flags_at_once;
-                    if update.flags != held.flags && !held.owed && room {
-                        difference.flags.insert(uid, update);
+                    let room = difference.flags.len() < self.context.flags_at_once as u64;
+                    if flags != held.flags && !held.owed && room {
+                        difference.flags.insert(uid.unsigned_abs());
                     }
                 }
                 None => {
@@ -303,15 +305,18 @@ impl Visit<'_> {
             return Ok(0);
         };
         let validity = self.known[i].uid_validity.unwrap_or(0);
-        let changes = Changes {
-            folder_id: id.to_owned(),
-            uid_validity: validity,
-            origin: Origin::CatchUp,
-            flags: difference.flags.values().cloned().collect(),
-            vanished: plan::ranges(&difference.surplus),
-            cursor: Cursor::default(),
-        };
-        ingest::apply(&self.context.store, self.lease, changes).await?;
+        let opened = self.open_again(id, validity).await?;
+        if opened.is_some() {
+            let changes = Changes {
+                folder_id: id.to_owned(),
+                uid_validity: validity,
+                origin: Origin::CatchUp,
+                flags: self.flags_by_now(&difference.flags).await?,
+                vanished: plan::ranges(&difference.surplus),
+                cursor: Cursor::default(),
+            };
+            ingest::apply(&self.context.store, self.lease, changes).await?;
+        }
         let mut failed = 0;
         let newest: Vec<u64> = difference.missing.iter().rev().take(FETCHED).collect();
         for some in newest.chunks(AT_A_TIME) {
@@ -343,6 +348,36 @@ impl Visit<'_> {
             self.reload(i).await?;
         }
         Ok(failed)
+    }
+    /// What the server says now of messages in the open folder whose flags differed: a comparison takes minutes, and what was
+    /// changed meanwhile must not get its old flags back.
+    async fn flags_by_now(&mut self, differed: &UidSet) -> Result<Vec<FlagUpdate>> {
+        if differed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items = MetaItems {
+            flags: true,
+            modseq: true,
+            ..MetaItems::default()
+        };
+        // Once each, whatever the server repeats: memory is bounded by what was asked for.
+        let mut told = HashMap::new();
+        let heard = self
+            .session
+            .fetch_meta_with(differed, &items, None, false, |meta| {
+                told.extend(look::update(&meta).map(|update| (update.uid, update)));
+            })
+            .await;
+        match heard {
+            // What was told before the refusal is as true.
+            Err(error) if !error.is_fatal() => {
+                tracing::debug!(code = error.code(), "no flags to repair with");
+            }
+            heard => {
+                heard?;
+            }
+        }
+        Ok(told.into_values().collect())
     }
 }
 

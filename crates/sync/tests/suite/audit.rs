@@ -411,3 +411,41 @@ async fn what_is_surplus_in_one_folder_and_missing_in_another_is_one_message_wha
     );
     slow.follower.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_changes_while_an_audit_is_under_way_does_not_get_its_old_flags_back() {
+    let seldom = Duration::from_secs(3_600);
+    let mut slow = Slow::start("changed meanwhile", "INBOX", 58, seldom).await;
+    slow.follower.event("mailbox.live", |_| true).await;
+    damage(
+        &slow.follower,
+        "UPDATE messages SET flagged = 1 - flagged WHERE id IN (SELECT message_id FROM placements WHERE uid = 1)",
+    )
+    .await;
+    let before = slow.follower.events().await.len();
+    slow.begin().await;
+    // All sixty are compared a second time by now but for the last parts: that the first one differs is known.
+    until("it was seen twice", async || slow.told.load(Relaxed) > 75).await;
+    act(&slow.user, |_, probe| {
+        probe.select("INBOX");
+        probe.store("1", "+FLAGS", "\\Answered");
+    })
+    .await;
+    let told = slow
+        .follower
+        .event("message.changed", |e| e.data["flags"]["answered"] == true);
+    told.await;
+    assert!(slow.is_audited().await, "the change came after the audit");
+    slow.slow.store(false, Relaxed);
+    until("it ends", async || !slow.is_audited().await).await;
+    slow.follower.in_step().await;
+    let events = slow.follower.events().await;
+    let changed = events[before..]
+        .iter()
+        .filter(|e| e.kind == "message.changed");
+    let answered: Vec<bool> = changed
+        .map(|e| e.data["flags"]["answered"] == true)
+        .collect();
+    assert_eq!(answered, [true]);
+    slow.follower.stop().await;
+}
