@@ -133,11 +133,11 @@ const ADRIFT: &str = "mailbox_id = $1 AND vanished_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM placements p WHERE p.message_id = messages.id)";
 
 /// Takes messages that lie in no folder for vanished: what is fetched again under the same bytes keeps its id, the
-/// rest is removed at the end of a round.
+/// rest is removed at the end of a round. Says whether there were any.
 ///
 /// # Errors
 /// Another node works on the mailbox, or the database is out of reach.
-pub async fn give_up_adrift(store: &Store, lease: &Lease) -> Result<()> {
+pub async fn give_up_adrift(store: &Store, lease: &Lease) -> Result<bool> {
     let (now, lease) = (store.now(), lease.clone());
     store
         .db
@@ -150,8 +150,9 @@ pub async fn give_up_adrift(store: &Store, lease: &Lease) -> Result<()> {
             let threads: HashSet<String> =
                 rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
             let sql = format!("UPDATE messages SET vanished_at = $2 WHERE {ADRIFT}");
-            tx.exec(&sql, &[id.into(), now.into()])?;
-            ingest::refresh_threads(tx, id, &threads)
+            let given_up = tx.exec(&sql, &[id.into(), now.into()])?;
+            ingest::refresh_threads(tx, id, &threads)?;
+            Ok(given_up > 0)
         })
         .await
 }

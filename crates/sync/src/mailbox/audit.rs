@@ -92,11 +92,9 @@ impl Visit<'_> {
         let Some(_place) = self.turn.take(Work::Large).await? else {
             return Ok(());
         };
-        if order.repair {
-            completeness::give_up_adrift(&self.context.store, self.lease).await?;
+        if order.repair && completeness::give_up_adrift(&self.context.store, self.lease).await? {
+            self.hold_for_the_audit();
         }
-        // What is surplus in a folder may be what is missing in one that comes later.
-        self.hold_at_least = if order.repair { HOLD_CLOSED } else { 0 };
         let stored = self.known.iter().filter(|folder| folder.mode != Mode::Off);
         let stored: Vec<_> = stored
             .map(|folder| FolderAudit {
@@ -230,6 +228,11 @@ impl Visit<'_> {
         Ok((open && self.known[i].uid_validity == Some(validity)).then_some(i))
     }
 
+    /// What the audit itself took away may be what is missing in a folder that comes later: until its end no round removes it.
+    fn hold_for_the_audit(&mut self) {
+        self.hold_at_least = HOLD_CLOSED;
+    }
+
     /// Compares the messages of a folder that we have from the first to the last UID of a window: their flags, their sizes, and
     /// whether they are there. Memory is bounded by the window, whatever the server sends.
     async fn compare_window(
@@ -317,26 +320,14 @@ impl Visit<'_> {
             };
             ingest::apply(&self.context.store, self.lease, changes).await?;
         }
-        let mut failed = 0;
-        let newest: Vec<u64> = difference.missing.iter().rev().take(FETCHED).collect();
-        for some in newest.chunks(AT_A_TIME) {
-            let Some(i) = self.open_again(id, validity).await? else {
-                return Ok(failed);
-            };
-            let mut missing = UidSet::new();
-            some.iter().for_each(|uid| missing.insert(*uid));
-            let limit = self.size_limit(&self.known[i]);
-            let batches = self.batches(&missing, AT_A_TIME, limit).await?;
-            let isolation = &mut *meanwhile.isolation;
-            let (direction, origin) = (Direction::Stay, Origin::CatchUp);
-            let fetched = self.fetch(i, batches, direction, origin, isolation, None);
-            failed += fetched.await?.failed;
-            if !self.look_after(meanwhile).await? {
-                return Ok(failed);
-            }
+        if opened.is_some() && !difference.surplus.is_empty() {
+            self.hold_for_the_audit();
         }
+        let (failed, all) = self
+            .fetch_missing(id, validity, &difference.missing, meanwhile)
+            .await?;
         completeness::recount(&self.context.store, self.lease, id).await?;
-        if difference.missing.len() > FETCHED as u64 {
+        if !all {
             // As long as there is a hole, the folder is not in step, and each round looks at it.
             let cursor = Cursor {
                 server_messages: Some(NOT_IN_STEP),
@@ -349,6 +340,42 @@ impl Visit<'_> {
         }
         Ok(failed)
     }
+
+    /// Fetches the newest of what is missing, some at a time. Returns how many messages went to the ledger, and whether nothing
+    /// was left out: the provider's limit for the day may have been reached, the folder closed, or the work may be to end.
+    async fn fetch_missing(
+        &mut self,
+        id: &str,
+        validity: i64,
+        missing: &UidSet,
+        meanwhile: &mut Meanwhile<'_>,
+    ) -> Result<(i64, bool)> {
+        let mut failed = 0;
+        let newest: Vec<u64> = missing.iter().rev().take(FETCHED).collect();
+        for some in newest.chunks(AT_A_TIME) {
+            let goes_on = self.look_after(meanwhile).await?;
+            let opened = match goes_on {
+                true => self.open_again(id, validity).await?,
+                false => None,
+            };
+            let Some(i) = opened else {
+                return Ok((failed, false));
+            };
+            let mut missing = UidSet::new();
+            some.iter().for_each(|uid| missing.insert(*uid));
+            let limit = self.size_limit(&self.known[i]);
+            let batches = self.batches(&missing, AT_A_TIME, limit).await?;
+            let isolation = &mut *meanwhile.isolation;
+            let (direction, origin) = (Direction::Stay, Origin::CatchUp);
+            let fetched = self.fetch(i, batches, direction, origin, isolation, None);
+            failed += fetched.await?.failed;
+            if self.short {
+                return Ok((failed, false));
+            }
+        }
+        Ok((failed, newest.len() as u64 == missing.len()))
+    }
+
     /// What the server says now of messages in the open folder whose flags differed: a comparison takes minutes, and what was
     /// changed meanwhile must not get its old flags back.
     async fn flags_by_now(&mut self, differed: &UidSet) -> Result<Vec<FlagUpdate>> {

@@ -1,11 +1,13 @@
 //! The completeness audit: damage done to the store behind the engine's back is found, told and repaired.
 
 use crate::follower::{Choice, Follower, until};
+use crate::limits::allow;
 use crate::pop3::{act, pop3s};
 use mail_sim::{ImapFault, ImapScript, ImapSim};
 use model::completeness::{Audit, AuditOutcome, FolderAudit};
 use model::mailbox::Security;
 use model::message::FlagChange;
+use model::server_profile::ProfileLimits;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -448,4 +450,51 @@ async fn what_a_client_changes_while_an_audit_is_under_way_does_not_get_its_old_
         .collect();
     assert_eq!(answered, [true]);
     slow.follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_removed_while_an_audit_is_under_way_is_told_before_its_end() {
+    let seldom = Duration::from_secs(3_600);
+    let mut slow = Slow::start("removed meanwhile", "Archive", 200, seldom).await;
+    slow.follower.event("mailbox.live", |_| true).await;
+    slow.begin().await;
+    act(&slow.user, |_, probe| {
+        probe.select("INBOX");
+        probe.remove("1");
+    })
+    .await;
+    slow.follower.event("message.removed", |_| true).await;
+    assert!(slow.is_audited().await, "it was told after the audit");
+    slow.slow.store(false, Relaxed);
+    until("it ends", async || !slow.is_audited().await).await;
+    slow.follower.in_step().await;
+    slow.follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_audit_may_not_fetch_today_is_fetched_once_it_may() {
+    let user = user("audit limit");
+    user.seed("Archive", Generator::new(73).take(8));
+    let ten_a_day = ProfileLimits {
+        messages_per_day: Some(10),
+        ..ProfileLimits::default()
+    };
+    let choice = Choice {
+        limits: Some(ten_a_day),
+        ..Choice::default()
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    damage(
+        &follower,
+        "DELETE FROM messages WHERE id IN (SELECT id FROM messages ORDER BY id LIMIT 5)",
+    )
+    .await;
+    let found = audit(&follower, true).await;
+    assert_eq!(outcome(&found), AuditOutcome::Differs, "{found:?}");
+    assert_eq!(follower.view().await["Archive"].len(), 5);
+    // No second audit: what is missing is known.
+    allow(&follower, ProfileLimits::default()).await;
+    follower.in_step().await;
+    follower.stop().await;
 }

@@ -59,7 +59,7 @@ async fn waits(follower: &Follower) -> bool {
     follower.now().await.coverage.waits_until.is_some()
 }
 
-async fn allow(follower: &Follower, limits: ProfileLimits) {
+pub async fn allow(follower: &Follower, limits: ProfileLimits) {
     let id = follower
         .mailbox
         .server_profile_id
