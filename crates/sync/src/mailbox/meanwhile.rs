@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::folder::look;
 use crate::folder::plan::{self, Need};
 use crate::owed;
-use model::folder::{Mode, Role};
 use std::time::Duration;
+use store::folders::Known;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ impl Visit<'_> {
             self.news.collect(&mut self.session);
             if self.act_on_news(meanwhile.isolation).await?
                 || self.round_is_due()
-                || self.inbox_shows_news().await?
+                || self.awaited_news_came().await?
             {
                 self.round(meanwhile.isolation, meanwhile.cancel).await?;
             }
@@ -54,26 +54,29 @@ impl Visit<'_> {
         Ok(!meanwhile.cancel.is_cancelled() && !self.doubts.is_another_connection_wanted())
     }
 
-    /// Whether the inbox changed while another folder is open, of which alone the server tells by itself.
-    async fn inbox_shows_news(&mut self) -> Result<bool> {
-        let inbox = self
-            .known
-            .iter()
-            .find(|folder| folder.role == Some(Role::Inbox) && folder.mode != Mode::Off);
-        let Some(inbox) =
-            inbox.filter(|inbox| self.open.as_ref() != Some(&inbox.id) && !self.is_parked(inbox))
-        else {
+    /// Whether the folder that is waited in changed while another one is open: of that alone most servers tell by themselves.
+    async fn awaited_news_came(&mut self) -> Result<bool> {
+        if self.hears_of_every_folder() {
+            return Ok(false);
+        }
+        let awaited = self.waited_in().map(|i| &self.known[i]);
+        let elsewhere = |folder: &&Known| self.open.as_ref() != Some(&folder.id);
+        let Some(awaited) = awaited.filter(elsewhere).filter(|it| !self.is_parked(it)) else {
             return Ok(false);
         };
         let now = self.context.store.now();
-        let status = match self.session.status(&look::wire_name(inbox), &COUNTS).await {
+        let status = match self
+            .session
+            .status(&look::wire_name(awaited), &COUNTS)
+            .await
+        {
             // The next round finds out what is wrong with it.
             Err(error) if !error.is_fatal() && !asks_for_quiet(&error, self.mailbox, now) => {
                 return Ok(false);
             }
             told => to_status(&told?),
         };
-        let seen_next = self.mark(&inbox.id).seen_next;
-        Ok(plan::need(inbox, &status, seen_next, false) == Need::Look)
+        let seen_next = self.mark(&awaited.id).seen_next;
+        Ok(plan::need(awaited, &status, seen_next, false) == Need::Look)
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Visit<'a> {
     /// Something of the mailbox was not looked at in this round, and may have what vanished elsewhere: for how long (ms)
     /// what vanished is waited for. 0: everything was looked at.
     pub(super) hold: i64,
-    /// `hold` while an audit is under way that has found messages where they should not be: they may lie in a folder that is
+    /// `hold` while an audit is under way that took messages from where they should not be: they may lie in a folder that is
     /// not compared yet.
     pub(super) hold_at_least: i64,
     pub(super) origin: Origin,
@@ -391,6 +391,11 @@ impl<'a> Visit<'a> {
         // Not even the folders that are being filled put this round off.
         self.news.elsewhere = true;
         Ok(true)
+    }
+
+    /// Whether the server tells by itself what changes in folders that are not open.
+    pub(super) fn hears_of_every_folder(&self) -> bool {
+        self.hearing == Hearing::On
     }
 
     async fn mailbox_changed(&mut self) -> Result<bool> {
