@@ -42,8 +42,6 @@ use tokio::sync::Semaphore;
 const PARSE_MIB: usize = 160;
 /// Places for filling the past, over all mailboxes: new mail needs none.
 const FILLING: usize = 16;
-/// Batches of the past whose raw bytes are in memory at a time, over all mailboxes.
-const RAW_PAST: usize = 12;
 /// Processors that parsing the past leaves to everything else.
 const LEFT_FREE: usize = 1;
 /// Messages of a folder of which flags are held in memory at once: 10 MB.
@@ -117,7 +115,6 @@ pub struct Context {
     parsing: Arc<Semaphore>,
     parsing_past: Arc<Semaphore>,
     filling: Arc<Semaphore>,
-    raw_past: Arc<Semaphore>,
     way: way::Way,
     lasting: Arc<Semaphore>,
     doors: doors::Doors,
@@ -147,7 +144,6 @@ impl Context {
             parsing: Arc::new(Semaphore::new(PARSE_MIB)),
             parsing_past: Arc::new(Semaphore::new(processors.saturating_sub(LEFT_FREE).max(1))),
             filling: Arc::new(Semaphore::new(FILLING)),
-            raw_past: Arc::new(Semaphore::new(RAW_PAST)),
             way: way::Way::default(),
             lasting: Arc::new(Semaphore::new(LASTING)),
             doors: doors::Doors::default(),

@@ -37,7 +37,7 @@ use tokio::time::Instant;
 pub(super) const INVENTED: u64 = 129;
 
 /// Batches whose raw bytes are in memory at a time: one is read, one made durable, one parsed.
-const RAW_BATCHES: usize = 3;
+pub const RAW_BATCHES: usize = 3;
 
 /// What is fetched, and into which folder it goes.
 pub struct Job<'a> {
@@ -57,6 +57,8 @@ pub struct Job<'a> {
     pub origin: Origin,
     /// Only the headers are wanted.
     pub headers_only: bool,
+    /// Batches whose raw bytes may be in memory at a time.
+    pub raw_batches: usize,
 }
 
 /// How the cursors move with a batch.
@@ -79,8 +81,8 @@ pub(crate) struct Ready {
     failures: Vec<NewFailure>,
     gone: Vec<i64>,
     cursor: Cursor,
-    /// The right to hold raw bytes in memory: of this mailbox, and of all who fill their past.
-    room: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    /// The right to hold raw bytes in memory.
+    room: OwnedSemaphorePermit,
 }
 
 /// Fetches and stores `batches` in order, until all are done, `stop` says so between two of them, or there is much to settle
@@ -136,7 +138,7 @@ async fn fetch_all(
     let mut placed = 0;
     let mut refusals = Refusals::default();
     let mut queue: VecDeque<UidSet> = batches.into();
-    let rooms = Arc::new(Semaphore::new(RAW_BATCHES));
+    let rooms = Arc::new(Semaphore::new(job.raw_batches));
     let places = Places::default();
     while let Some(batch) = queue.pop_front() {
         let limit = isolation.batch_limit(job.folder_id);
@@ -148,19 +150,14 @@ async fn fetch_all(
             continue;
         }
         let stopping = |_| StoreError::Unavailable("the server is stopping".into());
-        let own = rooms.clone().acquire_owned().await.map_err(stopping)?;
-        let all = &job.context.raw_past;
-        let shared = match job.origin {
-            Origin::Backfill => Some(all.clone().acquire_owned().await.map_err(stopping)?),
-            _ => None,
-        };
+        let room = rooms.clone().acquire_owned().await.map_err(stopping)?;
         let mut ready = Ready {
             blobs: job.context.store.blobs.batch_in(&places)?,
             fetched: Vec::with_capacity(batch.len() as usize),
             failures: isolation.take_given_up(job.folder_id, &batch),
             gone: Vec::new(),
             cursor: Cursor::default(),
-            room: (own, shared),
+            room,
         };
         let mut wanted = batch.clone();
         for failure in &ready.failures {
@@ -487,6 +484,10 @@ async fn parse_all(
             .map(|message| message.stored.place.length);
         let bytes = sizes.sum();
         let owner = job.owner.clone();
+        if job.origin == Origin::Live {
+            // On a long way to the server, the moment that IDLE asked for is over by now.
+            job.context.way.ask();
+        }
         // New mail finds a processor that is free of the past.
         let place = match job.origin {
             Origin::Backfill => job.context.parsing_past.acquire().await.ok(),

@@ -5,7 +5,7 @@ use super::news::News;
 use super::round::HOLD_LIMITED;
 use super::visit::{Visit, since};
 use crate::error::Result;
-use crate::folder::fetch::{self, Direction, Job};
+use crate::folder::fetch::{self, Direction, Job, RAW_BATCHES};
 use crate::folder::look;
 use crate::folder::parse::Owner;
 use crate::folder::plan::{self, Need};
@@ -434,6 +434,10 @@ impl Visit<'_> {
             },
             origin,
             headers_only,
+            raw_batches: match origin {
+                Origin::Backfill => self.raw_batches,
+                _ => RAW_BATCHES,
+            },
         };
         let stop = self.stop.clone();
         let ended = |news: &News| {

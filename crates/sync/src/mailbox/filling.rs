@@ -4,7 +4,7 @@ use super::isolation::Isolation;
 use super::turn::Work;
 use super::visit::{Visit, since};
 use crate::error::Result;
-use crate::folder::fetch::Direction;
+use crate::folder::fetch::{Direction, RAW_BATCHES};
 use crate::folder::look;
 use crate::meter::Purpose;
 use imap_client::UidSet;
@@ -51,10 +51,15 @@ impl Visit<'_> {
         let Some(i) = self.next_unfilled().filter(|_| !waits) else {
             return self.complete(isolation, cancel).await;
         };
-        let work = Work::of(self.left_to_fill());
-        let Some(_place) = self.turn.take(work).await? else {
+        let work = match self.left_to_fill() {
+            // Not counted yet, or by an older wish.
+            0 => Work::Large,
+            left => Work::of(left),
+        };
+        let Some(place) = self.turn.take(work).await? else {
             return Ok(false);
         };
+        self.raw_batches = place.num_permits().min(RAW_BATCHES);
         if !self.ensure_open(i).await? {
             // The next round tries it again; the others are filled meanwhile.
             let id = self.known[i].id.clone();
@@ -102,6 +107,7 @@ impl Visit<'_> {
         let failed = look::to_set(&folders::failed_uids(store, &folder.id, validity).await?);
         let todo = wanted.difference(&ours).difference(&failed);
         let total = wanted.len() as i64;
+        let told = std::mem::replace(&mut self.known[i].total, total);
         self.hands.begin_slice();
         self.measured.get_or_insert(self.session.bytes_received());
         let end = Instant::now() + SLICE;
@@ -120,7 +126,7 @@ impl Visit<'_> {
             listed => listed,
         };
         // Said before it is fetched, so that people see what is to come; one batch is there before anybody looks.
-        if batches.are_many() || (!todo.is_empty() && total != folder.total) {
+        if batches.are_many() || (!todo.is_empty() && total != told) {
             let cursor = Cursor {
                 total: Some(total),
                 bytes_left: octets,
@@ -199,6 +205,7 @@ impl Visit<'_> {
         let Some(_place) = self.turn.take(Work::Large).await? else {
             return Ok(false);
         };
+        self.raw_batches = RAW_BATCHES;
         for id in asked {
             let known = self.known.iter().position(|folder| folder.id == id);
             let Some(i) = known.filter(|i| self.known[*i].mode != Mode::Off) else {

@@ -14,6 +14,7 @@ use super::doubts::Doubts;
 use super::isolation::Isolation;
 use super::open;
 use super::summons::{Ended, Errand, Summons};
+use super::turn::MANY;
 use super::visit::{Visit, say_goodbye};
 use crate::Context;
 use crate::error::Result;
@@ -378,7 +379,7 @@ impl Visit<'_> {
                 return Ok(helped);
             };
             // Whoever stands in line goes first.
-            let Ok(_place) = self.context.filling.clone().try_acquire_owned() else {
+            let Ok(_place) = self.context.filling.clone().try_acquire_many_owned(MANY) else {
                 self.hands.claim = None;
                 asked += 1;
                 if asked > ASKED_AT_MOST {

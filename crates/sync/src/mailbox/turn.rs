@@ -10,7 +10,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::ReusableBoxFuture;
 
 /// Places of one whose past is more than a batch.
-const MANY: u32 = 4;
+pub(super) const MANY: u32 = 4;
 /// A place that comes so soon is waited for on the spot.
 const SOON: Duration = Duration::from_millis(300);
 
@@ -38,6 +38,8 @@ impl Work {
 /// Where a mailbox stands in the line.
 pub(crate) struct Turn {
     places: Arc<Semaphore>,
+    /// How many it stands in line for.
+    wanted: u32,
     coming: Option<Coming>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -47,6 +49,7 @@ impl Turn {
     pub(crate) fn new(places: Arc<Semaphore>) -> Self {
         Self {
             places,
+            wanted: 0,
             coming: None,
             place: None,
         }
@@ -60,21 +63,30 @@ impl Turn {
         &mut self,
         work: Work,
     ) -> Result<Option<OwnedSemaphorePermit>, StoreError> {
+        let wanted = match work {
+            Work::Small => 1,
+            Work::Large => MANY,
+        };
+        if self.wanted < wanted {
+            // What came, or was waited for, was for less.
+            (self.coming, self.place) = (None, None);
+        }
         if self.place.is_none() {
             if self.coming.is_none() {
-                let places = match work {
-                    Work::Small => 1,
-                    Work::Large => MANY,
-                };
-                let coming = self.places.clone().acquire_many_owned(places);
+                let coming = self.places.clone().acquire_many_owned(wanted);
                 self.coming = Some(ReusableBoxFuture::new(coming));
+                self.wanted = wanted;
             }
             let _ = tokio::time::timeout(SOON, self.come()).await;
         }
         if self.places.is_closed() {
             return Err(StoreError::Unavailable("the server is stopping".into()));
         }
-        Ok(self.place.take())
+        let place = self.place.take();
+        if place.is_some() {
+            self.wanted = 0;
+        }
+        Ok(place)
     }
 
     /// Ends when the place is there; never, where none is waited for. Whoever stops waiting here stays in the line.
@@ -88,7 +100,9 @@ impl Turn {
 
     /// Gives back a place that came and is not needed any more.
     pub(crate) fn give_back(&mut self) {
-        self.place = None;
+        if self.place.take().is_some() {
+            self.wanted = 0;
+        }
     }
 }
 
@@ -162,5 +176,22 @@ mod tests {
                 .await
                 .is_ok_and(|place| place.is_some())
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_came_for_little_is_not_used_for_much() {
+        let places = Arc::new(Semaphore::new(5));
+        let mut turn = Turn::new(places.clone());
+        let held = places.clone().acquire_many_owned(5).await.ok();
+        assert!(
+            turn.take(Work::Small)
+                .await
+                .is_ok_and(|place| place.is_none())
+        );
+        drop(held);
+        turn.come().await;
+        let place = turn.take(Work::Large).await.ok().flatten();
+        assert_eq!(place.map(|place| place.num_permits()), Some(MANY as usize));
+        assert_eq!(places.available_permits(), 5);
     }
 }

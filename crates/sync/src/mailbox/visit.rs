@@ -14,6 +14,7 @@ use super::state::StateKeeper;
 use super::turn::Turn;
 use crate::Context;
 use crate::error::{Result, SyncError};
+use crate::folder::fetch::RAW_BATCHES;
 use crate::folder::look::Abilities;
 use crate::folder::plan;
 use crate::meter::{Meter, Purpose, Upload};
@@ -81,6 +82,8 @@ pub(crate) struct Visit<'a> {
     pub(super) idle_refused: bool,
     /// Our place among those who fetch their past.
     pub(super) turn: Turn,
+    /// Batches of the past whose raw bytes may be in memory at a time: by our places among those who fetch their past.
+    pub(super) raw_batches: usize,
     /// What the provider allows by the day.
     pub(crate) meter: Meter,
     /// What the server told of folders that are not filled yet.
@@ -177,6 +180,7 @@ impl<'a> Visit<'a> {
             progress: false,
             idle_refused: false,
             turn: Turn::new(context.filling.clone()),
+            raw_batches: RAW_BATCHES,
             meter: Meter::new(context, mailbox).await?,
             ahead: Ahead::default(),
             measured: None,
