@@ -587,6 +587,10 @@ async fn a_mailbox_that_is_paused_costs_no_other_its_place() {
             .await
             .unwrap();
         assert_eq!(leases::surplus(store).await.unwrap(), 0);
+        let fourth = fixture.mailbox("d@example.test").await.id;
+        let taken = leases::acquire(store, 10).await.unwrap();
+        let taken: Vec<_> = taken.iter().map(|lease| &lease.mailbox_id).collect();
+        assert_eq!(taken, [&fourth]);
     })
     .await;
 }
