@@ -115,6 +115,10 @@ impl Visit<'_> {
             }
         }
         audit::finish(self.context, self.lease, order, folders).await?;
+        // It may have been opened again without a look, and nobody waits in a folder so.
+        if let Some(i) = self.open.take().and_then(|id| self.place_of(&id)) {
+            self.look(i).await?;
+        }
         // What is surplus vanished, and is settled by a round.
         self.hold_at_least = 0;
         self.news.elsewhere = true;
@@ -201,8 +205,8 @@ impl Visit<'_> {
             ..Difference::default()
         };
         for window in plan::windows(&ours, self.context.flags_at_once) {
-            let goes_on = self.look_after(meanwhile).await?;
-            if !goes_on || self.open_again(id, validity).await?.is_none() {
+            let opened = self.look_after_and_return(id, validity, meanwhile).await?;
+            if opened.is_none() {
                 return Ok(None);
             }
             self.compare_window(&folder, validity, window, &listed, &mut difference)
@@ -212,20 +216,10 @@ impl Visit<'_> {
     }
 
     /// Where a stored folder stands in the list, which is another one after each round.
-    fn place_of(&self, id: &str) -> Option<usize> {
+    pub(super) fn place_of(&self, id: &str) -> Option<usize> {
         self.known
             .iter()
             .position(|folder| folder.id == id && folder.mode != Mode::Off)
-    }
-
-    /// Opens the folder again that is being compared, where another one was opened meanwhile, and says where it stands now.
-    /// `None`: it cannot be opened, or is another one by now.
-    async fn open_again(&mut self, id: &str, validity: i64) -> Result<Option<usize>> {
-        let Some(i) = self.place_of(id) else {
-            return Ok(None);
-        };
-        let open = self.ensure_open(i).await?;
-        Ok((open && self.known[i].uid_validity == Some(validity)).then_some(i))
     }
 
     /// What the audit itself took away may be what is missing in a folder that comes later: until its end no round removes it.
@@ -353,11 +347,7 @@ impl Visit<'_> {
         let mut failed = 0;
         let newest: Vec<u64> = missing.iter().rev().take(FETCHED).collect();
         for some in newest.chunks(AT_A_TIME) {
-            let goes_on = self.look_after(meanwhile).await?;
-            let opened = match goes_on {
-                true => self.open_again(id, validity).await?,
-                false => None,
-            };
+            let opened = self.look_after_and_return(id, validity, meanwhile).await?;
             let Some(i) = opened else {
                 return Ok((failed, false));
             };

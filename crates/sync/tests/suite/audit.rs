@@ -285,20 +285,41 @@ struct Slow {
     follower: Follower,
     slow: Arc<AtomicBool>,
     told: Arc<AtomicUsize>,
+    /// Flags that were told because of a look.
+    looked: Arc<AtomicUsize>,
     _proxy: Proxy,
 }
 
 impl Slow {
     /// So many messages in one folder, and two in INBOX; all are stored.
     async fn start(name: &str, folder: &str, messages: usize, poll: Duration) -> Self {
+        Self::start_on(servers().imap_port, name, folder, messages, poll).await
+    }
+
+    async fn start_on(
+        port: u16,
+        name: &str,
+        folder: &str,
+        messages: usize,
+        poll: Duration,
+    ) -> Self {
         let user = user(name);
         user.seed(folder, Generator::new(71).take(messages));
         user.seed("INBOX", Generator::new(72).take(2));
         let slow = Arc::new(AtomicBool::new(false));
         let told = Arc::new(AtomicUsize::new(0));
-        let (is_slow, count) = (slow.clone(), told.clone());
-        let proxy = Proxy::rewriting(servers().imap_port, move |line| {
-            if is_slow.load(Relaxed) && line.contains("FLAGS") && line.contains("RFC822.SIZE") {
+        let looked = Arc::new(AtomicUsize::new(0));
+        let (is_slow, count, looks) = (slow.clone(), told.clone(), looked.clone());
+        let is_basic = port == servers().basic_imap_port;
+        let proxy = Proxy::rewriting(port, move |line| {
+            // It offers no CONDSTORE, and says this all the same.
+            if is_basic && line.contains("[HIGHESTMODSEQ") {
+                return Some(String::new());
+            }
+            let flags = is_slow.load(Relaxed) && line.contains("FETCH") && line.contains("FLAGS");
+            if flags && !line.contains("RFC822.SIZE") && !line.contains("BODY") {
+                looks.fetch_add(1, Relaxed);
+            } else if flags {
                 count.fetch_add(1, Relaxed);
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -319,6 +340,7 @@ impl Slow {
             follower,
             slow,
             told,
+            looked,
             _proxy: proxy,
         }
     }
@@ -497,4 +519,31 @@ async fn what_an_audit_may_not_fetch_today_is_fetched_once_it_may() {
     allow(&follower, ProfileLimits::default()).await;
     follower.in_step().await;
     follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_opened_again_in_an_audit_is_not_compared_because_of_that() {
+    let (port, seldom) = (servers().basic_imap_port, Duration::from_secs(3_600));
+    let mut slow = Slow::start_on(port, "opened again", "Archive", 100, seldom).await;
+    slow.follower.event("mailbox.live", |_| true).await;
+    slow.begin().await;
+    for n in 0..3 {
+        let subject = format!("meanwhile {n}");
+        let mail = format!("Subject: {subject}\r\n\r\nx\r\n");
+        act(&slow.user, move |user, _| deliver(user, mail.as_bytes())).await;
+        let came = slow
+            .follower
+            .event("message.received", |e| e.data["subject"] == *subject);
+        came.await;
+    }
+    assert!(slow.is_audited().await, "new mail came after the audit");
+    until("it ends", async || !slow.is_audited().await).await;
+    slow.slow.store(false, Relaxed);
+    let audit = slow.audit().await;
+    assert_eq!(outcome(&audit), AuditOutcome::Equal, "{audit:?}");
+    // Once when it was opened for the audit, and once more where it is still open after it.
+    let looked = slow.looked.load(Relaxed);
+    assert!((100..230).contains(&looked), "{looked}");
+    slow.follower.in_step().await;
+    slow.follower.stop().await;
 }
