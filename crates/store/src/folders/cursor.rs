@@ -120,10 +120,12 @@ pub(crate) fn write_cursor(
         mailbox_version: before.get(2)?,
     };
     let filled = cursor.filled == Some(now);
-    // What was looked through under other settings says nothing about the past that is wanted now.
+    // What was looked through under other settings says nothing about the past that is wanted now. Nor has a past a lower end
+    // before it is known where new mail begins: a batch of it was under way while the folder was switched off and on.
     let outdated = cursor.filled.is_some() && !filled;
     tx.exec(
-        "UPDATE folders SET high_uid = coalesce($2, high_uid), low_uid = coalesce($3, low_uid),
+        "UPDATE folders SET high_uid = coalesce($2, high_uid),
+           low_uid = CASE WHEN $7 = 0 AND coalesce($2, high_uid) <= 1 THEN low_uid ELSE coalesce($3, low_uid) END,
            mod_seq = coalesce($4, mod_seq), server_messages = coalesce($5, server_messages),
            total = coalesce($6, total), backfilled = CASE WHEN $7 = 1 THEN 1 ELSE backfilled END,
            bytes_left = CASE WHEN $7 = 1 THEN NULL ELSE coalesce($8, bytes_left) END WHERE id = $1",

@@ -342,6 +342,19 @@ async fn a_folder_that_is_stored_again_begins_anew_with_what_is_news_in_it() {
         );
         // What is stored of it already stays, and its role alone begins nothing.
         assert_eq!(again.messages, 1);
+        // A batch of the past that was on its way meanwhile is stored, and says nothing of where the past begins.
+        let late = Batch {
+            cursor: Cursor {
+                low_uid: Some(5),
+                ..Cursor::default()
+            },
+            ..batch(&a.archive, vec![message(store, 5, "five").await])
+        };
+        ingest::ingest(store, &a.lease, late, alone).await.unwrap();
+        let known = folders::known_one(store, &a.archive).await.unwrap();
+        let known = known.expect("the folder");
+        assert_eq!((known.high_uid, known.low_uid), (1, None));
+        assert_eq!(known.messages, 2);
         fill(store, &a, &a.archive).await;
         assert!(adjust(Mode::Full).await.backfilled);
     })

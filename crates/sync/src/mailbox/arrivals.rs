@@ -78,7 +78,7 @@ impl Visit<'_> {
         }
         let folder = self.known[i].clone();
         let mut folder = folder;
-        if folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1 {
+        if self.is_to_begin(i) {
             if !self.begin_filling(i).await? {
                 self.mark_mut(&folder.id).behind = false;
                 return Ok(());
@@ -142,6 +142,12 @@ impl Visit<'_> {
         folder.backfilled
             && self.open_next == Some(folder.high_uid)
             && self.exists == Some(folder.messages)
+    }
+
+    /// It is not known yet where new mail begins in a folder: all of it may be the past.
+    pub(super) fn is_to_begin(&self, i: usize) -> bool {
+        let folder = &self.known[i];
+        folder.low_uid.is_none() && !folder.backfilled && folder.high_uid <= 1
     }
 
     /// Marks where new mail begins; what is there already is the past, to be filled newest first. In a folder that is seen

@@ -91,6 +91,10 @@ impl Visit<'_> {
         let (id, version) = (self.known[i].id.clone(), self.mailbox.version);
         let asked = folders::asked(&self.context.store, &id, version).await?;
         self.reload(i).await?;
+        if self.is_to_begin(i) {
+            // Switched off and on since the last round: what is new in it comes with the next one.
+            self.news.elsewhere |= self.begin_filling(i).await?;
+        }
         // A hole in what was filled once is known here alone: it is one until this has come to its end.
         self.known[i].backfilled = false;
         let folder = self.known[i].clone();

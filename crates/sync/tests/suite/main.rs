@@ -32,6 +32,7 @@ mod pop3;
 mod pop3_originals;
 mod proofs;
 mod servers_differences;
+mod switching;
 mod test_messages;
 mod troubled;
 mod utf8_names;
