@@ -58,6 +58,9 @@ pub fn wire_name(known: &Known) -> MailboxName {
     MailboxName::from_wire(&folders::wire_bytes(&known.wire_name))
 }
 
+/// Stands for a HIGHESTMODSEQ from which nothing can be told: all is compared.
+const NO_GROUND: i64 = 0;
+
 /// Opens the folder and applies what changed since we last looked. A folder whose UIDVALIDITY is
 /// another one begins anew (`known` is brought up to date) where an earlier connection was told that number too.
 ///
@@ -150,6 +153,15 @@ pub async fn look(
         // The server's count went back, or is gone: there is no ground to stand on but the whole.
         _ => Way::Compare,
     };
+    if way == Way::Compare && known.mod_seq.is_some_and(|then| then > NO_GROUND) {
+        // Not even until all is compared: the server's count would pass ours, and what is refused now lie below.
+        let cursor = Cursor {
+            mod_seq: Some(NO_GROUND),
+            ..Cursor::default()
+        };
+        folders::move_cursor(&context.store, lease, &known.id, cursor).await?;
+        known.mod_seq = Some(NO_GROUND);
+    }
     let found = match way {
         Way::Qresync(then) | Way::Condstore(then) if told.is_too_much() => {
             // One act on all messages of a large folder: told once more, a part at a time.

@@ -1,9 +1,10 @@
 //! How far we have come: 9 to 13.
 
-use super::{act, dovecot_saying, follow, with_number};
+use super::{act, dovecot_saying, follow, through, with_number};
+use crate::follower::{Choice, Follower, until};
 use model::event::Origin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store::folders;
 use testkit::{Fault, Generator, Proxy, deliver, servers, user};
 
@@ -151,6 +152,61 @@ async fn i12_a_modseq_that_goes_back_is_gone_or_jumps_is_no_ground_to_stand_on()
         follower.in_step().await;
     }
     assert_eq!(follower.count("message.received").await, 60);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_flags_refused_while_the_modseq_is_lower_are_asked_for_when_it_has_passed_ours_again() {
+    const HIGHER: u64 = 1 << 40;
+    // Lower for a while, and a folder that is open tells no flags meanwhile.
+    let in_trouble = Arc::new(AtomicBool::new(false));
+    let refused = Arc::new(AtomicU64::new(0));
+    let (trouble, count) = (in_trouble.clone(), refused.clone());
+    let is_open = AtomicBool::new(false);
+    let proxy = dovecot_saying(move |line| {
+        if line.starts_with("* FLAGS (") {
+            is_open.store(false, Ordering::SeqCst);
+        } else if line.contains(" OK [READ-ONLY]") {
+            is_open.store(true, Ordering::SeqCst);
+        }
+        if !trouble.load(Ordering::SeqCst) {
+            return with_number(line, "HIGHESTMODSEQ ", |number| number + HIGHER);
+        }
+        if !is_open.load(Ordering::SeqCst) {
+            return None;
+        }
+        if line.starts_with("* ") && line.contains(" FETCH (UID ") {
+            return Some(String::new());
+        }
+        let (tag, _) = line.split_once(" OK Fetch completed")?;
+        count.fetch_add(1, Ordering::SeqCst);
+        Some(format!("{tag} NO [SERVERBUG] not now\r\n"))
+    });
+    let user = user("i12 refused");
+    user.seed("INBOX", Generator::new(212).take(130));
+    let choice = Choice {
+        flags_at_once: Some(40),
+        ..through(&proxy)
+    };
+    let mut follower = Follower::start(&user, choice).await;
+    follower.in_step().await;
+    follower.stop().await;
+    act(&user, |_, probe| {
+        probe.select("INBOX");
+        probe.store("1:*", "+FLAGS", "\\Seen $Many");
+    })
+    .await;
+    in_trouble.store(true, Ordering::SeqCst);
+    follower.go();
+    until("all parts were refused", async || {
+        refused.load(Ordering::SeqCst) >= 4
+    })
+    .await;
+    follower.stop().await;
+    in_trouble.store(false, Ordering::SeqCst);
+    follower.go();
+    follower.in_step().await;
+    assert_eq!(follower.count("message.changed").await, 130);
     follower.stop().await;
 }
 
