@@ -86,6 +86,7 @@ impl Visit<'_> {
             folder = self.known[i].clone();
         }
         if self.meter.waits(Purpose::New, self.context.store.now()) {
+            self.mark_mut(&folder.id).behind = true;
             self.hold = self.hold.max(HOLD_LIMITED);
             return Ok(());
         }
@@ -112,7 +113,8 @@ impl Visit<'_> {
             .await?;
         self.reload(i).await?;
         if self.stop.is_cancelled() || self.short {
-            // What was not fetched any more is still new.
+            // What was not fetched any more is still new, and no longer as it happens.
+            self.mark_mut(&folder.id).behind = true;
             self.hold = self.hold.max(HOLD_LIMITED);
             return Ok(());
         }

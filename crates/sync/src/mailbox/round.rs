@@ -266,6 +266,8 @@ impl Visit<'_> {
         folders::park(store, self.lease, &id, problem_id, until).await?;
         folder.parked_until = Some(until);
         folder.resets = (folder.resets - i64::from(problem_id == UNSTABLE)).max(0);
+        // What comes into it meanwhile is caught up with.
+        self.mark_mut(&id).behind = true;
         self.doubts.settle(&id);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::follower::{Choice, Follower};
 use crate::pop3::until;
 use mail_sim::{ImapScript, ImapSim};
+use model::event::Origin;
 use model::mailbox::{Protocol, Security};
 use model::server_profile::ProfileLimits;
 use std::time::Duration;
@@ -169,6 +170,41 @@ async fn i44_no_more_messages_are_fetched_in_a_day_than_are_allowed() {
     allow(&follower, ProfileLimits::default()).await;
     follower.in_step().await;
     assert!(!waits(&follower).await);
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_mail_that_waited_for_the_limit_of_the_day_is_caught_up_with() {
+    let script = (0..2).fold(ImapScript::new(), |script, n| {
+        script.mail("INBOX", &letter(n, 500))
+    });
+    let sim = ImapSim::start(script);
+    let limits = ProfileLimits {
+        messages_per_day: Some(3),
+        ..ProfileLimits::default()
+    };
+    let choice = Choice {
+        limits: Some(limits),
+        tested: true,
+        ..Choice::default()
+    };
+    let mut follower = Follower::simulated(&sim, choice).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    for n in 2..5 {
+        sim.deliver("INBOX", &letter(n, 500));
+    }
+    until("one comes", async || stored(&follower).await == 3).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stored(&follower).await, 3);
+    allow(&follower, ProfileLimits::default()).await;
+    until("the others come", async || stored(&follower).await == 5).await;
+    let gap = follower.event("mailbox.gap_filled", |_| true).await;
+    assert_eq!(gap.data["messages"], 2);
+    let told = follower.events().await;
+    let told = told.iter().filter(|e| e.kind == "message.received");
+    let origins: Vec<Origin> = told.skip(2).map(|event| event.origin).collect();
+    assert_eq!(origins, [Origin::Live, Origin::CatchUp, Origin::CatchUp]);
+    assert_eq!(sim.connections(), 1);
     follower.stop().await;
 }
 

@@ -345,6 +345,42 @@ async fn what_came_while_we_were_away_into_a_folder_that_opens_late_is_caught_up
     follower.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_while_a_folder_was_left_alone_is_caught_up_with_on_the_same_connection_too() {
+    let script = ImapScript::new()
+        .mail("INBOX", &mail(1))
+        .mail("Locked", &mail(2));
+    let sim = ImapSim::start(script);
+    let mut follower = follow(&sim).await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    sim.deliver("Locked", &mail(3));
+    let live = follower
+        .event("message.received", |e| e.data["subject"] == "3")
+        .await;
+    assert_eq!(live.origin, Origin::Live);
+    let connections = sim.connections();
+    sim.set_faults(&[ImapFault::Closed("Locked", "[INUSE] later".to_owned())]);
+    sim.deliver("Locked", &mail(4));
+    until("it is left alone", async || {
+        is_unreadable(&follower, "Locked").await
+    })
+    .await;
+    sim.set_faults(&[]);
+    let late = follower
+        .event("message.received", |e| e.data["subject"] == "4")
+        .await;
+    assert_eq!(late.origin, Origin::CatchUp);
+    let gap = follower.event("mailbox.gap_filled", |_| true).await;
+    assert_eq!(gap.data["messages"], 1);
+    sim.deliver("Locked", &mail(5));
+    let live = follower
+        .event("message.received", |e| e.data["subject"] == "5")
+        .await;
+    assert_eq!(live.origin, Origin::Live);
+    assert_eq!(sim.connections(), connections);
+    follower.stop().await;
+}
+
 /// More copies than are settled at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_whose_folder_cannot_be_opened_again_in_the_middle_are_no_past() {
