@@ -308,7 +308,8 @@ impl Visit<'_> {
             let uids = sets.iter().flat_map(UidSet::iter);
             *sets = uids.map(|uid| look::to_set(&[uid as i64])).collect();
         }
-        self.fetch(i, batches, Direction::Stay, self.origin, isolation, None)
+        // It was told of before as unreadable: it fills no gap, whenever it comes.
+        self.fetch(i, batches, Direction::Stay, Origin::Live, isolation, None)
             .await?;
         Ok(())
     }

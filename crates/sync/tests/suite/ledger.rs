@@ -58,6 +58,25 @@ async fn what_the_server_has_no_more_leaves_the_ledger_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_out_of_the_ledger_as_a_connection_begins_fills_no_gap() {
+    let (sim, mut follower) = five_but_one().await;
+    follower.event("mailbox.backfill_completed", |_| true).await;
+    follower.stop().await;
+    sim.set_faults(&[]);
+    let id = ledger(&follower).await.remove(0).id;
+    failures::retry(&follower.store, &follower.mailbox.id, &id)
+        .await
+        .expect("asked for");
+    follower.go();
+    until("all five", || async { stored(&follower).await == 5 }).await;
+    // The end of the round has come when new mail is live.
+    sim.deliver("INBOX", &mail(6));
+    until("all six", || async { stored(&follower).await == 6 }).await;
+    follower.stop().await;
+    assert_eq!(follower.count("mailbox.gap_filled").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_begins_anew_leaves_no_failures_of_before() {
     let (sim, mut follower) = five_but_one().await;
     sim.set_faults(&[]);
