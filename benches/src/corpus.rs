@@ -29,6 +29,8 @@ const TEXT: (u64, u64) = (20, 90);
 const MAILBOXES: usize = 20;
 /// Messages stored in one transaction.
 const BATCH: usize = 500;
+/// Messages after which PostgreSQL counts its tables anew.
+const COUNTED_EVERY: usize = 20_000;
 /// When the newest message came: 2026-11-01.
 const END: i64 = 1_793_491_200_000;
 /// How far back the mail goes: five years.
@@ -103,6 +105,7 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
     let mut random = Random(4);
     let (mut ids, mut done) = (Vec::new(), 0);
     let mut archive = String::new();
+    let mut uncounted = 0;
     for number in 0..MAILBOXES {
         let count = (messages as f64 / shares / (number + 1) as f64) as usize;
         let (lease, folders) = mailbox(store, number).await;
@@ -130,6 +133,11 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
             if batches[folder].len() == BATCH {
                 let batch = std::mem::take(&mut batches[folder]);
                 put(store, &lease, &folders[folder], batch).await;
+                uncounted += BATCH;
+                if uncounted >= COUNTED_EVERY {
+                    uncounted = 0;
+                    analyse(store).await;
+                }
             }
         }
         for (folder, batch) in folders.iter().zip(batches) {
@@ -144,11 +152,7 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
         done += count;
         say(&format!("{done} messages are stored"));
     }
-    if store.db.dialect() == store::db::Dialect::Postgres {
-        // As PostgreSQL does by itself within a minute.
-        let analysed = store.db.write(|tx| tx.batch("ANALYZE")).await;
-        analysed.expect("PostgreSQL counts what there is");
-    }
+    analyse(store).await;
     Corpus {
         mailboxes: [
             ids[0].clone(),
@@ -156,6 +160,14 @@ pub async fn fill(store: &Store, messages: usize) -> Corpus {
             ids[MAILBOXES - 1].clone(),
         ],
         folder: archive,
+    }
+}
+
+/// PostgreSQL counts how its tables are filled, as it does by itself within a minute of a large load where it is left to.
+async fn analyse(store: &Store) {
+    if store.db.dialect() == store::db::Dialect::Postgres {
+        let analysed = store.db.write(|tx| tx.batch("ANALYZE")).await;
+        analysed.expect("PostgreSQL counts what there is");
     }
 }
 
