@@ -11,18 +11,25 @@ use store::ingest::{self, Changes};
 pub(super) const NOT_IN_STEP: i64 = -1;
 
 impl Visit<'_> {
+    /// How many messages the server says the folder has, and its UIDVALIDITY; `None`: it is not open, or what the server told since
+    /// is not taken in yet.
+    fn told_count(&mut self, i: usize) -> Option<(i64, i64)> {
+        self.news.collect(&mut self.session);
+        let folder = &self.known[i];
+        let is_open = self.open.as_ref() == Some(&folder.id);
+        if !is_open || self.news.has_changes() || self.news.exists.is_some() {
+            return None;
+        }
+        self.exists.zip(folder.uid_validity)
+    }
+
     /// The server's count of the folder that is open, where ours is the same and there is no limit in time: what
     /// [`Self::verify_count`] would write down.
     pub(super) async fn agreed_count(&mut self, i: usize) -> Result<Option<i64>> {
-        self.news.collect(&mut self.session);
-        let folder = &self.known[i];
-        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
+        let Some((exists, validity)) = self.told_count(i) else {
             return Ok(None);
         };
-        let is_open = self.open.as_ref() == Some(&folder.id);
-        if !is_open || self.news.has_changes() || self.news.exists.is_some() {
-            return Ok(None);
-        }
+        let folder = &self.known[i];
         let store = &self.context.store;
         let failed = folders::failed_uids(store, &folder.id, validity).await?;
         let agrees = since(folder, self.mailbox).is_none()
@@ -33,17 +40,11 @@ impl Visit<'_> {
     /// A cheap proof that nothing slipped through: the server's count against ours, or against its own from before. Where they
     /// differ, all UIDs are compared and the difference is mended.
     pub(super) async fn verify_count(&mut self, i: usize) -> Result<()> {
-        self.news.collect(&mut self.session);
+        let told = self.told_count(i);
         let folder = self.known[i].clone();
-        if self.open.as_ref() != Some(&folder.id) {
-            return Ok(());
-        }
-        let (Some(exists), Some(validity)) = (self.exists, folder.uid_validity) else {
+        let Some((exists, validity)) = told.filter(|_| folder.backfilled) else {
             return Ok(());
         };
-        if !folder.backfilled || self.news.has_changes() || self.news.exists.is_some() {
-            return Ok(());
-        }
         let store = &self.context.store;
         let failed = folders::failed_uids(store, &folder.id, validity).await?;
         // With a first day our count says nothing about the server's: then its count from when we were last in step does.
