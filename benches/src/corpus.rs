@@ -220,6 +220,7 @@ fn message(
             },
         },
         headers_only: None,
+        report: None,
         labels: None,
         object_id: None,
         head: head.to_string(),

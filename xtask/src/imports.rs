@@ -53,10 +53,22 @@ pub const TABLE: &[Rule] = &[
         "a protocol, for whoever speaks it",
     ),
     rule(
+        "libs/sieve-client",
+        "sieve-client",
+        &["mail-net"],
+        "a protocol, for whoever speaks it",
+    ),
+    rule(
         "libs/mail-message",
         "mail-message",
         &[],
         "bytes to values and back: pure",
+    ),
+    rule(
+        "libs/mail-template",
+        "mail-template",
+        &[],
+        "texts with variables: pure, and knows no product word",
     ),
     rule(
         "libs/mail-sim",
@@ -126,7 +138,7 @@ pub const TABLE: &[Rule] = &[
     rule(
         "crates/api",
         "api",
-        &["model", "store", "connect", "mail-message"],
+        &["model", "store", "connect", "mail-message", "mail-template"],
         "meets sync and the outbox in tables only; its one connection is the connection report",
     ),
     rule(

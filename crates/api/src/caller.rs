@@ -2,6 +2,7 @@
 
 use crate::error::{ApiError, Result};
 use model::access::{COMMAND, Scope, Token, User};
+use model::mailbox::Mailbox;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,15 @@ struct Known {
     digest: String,
     /// Whose idempotency keys it uses.
     keys_of: String,
+}
+
+/// A caller as it is kept with a job.
+#[derive(serde::Deserialize)]
+struct Kept {
+    id: String,
+    scopes: Vec<Scope>,
+    mailbox_ids: Option<Vec<String>>,
+    user: Option<User>,
 }
 
 impl Caller {
@@ -55,6 +65,26 @@ impl Caller {
             user: Some(user),
             digest: digest.to_owned(),
         }))
+    }
+
+    /// Who asks and what they may, for work that goes on after the request.
+    pub(crate) fn snapshot(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.0.id, "scopes": self.0.scopes, "mailbox_ids": self.0.mailbox_ids, "user": self.0.user,
+        })
+    }
+
+    /// Whom [`Caller::snapshot`] described.
+    pub(crate) fn of_snapshot(snapshot: serde_json::Value) -> Result<Self> {
+        let kept: Kept = serde_json::from_value(snapshot)?;
+        Ok(Self(Arc::new(Known {
+            keys_of: kept.id.clone(),
+            id: kept.id,
+            scopes: kept.scopes,
+            mailbox_ids: kept.mailbox_ids,
+            user: kept.user,
+            digest: String::new(),
+        })))
     }
 
     /// `tok_…` or `usr_…`.
@@ -101,6 +131,11 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may do everything, with all mailboxes.
+    pub fn administers(&self) -> bool {
+        self.0.scopes.contains(&Scope::All) && self.0.mailbox_ids.is_none()
+    }
+
     /// The mailboxes that exist for this caller; `None`: all.
     pub fn visible(&self) -> Option<Vec<String>> {
         self.0.mailbox_ids.clone()
@@ -110,6 +145,11 @@ impl Caller {
     pub fn sees(&self, mailbox_id: &str) -> bool {
         let only = self.0.mailbox_ids.as_ref();
         only.is_none_or(|ids| ids.iter().any(|id| id == mailbox_id))
+    }
+
+    /// Whether the caller may send through this mailbox: one that it sees, or one that is shared for sending and for nothing else.
+    pub fn may_send_through(&self, mailbox: &Mailbox) -> bool {
+        self.sees(&mailbox.id) || mailbox.send_shared || mailbox.system_sender
     }
 
     /// Refuses what is in a mailbox that does not exist for the caller, as if it were not there.

@@ -148,6 +148,13 @@ impl ApiError {
         self
     }
 
+    /// 403: whoever asks may not send as this.
+    pub fn identity_not_allowed(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut error = Self::field(pointer, detail).called("identity_not_allowed");
+        error.0.status = StatusCode::FORBIDDEN;
+        error
+    }
+
     /// 409: these mailboxes use it.
     pub fn in_use(detail: impl Into<String>, mailboxes: Vec<InUseBy>) -> Self {
         let mut error = Self::new(StatusCode::CONFLICT, "in_use", detail);

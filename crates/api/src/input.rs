@@ -279,6 +279,8 @@ impl Checks {
             ("download_mb_per_day", limits.download_mb_per_day),
             ("upload_mb_per_day", limits.upload_mb_per_day),
             ("messages_per_day", limits.messages_per_day),
+            ("sends_per_minute", limits.sends_per_minute),
+            ("recipients_per_day", limits.recipients_per_day),
         ] {
             if value == Some(0) {
                 self.refuse(format!("/limits/{name}"), "must be at least 1");

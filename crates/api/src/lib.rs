@@ -30,6 +30,7 @@ pub mod reporter;
 mod routes;
 mod state;
 mod trace;
+mod variables;
 
 pub use routes::{document, router};
 pub use state::{ApiState, Setup};

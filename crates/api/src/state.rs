@@ -28,6 +28,8 @@ const HASHES_AT_ONCE: usize = 2;
 const LARGE_AT_ONCE: usize = 4;
 /// Messages parsed for a reader at the same time: each may take tens of MiB.
 const PARSES_AT_ONCE: usize = 4;
+/// Files being uploaded at the same time: each may have 12 MiB in memory.
+const UPLOADS_AT_ONCE: usize = 4;
 /// Event streams at the same time.
 const STREAMS_AT_ONCE: usize = 512;
 
@@ -81,6 +83,7 @@ pub struct Inner {
     pub(crate) large_at_once: Arc<Semaphore>,
     pub(crate) parses_at_once: Arc<Semaphore>,
     pub(crate) streams_at_once: Arc<Semaphore>,
+    pub(crate) uploads_at_once: Arc<Semaphore>,
     pub(crate) openapi: bytes::Bytes,
 }
 
@@ -108,6 +111,7 @@ impl ApiState {
             large_at_once: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             parses_at_once: Arc::new(Semaphore::new(PARSES_AT_ONCE)),
             streams_at_once: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
+            uploads_at_once: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
             openapi,
         }))
     }

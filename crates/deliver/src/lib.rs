@@ -5,8 +5,10 @@
 //! process that dies between any two of these steps leaves nothing that the next one cannot go on with.
 //!
 //! - [`outbox`]: submissions, over SMTP. Nothing is sent twice by mistake: what is not known is said to be unclear.
+//! - [`auto_reply`]: out of office; once for each sender and period, into the same queue.
 //! - [`webhook`]: events, over HTTP. At least once: what is not known is sent again under the same id.
 
+pub mod auto_reply;
 pub mod outbox;
 pub mod webhook;
 
@@ -38,6 +40,7 @@ pub async fn spawn(
         "outbox",
         outbox::Outbox::new(store, net, supervisor, providers, engine),
     );
+    supervisor.spawn("auto-replies", auto_reply::AutoReplies::new(store));
     supervisor.spawn("webhook-fan-out", webhook::FanOut::new(store));
     supervisor.spawn("webhooks", webhook::Courier::new(store, net, supervisor)?);
     supervisor.spawn("webhook-sweep", webhook::Sweep::new(store));

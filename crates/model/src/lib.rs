@@ -3,12 +3,15 @@
 //! The field names of the serialised types are the contract of the REST API.
 
 pub mod access;
+pub mod auto_reply;
 pub mod changes;
 pub mod completeness;
 pub mod detection;
 pub mod event;
 pub mod folder;
 pub mod id;
+pub mod identity;
+pub mod job;
 mod lacks;
 pub mod limits;
 pub mod mailbox;
@@ -18,14 +21,17 @@ pub mod normalised;
 pub mod plan;
 pub mod problem;
 pub mod report;
+pub mod returned;
 pub mod secret;
 pub mod server_profile;
+pub mod signature;
 pub mod submission;
 pub mod tag;
 mod text_enum;
 pub mod time;
 pub mod traffic;
 pub mod webhook;
+pub mod zone;
 
 pub use id::fresh_id;
 pub use secret::Secret;

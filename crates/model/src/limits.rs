@@ -16,8 +16,18 @@ pub const PAGE_MAX: i64 = 500;
 pub const PAGE_DEFAULT: i64 = 50;
 /// Largest JSON body of a request (attachments come in base64).
 pub const REQUEST_BYTES: usize = 64 * 1024 * 1024;
-/// Largest outgoing message.
+/// Largest message that comes whole in a request.
 pub const SUBMISSION_BYTES: usize = 48 * 1024 * 1024;
+/// Largest outgoing message: a file of [`UPLOAD_BYTES`] in base64, with room for the text and a few pictures.
+pub const OUTGOING_BYTES: u64 = 150 * 1024 * 1024;
+/// Largest file that is uploaded.
+pub const UPLOAD_BYTES: u64 = 100 * 1024 * 1024;
+/// How long an uploaded file can be used.
+pub const UPLOAD_MILLIS: i64 = 24 * 3_600_000;
+/// Uploaded files of one caller that may wait.
+pub const UPLOADS_KEPT: i64 = 1_000;
+/// Their bytes, together.
+pub const UPLOADS_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 /// Recipients of one submission.
 pub const SUBMISSION_RECIPIENTS: usize = 500;
 /// Tries to fetch a message that failed before only a person starts another.

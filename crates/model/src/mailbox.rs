@@ -254,6 +254,16 @@ pub struct Quota {
     pub told_at: Timestamp,
 }
 
+text_enum! {
+    /// Who files the copies of what a mailbox sends.
+    SentCopyFiler {
+        /// Its server, by itself.
+        Server = "server",
+        /// Postroom, over IMAP.
+        Postroom = "postroom",
+    }
+}
+
 /// A mailbox as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Mailbox {
@@ -299,6 +309,12 @@ pub struct Mailbox {
     pub read_only: bool,
     /// Limits of this mailbox alone: where it names one, its server profile's does not count.
     pub limits: crate::server_profile::ProfileLimits,
+    /// Whether everyone with the scope `send` may send through it, also who cannot see it; nobody reads it by that.
+    pub send_shared: bool,
+    /// Whether it is the installation's own sender, which callers without a mailbox of their own send through. One at most.
+    pub system_sender: bool,
+    /// Who was seen to file the copies of what it sends in Sent; null: nobody yet.
+    pub sent_copy_by: Option<SentCopyFiler>,
     /// The newest connection report.
     pub last_report_id: Option<String>,
     /// What the last comparison of everything with the server found; null: there was none yet.

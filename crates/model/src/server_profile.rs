@@ -62,6 +62,12 @@ pub struct ProfileLimits {
     /// Messages that may be fetched of one mailbox in a day; null: any number.
     #[serde(default)]
     pub messages_per_day: Option<u32>,
+    /// Messages that one mailbox may send in a minute; null: as is known of the provider.
+    #[serde(default)]
+    pub sends_per_minute: Option<u32>,
+    /// Recipients that one mailbox may write to in a day; null: as is known of the provider.
+    #[serde(default)]
+    pub recipients_per_day: Option<u32>,
 }
 
 impl ProfileLimits {
@@ -74,6 +80,8 @@ impl ProfileLimits {
             download_mb_per_day: self.download_mb_per_day.or(those.download_mb_per_day),
             upload_mb_per_day: self.upload_mb_per_day.or(those.upload_mb_per_day),
             messages_per_day: self.messages_per_day.or(those.messages_per_day),
+            sends_per_minute: self.sends_per_minute.or(those.sends_per_minute),
+            recipients_per_day: self.recipients_per_day.or(those.recipients_per_day),
         }
     }
 }

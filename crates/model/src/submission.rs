@@ -34,6 +34,61 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What goes first where several wait for the same mailbox.
+    Priority as "SubmissionPriority" {
+        High = "high",
+        Normal = "normal",
+        /// After everything else: newsletters, merges.
+        Low = "low",
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the macro writes the enum")]
+impl Default for Priority {
+    fn default() -> Self {
+        Self::Normal
+    }
+}
+
+text_enum! {
+    /// What a delivery notice is wanted for (RFC 3461 4.1).
+    Notify as "DsnNotify" {
+        Success = "success", Delay = "delay", Failure = "failure",
+        /// Nothing at all; stands alone.
+        Never = "never",
+    }
+}
+
+text_enum! {
+    /// How much of the message comes back with a delivery notice (RFC 3461 4.3).
+    Return as "DsnReturn" { Headers = "headers", Full = "full" }
+}
+
+/// The delivery notices that are asked of the servers on the way (RFC 3461). Its envelope id is the submission's id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dsn {
+    /// What for; empty: as the server sees fit.
+    pub notify: Vec<Notify>,
+    /// How much comes back; null: as the server sees fit.
+    pub r#return: Option<Return>,
+}
+
+/// What a submission asks of those who carry it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Wishes {
+    /// Delivery notices; null: none asked for.
+    pub dsn: Option<Dsn>,
+    /// Encrypted all the way to the recipient, or not at all (RFC 8689).
+    pub require_tls: bool,
+    /// The recipients are asked for a reading receipt (RFC 8098).
+    pub read_receipt: bool,
+    /// The IANA time zone in which `send_at` was named.
+    pub time_zone: Option<String>,
+}
+
 /// One recipient's fate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Recipient {
@@ -47,6 +102,9 @@ pub struct Recipient {
     pub enhanced_code: Option<String>,
     /// The server's words.
     pub text: Option<String>,
+    /// What came back for this one, after the server had taken the message.
+    #[serde(default)]
+    pub returned: Option<crate::returned::Returned>,
 }
 
 /// The copy in the Sent folder.
@@ -69,6 +127,15 @@ pub struct Submission {
     pub state: State,
     /// Not before this time.
     pub send_at: Option<Timestamp>,
+    /// Until then it waits, so that its writer can take it back.
+    pub undo_until: Option<Timestamp>,
+    /// What goes first.
+    pub priority: Priority,
+    /// What it asks of those who carry it.
+    #[serde(flatten)]
+    pub wishes: Wishes,
+    /// The job that made it, where one did.
+    pub job_id: Option<String>,
     /// The stored message, once its copy was seen in the mailbox.
     pub message_id: Option<String>,
     /// The Message-ID header.

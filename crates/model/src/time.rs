@@ -16,7 +16,9 @@ impl Timestamp {
         if let Ok(at) = text.parse::<jiff::Timestamp>() {
             return Some(Self(at.as_millisecond()));
         }
-        let date = text.parse::<jiff::civil::Date>().ok()?;
+        // A date alone: of a time without an offset nobody knows which one it is.
+        let date = Some(text).filter(|text| text.len() == "2026-01-31".len())?;
+        let date = date.parse::<jiff::civil::Date>().ok()?;
         let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         Some(Self(zoned.timestamp().as_millisecond()))
     }
@@ -116,6 +118,9 @@ mod tests {
             Timestamp::parse("2026-01-02").unwrap().to_string(),
             "2026-01-02T00:00:00.000Z"
         );
+        for none in ["2026-01-02T09:00", "2026-01-02T09:00:00", "tomorrow"] {
+            assert_eq!(Timestamp::parse(none), None, "{none}");
+        }
     }
 
     #[test]

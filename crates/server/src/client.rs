@@ -19,6 +19,8 @@ const OWN_TOKEN_MILLIS: i64 = 10 * 60_000;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long it may take to answer; a connection report takes 45 s at most.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+/// How long a file may take to be uploaded.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(3_600);
 /// Largest answer that is read into memory as JSON.
 const ANSWER_BYTES: usize = 256 * 1024 * 1024;
 /// Items asked for at once when a list is read to its end.
@@ -102,6 +104,29 @@ impl Client {
             .json(body);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
+        }
+        self.answer(request).await
+    }
+
+    /// Uploads a file, a piece at a time.
+    ///
+    /// # Errors
+    /// The server is away or refuses.
+    pub async fn upload(
+        &self,
+        filename: &str,
+        content_type: &str,
+        file: tokio::fs::File,
+        length: Option<u64>,
+    ) -> Result<Value, Failure> {
+        let query = [("filename", Some(filename.to_owned()))];
+        let mut request = self
+            .request(Method::POST, "/v1/uploads", &query)?
+            .timeout(UPLOAD_LIMIT)
+            .header("content-type", content_type)
+            .body(file);
+        if let Some(length) = length {
+            request = request.header("content-length", length);
         }
         self.answer(request).await
     }

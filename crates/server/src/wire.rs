@@ -60,11 +60,14 @@ pub async fn open_store_beside(config: &Config) -> Result<Store, Failure> {
 }
 
 async fn open(config: &Config, node: &str, clock: Clock) -> Result<Store, Failure> {
+    let sending = &config.sending;
     let config = store::Config {
         node: node.to_owned(),
         ..config.store.clone()
     };
-    Ok(Store::open(&config, clock).await?)
+    let mut store = Store::open(&config, clock).await?;
+    store.sending = sending.clone();
+    Ok(store)
 }
 
 /// The way out to mail servers and webhooks: which addresses, whose certificates.

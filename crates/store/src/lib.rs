@@ -7,10 +7,12 @@
 pub mod access;
 pub mod ahead;
 pub mod audit;
+pub mod auto_replies;
 pub mod blobs;
 pub mod completeness;
 pub mod db;
 pub mod deliveries;
+pub mod drafts;
 mod durable;
 pub mod error;
 pub mod events;
@@ -18,7 +20,9 @@ pub mod failures;
 pub mod folders;
 mod hex;
 pub mod idempotency;
+pub mod identities;
 pub mod ingest;
+pub mod jobs;
 pub mod leases;
 pub mod mailboxes;
 pub mod messages;
@@ -30,14 +34,19 @@ pub mod removal;
 pub mod reports;
 pub mod seal;
 pub mod search;
+pub mod senders;
+pub mod sending_size;
 pub mod server_profiles;
 pub mod settings;
+pub mod signatures;
 pub mod submissions;
 pub mod sweep;
 pub mod tags;
+pub mod templates;
 pub mod test_messages;
 pub mod threads;
 pub mod traffic;
+pub mod uploads;
 pub mod wake;
 pub mod webhooks;
 
@@ -76,6 +85,8 @@ pub struct Store {
     pub clock: Clock,
     /// This node's name.
     pub node: Arc<str>,
+    /// The rules of the outbox.
+    pub sending: submissions::Rules,
 }
 
 impl Store {
@@ -95,6 +106,7 @@ impl Store {
             seal,
             clock,
             node: config.node.as_str().into(),
+            sending: submissions::Rules::default(),
         })
     }
 

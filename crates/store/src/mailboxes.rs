@@ -65,6 +65,10 @@ pub struct Change {
     pub owner: Option<Option<Owner>>,
     /// New limits of its own, all of them.
     pub limits: Option<ProfileLimits>,
+    /// Whether everyone may send through it.
+    pub send_shared: Option<bool>,
+    /// Whether it is the installation's own sender; the one before is so no more.
+    pub system_sender: Option<bool>,
 }
 
 /// Which mailboxes are wanted; what is left out does not narrow.
@@ -226,10 +230,17 @@ pub async fn change(
             let delete_after = change.pop3_delete_after_days.unwrap_or(old.pop3_delete_after_days);
             let size_limit = change.size_limit.unwrap_or(old.size_limit);
             let owner = change.owner.unwrap_or(old.owner);
+            let address = change.address.unwrap_or_else(|| old.address.clone());
+            let name = change.name.unwrap_or_else(|| old.name.clone());
+            let (was, is) = ((&*old.address, &*old.name), (&*address, &*name));
+            crate::identities::follow(tx, &id, was, is)?;
+            if change.system_sender == Some(true) && !old.system_sender {
+                crate::senders::release_system(tx, now)?;
+            }
             let args = [
                 Value::from(&id),
-                change.address.unwrap_or(old.address).into(),
-                change.name.unwrap_or(old.name).into(),
+                address.into(),
+                name.into(),
                 change.kind.unwrap_or(old.kind).as_str().into(),
                 json_or_null(incoming.as_ref())?,
                 json_or_null(outgoing.as_ref())?,
@@ -245,12 +256,14 @@ pub async fn change(
                 owner.as_ref().map(|owner| owner.kind.as_str()).into(),
                 owner.as_ref().map(|owner| owner.name.as_str()).into(),
                 serde_json::to_string(&change.limits.unwrap_or(old.limits))?.into(),
+                i64::from(change.send_shared.unwrap_or(old.send_shared)).into(),
+                i64::from(change.system_sender.unwrap_or(old.system_sender)).into(),
             ];
             tx.exec(
                 "UPDATE mailboxes SET address = $2, name = $3, kind = $4, incoming = $5, outgoing = $6,
                    fetch_since = $7, monitored = $8, receiving = $9, sending = $10, server_profile_id = $11,
                    login_formats = $12, pop3_delete_after_days = $13, read_only = $14, size_limit = $15, owner_kind = $16,
-                   owner_name = $17, limits = $18, version = version + 1
+                   owner_name = $17, limits = $18, send_shared = $19, system_sender = $20, version = version + 1
                  WHERE id = $1",
                 &args,
             )?;

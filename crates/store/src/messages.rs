@@ -4,10 +4,12 @@
 //! placements of what was found. Which index fits depends on what is asked (all mail, a mailbox, a
 //! folder, a conversation, a rare word); see [`list`].
 
+mod answered;
 mod hits;
 mod senders;
 mod whole;
 
+pub use answered::answered;
 pub(crate) use whole::want_rest;
 pub use whole::{ask, asked_folders, asked_uids};
 

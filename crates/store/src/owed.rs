@@ -18,6 +18,7 @@ mod show;
 mod take;
 
 pub use append::{Brought, append_in};
+pub(crate) use ask::expunge_in;
 pub use ask::{change_flags, copy_in, move_to, trash};
 pub use folders::{create_folder_in, delete_folder, rename_folder};
 pub use labels::change_labels;
@@ -30,7 +31,7 @@ use crate::error::{Result, StoreError};
 pub use crate::own_copies::CopyFrom;
 use crate::wake::Topic;
 use crate::{Store, Tx, mailboxes};
-use model::mailbox::Protocol;
+use model::mailbox::{Protocol, SentCopyFiler};
 use model::message::{Flags, LabelChange};
 use model::{Timestamp, fresh_id};
 use serde::{Deserialize, Serialize};
@@ -213,6 +214,8 @@ pub struct Confirmed {
     pub mod_seq: Option<i64>,
     /// Its labels, as the server tells them in the folder where it lay.
     pub labels: Option<Vec<String>>,
+    /// Who filed the copy of what was sent, where it was that.
+    pub sent_copy_by: Option<SentCopyFiler>,
     /// What it changed about the list of folders.
     pub folders: Vec<crate::folders::ListChange>,
 }

@@ -32,7 +32,8 @@ pub async fn remove(store: &Store, id: &str) -> Result<()> {
             let old = mailboxes::lock(tx, &id)?;
             tx.exec(
                 "UPDATE mailboxes SET removed_at = $2, lifecycle = 'disabled', connection_state = 'off',
-                   incoming_secret = NULL, outgoing_secret = NULL, server_profile_id = NULL WHERE id = $1",
+                   incoming_secret = NULL, outgoing_secret = NULL, server_profile_id = NULL, send_shared = 0, system_sender = 0
+                 WHERE id = $1",
                 &[(&id).into(), now.into()],
             )?;
             // Whoever works on it is refused from here on.

@@ -1,17 +1,33 @@
 //! The outbox: messages on their way out, and what became of them for each recipient.
 //!
 //! Here is what people and applications do with a submission: queue it, look at it, cancel it, try
-//! it again. What the courier does (claim, settle) is in [`claim`], and what the mailbox's own mail
-//! proves about it in [`evidence`].
+//! it again. What is due and whose turn it is to send it is in [`due`] and [`turn`]; what the courier does
+//! (claim, settle) in [`claim`] and [`settle`](mod@settle), and what the mailbox's own mail proves about it in [`evidence`].
 
+mod answering;
+mod budget;
 mod claim;
+mod due;
 mod evidence;
+mod filing;
+mod returned;
+mod rules;
+mod settle;
+mod turn;
+mod wire_ids;
 
-pub use claim::{
-    Claimed, SentCopyBy, Settlement, begin, depth, due_mailboxes, expire_claims, give_back_mailbox,
-    held_problem, is_open_with, next_due, recover, renew, settle, settle_due, take_mailbox,
-};
+pub(crate) use answering::{Came, Link, find as find_answered};
+pub use budget::{Budget, set_aside};
+pub use claim::{CLAIM_MILLIS, Claimed, at_final_dot, begin, expire_claims, recover, renew};
+pub use due::{depth, due_mailboxes, held_problem, is_open_with, next_due};
 pub(crate) use evidence::{link_sent, release_held};
+pub(crate) use filing::learn as learn_sent_copy;
+pub use filing::{PROVIDER_COPY_MILLIS, SentCopyBy, UNKNOWN_COPY_MILLIS};
+pub(crate) use returned::{Arrived, came_back};
+pub use rules::{Rules, UNCLEAR_MILLIS};
+pub use settle::{Settlement, settle, settle_due};
+pub use turn::{give_back_mailbox, take_mailbox};
+pub(crate) use wire_ids::{Copy, learn_from_copies};
 
 use crate::blobs::{self, Stored};
 use crate::db::{Row, Value};
@@ -20,17 +36,17 @@ use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
 use model::event::NewEvent;
-use model::limits::SUBMISSION_TRY_MILLIS;
-use model::submission::{Recipient, SentCopy, SentCopyState, State, Submission};
+use model::submission::{Priority, Recipient, SentCopy, SentCopyState, State, Submission, Wishes};
 use model::{Timestamp, fresh_id};
 use serde_json::json;
 
-/// How long a submission stays unclear before it goes out once more.
-pub const UNCLEAR_MILLIS: i64 = 15 * 60_000;
-
 const COLUMNS: &str = "id, mailbox_id, identity_id, state, send_at, message_id, internet_message_id, subject,
     attempts, next_attempt_at, recipients, sent_copy, possible_duplicate, problem_id, created_at, held,
-    digest, size, envelope_from, give_up_at, answers_message_id";
+    digest, size, envelope_from, give_up_at, answers_message_id, priority, undo_until, wishes, job_id, dot_attempt,
+    lost_answers";
+
+/// The problem of a message whose answer was lost.
+const UNCLEAR_PROBLEM: &str = "smtp_unclear";
 
 /// What is needed to queue a message. Its bytes are stored already (see [`crate::blobs::Blobs::put`]).
 #[derive(Clone, Debug)]
@@ -53,6 +69,44 @@ pub struct NewSubmission {
     pub send_at: Option<Timestamp>,
     /// The stored message that this one answers.
     pub answers_message_id: Option<String>,
+    /// What goes first.
+    pub priority: Priority,
+    /// Until then it waits, and can be taken back.
+    pub undo_until: Option<Timestamp>,
+    /// What it asks of those who carry it.
+    pub wishes: Wishes,
+    /// The job that makes it.
+    pub job_id: Option<String>,
+    /// The caller who asks for it, `tok_…` or `usr_…`: who cannot see the mailbox sees what it sent itself.
+    pub sent_by: Option<String>,
+}
+
+impl NewSubmission {
+    /// A message with nothing special about it: it goes out at once, from the mailbox's own address.
+    pub fn new(
+        mailbox_id: &str,
+        digest: Stored,
+        envelope_from: &str,
+        internet_message_id: &str,
+        recipients: Vec<String>,
+    ) -> Self {
+        Self {
+            mailbox_id: mailbox_id.to_owned(),
+            identity_id: None,
+            digest,
+            envelope_from: envelope_from.to_owned(),
+            internet_message_id: internet_message_id.to_owned(),
+            subject: String::new(),
+            recipients,
+            send_at: None,
+            answers_message_id: None,
+            priority: Priority::Normal,
+            undo_until: None,
+            wishes: Wishes::default(),
+            job_id: None,
+            sent_by: None,
+        }
+    }
 }
 
 /// Queues a message: once this returns it is durable, and goes out by itself.
@@ -60,15 +114,44 @@ pub struct NewSubmission {
 /// # Errors
 /// No such mailbox, or one that only receives, or no recipient.
 pub async fn create(store: &Store, new: NewSubmission) -> Result<Submission> {
-    let now = store.now();
-    store.db.write(move |tx| create_in(tx, &new, now)).await
+    let (now, rules) = (store.now(), store.sending.clone());
+    store
+        .db
+        .write(move |tx| create_in(tx, &rules, &new, now))
+        .await
+}
+
+/// Like [`create`], unless the mailbox has sent a message with this Message-ID before.
+///
+/// # Errors
+/// As [`create`]; it was sent before.
+pub async fn create_once(store: &Store, new: NewSubmission) -> Result<Submission> {
+    let (now, rules) = (store.now(), store.sending.clone());
+    store
+        .db
+        .write(move |tx| {
+            crate::mailboxes::hold(tx, &new.mailbox_id)?;
+            let sql =
+                "SELECT 1 FROM submissions WHERE mailbox_id = $1 AND internet_message_id = $2";
+            let args = [(&new.mailbox_id).into(), (&new.internet_message_id).into()];
+            if tx.row(sql, &args)?.is_some() {
+                return refuse("it was sent already");
+            }
+            create_in(tx, &rules, &new, now)
+        })
+        .await
 }
 
 /// Like [`create`], as the last act of the caller's own transaction (with an idempotency key).
 ///
 /// # Errors
 /// As [`create`].
-pub fn create_in(tx: &mut Tx<'_>, new: &NewSubmission, now: Timestamp) -> Result<Submission> {
+pub fn create_in(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    new: &NewSubmission,
+    now: Timestamp,
+) -> Result<Submission> {
     let mailbox = crate::mailboxes::read(tx, &new.mailbox_id)?;
     if mailbox.outgoing.is_none() {
         return Err(StoreError::Conflict(
@@ -81,7 +164,10 @@ pub fn create_in(tx: &mut Tx<'_>, new: &NewSubmission, now: Timestamp) -> Result
     }
     blobs::index(tx, std::slice::from_ref(&new.digest), now)?;
     let id = fresh_id("sub", now);
-    let due = new.send_at.map_or(now, |at| at.max(now));
+    let due = [new.send_at, new.undo_until]
+        .into_iter()
+        .flatten()
+        .fold(now, Timestamp::max);
     let args = [
         Value::from(&id),
         (&new.mailbox_id).into(),
@@ -96,21 +182,43 @@ pub fn create_in(tx: &mut Tx<'_>, new: &NewSubmission, now: Timestamp) -> Result
         (&new.subject).into(),
         serde_json::to_string(&recipients)?.into(),
         due.into(),
-        due.plus_millis(SUBMISSION_TRY_MILLIS).into(),
+        due.plus_millis(rules.give_up_millis).into(),
         new.answers_message_id.clone().into(),
+        rank(new.priority).into(),
+        new.undo_until.into(),
+        serde_json::to_string(&new.wishes)?.into(),
+        new.job_id.clone().into(),
         now.into(),
+        new.sent_by.clone().into(),
     ];
     tx.exec(
         "INSERT INTO submissions (id, mailbox_id, identity_id, state, send_at, digest, size, envelope_from,
            internet_message_id, subject, recipients, attempts, next_attempt_at, give_up_at, sent_copy,
-           possible_duplicate, answers_message_id, created_at)
-         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14)",
+           possible_duplicate, answers_message_id, priority, undo_until, wishes, job_id, created_at, sent_by)
+         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14, $15, $16, $17, $18, $19)",
         &args,
     )?;
     let submission = read(tx, &id)?.submission;
     events::append(tx, &[event("submission.queued", &submission)], now)?;
     tx.wake(Topic::Submissions);
     Ok(submission)
+}
+
+/// The order of priorities in the database: what goes first is the least.
+const fn rank(priority: Priority) -> i64 {
+    match priority {
+        Priority::High => 0,
+        Priority::Normal => 1,
+        Priority::Low => 2,
+    }
+}
+
+const fn of_rank(rank: i64) -> Priority {
+    match rank {
+        0 => Priority::High,
+        2 => Priority::Low,
+        _ => Priority::Normal,
+    }
 }
 
 /// Everyone once, whatever the case of the letters.
@@ -125,6 +233,7 @@ fn queued(addresses: &[String]) -> Vec<Recipient> {
             code: None,
             enhanced_code: None,
             text: None,
+            returned: None,
         })
         .collect()
 }
@@ -135,7 +244,36 @@ fn queued(addresses: &[String]) -> Vec<Recipient> {
 /// No such submission.
 pub async fn get(store: &Store, id: &str) -> Result<Submission> {
     let id = id.to_owned();
-    store.db.read(move |tx| Ok(read(tx, &id)?.submission)).await
+    let now = store.now();
+    store
+        .db
+        .read(move |tx| {
+            let mut found = [read(tx, &id)?.submission];
+            show_rests(tx, &mut found, now)?;
+            let [found] = found;
+            Ok(found)
+        })
+        .await
+}
+
+/// What waits because its mailbox has sent all that it may shows that, and until when.
+fn show_rests(tx: &mut Tx<'_>, submissions: &mut [Submission], now: Timestamp) -> Result<()> {
+    let rests = tx.rows(
+        "SELECT mailbox_id, until FROM sending_rests WHERE until > $1",
+        &[now.into()],
+    )?;
+    for row in &rests {
+        let (mailbox_id, until): (String, Timestamp) = (row.get(0)?, row.get(1)?);
+        for submission in submissions.iter_mut() {
+            let waits = matches!(submission.state, State::Queued | State::Deferred)
+                && submission.next_attempt_at.is_some_and(|at| at < until);
+            if submission.mailbox_id == mailbox_id && waits {
+                submission.next_attempt_at = Some(until);
+                submission.problem_id = Some(budget::PROBLEM.to_owned());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the bytes of a submission are, by digest (see [`crate::blobs::find`]).
@@ -147,11 +285,33 @@ pub async fn digest(store: &Store, id: &str) -> Result<String> {
     store.db.read(move |tx| Ok(read(tx, &id)?.digest)).await
 }
 
+/// Who asked for a submission, `tok_…` or `usr_…`; `None`: nobody was noted.
+///
+/// # Errors
+/// No such submission.
+pub async fn sent_by(store: &Store, id: &str) -> Result<Option<String>> {
+    let id = id.to_owned();
+    store
+        .db
+        .read(move |tx| {
+            let row = tx.row(
+                "SELECT sent_by FROM submissions WHERE id = $1",
+                &[(&id).into()],
+            )?;
+            row.map_or(Err(StoreError::NotFound("the submission")), |row| {
+                row.get(0)
+            })
+        })
+        .await
+}
+
 /// Which submissions are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only of these mailboxes; `None`: all.
     pub mailbox_ids: Option<Vec<String>>,
+    /// With `mailbox_ids`: and what this caller sent through other mailboxes.
+    pub or_sent_by: Option<String>,
     /// Only in these states; empty: all.
     pub states: Vec<State>,
     /// Only what waits for its `send_at`.
@@ -178,7 +338,8 @@ pub async fn list(
                 not_removed("mailbox_id")
             );
             if filter.mailbox_ids.is_some() {
-                sql.push_str(&format!(" AND mailbox_id IN {}", texts(3)));
+                let own = filter.or_sent_by.as_ref().map_or("", |_| " OR sent_by = $5");
+                sql.push_str(&format!(" AND (mailbox_id IN {}{own})", texts(3)));
             }
             if !filter.states.is_empty() {
                 sql.push_str(&format!(" AND state IN {}", texts(4)));
@@ -187,16 +348,22 @@ pub async fn list(
                 sql.push_str(&format!(" AND state = 'queued' AND send_at > {}", now.0));
             }
             sql.push_str(" ORDER BY id DESC LIMIT $2");
-            let args = [
+            let mut args = vec![
                 before.unwrap_or_default().into(),
                 limit.into(),
-                serde_json::to_string(&filter.mailbox_ids.unwrap_or_default())?.into(),
+                serde_json::to_string(filter.mailbox_ids.as_deref().unwrap_or_default())?.into(),
                 serde_json::to_string(&filter.states)?.into(),
             ];
-            tx.rows(&sql, &args)?
+            if let (Some(_), Some(caller)) = (&filter.mailbox_ids, filter.or_sent_by) {
+                args.push(caller.into());
+            }
+            let mut found = tx
+                .rows(&sql, &args)?
                 .iter()
                 .map(|row| Ok(from_row(row)?.submission))
-                .collect()
+                .collect::<Result<Vec<_>>>()?;
+            show_rests(tx, &mut found, now)?;
+            Ok(found)
         })
         .await
 }
@@ -204,7 +371,7 @@ pub async fn list(
 /// Takes a submission back. Recipients who have it already keep it; nobody else gets it.
 ///
 /// # Errors
-/// No such submission; it is being sent now, or its fate is settled.
+/// No such submission; it has just been handed over, or its fate is settled.
 pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
     let (now, id) = (store.now(), id.to_owned());
     store
@@ -214,6 +381,8 @@ pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
             match old.submission.state {
                 State::Queued | State::Deferred | State::Unclear => {}
                 State::Cancelled => return Ok(old.submission),
+                // Until its final dot has left nobody has it: whoever sends it is told when he asks for that.
+                State::Sending if !old.dot_has_left() => {}
                 State::Sending => return refuse("the message is being sent right now"),
                 State::Accepted => return refuse("the mail server has taken the message already"),
                 State::Failed => return refuse("the message has failed already"),
@@ -224,11 +393,12 @@ pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
                 }
             }
             tx.exec(
-                "UPDATE submissions SET state = 'cancelled', recipients = $2, next_attempt_at = NULL, held = 0
-                 WHERE id = $1",
+                "UPDATE submissions SET state = 'cancelled', recipients = $2, next_attempt_at = NULL, held = 0,
+                   claimed_by = NULL, claimed_until = NULL, settled_at = $3 WHERE id = $1",
                 &[
                     (&id).into(),
                     serde_json::to_string(&old.submission.recipients)?.into(),
+                    now.into(),
                 ],
             )?;
             let submission = read(tx, &id)?.submission;
@@ -245,6 +415,7 @@ pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
 /// No such submission; it is under way, taken by the server, or cancelled.
 pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
     let (now, id) = (store.now(), id.to_owned());
+    let give_up = store.sending.give_up_millis;
     store
         .db
         .write(move |tx| {
@@ -269,14 +440,14 @@ pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
                 old.submission.state
             };
             tx.exec(
-                "UPDATE submissions SET state = $2, recipients = $3, next_attempt_at = $4, give_up_at = $5, held = 0
-                 WHERE id = $1",
+                "UPDATE submissions SET state = $2, recipients = $3, next_attempt_at = $4, give_up_at = $5, held = 0,
+                   settled_at = NULL, lost_answers = CASE WHEN lost_answers > 1 THEN 1 ELSE lost_answers END WHERE id = $1",
                 &[
                     (&id).into(),
                     state.as_str().into(),
                     serde_json::to_string(&old.submission.recipients)?.into(),
                     now.into(),
-                    now.plus_millis(SUBMISSION_TRY_MILLIS).into(),
+                    now.plus_millis(give_up).into(),
                 ],
             )?;
             release_held(tx, &old.submission.mailbox_id, now)?;
@@ -360,6 +531,10 @@ fn from_row(row: &Row) -> Result<Claimed> {
             identity_id: row.get(2)?,
             state: row.word(3, State::parse)?,
             send_at: row.get(4)?,
+            undo_until: row.get(22)?,
+            priority: of_rank(row.get(21)?),
+            wishes: row.json(23)?,
+            job_id: row.get(24)?,
             message_id: row.get(5)?,
             internet_message_id: row.get(6)?,
             subject: row.get(7)?,
@@ -379,6 +554,8 @@ fn from_row(row: &Row) -> Result<Claimed> {
         envelope_from: row.get(18)?,
         give_up_at: row.get(19)?,
         answers_message_id: row.get(20)?,
+        dot_attempt: row.get(25)?,
+        lost_answers: row.get(26)?,
     })
 }
 

@@ -112,11 +112,16 @@ pub async fn run(store: &Store) -> Result<Swept> {
 
 /// Returns how many rows went, and whether there are more.
 async fn sweep_aged(store: &Store) -> Result<(u64, bool)> {
-    let now = store.now();
+    let (now, kept_millis) = (store.now(), store.sending.kept_millis);
     store
         .db
         .write(move |tx| {
-            let aged: [(&str, i64); 2] = [
+            let aged: [(&str, i64); 5] = [
+                (
+                    "DELETE FROM submissions WHERE id IN (
+                       SELECT id FROM submissions WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)",
+                    kept_millis,
+                ),
                 // Positions grow with time: only the first ones are looked at, old or not.
                 (
                     "DELETE FROM events WHERE position IN (SELECT e.position FROM
@@ -127,6 +132,16 @@ async fn sweep_aged(store: &Store) -> Result<(u64, bool)> {
                     "DELETE FROM idempotency WHERE (owner, key) IN (
                        SELECT owner, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
                     IDEMPOTENCY_MILLIS,
+                ),
+                (
+                    "DELETE FROM job_rows WHERE (job_id, n) IN (SELECT r.job_id, r.n FROM jobs j
+                       JOIN job_rows r ON r.job_id = j.id WHERE j.finished_at < $1 LIMIT $2)",
+                    crate::jobs::KEPT_MILLIS,
+                ),
+                (
+                    "DELETE FROM jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.finished_at < $1
+                       AND NOT EXISTS (SELECT 1 FROM job_rows r WHERE r.job_id = j.id) LIMIT $2)",
+                    crate::jobs::KEPT_MILLIS,
                 ),
             ];
             let (mut rows, mut more) = (0, false);
@@ -143,6 +158,7 @@ async fn sweep_aged(store: &Store) -> Result<(u64, bool)> {
                 rows += tx.exec(sql, &[before.into()])?;
             }
             rows += crate::test_messages::expire(tx, now, ROWS)?;
+            rows += crate::uploads::expire(tx, now)?;
             Ok((rows, more))
         })
         .await
@@ -174,7 +190,8 @@ async fn sweep_blobs(
                    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.digest = blobs.digest)
                    AND NOT EXISTS (SELECT 1 FROM submissions s WHERE s.digest = blobs.digest)
                    AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.digest = blobs.digest)
-                   AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.digest = blobs.digest)",
+                   AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.digest = blobs.digest)
+                   AND NOT EXISTS (SELECT 1 FROM uploads u WHERE u.digest = blobs.digest)",
                 tx.dialect().texts(2)
             );
             tx.exec(&sql, &[old.into(), unused.into()])
@@ -196,6 +213,7 @@ fn look_at_blobs(
             OR EXISTS (SELECT 1 FROM submissions s WHERE s.digest = b.digest)
             OR EXISTS (SELECT 1 FROM failures f WHERE f.digest = b.digest)
             OR EXISTS (SELECT 1 FROM owed o WHERE o.digest = b.digest)
+            OR EXISTS (SELECT 1 FROM uploads u WHERE u.digest = b.digest)
          FROM blobs b WHERE (b.touched_at, b.digest) > ($1, $2) AND b.touched_at < $3
          ORDER BY b.touched_at, b.digest LIMIT $4",
         &[touched_at.into(), digest.into(), old.into(), ROWS.into()],

@@ -15,6 +15,8 @@ pub enum Topic {
     Submissions,
     /// New or due webhook deliveries.
     Deliveries,
+    /// Jobs that begin or go on.
+    Jobs,
     /// A mailbox: owed changes, new settings.
     Mailbox(String),
     /// Which mailboxes are to be worked on.
@@ -28,6 +30,7 @@ impl Topic {
             "events" => Some(Self::Events),
             "submissions" => Some(Self::Submissions),
             "deliveries" => Some(Self::Deliveries),
+            "jobs" => Some(Self::Jobs),
             "roster" => Some(Self::Roster),
             _ => text
                 .strip_prefix("mailbox:")
@@ -42,6 +45,7 @@ impl fmt::Display for Topic {
             Self::Events => f.write_str("events"),
             Self::Submissions => f.write_str("submissions"),
             Self::Deliveries => f.write_str("deliveries"),
+            Self::Jobs => f.write_str("jobs"),
             Self::Roster => f.write_str("roster"),
             Self::Mailbox(id) => write!(f, "mailbox:{id}"),
         }
@@ -92,7 +96,12 @@ mod tests {
 
     #[test]
     fn topics_survive_their_text() {
-        for topic in [Topic::Events, Topic::Roster, Topic::Mailbox("mbx_1".into())] {
+        for topic in [
+            Topic::Events,
+            Topic::Jobs,
+            Topic::Roster,
+            Topic::Mailbox("mbx_1".into()),
+        ] {
             assert_eq!(Topic::parse(&topic.to_string()), Some(topic));
         }
         assert_eq!(Topic::parse("nonsense"), None);

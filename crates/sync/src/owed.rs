@@ -147,7 +147,8 @@ async fn pay_one(visit: &mut Visit<'_>, change: &Owed) -> Result<Paid> {
         ..
     } = &change.intent
     {
-        return appending::sent_copy(visit, digest, internet_message_id).await;
+        let first = change.attempts == 0;
+        return appending::sent_copy(visit, digest, internet_message_id, first).await;
     }
     match &change.intent {
         Intent::Import { .. } => return appending::brought(visit, change).await,

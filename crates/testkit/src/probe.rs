@@ -353,6 +353,21 @@ impl ImapProbe {
         panic!("the server has no message with UID {uid}: {reply:?}")
     }
 
+    /// The bytes of every message of a folder, in order.
+    pub fn bodies(&mut self, folder: &str) -> Vec<Vec<u8>> {
+        if self.examine(folder).exists == 0 {
+            return Vec::new();
+        }
+        let reply = self.ok("UID FETCH 1:* (BODY.PEEK[])");
+        let bodies = reply.untagged.iter().filter_map(|items| {
+            let Some(Item::Text(raw)) = field(items, "BODY[]") else {
+                return None;
+            };
+            Some(raw.clone())
+        });
+        bodies.collect()
+    }
+
     /// Flags and hashes of every message of a folder.
     pub fn contents(&mut self, folder: &str) -> Contents {
         let mut contents = Contents::new();

@@ -50,6 +50,8 @@ pub struct Servers {
     pub pop3s_port: u16,
     /// LMTP into the users' INBOX.
     pub lmtp_port: u16,
+    /// ManageSieve in plain text, with STARTTLS; scripts run over what comes by LMTP. None where Pigeonhole is not installed.
+    pub sieve_port: Option<u16>,
     /// Submission with STARTTLS, sign-in only after it.
     pub submission_port: u16,
     /// Submission with implicit TLS.

@@ -2,7 +2,10 @@
 //!
 //! Every address of `example.test` and `other.test` exists; its password is `secret-<local part>`. Where the domain is
 //! left out at sign-in, `example.test` is meant. Local parts with a meaning, in any domain, for RCPT:
-//! `refused...` 550 5.1.1, `full...` 552 5.2.2, `later...` 450 4.2.0; `bounce-...` is accepted and then bounced.
+//! `refused...` 550 5.1.1, `full...` 552 5.2.2, `later...` 450 4.2.0; `bounce-...` is accepted and then bounced, `slow...` is
+//! accepted and then late; `greylisted...` 450 4.2.0 in the first second after a sender first tries, `filtered...` 550 5.7.1
+//! and `filterbusy...` 451 4.7.1 by the content filter. A message with the field `X-Filter: 554 5.7.1 words` gets just this
+//! answer at its end.
 //! Any other domain is refused: 554 5.7.1.
 
 use std::hash::{BuildHasher, Hasher, RandomState};

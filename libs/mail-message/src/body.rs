@@ -5,6 +5,8 @@
 //! inner messages are attachments as a whole.
 
 use crate::attachments;
+use crate::certified;
+use crate::flowed;
 use crate::html_text;
 use crate::mime::{Kind, Part, Tree};
 
@@ -30,13 +32,18 @@ pub(crate) fn layout(tree: &Tree<'_>) -> Layout {
     let mut inner = vec![false; tree.parts.len()];
     let mut alternative: Vec<Option<usize>> = vec![None; tree.parts.len()];
     let mut seen_child = vec![false; tree.parts.len()];
+    // An envelope of certified mail is opened: what people read is the message in it.
+    let opened = certified::enclosed(tree);
+    let mut within = vec![opened.is_none(); tree.parts.len()];
     for (number, part) in tree.parts.iter().enumerate() {
         let mut first = true;
         if let Some(p) = part.parent {
             let parent_kind = tree.parts.get(p).map(|p| p.kind);
-            let inside =
-                inner.get(p).copied().unwrap_or(false) || parent_kind == Some(Kind::Message);
+            let closed = parent_kind == Some(Kind::Message) && opened != Some(p);
+            let inside = inner.get(p).copied().unwrap_or(false) || closed;
             set(&mut inner, number, inside);
+            let of_envelope = within.get(p).copied().unwrap_or(false) || opened == Some(p);
+            set(&mut within, number, of_envelope);
             let slot = alternative.get(p).copied().flatten();
             set(&mut alternative, number, slot);
             first = !seen_child.get(p).copied().unwrap_or(false);
@@ -57,6 +64,14 @@ pub(crate) fn layout(tree: &Tree<'_>) -> Layout {
             Kind::Message => layout.attachments.push(number),
             Kind::Leaf => {
                 let parent = part.parent.and_then(|p| tree.parts.get(p));
+                let parent = parent.filter(|p| p.kind == Kind::Multipart);
+                if !within.get(number).copied().unwrap_or(false) {
+                    // The envelope's own words are for those who cannot open it; its facts and its signature are files.
+                    if !part.is("text/plain") && !part.is("text/html") {
+                        layout.attachments.push(number);
+                    }
+                    continue;
+                }
                 if is_text(part, parent, first) {
                     let slot = match alternative.get(number).copied().flatten() {
                         Some(slot) => slot,
@@ -139,7 +154,7 @@ impl Layout {
             }
             let mut piece = String::new();
             for part in parts(&slot.plain, tree) {
-                cut |= append(&mut piece, &part.text(read_limit(max)), "\n", max);
+                cut |= append(&mut piece, &plain(part, read_limit(max)), "\n", max);
             }
             if piece.trim().is_empty() {
                 piece.clear();
@@ -170,7 +185,7 @@ impl Layout {
         for slot in &self.slots {
             if slot.html.is_empty() {
                 for part in parts(&slot.plain, tree) {
-                    let text = part.text(read_limit(max));
+                    let text = plain(part, read_limit(max));
                     if !text.trim().is_empty() {
                         cut |= append(&mut out, &escape_block(text.trim_end()), "\n", max);
                     }
@@ -187,6 +202,20 @@ impl Layout {
 
 fn parts<'t, 'a>(numbers: &'t [usize], tree: &'t Tree<'a>) -> impl Iterator<Item = &'t Part<'a>> {
     numbers.iter().filter_map(|n| tree.parts.get(*n))
+}
+
+/// A plain part as it was written: flowed lines are whole again.
+fn plain(part: &Part<'_>, max: usize) -> String {
+    let text = part.text(max);
+    let says = |name: &str, wanted: &str| {
+        let value = part.content_type.get(name);
+        value.is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+    };
+    if part.is("text/plain") && says("format", "flowed") {
+        flowed::unflow(&text, says("delsp", "yes"))
+    } else {
+        text
+    }
 }
 
 /// Bytes to decode so that `max` bytes of text can come out of wide charsets.

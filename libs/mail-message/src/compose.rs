@@ -1,23 +1,27 @@
 //! Drafts to bytes on the wire (RFC 5322, RFC 2045 to 2047, RFC 2231).
 //!
 //! The bytes are fit for any server: 7-bit, CR LF only, no line over 998 octets, domains in
-//! ASCII. No field can smuggle in a header or a recipient (S8, S9): control characters are
-//! refused with a JSON pointer to the field, and the finished bytes are checked once more.
-//! The same draft always gives the same bytes, so a retry sends the same message (R12).
+//! ASCII. Only what cannot be said so is not: an address with letters beyond ASCII before its @
+//! (RFC 6531 then), and a forwarded message that is 8-bit itself. No field can smuggle in a header
+//! or a recipient (S8, S9): control characters are refused with a JSON pointer to the field, and
+//! the finished bytes are checked once more. The same draft always gives the same bytes, so a
+//! retry sends the same message (R12).
+//!
+//! [`prepare`] gives the message in pieces, so that files of any size need no memory: the caller
+//! writes each piece out, reading files where they lie. [`compose`] puts a small one together.
 
 use crate::address::Address;
+use crate::compose_body::{Boundaries, body, split};
 use crate::compose_check::{Check, ascii_domain, is_id, is_structured};
-use crate::{attachments, clean, html_text};
-use base64::Engine as _;
+use crate::inline;
+use crate::transfer::{Base64Lines, LineScan};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address as WireAddress;
-use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::message_id::MessageId;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
-use mail_builder::mime::{BodyPart, MimePart};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use utoipa::ToSchema;
@@ -32,9 +36,6 @@ pub const MAX_REFERENCES: usize = 50;
 pub const MAX_ATTACHMENTS: usize = 500;
 /// Extra header fields.
 pub const MAX_HEADERS: usize = 100;
-/// Octets of a line without its end (RFC 5322 section 2.1.1).
-const MAX_LINE: usize = 998;
-
 /// A message to be written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draft {
@@ -56,6 +57,8 @@ pub struct Draft {
     pub html: Option<String>,
     /// Files.
     pub attachments: Vec<DraftAttachment>,
+    /// An answer to an invitation: a third form of the text, and a file.
+    pub calendar: Option<CalendarPart>,
     /// Message id answered to, without brackets.
     pub in_reply_to: Option<String>,
     /// Message ids of the conversation, oldest first, without brackets.
@@ -66,6 +69,17 @@ pub struct Draft {
     pub message_id: String,
     /// `Date`, Unix milliseconds.
     pub date_ms: i64,
+    /// It is only kept: nobody has to be named yet, and hidden recipients are written down.
+    pub unsent: bool,
+}
+
+/// A calendar that goes along (RFC 6047).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CalendarPart {
+    /// iTIP's method, such as `REPLY`.
+    pub method: String,
+    /// The calendar.
+    pub text: String,
 }
 
 /// A file to be sent.
@@ -75,12 +89,52 @@ pub struct DraftAttachment {
     pub filename: String,
     /// "type/subtype".
     pub content_type: String,
-    /// Content.
+    /// Content; empty where it is `outside`.
     pub bytes: Vec<u8>,
     /// For `cid:` addresses in the HTML, without brackets.
     pub content_id: Option<String>,
     /// Shown inside the HTML rather than listed.
     pub inline: bool,
+    /// The content lies elsewhere, and is read when the message is written.
+    pub outside: Option<Outside>,
+}
+
+/// Content that is not in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Bytes.
+    pub length: u64,
+    /// What its lines are like; only looked at for inner messages (`message/rfc822`).
+    pub lines: LineScan,
+}
+
+/// A message ready to be written, see [`prepare`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The message, in order.
+    pub pieces: Vec<Piece>,
+    /// Bytes of the whole message.
+    pub length: u64,
+    /// For `MAIL FROM`.
+    pub envelope_from: String,
+    /// For `RCPT TO`: to, cc and bcc, each once (case ignored).
+    pub envelope_to: Vec<String>,
+    /// As in the draft.
+    pub message_id: String,
+}
+
+/// A part of a message's bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// As they are.
+    Bytes(Vec<u8>),
+    /// The content of an attachment.
+    File {
+        /// Which one of the draft.
+        attachment: usize,
+        /// In base64 lines ([`Base64Lines`]); else as it is.
+        base64: bool,
+    },
 }
 
 /// A message ready to be sent.
@@ -116,9 +170,59 @@ pub struct ComposeError {
 /// Writes `draft` as a message.
 ///
 /// # Errors
+/// As [`tidy`] and [`prepare`]; a file whose content is not here.
+pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
+    let mut draft = draft.clone();
+    tidy(&mut draft)?;
+    let prepared = prepare(&draft)?;
+    let mut raw = Vec::with_capacity(usize::try_from(prepared.length).unwrap_or_default());
+    for piece in &prepared.pieces {
+        match piece {
+            Piece::Bytes(bytes) => raw.extend_from_slice(bytes),
+            Piece::File { attachment, base64 } => {
+                let file = draft.attachments.get(*attachment);
+                let Some(file) = file.filter(|file| file.outside.is_none()) else {
+                    let pointer = format!("/attachments/{attachment}");
+                    return Err(refusal(&pointer, "its content is not here"));
+                };
+                if *base64 {
+                    let mut lines = Base64Lines::default();
+                    lines.push(&file.bytes, &mut raw);
+                    lines.finish(&mut raw);
+                } else {
+                    raw.extend_from_slice(&file.bytes);
+                }
+            }
+        }
+    }
+    Ok(Composed {
+        raw,
+        envelope_from: prepared.envelope_from,
+        envelope_to: prepared.envelope_to,
+        message_id: prepared.message_id,
+    })
+}
+
+/// Brings HTML and inline pictures together: see [`inline::settle`]. To be done once, before
+/// [`prepare`]; it may add attachments.
+///
+/// # Errors
+/// The HTML shows a picture that no attachment is, or has one that cannot be read.
+pub fn tidy(draft: &mut Draft) -> Result<(), ComposeError> {
+    let errors = inline::settle(draft);
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ComposeError { errors })
+    }
+}
+
+/// Makes a message of `draft`, in pieces.
+///
+/// # Errors
 /// Names every field that cannot be sent as it is: no or bad addresses, control characters,
 /// refused headers, bad content types, too many of something.
-pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
+pub fn prepare(draft: &Draft) -> Result<Prepared, ComposeError> {
     let mut check = Check::default();
     let from = check.address(&draft.from, "/from");
     let to = check.list(&draft.to, "/to");
@@ -126,7 +230,7 @@ pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
     let bcc = check.list(&draft.bcc, "/bcc");
     let reply_to = check.list(&draft.reply_to, "/reply_to");
     let recipients = to.len() + cc.len() + bcc.len();
-    if recipients == 0 && check.errors.is_empty() {
+    if recipients == 0 && !draft.unsent && check.errors.is_empty() {
         check.refuse("/to", "the message has no recipient");
     }
     if recipients > MAX_RECIPIENTS {
@@ -152,8 +256,13 @@ pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
         .message_id(draft.message_id.as_str())
         .date(Date::new(draft.date_ms.div_euclid(1_000)))
         .subject(subject.trim());
-    for (name, list) in [("To", &to), ("Cc", &cc), ("Reply-To", &reply_to)] {
-        if !list.is_empty() {
+    for (name, list) in [
+        ("To", &to),
+        ("Cc", &cc),
+        ("Bcc", &bcc),
+        ("Reply-To", &reply_to),
+    ] {
+        if !list.is_empty() && (name != "Bcc" || draft.unsent) {
             message = message.header(name, wire(list));
         }
     }
@@ -167,14 +276,8 @@ pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
     for (name, value) in &draft.headers {
         message = message.header(name.as_str(), header_value(name, value.trim()));
     }
-    let mut raw = Vec::new();
-    message.body(body(draft)).serialize(&mut raw);
-    wire_safe(&raw).map_err(|message| ComposeError {
-        errors: vec![FieldError {
-            pointer: String::new(),
-            message,
-        }],
-    })?;
+    let pieces = pieces(&message, draft)?;
+    let length = pieces.iter().map(|piece| piece.length(draft)).sum();
     let mut seen = HashSet::new();
     let envelope_to = [to, cc, bcc]
         .into_iter()
@@ -182,12 +285,81 @@ pub fn compose(draft: &Draft) -> Result<Composed, ComposeError> {
         .map(|a| a.address)
         .filter(|a| seen.insert(a.to_lowercase()))
         .collect();
-    Ok(Composed {
-        raw,
+    Ok(Prepared {
+        pieces,
+        length,
         envelope_from: from.address,
         envelope_to,
         message_id: draft.message_id.clone(),
     })
+}
+
+/// The bytes around the files, checked.
+fn pieces(message: &MessageBuilder<'_>, draft: &Draft) -> Result<Vec<Piece>, ComposeError> {
+    // A boundary that also stands in a header field would be found there: then the next one.
+    const TRIES: u64 = 16;
+    for n in 0..TRIES {
+        let boundaries = Boundaries::new(draft, n);
+        let mut raw = Vec::new();
+        message
+            .clone()
+            .body(body(draft, &boundaries))
+            .serialize(&mut raw);
+        let Some(pieces) = split(raw, draft, &boundaries) else {
+            continue;
+        };
+        for piece in &pieces {
+            if let Piece::Bytes(bytes) = piece {
+                wire_safe(bytes).map_err(|message| refusal("", message))?;
+            }
+        }
+        return Ok(pieces);
+    }
+    Err(refusal("", "no boundary between its parts could be found"))
+}
+
+impl Piece {
+    /// Bytes of it in the message.
+    fn length(&self, draft: &Draft) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { attachment, base64 } => {
+                let file = draft.attachments.get(*attachment);
+                let length = file.map_or(0, DraftAttachment::length);
+                if *base64 {
+                    Base64Lines::length(length)
+                } else {
+                    length
+                }
+            }
+        }
+    }
+}
+
+impl DraftAttachment {
+    /// Bytes of its content.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.outside
+            .map_or(self.bytes.len() as u64, |outside| outside.length)
+    }
+}
+
+fn refusal(pointer: &str, message: impl Into<String>) -> ComposeError {
+    ComposeError {
+        errors: vec![FieldError {
+            pointer: pointer.to_owned(),
+            message: message.into(),
+        }],
+    }
+}
+
+/// What would hurt a server on the way.
+fn wire_safe(raw: &[u8]) -> Result<(), String> {
+    match LineScan::of(raw).fault() {
+        None => Ok(()),
+        Some(fault) => Err(format!("{fault} would be sent")),
+    }
 }
 
 /// A `Message-ID` without brackets from something unique and the author's address. Characters
@@ -241,151 +413,8 @@ fn wire(list: &[Address]) -> WireAddress<'static> {
     )
 }
 
-/// text, alternative(text, html), with related(html, pictures) and mixed(…, files) around.
-fn body(draft: &Draft) -> MimePart<'static> {
-    let text = match (&draft.text, &draft.html) {
-        (Some(text), _) => text.clone(),
-        (None, Some(html)) => html_text::text(html),
-        (None, None) => String::new(),
-    };
-    let boundaries = Boundaries::new(draft, &text);
-    let (pictures, files): (Vec<_>, Vec<_>) = draft
-        .attachments
-        .iter()
-        .partition(|a| a.inline && a.content_id.is_some() && draft.html.is_some());
-    let mut root = leaf_text("text/plain", &text);
-    if let Some(html) = &draft.html {
-        let mut rich = leaf_text("text/html", html);
-        if !pictures.is_empty() {
-            let parts = std::iter::once(rich)
-                .chain(pictures.into_iter().map(file))
-                .collect();
-            rich = boundaries.multipart("related", parts);
-        }
-        root = boundaries.multipart("alternative", vec![root, rich]);
-    }
-    if !files.is_empty() {
-        let parts = std::iter::once(root)
-            .chain(files.into_iter().map(file))
-            .collect();
-        root = boundaries.multipart("mixed", parts);
-    }
-    root
-}
-
-/// Boundaries that the same draft always gets and that stand nowhere in its text.
-struct Boundaries {
-    seed: String,
-}
-
-impl Boundaries {
-    fn new(draft: &Draft, text: &str) -> Self {
-        // FNV-1a: spreads, hides nothing.
-        let hash = draft
-            .message_id
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-                (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-            });
-        let html = draft.html.as_deref().unwrap_or_default();
-        let taken = |seed: &str| {
-            let inside = |bytes: &[u8]| bytes.windows(seed.len()).any(|w| w == seed.as_bytes());
-            text.contains(seed)
-                || html.contains(seed)
-                || draft.attachments.iter().any(|a| {
-                    a.content_type.to_ascii_lowercase().starts_with("message/") && inside(&a.bytes)
-                })
-        };
-        let seed = (0..u64::MAX)
-            .map(|n| {
-                format!(
-                    "=_{:016x}",
-                    hash.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-                )
-            })
-            .find(|seed| !taken(seed))
-            .unwrap_or_default();
-        Self { seed }
-    }
-
-    fn multipart(&self, kind: &str, parts: Vec<MimePart<'static>>) -> MimePart<'static> {
-        let content_type = ContentType::new(format!("multipart/{kind}"))
-            .attribute("boundary", format!("{}_{kind}", self.seed));
-        MimePart::new(content_type, BodyPart::Multipart(parts))
-    }
-}
-
-/// Quoted-printable or 7-bit text with CR LF line ends.
-fn leaf_text(content_type: &'static str, text: &str) -> MimePart<'static> {
-    let mut clean = clean::body(text.to_owned(), usize::MAX)
-        .0
-        .replace('\n', "\r\n");
-    if !clean.ends_with("\r\n") {
-        clean.push_str("\r\n");
-    }
-    MimePart::new(content_type, BodyPart::Text(clean.into()))
-}
-
-fn file(file: &DraftAttachment) -> MimePart<'static> {
-    let name = attachments::safe_filename(&file.filename);
-    let mut content_type = ContentType::new(file.content_type.to_ascii_lowercase());
-    // Readers of RFC 2231 take the disposition's name; the oldest know only this one.
-    if !name.is_empty() && name.is_ascii() {
-        content_type = content_type.attribute("name", name.clone());
-    }
-    let mut disposition = ContentType::new(if file.inline { "inline" } else { "attachment" });
-    if !name.is_empty() {
-        disposition = disposition.attribute("filename", name);
-    }
-    // RFC 2046 section 5.2.1: inner messages are not to be encoded, where they can travel so.
-    let inner = file
-        .content_type
-        .to_ascii_lowercase()
-        .starts_with("message/");
-    let (encoding, bytes) = if inner && file.bytes.is_ascii() && wire_safe(&file.bytes).is_ok() {
-        ("7bit", file.bytes.clone())
-    } else {
-        ("base64", wrapped_base64(&file.bytes))
-    };
-    let mut part = MimePart::new(content_type, BodyPart::Binary(bytes.into()))
-        .header("Content-Disposition", disposition)
-        .transfer_encoding(encoding);
-    if let Some(id) = &file.content_id {
-        part = part.cid(id.clone());
-    }
-    part
-}
-
-fn wrapped_base64(bytes: &[u8]) -> Vec<u8> {
-    const LINE: usize = 57;
-    let mut out = String::with_capacity(bytes.len() / LINE * 78 + 80);
-    for line in bytes.chunks(LINE) {
-        base64::engine::general_purpose::STANDARD.encode_string(line, &mut out);
-        out.push_str("\r\n");
-    }
-    out.into_bytes()
-}
-
-/// CR LF only, no line over 998 octets, no NUL.
-fn wire_safe(raw: &[u8]) -> Result<(), String> {
-    let mut length = 0;
-    let mut previous = 0u8;
-    for &b in raw {
-        match b {
-            b'\n' if previous != b'\r' => return Err("a bare line feed would be sent".into()),
-            b'\n' => length = 0,
-            _ if previous == b'\r' => return Err("a bare carriage return would be sent".into()),
-            b'\r' => {}
-            0 => return Err("a NUL would be sent".into()),
-            _ => length += 1,
-        }
-        if length > MAX_LINE {
-            return Err("a line longer than 998 octets would be sent".into());
-        }
-        previous = b;
-    }
-    if previous == b'\r' {
-        return Err("a bare carriage return would be sent".into());
-    }
-    Ok(())
+/// The value of a `Date` field (RFC 5322 section 3.3), in UTC. `date_ms`: Unix milliseconds.
+#[must_use]
+pub fn date_field(date_ms: i64) -> String {
+    Date::new(date_ms.div_euclid(1_000)).to_rfc822()
 }

@@ -4,6 +4,7 @@
 use crate::address::Address;
 use crate::clean;
 use crate::compose::{DraftAttachment, FieldError, MAX_ATTACHMENTS, MAX_HEADERS, MAX_RECIPIENTS};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest piece without a blank in an extra header: it cannot be folded.
 const MAX_WORD: usize = 900;
@@ -54,7 +55,7 @@ impl Check {
         if let Some(name) = &address.name {
             self.line(name, &format!("{pointer}/name"), 500);
         }
-        let ascii = match ascii_address(address.address.trim()) {
+        let ascii = match wire_address(address.address.trim()) {
             Ok(ascii) if !address.address.chars().any(char::is_control) => ascii,
             Ok(_) => {
                 self.refuse(format!("{pointer}/address"), "contains a control character");
@@ -171,16 +172,23 @@ fn is_media_type(value: &str) -> bool {
         })
 }
 
-/// The address with its domain in ASCII, where it can be sent to without SMTPUTF8.
-fn ascii_address(address: &str) -> Result<String, &'static str> {
+/// The address with its domain in ASCII. With letters beyond ASCII before the @ it can only go to
+/// servers with SMTPUTF8 (RFC 6531); what is put together in one way only is so (RFC 6532 section 3.1).
+fn wire_address(address: &str) -> Result<String, &'static str> {
     let (local, domain) = address
         .rsplit_once('@')
         .ok_or("is not an address like name@domain")?;
-    if !local.is_ascii() {
-        return Err("has letters before the @ that need SMTPUTF8, which is not supported");
-    }
-    let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
-    if local.is_empty() || local.len() > 64 || !local.bytes().all(atom) {
+    let local: String = local.nfc().collect();
+    let atom = |c: char| {
+        c.is_ascii_alphanumeric()
+            || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+            || (!c.is_ascii()
+                && !c.is_control()
+                && !c.is_whitespace()
+                && !clean::is_invisible(c)
+                && !clean::is_bidi_control(c))
+    };
+    if local.is_empty() || local.len() > 64 || !local.chars().all(atom) {
         return Err("has characters before the @ that cannot be sent");
     }
     let domain = ascii_domain(domain).ok_or("has no valid domain after the @")?;

@@ -7,8 +7,10 @@
 use crate::address::{self, Address};
 use crate::auth_results::{self, AuthResults};
 use crate::body::{self, Layout};
+use crate::certified::{self, Certified};
 use crate::header::{self, Fields};
 use crate::mime::{self, Tree};
+use crate::receipt;
 use crate::report::{self, Report};
 use crate::{attachments, clean, date, reply_text, words};
 use serde::{Deserialize, Serialize};
@@ -80,6 +82,12 @@ pub struct Message {
     pub auth_results: Option<AuthResults>,
     /// Delivery, reading and complaint reports, automatic answers.
     pub report: Option<Report>,
+    /// What a provider of certified mail says; then text and HTML are those of the message in its envelope.
+    #[serde(default)]
+    pub certified: Option<Certified>,
+    /// Who asks for a reading receipt.
+    #[serde(default)]
+    pub receipt_to: Vec<Address>,
     /// What could not be understood, in plain words.
     #[serde(default)]
     pub parse_problem: Option<String>,
@@ -137,6 +145,9 @@ pub struct Summary {
     pub date_ms: Option<i64>,
     /// A machine's answer to a message: a bounce, a receipt, an absence.
     pub machine_answer: bool,
+    /// What the machine reports.
+    #[serde(default)]
+    pub report: Option<Report>,
     /// What could not be understood, in plain words.
     pub parse_problem: Option<String>,
 }
@@ -155,6 +166,7 @@ pub fn summarize(raw: &[u8]) -> Summary {
         let layout = body::layout(&tree);
         let (body, _) = layout.text(&tree, false, MAX_SEARCH * 4);
         let (mut head, date_ms) = build_head(&tree, &layout, &body);
+        let report = report::find(&tree, &head, &body);
         let body = first_chars(body, MAX_SEARCH);
         let search = SearchText {
             subject: head.subject.clone().unwrap_or_default(),
@@ -164,7 +176,8 @@ pub fn summarize(raw: &[u8]) -> Summary {
         };
         head.truncated |= tree.problem.is_some();
         Summary {
-            machine_answer: report::is_machine_answer(&tree, &head),
+            machine_answer: report.is_some() || root_is_report(&tree),
+            report,
             head,
             search,
             date_ms,
@@ -213,6 +226,8 @@ pub fn read(raw: &[u8]) -> Message {
             attachments,
             auth_results,
             report,
+            certified: certified::find(&tree),
+            receipt_to: receipt::asked_by(&tree),
             parse_problem: problem(&tree),
         }
     })
@@ -241,6 +256,13 @@ pub fn attachment(raw: &[u8], index: u32) -> Option<Attachment> {
         })
     })
     .flatten()
+}
+
+/// A report of a kind that is not known.
+fn root_is_report(tree: &Tree<'_>) -> bool {
+    tree.parts
+        .first()
+        .is_some_and(|root| root.is("multipart/report"))
 }
 
 /// Whether a part's body runs to the end of the message: no delimiter comes after it. (A line end before a
@@ -380,7 +402,8 @@ fn automatic(fields: &Fields<'_>, from: &[Address]) -> bool {
     ) {
         return true;
     }
-    const MARKS: [&str; 16] = [
+    const MARKS: [&str; 17] = [
+        "X-Ricevuta",
         "List-Id",
         "List-Unsubscribe",
         "List-Post",

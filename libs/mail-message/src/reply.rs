@@ -51,7 +51,8 @@ pub struct ReplyParts {
     pub references: Vec<String>,
     /// The original as plain text, marked as quote.
     pub quoted_text: String,
-    /// The original as HTML, sanitised, pictures of other servers kept: sanitise again to show.
+    /// The original as HTML, sanitised, pictures of other servers kept: sanitise again to show. Its
+    /// own pictures stay `cid:` addresses: whoever sends it sends those parts along.
     pub quoted_html: String,
 }
 
@@ -133,7 +134,7 @@ pub fn forward(original: &Message) -> ReplyParts {
 }
 
 /// RFC 5322 section 3.6.4: the parent's References (or its single In-Reply-To), then its id.
-fn references(head: &Head) -> Vec<String> {
+pub(crate) fn references(head: &Head) -> Vec<String> {
     let mut chain: Vec<String> = if head.references.is_empty() {
         head.in_reply_to.iter().cloned().collect()
     } else {
@@ -270,9 +271,17 @@ fn quoted_html(original: &Message) -> String {
 fn original_html(original: &Message) -> String {
     match &original.html {
         Some(html) => {
+            let own = |id: &str| {
+                let files = original.attachments.iter();
+                let known = files.filter_map(|file| file.content_id.as_deref());
+                known
+                    .into_iter()
+                    .any(|known| known == id)
+                    .then(|| format!("cid:{id}"))
+            };
             let options = Options {
                 remote_images: RemoteImages::Allowed,
-                cid: None,
+                cid: Some(&own),
             };
             let html = html
                 .get(..crate::clean::floor_boundary(html, MAX_QUOTE))

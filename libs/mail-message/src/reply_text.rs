@@ -144,7 +144,7 @@ fn is_divider(line: &str) -> bool {
 
 /// Outlook's quote: a rule or nothing, then "From:", "Sent:", "To:", "Subject:" on lines.
 fn starts_header_block(lines: &[&str], at: usize) -> bool {
-    const FROM: [&str; 11] = [
+    const FROM: &[&str] = &[
         "from:",
         "von:",
         "de:",
@@ -156,8 +156,16 @@ fn starts_header_block(lines: &[&str], at: usize) -> bool {
         "od:",
         "от:",
         "发件人:",
+        "寄件者:",
+        "差出人:",
+        "보낸 사람:",
+        "lähettäjä:",
+        "feladó:",
+        "kimden:",
+        "de la:",
+        "από:",
     ];
-    const OTHERS: [&str; 33] = [
+    const OTHERS: &[&str] = &[
         "sent:",
         "date:",
         "to:",
@@ -191,6 +199,38 @@ fn starts_header_block(lines: &[&str], at: usize) -> bool {
         "wysłano:",
         "кому:",
         "тема:",
+        "отправлено:",
+        "sendt:",
+        "til:",
+        "emne:",
+        "lähetetty:",
+        "vastaanottaja:",
+        "aihe:",
+        "odesláno:",
+        "komu:",
+        "předmět:",
+        "do:",
+        "temat:",
+        "küldve:",
+        "címzett:",
+        "tárgy:",
+        "gönderildi:",
+        "kime:",
+        "konu:",
+        "trimis:",
+        "către:",
+        "subiect:",
+        "στάλθηκε:",
+        "προς:",
+        "θέμα:",
+        "发送时间:",
+        "收件人:",
+        "主题:",
+        "送信日時:",
+        "宛先:",
+        "件名:",
+        "받는 사람:",
+        "제목:",
     ];
     const LOOK: usize = 6;
     let start = |line: &str| -> String {
@@ -210,6 +250,9 @@ fn starts_header_block(lines: &[&str], at: usize) -> bool {
     let Some(first) = lines.get(from).map(|l| start(l)) else {
         return false;
     };
+    if !rule && sender_comes_later(lines, at, &first, FROM, OTHERS, start) {
+        return true;
+    }
     if !FROM.iter().any(|f| first.starts_with(f)) {
         // A rule may be followed by a blank line.
         return rule
@@ -226,6 +269,26 @@ fn starts_header_block(lines: &[&str], at: usize) -> bool {
         })
         .count();
     matches >= 2
+}
+
+/// GMX and web.de: "Gesendet:" stands before "Von:". An address must be among the lines, since people write lists too.
+fn sender_comes_later(
+    lines: &[&str],
+    at: usize,
+    first: &str,
+    from: &[&str],
+    others: &[&str],
+    start: impl Fn(&str) -> String,
+) -> bool {
+    const LOOK: usize = 4;
+    let has = |line: &str, words: &[&str]| words.iter().any(|w| line.starts_with(w));
+    if !has(first, others) {
+        return false;
+    }
+    let next = || lines.iter().skip(at + 1).take(LOOK);
+    next().any(|l| has(&start(l), from))
+        && next().any(|l| l.contains('@'))
+        && next().filter(|l| has(&start(l), others)).count() >= 2
 }
 
 /// "On Monday Ann wrote:" over one to three lines, in many languages. Gives its length.
@@ -246,13 +309,19 @@ fn attribution(lines: &[&str], at: usize) -> Option<usize> {
         joined.push_str(line);
         joined.push(' ');
         if line.ends_with([':', '：']) {
-            return is_attribution(&joined).then_some(n + 1);
+            let quoted = lines
+                .iter()
+                .skip(at + n + 1)
+                .find(|l| !l.trim().is_empty())
+                .is_some_and(|l| is_quoted(l));
+            return is_attribution(&joined, quoted).then_some(n + 1);
         }
     }
     None
 }
 
-fn is_attribution(text: &str) -> bool {
+/// `quoted`: lines of a quote follow, so that less is needed.
+fn is_attribution(text: &str, quoted: bool) -> bool {
     const VERBS: [&str; 24] = [
         " wrote",
         " writes",
@@ -286,7 +355,9 @@ fn is_attribution(text: &str) -> bool {
         || (lower.starts_with("op ") && lower.contains("schreef"))
         // German: "Am 2.3.2026 um 10:00 schrieb Ann:".
         || (lower.starts_with("am ") && lower.contains("schrieb"));
-    dated && verb
+    // Yandex and the Japanese of Gmail: the date and the author alone.
+    let named = quoted && lower.contains('@') && lower.chars().any(|c| c.is_ascii_digit());
+    (verb && (dated || quoted)) || named
 }
 
 /// Where the quote of a well-known mail program begins in HTML.

@@ -104,11 +104,11 @@ static AMMONIA: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         .set_tag_attribute_value("a", "target", "_blank")
         .link_rel(Some("noopener noreferrer nofollow"))
         .url_schemes(
-            ["http", "https", "mailto", "tel", "data"]
+            ["http", "https", "mailto", "tel", "data", "cid"]
                 .into_iter()
                 .collect(),
         )
-        // Addresses of inline parts are the caller's own and relative; the gate let no other by.
+        // Addresses of inline parts are the caller's own: relative ones, or `cid:` in a quote. The gate let no other by.
         .url_relative(ammonia::UrlRelative::PassThrough)
         .strip_comments(true)
         .attribute_filter(attribute);

@@ -1,6 +1,10 @@
 //! Composing: what is written is read back, and nothing can be smuggled in.
 
-use mail_message::{Address, Draft, DraftAttachment, attachment, compose, message_id, read};
+use mail_message::calendar::{self, Answer};
+use mail_message::{
+    Address, Base64Lines, CalendarPart, Draft, DraftAttachment, LineScan, Outside, Piece,
+    attachment, compose, message_id, prepare, read, tidy,
+};
 
 fn person(name: &str, address: &str) -> Address {
     Address {
@@ -23,7 +27,11 @@ fn draft() -> Draft {
 
 fn assert_wire(raw: &[u8]) {
     assert!(raw.is_ascii());
-    let text = std::str::from_utf8(raw).expect("ASCII");
+    assert_lines(raw);
+}
+
+fn assert_lines(raw: &[u8]) {
+    let text = raw.iter().map(|b| char::from(*b)).collect::<String>();
     let bare = text.replace("\r\n", "");
     assert!(!bare.contains(['\r', '\n', '\0']));
     assert!(text.split("\r\n").all(|l| l.len() <= 998));
@@ -53,6 +61,7 @@ fn everything_written_is_read_back() {
                 bytes: vec![1, 2, 3],
                 content_id: Some("logo@x".into()),
                 inline: true,
+                ..Default::default()
             },
         ],
         in_reply_to: Some("0@example.com".into()),
@@ -213,7 +222,7 @@ fn no_field_can_smuggle_a_header_or_a_recipient() {
         (
             "/to/0/address",
             Draft {
-                to: vec![person("", "jörg@b.c")],
+                to: vec![person("", "jö\u{202e}rg@b.c")],
                 ..draft()
             },
         ),
@@ -373,6 +382,183 @@ fn boundaries_cannot_be_guessed_into_the_text() {
 }
 
 #[test]
+fn long_lines_flow_and_come_back_whole() {
+    let text = format!(
+        "{}\n\n> {}\nend",
+        "word and ".repeat(30).trim_end(),
+        "quoted ".repeat(30).trim_end()
+    );
+    let c = compose(&Draft {
+        text: Some(text.clone()),
+        ..draft()
+    })
+    .expect("composes");
+    assert_wire(&c.raw);
+    let raw = String::from_utf8(c.raw.clone()).expect("text");
+    assert!(
+        raw.contains("format=\"flowed\"") || raw.contains("format=flowed"),
+        "{raw}"
+    );
+    assert!(raw.contains("Content-Transfer-Encoding: 7bit"), "{raw}");
+    assert!(raw.lines().all(|line| line.len() <= 78), "{raw}");
+    assert_eq!(
+        read(&c.raw).text.as_deref().map(str::trim_end),
+        Some(text.as_str())
+    );
+    // What is answered is quoted in whole lines.
+    let quoted = mail_message::reply::reply(&read(&c.raw), &[], false).quoted_text;
+    assert!(
+        quoted.contains(&format!(">> {}\n", "quoted ".repeat(30).trim_end())),
+        "{quoted}"
+    );
+}
+
+#[test]
+fn an_address_beyond_ascii_is_written_as_it_is() {
+    let c = compose(&Draft {
+        to: vec![person("Jörg", "jo\u{308}rg@müller.de")],
+        ..draft()
+    })
+    .expect("composes");
+    assert_eq!(c.envelope_to, ["jörg@xn--mller-kva.de"]);
+    assert!(String::from_utf8_lossy(&c.raw).contains("<jörg@xn--mller-kva.de>"));
+    assert_eq!(
+        read(&c.raw).head.to,
+        [person("Jörg", "jörg@xn--mller-kva.de")]
+    );
+}
+
+/// Pieces put together as a caller does, files read from `contents`.
+fn written(pieces: &[Piece], contents: &[&[u8]]) -> Vec<u8> {
+    let mut raw = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => raw.extend_from_slice(bytes),
+            Piece::File {
+                attachment,
+                base64: false,
+            } => raw.extend_from_slice(contents[*attachment]),
+            Piece::File {
+                attachment,
+                base64: true,
+            } => {
+                let mut lines = Base64Lines::default();
+                contents[*attachment]
+                    .chunks(1_000)
+                    .for_each(|c| lines.push(c, &mut raw));
+                lines.finish(&mut raw);
+            }
+        }
+    }
+    raw
+}
+
+#[test]
+fn files_that_are_not_in_memory_stand_where_they_belong() {
+    let picture = vec![7u8; 10_000];
+    let inner = "Subject: inner\r\nTo: a@b.c\r\n\r\nGrüße\r\n".as_bytes();
+    let outside = |bytes: &[u8]| {
+        Some(Outside {
+            length: bytes.len() as u64,
+            lines: LineScan::of(bytes),
+        })
+    };
+    let file = |name: &str, kind: &str, bytes: &[u8]| DraftAttachment {
+        filename: name.into(),
+        content_type: kind.into(),
+        outside: outside(bytes),
+        ..Default::default()
+    };
+    let mut d = Draft {
+        html: Some("<img src='cid:p@x'>".into()),
+        // Nobody can make a mark of their own.
+        headers: vec![("X-Mark".into(), "=_0000000000000000_file_0".into())],
+        attachments: vec![
+            file("mail.eml", "message/rfc822", inner),
+            DraftAttachment {
+                content_id: Some("p@x".into()),
+                ..file("p.png", "image/png", &picture)
+            },
+        ],
+        ..draft()
+    };
+    tidy(&mut d).expect("is in order");
+    let prepared = prepare(&d).expect("composes");
+    let raw = written(&prepared.pieces, &[inner, &picture]);
+    assert_eq!(raw.len() as u64, prepared.length);
+    assert_lines(&raw);
+    let m = read(&raw);
+    let of = |kind: &str| {
+        m.attachments
+            .iter()
+            .find(|a| a.content_type == kind)
+            .expect("a file")
+    };
+    assert_eq!(
+        attachment(&raw, of("message/rfc822").index)
+            .map(|a| a.bytes)
+            .as_deref(),
+        Some(inner)
+    );
+    assert_eq!(
+        attachment(&raw, of("image/png").index).map(|a| a.bytes),
+        Some(picture.clone())
+    );
+    assert!(of("image/png").inline);
+    assert!(compose(&d).is_err(), "its files are not here");
+    // The same, all in memory, is the same message.
+    d.attachments[0] = DraftAttachment {
+        bytes: inner.to_vec(),
+        outside: None,
+        ..d.attachments[0].clone()
+    };
+    d.attachments[1] = DraftAttachment {
+        bytes: picture,
+        outside: None,
+        ..d.attachments[1].clone()
+    };
+    assert_eq!(compose(&d).expect("composes").raw, raw);
+}
+
+#[test]
+fn an_answer_to_an_invitation_is_a_form_of_the_text_and_a_file() {
+    let request = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nUID:1\nORGANIZER:mailto:bo@x.test\n\
+        ATTENDEE:mailto:ann@example.com\nEND:VEVENT\nEND:VCALENDAR\n";
+    let invitation = calendar::invitation(request).expect("an invitation");
+    let text = invitation.answer(Answer::Accepted, &person("Ann", "ann@example.com"), &[], 0);
+    let c = compose(&Draft {
+        calendar: Some(CalendarPart {
+            method: "REPLY".into(),
+            text: text.clone(),
+        }),
+        ..draft()
+    })
+    .expect("composes");
+    assert_wire(&c.raw);
+    let raw = String::from_utf8_lossy(&c.raw).into_owned();
+    assert!(
+        raw.contains("multipart/alternative") && raw.contains("multipart/mixed"),
+        "{raw}"
+    );
+    assert!(
+        raw.contains("method=\"REPLY\"") || raw.contains("method=REPLY"),
+        "{raw}"
+    );
+    let m = read(&c.raw);
+    assert_eq!(m.text.as_deref().map(str::trim_end), Some("Hi"));
+    assert_eq!(m.attachments.len(), 2);
+    for a in &m.attachments {
+        let bytes = attachment(&c.raw, a.index).expect("a file").bytes;
+        assert_eq!(
+            String::from_utf8(bytes).expect("text"),
+            text,
+            "{}",
+            a.content_type
+        );
+    }
+}
+
+#[test]
 fn message_ids_are_made_of_harmless_characters() {
     assert_eq!(message_id("abc-1", "ann@example.com"), "abc-1@example.com");
     assert_eq!(
@@ -406,7 +592,10 @@ proptest::proptest! {
             ..draft()
         };
         if let Ok(c) = compose(&d) {
-            assert_wire(&c.raw);
+            assert_lines(&c.raw);
+            // Only an inner message may be 8-bit, and then the whole says so.
+            let said = c.raw.windows(31).any(|w| w == b"Content-Transfer-Encoding: 8bit");
+            proptest::prop_assert!(c.raw.is_ascii() || said);
             let m = read(&c.raw);
             proptest::prop_assert_eq!(m.head.to.len(), 1);
             proptest::prop_assert_eq!(&m.head.to[0].address, "bob@example.org");

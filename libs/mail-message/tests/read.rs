@@ -385,7 +385,7 @@ Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nOriginal-Rcpt-To:
     assert_eq!(report.recipients[0].address, "bob@example.org");
     assert_eq!(report.recipients[0].status.as_deref(), Some("5.1.1"));
     let away = read(b"From: a@b.c\nAuto-Submitted: auto-replied\n\nI am away.").report;
-    assert_eq!(away.map(|r| r.kind), Some(ReportKind::AutoReply));
+    assert_eq!(away.map(|r| r.kind), Some(ReportKind::OutOfOffice));
     assert_eq!(
         read(b"From: a@b.c\nSubject: delivery failure of our van\n\nx@y.z").report,
         None

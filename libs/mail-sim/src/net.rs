@@ -139,6 +139,11 @@ impl Connection {
         Ok(line)
     }
 
+    /// What the client sent and nobody read yet, at least one byte of it; empty at the end of the connection.
+    pub async fn ahead(&mut self) -> std::io::Result<&[u8]> {
+        self.socket.fill_buf().await
+    }
+
     /// Exactly so many bytes.
     pub async fn bytes(&mut self, length: usize) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];

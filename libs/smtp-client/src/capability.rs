@@ -1,6 +1,7 @@
 //! What a server says it can do, from its answer to EHLO (RFC 5321 4.1.1.1).
 
 use crate::reply::Reply;
+use crate::server_limits::ServerLimits;
 
 /// The largest message a server takes (RFC 1870).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,10 @@ pub struct Capabilities {
     pub enhanced_status_codes: bool,
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub require_tls: bool,
+    /// LIMITS (RFC 9422).
+    pub limits: ServerLimits,
     /// The SASL mechanisms of AUTH (RFC 4954), upper case, in the server's order.
     pub auth: Vec<String>,
     /// Keywords without a field here, upper case, with their parameters.
@@ -83,6 +88,8 @@ impl Capabilities {
             "CHUNKING" => self.chunking = true,
             "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
             "STARTTLS" => self.starttls = true,
+            "REQUIRETLS" => self.require_tls = true,
+            "LIMITS" => self.limits.read(parameters),
             "AUTH" => self.add_mechanisms(parameters),
             // "AUTH=LOGIN PLAIN": from before RFC 2554, still sent beside the right form by Exchange and by Postfix for
             // "broken_sasl_auth_clients".

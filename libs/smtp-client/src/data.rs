@@ -1,5 +1,5 @@
-//! The body as it goes over the wire after DATA: lines end in CR LF, dots are doubled, one dot alone ends it
-//! (RFC 5321 4.5.2, 2.3.8).
+//! The body as it goes over the wire: lines end in CR LF. After DATA dots are doubled and one dot alone ends it
+//! (RFC 5321 4.5.2, 2.3.8); in the chunks of BDAT a dot is a dot, because they are counted (RFC 3030).
 //!
 //! Servers differ in what they take for a line end. A message that holds `\n.\n` or `\r.\r` is one message to us and two to
 //! some of them ("SMTP smuggling"). So no bare CR and no bare LF ever leaves: each becomes CR LF, and what follows is the
@@ -10,17 +10,29 @@ const END: &[u8] = b".\r\n";
 
 /// Turns a body, given in pieces of any size, into its form on the wire.
 #[derive(Debug)]
-pub(crate) struct DotStuffer {
+pub(crate) struct WireForm {
+    /// A dot at the start of a line is doubled.
+    doubles_dots: bool,
     line_start: bool,
     /// The last byte was a CR that is not written yet: a LF may follow.
     held_cr: bool,
 }
 
-impl DotStuffer {
-    pub(crate) fn new() -> DotStuffer {
-        DotStuffer {
+impl WireForm {
+    /// The form after DATA.
+    pub(crate) fn dotted() -> WireForm {
+        WireForm {
+            doubles_dots: true,
             line_start: true,
             held_cr: false,
+        }
+    }
+
+    /// The form in chunks that are counted.
+    pub(crate) fn counted() -> WireForm {
+        WireForm {
+            doubles_dots: false,
+            ..WireForm::dotted()
         }
     }
 
@@ -44,7 +56,7 @@ impl DotStuffer {
                     input = &input[1..];
                 }
                 _ => {
-                    if self.line_start && first == b'.' {
+                    if self.doubles_dots && self.line_start && first == b'.' {
                         out.push(b'.');
                     }
                     let text = input
@@ -59,11 +71,16 @@ impl DotStuffer {
         }
     }
 
-    /// Completes the last line and appends the final dot; gives the place of that dot in `out`.
-    pub(crate) fn finish(mut self, out: &mut Vec<u8>) -> usize {
+    /// Completes the last line.
+    pub(crate) fn complete(&mut self, out: &mut Vec<u8>) {
         if self.held_cr || !self.line_start {
             self.end_line(out);
         }
+    }
+
+    /// Completes the last line and appends the final dot; gives the place of that dot in `out`.
+    pub(crate) fn finish(mut self, out: &mut Vec<u8>) -> usize {
+        self.complete(out);
         out.extend_from_slice(END);
         out.len() - END.len()
     }
@@ -81,7 +98,7 @@ mod tests {
 
     fn stuffed(body: &[u8], piece: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut stuffer = DotStuffer::new();
+        let mut stuffer = WireForm::dotted();
         for part in body.chunks(piece.max(1)) {
             stuffer.push(part, &mut out);
         }
@@ -126,6 +143,27 @@ mod tests {
         for (body, wire) in table {
             for piece in 1..=body.len().max(1) {
                 assert_eq!(stuffed(body, piece), *wire, "{body:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_counted_has_the_same_lines_and_no_doubled_dots() {
+        let table: &[(&[u8], &[u8])] = &[
+            (b"", b""),
+            (b"a", b"a\r\n"),
+            (b"a\r", b"a\r\n"),
+            (b".\n..\r.", b".\r\n..\r\n.\r\n"),
+            (b"a\r\r\nb\n\rc\0\xff\r\n", b"a\r\n\r\nb\r\n\r\nc\0\xff\r\n"),
+        ];
+        for (body, wire) in table {
+            for piece in 1..=body.len().max(1) {
+                let (mut out, mut form) = (Vec::new(), WireForm::counted());
+                for part in body.chunks(piece) {
+                    form.push(part, &mut out);
+                }
+                form.complete(&mut out);
+                assert_eq!(out, *wire, "{body:?} in pieces of {piece}");
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::dsn::Dsn;
+
 /// The longest address we put on the wire, in bytes. A command line has 512 (RFC 5321 4.5.3.1.4).
 pub(crate) const ADDRESS_BYTES: usize = 480;
 
@@ -18,6 +20,10 @@ pub struct Envelope {
     pub smtputf8: bool,
     /// The body has bytes above 127 (RFC 6152).
     pub eight_bit: bool,
+    /// The message may only travel over verified TLS, all the way (RFC 8689). A server that does not promise that gets nothing.
+    pub require_tls: bool,
+    /// Which notices are wanted, and under which name (RFC 3461). Left out where the server does not offer DSN.
+    pub dsn: Option<Dsn>,
 }
 
 /// Why an address cannot be put on the wire.

@@ -135,6 +135,31 @@ pub enum SmtpError {
     /// The message needs 8BITMIME and the server does not offer it; nothing was sent.
     #[error("the message has 8-bit content, and the server does not offer 8BITMIME")]
     NeedsEightBitMime,
+    /// The message asks for TLS all the way and this connection has none; nothing was sent.
+    #[error("the message may only travel over TLS, and this connection has none")]
+    NeedsTls,
+    /// The message asks for TLS all the way and the server does not promise it; nothing was sent (RFC 8689).
+    #[error("the message may only travel over TLS, and the server does not offer REQUIRETLS")]
+    NeedsRequireTls,
+    /// The name for notices that was given cannot be sent: it is empty, too long, or beyond printable ASCII (RFC 3461 4.4).
+    #[error("the envelope id {id:?} cannot be used")]
+    BadEnvelopeId {
+        /// The id.
+        id: String,
+    },
+    /// The server offers CHUNKING and does not know BDAT. Nothing was sent, and the connection was dropped, because such a
+    /// server may take the message for commands. Another connection can do it with [`Session::avoid_chunks`](crate::Session::avoid_chunks).
+    #[error("the server offers CHUNKING and does not take it: {reply}")]
+    ChunkingUnusable {
+        /// What the server said.
+        reply: Reply,
+    },
+    /// The server takes only so many messages over one connection (MAILMAX of RFC 9422); nothing was sent.
+    #[error("the server takes at most {limit} messages over one connection, and it has them")]
+    ConnectionSpent {
+        /// The server's limit.
+        limit: u32,
+    },
     /// The message could not be read at its source. The connection was dropped, so the server discards what it has.
     #[error("the message could not be read: {0}")]
     Body(#[source] io::Error),
@@ -147,7 +172,9 @@ impl SmtpError {
     /// The server's reply, where one is the reason.
     pub fn reply(&self) -> Option<&Reply> {
         match self {
-            SmtpError::Refused { reply, .. } | SmtpError::ServiceClosing { reply } => Some(reply),
+            SmtpError::Refused { reply, .. }
+            | SmtpError::ServiceClosing { reply }
+            | SmtpError::ChunkingUnusable { reply } => Some(reply),
             _ => None,
         }
     }

@@ -15,6 +15,11 @@ pub(crate) const PIPELINED_COMMANDS: usize = 100;
 pub(crate) const AUTH_LINE_BYTES: usize = 12_288;
 /// How much of the body is read from its source, and written, at once.
 pub(crate) const BODY_BLOCK_BYTES: usize = 64 * 1024;
+/// The least size of every chunk but the last (RFC 3030), in bytes: what is held in memory while it is counted.
+pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
+/// The most chunks sent before their replies are read, where the server offers PIPELINING. A server that refuses one has to
+/// read those behind it in vain.
+pub(crate) const PIPELINED_CHUNKS: usize = 4;
 /// How long a reply that the server may have sent before it hung up is looked for.
 pub(crate) const LAST_WORDS: Duration = Duration::from_secs(2);
 

@@ -35,6 +35,8 @@ pub struct Session {
     ready: bool,
     /// A transaction was begun that the server may still hold open: RSET comes before the next.
     pub(crate) open_transaction: bool,
+    /// How often MAIL was said: a server may take only so many (RFC 9422).
+    pub(crate) transactions: u32,
 }
 
 impl Session {
@@ -56,6 +58,7 @@ impl Session {
             ehlo_refusal: None,
             ready: true,
             open_transaction: false,
+            transactions: 0,
         };
         let reply = session.greeting().await?;
         match reply.code {
@@ -194,6 +197,20 @@ impl Session {
         self.ready
     }
 
+    /// True when the server takes no more messages over this connection (MAILMAX of RFC 9422): another one is needed.
+    pub fn is_spent(&self) -> bool {
+        self.capabilities
+            .limits
+            .mails
+            .is_some_and(|limit| self.transactions >= limit)
+    }
+
+    /// From here on messages go with DATA, also where the server offers CHUNKING: for a server that does not know what it
+    /// offers ([`SmtpError::ChunkingUnusable`]).
+    pub fn avoid_chunks(&mut self) {
+        self.capabilities.chunking = false;
+    }
+
     /// Sends one command and reads its reply; 421 is an error wherever it comes.
     async fn command(&mut self, line: &str, what: &'static str) -> Result<Reply, SmtpError> {
         self.begin()?;
@@ -239,6 +256,11 @@ impl Session {
         } else {
             Ok(())
         }
+    }
+
+    /// From here on the session is of no use, whatever was read.
+    pub(crate) fn spoil(&mut self) {
+        self.ready = false;
     }
 
     /// Ends an exchange: every reply was read.

@@ -1,33 +1,27 @@
-//! Handing over one message: MAIL, RCPT for everyone, DATA, the body, and what became of it.
+//! Handing over one message: MAIL, RCPT for everyone, DATA or BDAT, the body, and what became of it.
 //!
-//! Until the final dot is begun nothing is sent, whatever happens: an error is an error. After it is begun, only the server's
-//! reply tells what became of the message, and without one the answer is [`DataResult::Unknown`] (RFC 1047).
+//! Until the end of the message is begun (the final dot, the last byte of the last chunk) nothing is sent, whatever happens: an
+//! error is an error. After it is begun, only the server's reply tells what became of the message, and without one the answer
+//! is [`DataResult::Unknown`] (RFC 1047).
 
-use std::io;
-use std::pin::Pin;
-use std::time::Duration;
-
-use mail_net::Direction;
-use mail_net::line_wire::WriteFailed;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::timeout;
+use mail_net::Stream;
+use tokio::io::AsyncRead;
 
 use crate::capability::SizeLimit;
-use crate::data::DotStuffer;
 use crate::envelope::Envelope;
 use crate::error::SmtpError;
-use crate::limits::{BODY_BLOCK_BYTES, LAST_WORDS, PIPELINED_COMMANDS};
+use crate::limits::PIPELINED_COMMANDS;
 use crate::reply::Reply;
 use crate::session::Session;
-
-const WHAT_BODY: &str = "the message to be taken";
-const WHAT_END: &str = "the reply to the message";
 
 /// What became of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// One answer per recipient, in the order of the envelope. What `data` says holds for those that were accepted.
     pub recipients: Vec<RecipientReply>,
+    /// Recipients who did not fit into this message by the server's own limits (RFC 9422). The server heard nothing of them;
+    /// they can go at once, in a message of their own.
+    pub postponed: Vec<String>,
     /// What became of the message itself.
     pub data: DataResult,
 }
@@ -52,7 +46,7 @@ pub enum DataResult {
     Accepted(Reply),
     /// The server does not take the message; 4xx for now, 5xx for good. It is sent to nobody.
     Refused(Reply),
-    /// The final dot was begun and no reply came: the server has the message or has it not. A second try may make a duplicate.
+    /// The end of the message was begun and no reply came: the server has the message or has it not. A second try may make a duplicate.
     Unknown {
         /// What went wrong, for people.
         what: String,
@@ -71,18 +65,36 @@ struct Opening {
 enum Command<'a> {
     Rset,
     Mail(String),
-    Rcpt(&'a str),
+    Rcpt {
+        address: &'a str,
+        parameters: String,
+    },
     Data,
 }
 
+impl Opening {
+    /// The server does not know a parameter (RFC 5321 4.1.1.11): that of MAIL, or those of every RCPT.
+    fn parameters_refused(&self) -> bool {
+        let unknown = |reply: &Reply| matches!(reply.code, 501 | 504 | 555);
+        let refused = match &self.mail_refused {
+            Some(reply) => unknown(reply),
+            None => self.recipients.iter().all(|to| unknown(&to.reply)),
+        };
+        refused && self.data != Some(Ok(()))
+    }
+}
+
 impl Session {
-    /// Sends one message. The body is read once, from its start to its end, and normalised on its way: see `data.rs`.
+    /// Sends one message. The body is read once, from its start to its end, and normalised on its way: see `data.rs`. Its end
+    /// is read before the first byte of what ends the message is written.
     ///
     /// # Errors
     /// Any error means that nothing was sent to anybody: the envelope cannot be sent ([`SmtpError::BadAddress`],
-    /// [`SmtpError::NoRecipients`], [`SmtpError::TooLarge`], [`SmtpError::NeedsSmtpUtf8`], [`SmtpError::NeedsEightBitMime`]),
-    /// the server refused the sender ([`SmtpError::Refused`]) or is closing ([`SmtpError::ServiceClosing`]), the body could not
-    /// be read ([`SmtpError::Body`]), or the connection broke before the final dot.
+    /// [`SmtpError::NoRecipients`], [`SmtpError::TooLarge`], [`SmtpError::NeedsSmtpUtf8`], [`SmtpError::NeedsEightBitMime`],
+    /// [`SmtpError::NeedsTls`], [`SmtpError::NeedsRequireTls`], [`SmtpError::BadEnvelopeId`]), the connection is used up
+    /// ([`SmtpError::ConnectionSpent`]), the server refused the sender ([`SmtpError::Refused`]) or is closing
+    /// ([`SmtpError::ServiceClosing`]) or does not know BDAT ([`SmtpError::ChunkingUnusable`]), the body could not be read
+    /// ([`SmtpError::Body`]), or the connection broke before the end of the message.
     pub async fn send(
         &mut self,
         envelope: &Envelope,
@@ -90,39 +102,51 @@ impl Session {
     ) -> Result<Outcome, SmtpError> {
         self.check(envelope)?;
         self.begin()?;
-        let opening = self.open(envelope).await?;
+        let (now, later) = self.capabilities.limits.part(&envelope.to);
+        let postponed = later.into_iter().map(str::to_owned).collect();
+        let mut opening = self.open(envelope, &now).await?;
+        if self.capabilities.dsn && envelope.dsn.is_some() && opening.parameters_refused() {
+            // A server that offers DSN and does not take it. Notices are not worth the message.
+            self.capabilities.dsn = false;
+            opening = self.open(envelope, &now).await?;
+        }
         let go_ahead = matches!(opening.data, Some(Ok(())));
         let nobody = !opening
             .recipients
             .iter()
             .any(|recipient| recipient.accepted);
-        if (opening.mail_refused.is_some() || nobody) && go_ahead {
-            self.end_empty_message().await;
-        } else if !go_ahead {
-            self.end();
-        }
         if let Some(reply) = opening.mail_refused {
+            self.end_unsent(go_ahead).await;
             return Err(SmtpError::Refused {
                 command: "MAIL",
                 reply,
             });
         }
         let data = match opening.data {
-            _ if nobody => DataResult::NotSent,
-            Some(Ok(())) => {
-                let mut body = std::pin::pin!(body);
-                let sent = self.send_body(body.as_mut()).await;
+            _ if nobody => {
+                self.end_unsent(go_ahead).await;
+                DataResult::NotSent
+            }
+            Some(Err(reply)) => {
+                self.end();
+                DataResult::Refused(reply)
+            }
+            data => {
+                let body = std::pin::pin!(body);
+                let sent = match data {
+                    Some(_) => self.send_body(body).await,
+                    None => self.send_chunks(body).await,
+                };
                 if !self.is_usable() {
-                    // Without a dot there is no message: closing makes the server forget what it has.
+                    // Without its end there is no message: closing makes the server forget what it has.
                     drop(self.wire.take_stream());
                 }
                 sent?
             }
-            Some(Err(reply)) => DataResult::Refused(reply),
-            None => return Err(SmtpError::Unusable),
         };
         Ok(Outcome {
             recipients: opening.recipients,
+            postponed,
             data,
         })
     }
@@ -137,6 +161,21 @@ impl Session {
         }
         if envelope.to.is_empty() {
             return Err(SmtpError::NoRecipients);
+        }
+        if let Some(dsn) = &envelope.dsn {
+            dsn.check()?;
+        }
+        if let Some(limit) = self.capabilities.limits.mails.filter(|_| self.is_spent()) {
+            return Err(SmtpError::ConnectionSpent { limit });
+        }
+        if envelope.require_tls {
+            // Whoever put TLS on the stream has verified the certificate: `mail-net` knows no other TLS.
+            if !self.stream().is_some_and(Stream::is_tls) {
+                return Err(SmtpError::NeedsTls);
+            }
+            if !self.capabilities.require_tls {
+                return Err(SmtpError::NeedsRequireTls);
+            }
         }
         if envelope.needs_smtputf8() && !self.capabilities.smtputf8 {
             return Err(SmtpError::NeedsSmtpUtf8);
@@ -153,21 +192,36 @@ impl Session {
         }
     }
 
+    /// Ends an exchange in which no message goes out.
+    async fn end_unsent(&mut self, go_ahead: bool) {
+        if go_ahead {
+            self.end_empty_message().await;
+        } else {
+            self.end();
+        }
+    }
+
     /// Sends everything before the body, many commands at once where the server can take that (RFC 2920).
-    async fn open(&mut self, envelope: &Envelope) -> Result<Opening, SmtpError> {
-        let mut commands = Vec::with_capacity(envelope.to.len() + 3);
+    async fn open(&mut self, envelope: &Envelope, to: &[&str]) -> Result<Opening, SmtpError> {
+        let mut commands = Vec::with_capacity(to.len() + 3);
         if self.open_transaction {
             commands.push(Command::Rset);
         }
         commands.push(Command::Mail(self.mail_command(envelope)));
-        commands.extend(envelope.to.iter().map(|to| Command::Rcpt(to)));
+        let dsn = envelope.dsn.as_ref().filter(|_| self.capabilities.dsn);
+        commands.extend(to.iter().map(|address| Command::Rcpt {
+            address,
+            parameters: dsn.map_or_else(String::new, |dsn| dsn.recipient_parameters(address)),
+        }));
         let window = if self.capabilities.pipelining {
             PIPELINED_COMMANDS
         } else {
             1
         };
-        // DATA must be the last of its group, and here it is the last of all.
-        commands.push(Command::Data);
+        // DATA must be the last of its group, and here it is the last of all. BDAT comes when it is known who gets the message.
+        if !self.capabilities.chunking {
+            commands.push(Command::Data);
+        }
 
         let mut opening = Opening::default();
         for group in commands.chunks(window) {
@@ -183,6 +237,12 @@ impl Session {
             self.wire
                 .write_lines(&lines, None, self.limits.command, what)
                 .await?;
+            if group
+                .iter()
+                .any(|command| matches!(command, Command::Mail(_)))
+            {
+                self.transactions = self.transactions.saturating_add(1);
+            }
             for command in group {
                 self.take_reply(command, &mut opening).await?;
             }
@@ -201,6 +261,12 @@ impl Session {
         }
         if envelope.needs_smtputf8() {
             line.push_str(" SMTPUTF8");
+        }
+        if envelope.require_tls {
+            line.push_str(" REQUIRETLS");
+        }
+        if let Some(dsn) = envelope.dsn.as_ref().filter(|_| self.capabilities.dsn) {
+            line.push_str(&dsn.mail_parameters());
         }
         line
     }
@@ -242,7 +308,7 @@ impl Session {
             }
             Command::Mail(_) if reply.is_positive() => self.open_transaction = true,
             Command::Mail(_) => opening.mail_refused = Some(reply),
-            Command::Rcpt(address) => opening.recipients.push(RecipientReply {
+            Command::Rcpt { address, .. } => opening.recipients.push(RecipientReply {
                 address: (*address).to_owned(),
                 accepted: reply.is_positive(),
                 reply,
@@ -251,97 +317,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Ends a message that nobody is to get: the server said "go ahead" to a DATA that was sent along with recipients it
-    /// then refused (RFC 2920 section 3.1). If this fails the session is of no use any more, and that is all.
-    async fn end_empty_message(&mut self) {
-        let mut dot = Vec::new();
-        DotStuffer::new().finish(&mut dot);
-        if self
-            .wire
-            .write(&dot, self.limits.command, WHAT_END)
-            .await
-            .is_ok()
-            && self.reply(WHAT_END).await.is_ok()
-        {
-            self.end();
-        }
-    }
-
-    /// Streams the body and its final dot, and reads the reply.
-    async fn send_body(
-        &mut self,
-        mut body: Pin<&mut impl AsyncRead>,
-    ) -> Result<DataResult, SmtpError> {
-        let within = self.limits.data_block;
-        let mut stuffer = DotStuffer::new();
-        let mut block = vec![0; BODY_BLOCK_BYTES];
-        let mut wire_form = Vec::with_capacity(BODY_BLOCK_BYTES + BODY_BLOCK_BYTES / 8);
-        let mut bytes = 0;
-        loop {
-            let count = read_block(body.as_mut(), &mut block, within).await?;
-            if count == 0 {
-                break;
-            }
-            bytes += count;
-            stuffer.push(&block[..count], &mut wire_form);
-            if wire_form.len() >= BODY_BLOCK_BYTES {
-                if let Err(failed) = self.wire.write(&wire_form, within, WHAT_BODY).await {
-                    return self.broken_before_the_dot(failed.error.into()).await;
-                }
-                wire_form.clear();
-            }
-        }
-        let dot = stuffer.finish(&mut wire_form);
-        self.wire
-            .note(Direction::Sent, &format!("({bytes} bytes of message)"));
-        match self.wire.write(&wire_form, within, WHAT_BODY).await {
-            Ok(()) => Ok(self.verdict(self.limits.data_end, None).await),
-            // `taken` never says less than what a server can act on: TLS may have put more of the last record on its way,
-            // but a record that is not complete cannot be read.
-            Err(WriteFailed { taken, error }) if taken <= dot => {
-                self.broken_before_the_dot(error.into()).await
-            }
-            Err(WriteFailed { error, .. }) => {
-                Ok(self.verdict(LAST_WORDS, Some(error.into())).await)
-            }
-        }
-    }
-
-    /// The message was not finished, so it is not sent. Perhaps the server said why before it stopped to listen.
-    async fn broken_before_the_dot(&mut self, error: SmtpError) -> Result<DataResult, SmtpError> {
-        match self.read_reply(LAST_WORDS, WHAT_END).await {
-            Ok(reply) if reply.is_refusal() => Ok(DataResult::Refused(reply)),
-            _ => Err(error),
-        }
-    }
-
-    /// Reads the reply to the final dot; without one nobody knows.
-    async fn verdict(&mut self, within: Duration, write_error: Option<SmtpError>) -> DataResult {
-        let connected = write_error.is_none();
-        match self.read_reply(within, WHAT_END).await {
-            Ok(reply) if reply.is_positive() || reply.is_refusal() => {
-                self.open_transaction = false;
-                if connected && reply.code != 421 {
-                    self.end();
-                }
-                if reply.is_positive() {
-                    DataResult::Accepted(reply)
-                } else {
-                    DataResult::Refused(reply)
-                }
-            }
-            Ok(reply) => DataResult::Unknown {
-                what: SmtpError::Nonsense {
-                    line: reply.to_string(),
-                }
-                .to_string(),
-            },
-            Err(error) => DataResult::Unknown {
-                what: write_error.unwrap_or(error).to_string(),
-            },
-        }
-    }
 }
 
 impl Command<'_> {
@@ -349,7 +324,10 @@ impl Command<'_> {
         match self {
             Command::Rset => "RSET\r\n".to_owned(),
             Command::Mail(line) => format!("{line}\r\n"),
-            Command::Rcpt(to) => format!("RCPT TO:<{to}>\r\n"),
+            Command::Rcpt {
+                address,
+                parameters,
+            } => format!("RCPT TO:<{address}>{parameters}\r\n"),
             Command::Data => "DATA\r\n".to_owned(),
         }
     }
@@ -358,22 +336,8 @@ impl Command<'_> {
         match self {
             Command::Rset => "the reply to RSET",
             Command::Mail(_) => "the reply to MAIL",
-            Command::Rcpt(_) => "the reply to RCPT",
+            Command::Rcpt { .. } => "the reply to RCPT",
             Command::Data => "the reply to DATA",
         }
-    }
-}
-
-async fn read_block(
-    mut body: Pin<&mut impl AsyncRead>,
-    block: &mut [u8],
-    within: Duration,
-) -> Result<usize, SmtpError> {
-    match timeout(within, body.read(block)).await {
-        Ok(count) => count.map_err(SmtpError::Body),
-        Err(_) => Err(SmtpError::Body(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "its source gave nothing in time",
-        ))),
     }
 }

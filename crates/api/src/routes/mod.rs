@@ -1,11 +1,14 @@
 //! Every route, registered once together with its description.
 
 mod audit;
+mod auto_replies;
 mod connection_tests;
 mod detect;
 mod events;
 mod failures;
 mod folders;
+mod identities;
+mod jobs;
 pub(crate) mod mailboxes;
 mod messages;
 mod owed;
@@ -14,12 +17,15 @@ mod providers;
 mod server_profiles;
 mod session;
 mod setup;
+mod signatures;
 mod stats;
 mod submissions;
 mod system;
 mod tags;
+mod templates;
 mod threads;
 mod tokens;
+mod uploads;
 mod webhooks;
 
 use crate::error::ApiError;
@@ -49,6 +55,12 @@ fn described() -> OpenApiRouter<ApiState> {
         .merge(threads::routes())
         .merge(tags::routes())
         .merge(submissions::routes())
+        .merge(identities::routes())
+        .merge(uploads::routes())
+        .merge(signatures::routes())
+        .merge(templates::routes())
+        .merge(jobs::routes())
+        .merge(auto_replies::routes())
         .merge(events::routes())
         .merge(webhooks::routes())
         .merge(tokens::routes())
@@ -69,6 +81,9 @@ pub fn router(setup: Setup) -> Router {
     let (router, document) = described().split_for_parts();
     let description = openapi::complete(document).to_json().unwrap_or_default();
     let state = ApiState::new(&setup, description.into());
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(submissions::merge::run(state.clone()));
+    }
     let fallback = setup.fallback;
     let router = router
         .method_not_allowed_fallback(method_not_allowed)

@@ -475,6 +475,7 @@ impl Fixture {
                     .map_or_else(String::new, |a| a.address.clone()),
                 subject: head.subject.clone().unwrap_or_default(),
                 automatic: head.automatic,
+                report: None,
                 has_attachments: head.has_attachments,
                 object_id: None,
                 labels: None,

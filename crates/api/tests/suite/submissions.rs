@@ -66,6 +66,62 @@ async fn a_message_is_queued_with_every_recipient_and_no_bcc_in_its_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_time_may_be_named_in_a_zone_and_a_message_taken_back_before_it_goes_out() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let body = |more: Value| {
+        let mut body = json!({"mailbox_id": a.id, "to": [{"address": "x@example.com"}], "subject": "s", "text": "t"});
+        let fields = body.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        body
+    };
+    // Between these two the clocks are put forward.
+    for (local, utc) in [
+        ("2026-03-28T09:00", "2026-03-28T08:00:00.000Z"),
+        ("2026-03-30T09:00", "2026-03-30T07:00:00.000Z"),
+    ] {
+        let named = json!({"send_at": local, "time_zone": "Europe/Vienna", "priority": "high"});
+        let made = fixture
+            .post("/v1/submissions", &body(named))
+            .await
+            .expect(202);
+        assert_eq!(made["send_at"], utc);
+        assert_eq!(made["next_attempt_at"], utc);
+        assert_eq!(
+            (&made["time_zone"], &made["priority"]),
+            (&json!("Europe/Vienna"), &json!("high"))
+        );
+    }
+    let waits = body(json!({"undo_seconds": 10}));
+    let made = fixture.post("/v1/submissions", &waits).await.expect(202);
+    let until = fixture.clock.now().plus_millis(10_000).to_string();
+    assert_eq!(
+        (&made["undo_until"], &made["next_attempt_at"]),
+        (&json!(until), &json!(until))
+    );
+    for (wrong, pointer) in [
+        (
+            json!({"send_at": "2026-03-28T09:00", "time_zone": "Mars/Olympus"}),
+            "/time_zone",
+        ),
+        (json!({"time_zone": "Europe/Vienna"}), "/time_zone"),
+        (json!({"send_at": "2026-03-28T09:00"}), "/send_at"),
+        (
+            json!({"send_at": "tomorrow", "time_zone": "Europe/Vienna"}),
+            "/send_at",
+        ),
+        (json!({"undo_seconds": 601}), "/undo_seconds"),
+    ] {
+        let answer = fixture.post("/v1/submissions", &body(wrong.clone())).await;
+        let problem = answer.problem(422);
+        assert_eq!(
+            problem["errors"][0]["pointer"], pointer,
+            "{wrong}: {problem:#}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_its_time_is_a_list_of_its_own() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("ann@example.com").await;
@@ -130,7 +186,7 @@ async fn an_answer_takes_subject_recipient_conversation_and_quote_from_the_origi
 async fn a_raw_message_goes_out_as_it_is_without_bcc() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("ann@example.com").await;
-    let mail = "From: Ann <ann@example.com>\nTo: x@example.com\nBcc: y@example.com\nSubject: raw\n\nBody\n";
+    let mail = "From: Ann <ann@example.com>\nTo: x@example.com\nBcc: hidden@example.com\nSubject: raw\n\nBody\n";
     let body = json!({"mailbox_id": a.id, "raw_base64": STANDARD.encode(mail)});
     let submission = fixture.post("/v1/submissions", &body).await.expect(202);
     assert_eq!(submission["recipients"].as_array().unwrap().len(), 2);
@@ -138,7 +194,7 @@ async fn a_raw_message_goes_out_as_it_is_without_bcc() {
     assert!(
         text.starts_with("Message-ID: <")
             && text.ends_with("\r\n\r\nBody\r\n")
-            && !text.contains("y@"),
+            && !text.contains("hidden@"),
         "{text}"
     );
     let to = json!({"mailbox_id": a.id, "raw_base64": STANDARD.encode(mail), "envelope": {"to": ["z@example.com"]}});
@@ -161,10 +217,6 @@ async fn what_cannot_be_sent_is_refused_with_a_pointer() {
         ),
         (json!({"to": to, "subject": "a\r\nBcc: v@x.y"}), "/subject"),
         (
-            json!({"to": to, "from": {"address": "eve@example.com"}}),
-            "/from/address",
-        ),
-        (
             json!({"to": to, "attachments": [{"filename": "a", "content_base64": "%%%"}]}),
             "/attachments/0/content_base64",
         ),
@@ -174,10 +226,6 @@ async fn what_cannot_be_sent_is_refused_with_a_pointer() {
             "/in_reply_to_message_id",
         ),
         (json!({"to": to, "raw_base64": raw("A: b\n\nx")}), "/to"),
-        (
-            json!({"raw_base64": raw("From: eve@example.com\nTo: x@y.z\n\nx")}),
-            "/raw_base64",
-        ),
         (
             json!({"raw_base64": raw("From: ann@example.com\n\nx")}),
             "/raw_base64",
@@ -189,10 +237,6 @@ async fn what_cannot_be_sent_is_refused_with_a_pointer() {
         (
             json!({"raw_base64": raw("From: ann@example.com\n\nx"), "envelope": {"to": ["a b@c.d"]}}),
             "/envelope/to/0",
-        ),
-        (
-            json!({"raw_base64": raw("From: ann@example.com\nTo: x@y.z\n\nx"), "envelope": {"from": "eve@x.y", "to": ["a@b.c"]}}),
-            "/envelope/from",
         ),
         (json!({"to": to, "send_at": "tomorrow"}), "/send_at"),
         (json!({"to": to, "surprise": 1}), "/surprise"),
@@ -218,36 +262,6 @@ async fn what_cannot_be_sent_is_refused_with_a_pointer() {
         .await
         .problem(409);
     assert_eq!(refused["code"], "mailbox_not_enabled");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn names_that_are_kept_for_later_may_be_null_and_nothing_else() {
-    let fixture = Fixture::new().await;
-    let a = fixture.mailbox("a@example.com").await;
-    let file = |blob: serde_json::Value| json!([{"filename": "a.txt", "content_base64": "aGk=", "blob_id": blob}]);
-    let body = |signature: serde_json::Value, blob: serde_json::Value| {
-        json!({"mailbox_id": a.id, "to": [{"address": "x@example.com"}], "text": "t",
-            "signature": signature, "attachments": file(blob)})
-    };
-    let null = serde_json::Value::Null;
-    let uri = "/v1/submissions";
-    fixture
-        .post(uri, &body(null.clone(), null.clone()))
-        .await
-        .expect(202);
-    let refused = fixture
-        .post(uri, &body(json!("sig_1"), json!("blb_1")))
-        .await
-        .problem(422);
-    assert_eq!(refused["errors"][0]["pointer"], "/signature");
-    assert_eq!(refused["errors"][1]["pointer"], "/attachments/0/blob_id");
-    let document = fixture.get("/openapi.json").await.expect(200);
-    let schemas = &document["components"]["schemas"];
-    assert_eq!(
-        schemas["NewSubmission"]["properties"]["signature"]["type"],
-        "null"
-    );
-    assert_eq!(schemas["File"]["properties"]["blob_id"]["type"], "null");
 }
 
 #[tokio::test(flavor = "multi_thread")]

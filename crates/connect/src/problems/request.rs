@@ -319,6 +319,30 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "identity_not_allowed",
+        step: None,
+        title: "This sender may not be used",
+        cause: "The message would go out as an address that the mailbox does not send as, or that is not for whoever asked.",
+        remedy: "Send as an address that you may use, or have an administrator make an identity of this one and let you use it.",
+        action: "choose_identity",
+        retry: AfterChange,
+        likely_others: &["The mailbox that was named is not the one that this address belongs to."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "template_invalid",
+        step: None,
+        title: "The template cannot be used",
+        cause: "The template of the request has a mistake, or the caller gave no data for something that it asks for.",
+        remedy: "Mend the template at the line that is named, or give the data that it asks for; what may be missing can be asked for with `default`.",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &[
+            "A value stands where no escaping makes it safe: in a script, a style or an attribute without quotes.",
+        ],
+        ..Entry::BASE
+    },
+    Entry {
         id: "webhook_unreachable",
         step: None,
         title: "The webhook's receiver cannot be reached",

@@ -146,6 +146,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "sending_limit_reached",
+        step: None,
+        title: "The mailbox has sent all that it may for now",
+        cause: "The mailbox, its server profile or what is known of the provider allows only so many messages in a minute and recipients in a day, and Postroom obeys that.",
+        remedy: "Wait: the message goes out by itself when there is room again. If the provider allows more, say so in the limits of the mailbox or its server profile.",
+        action: "wait",
+        retry: PauseUntil,
+        likely_others: &[],
+        ..Entry::BASE
+    },
+    Entry {
         id: "smtp_unclear",
         step: Some(Send),
         title: "It is not known whether the message was sent",
@@ -161,10 +172,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         step: Some(Send),
         title: "The server cannot carry this message",
         cause: "{host} does not offer what the message needs: {what}.",
-        remedy: "Use addresses and subjects in plain letters, or another sending server.",
+        remedy: "Use addresses in plain letters, leave out the wish for TLS all the way, or use another sending server: whichever is about what is missing.",
         action: "edit_message",
         retry: Never,
-        likely_others: &["The server software is old."],
+        likely_others: &[
+            "The server software is old.",
+            "TLS all the way (REQUIRETLS) is offered by few servers, and only over an encrypted connection.",
+        ],
         ..Entry::BASE
     },
     Entry {

@@ -66,6 +66,15 @@ pub fn smtp(error: &SmtpError, peer: &Peer<'_>) -> Failure {
             &[("what", "8-bit text (8BITMIME)")],
             None,
         ),
+        SmtpError::NeedsTls | SmtpError::NeedsRequireTls => peer.failure(
+            "smtp_feature_missing",
+            &[("what", "TLS all the way to the recipient (REQUIRETLS)")],
+            None,
+        ),
+        SmtpError::ChunkingUnusable { reply } => {
+            peer.failure("server_nonsense", &[], Some(&reply.to_string()))
+        }
+        SmtpError::ConnectionSpent { .. } => peer.failure("server_unavailable", &[], None),
         SmtpError::Body(_) => peer.failure("store_unavailable", &[], None),
         SmtpError::Unusable => peer.closed("an earlier answer"),
         // The list of errors may grow; a new one is named by its own words until it has an entry.

@@ -77,10 +77,18 @@ fn listed(conversation: &Conversation) -> Vec<String> {
                 (found.smtputf8, "SMTPUTF8"),
                 (found.dsn, "DSN"),
                 (found.chunking, "CHUNKING"),
+                (found.require_tls, "REQUIRETLS"),
                 (found.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             ]);
             if let SizeLimit::Bytes(bytes) = found.size {
                 names.push(format!("SIZE {bytes}"));
+            }
+            for (name, limit) in [
+                ("MAILMAX", found.limits.mails),
+                ("RCPTMAX", found.limits.recipients),
+                ("RCPTDOMAINMAX", found.limits.recipient_domains),
+            ] {
+                names.extend(limit.map(|limit| format!("{name} {limit}")));
             }
             names
         }

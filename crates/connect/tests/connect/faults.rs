@@ -4,7 +4,7 @@ use crate::setting::{first_failure, imap, net, report_with, request, smtp, step}
 use mail_sim::{Encryption, ImapFault, ImapScript, ImapSim, Point, SmtpFault, SmtpScript, SmtpSim};
 use model::mailbox::{Auth, Proof, Security};
 use model::problem::Retry;
-use model::report::{Report, StepCode, StepStatus, Verdict};
+use model::report::{DetailName, Report, StepCode, StepStatus, Verdict};
 use std::time::{Duration, Instant};
 
 async fn imap_report(sim: &ImapSim, security: Security) -> Report {
@@ -469,6 +469,26 @@ async fn sending_without_a_sign_in_is_possible_where_it_is_set() {
         step(&report, StepCode::Smtp).steps.last().unwrap().status,
         StepStatus::Skip
     );
+}
+
+#[tokio::test]
+async fn what_a_server_offers_for_sending_and_its_limits_are_told() {
+    let script = SmtpScript::new().encryption(Encryption::Implicit);
+    let sim = SmtpSim::start(script.offer(&["DSN", "REQUIRETLS", "LIMITS RCPTMAX=20 MAILMAX=5"]));
+    let outgoing = smtp("ann", sim.port(), Security::Tls);
+    let test = request("ann@example.com", "secret", None, Some(outgoing));
+    let (report, _) = report_with(net(sim.ca_pem().as_bytes()), test).await;
+    let details = step(&report, StepCode::Smtp)
+        .steps
+        .iter()
+        .flat_map(|step| &step.details);
+    let offered: Vec<&str> = details
+        .filter(|detail| detail.name == DetailName::Capabilities)
+        .flat_map(|detail| detail.values.iter().map(String::as_str))
+        .collect();
+    for name in ["DSN", "REQUIRETLS", "RCPTMAX 20", "MAILMAX 5"] {
+        assert!(offered.contains(&name), "{name} is not among {offered:?}");
+    }
 }
 
 #[tokio::test]

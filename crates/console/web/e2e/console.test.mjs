@@ -320,6 +320,8 @@ test("a message is written, sent once on a double click, and shown in the outbox
   await page.getByLabel("Subject").fill(subject);
   await page.getByLabel("Text", { exact: true }).fill("Hello from the end-to-end test.");
   await page.locator('input[type="file"]').setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") });
+  await page.getByText("Delivery", { exact: true }).click();
+  await page.getByLabel("When it cannot be delivered").check();
   await accessible("compose");
   // Another tab that lies open on the inbox: the message comes back to its sender, and is shown by itself.
   const other = await openPage(browser, { storageState: await page.context().storageState() });
@@ -333,10 +335,67 @@ test("a message is written, sent once on a double click, and shown in the outbox
   assert.equal(await row.count(), 1);
   await row.getByRole("button").first().click();
   await row.getByText(mailbox.address).last().waitFor();
+  await row.getByText("asked for notices (failure)").waitFor();
   await accessible("outbox");
   await other.page.locator("[data-line]", { hasText: subject }).waitFor({ timeout: 30_000 });
   assert.deepEqual(other.complaints, []);
   await other.context.close();
+});
+
+test("a message is taken back for a few seconds, with its file and what was asked for it", async () => {
+  const subject = `Too soon ${Date.now()}`;
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByLabel("Text", { exact: true }).fill("Not finished.");
+  await page.locator('input[type="file"]').setInputFiles({ name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("plan") });
+  await page.getByText("Delivery", { exact: true }).click();
+  await page.getByLabel("When it is late").check();
+  await button("Send").click();
+  await button("Undo").click();
+  await page.waitForURL((url) => url.search.includes("draft="));
+  assert.equal(await page.getByLabel("Subject").inputValue(), subject);
+  await page.getByText("plan.txt").waitFor();
+  await page.getByText("Delivery: notices (delay)").waitFor();
+  await page.goto(`${base}/outbox`);
+  const row = page.locator("[data-submission]", { hasText: subject });
+  await row.getByText("Cancelled").first().waitFor();
+});
+
+test("what is pasted keeps its structure and loses what loads, runs and looks", async () => {
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  const text = page.getByLabel("Text", { exact: true });
+  await text.click();
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.setData("text/html", "<p style='color:red' onclick='x()'>Dear <b>Ann</b><script>1</script><img src='https://tracker.example/p.png'><img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='></p><a href='javascript:x()'>no</a><a href='https://example.com/'>yes</a>");
+    document.querySelector("[aria-label=Text]").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  });
+  const html = await text.innerHTML();
+  assert.match(html, /<b>Ann<\/b>/);
+  assert.match(html, /href="https:\/\/example.com\/"/);
+  assert.match(html, /data:image\/gif/);
+  assert.doesNotMatch(html, /script|tracker|onclick|style=/);
+  const subject = `Formatted ${Date.now()}`;
+  await page.getByLabel("Subject").fill(subject);
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
+});
+
+test("what is left is kept as a draft, and gone on with", async () => {
+  const subject = `Half written ${Date.now()}`;
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByLabel("Text", { exact: true }).fill("The first half.");
+  await button("Back").click();
+  await page.getByText("Kept as a draft").waitFor();
+  const drafts = await page.evaluate(async () => (await (await fetch("/v1/drafts")).json()).data);
+  const draft = drafts.find((d) => d.content.subject === subject);
+  await page.goto(`${base}/compose?draft=${draft.id}`);
+  assert.equal(await page.getByLabel("Subject").inputValue(), subject);
+  assert.match(await page.getByLabel("Text", { exact: true }).innerText(), /The first half\./);
+  await accessible("draft");
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
 });
 
 test("a message that is to go out later waits among what is scheduled, and can be cancelled there", async () => {
@@ -367,7 +426,11 @@ test("a reply starts with recipient, subject and quotation", async () => {
   await page.keyboard.press("r");
   await page.getByRole("heading", { name: "Reply" }).waitFor();
   assert.match(await page.getByLabel("Subject").inputValue(), /^(re|aw|sv)/i);
-  assert.match(await page.getByLabel("Text", { exact: true }).inputValue(), /wrote:\n>/);
+  await page.getByText("Show what is quoted").click();
+  assert.match(await page.locator("pre[aria-label=Quotation]").innerText(), /wrote:\n>/);
+  await accessible("reply");
+  await button("Write inside it").click();
+  assert.match(await page.getByLabel("Text", { exact: true }).innerText(), /wrote:\n>/);
   assert.equal(await page.locator(".chip").count() >= 1, true);
 });
 
@@ -404,6 +467,72 @@ test("servers named once for a domain are found for its addresses", async () => 
   await page.getByRole("button", { name: "Remove Our own server" }).click();
   await button("Remove").click();
   await page.getByText("No server profile yet").waitFor();
+});
+
+test("a mailbox gets another address to send as, a signature shows what it becomes, and both are chosen where mail is written", async () => {
+  await page.goto(`${base}/mailboxes`);
+  await page.locator("main a[href^='/mailboxes/mbx_']").first().click();
+  await button("Add an address").click();
+  await page.getByLabel("Address", { exact: true }).fill("sales@harbour-tools.example");
+  await page.getByLabel("Name", { exact: true }).fill("Sales of Harbour Tools");
+  await page.getByLabel("What signatures can say of it").fill("phone +49 40 12");
+  await page.getByText("has no name before a colon").waitFor();
+  await page.getByLabel("What signatures can say of it").fill("Phone: +49 40 12");
+  await page.getByText("Administrators, and these tokens").click();
+  await accessible("the address");
+  await button("Add").click();
+  await page.getByText("for nobody").waitFor();
+  await page.getByRole("switch", { name: /Everyone may send through it/ }).waitFor();
+  await page.goto(`${base}/settings/signatures`);
+  await button("New signature").click();
+  await page.getByLabel("Name", { exact: true }).fill("Company");
+  await page.getByLabel("HTML", { exact: true }).fill("<p>Harbour <b>Tools</b></p>");
+  await page.frameLocator("iframe").getByText("Harbour Tools").waitFor();
+  await page.locator("input[type=file]").setInputFiles({ name: "logo.png", mimeType: "image/png", buffer: Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64") });
+  await page.frameLocator("iframe").getByAltText("logo.png").waitFor();
+  await accessible("the signature");
+  await button("Make it").click();
+  await page.getByText("yours alone").waitFor();
+  await page.goto(`${base}/settings/templates`);
+  await button("New template").click();
+  await page.getByLabel("Name", { exact: true }).fill("Order");
+  await page.getByLabel("Subject").fill("Order {{ number }}");
+  await page.getByLabel("Data to try it with").fill("{");
+  await page.getByText("This is no JSON object.").waitFor();
+  await page.getByLabel("Data to try it with").fill('{"name": "Mira", "number": 7}');
+  await page.getByText("Order 7").waitFor();
+  await page.getByText("Dear Mira,").waitFor();
+  await accessible("the template");
+  await button("Store it").click();
+  await page.getByRole("button", { name: "Change Order" }).waitFor();
+  await page.goto(`${base}/compose`);
+  await page.getByLabel("Signature").selectOption({ label: "Company" });
+  await accessible("compose with a signature");
+  await page.goto(`${base}/settings/signatures`);
+  await page.getByRole("button", { name: "Remove Company" }).click();
+  await button("Remove").click();
+  await page.getByText("No signature yet").waitFor();
+});
+
+test("an out of office is set up, shows who would have got it, and is switched off", async () => {
+  await page.goto(`${base}/mailboxes`);
+  await page.locator("main a[href^='/mailboxes/mbx_']").first().click();
+  await button("Set up").click();
+  await page.getByLabel("Answer", { exact: true }).fill("I am away until Monday.");
+  await page.getByLabel("Time zone").fill("Europe/Rome");
+  await page.getByLabel("Until", { exact: true }).fill("2036-08-20T12:00");
+  await accessible("the out of office");
+  await button("Switch on").click();
+  await page.getByText("I am away until Monday.").waitFor();
+  await page.getByRole("button", { name: "Change the out of office" }).click();
+  await button("Show").click();
+  if (!real) await page.getByText("it came over a mailing list").waitFor();
+  await button("Cancel").click();
+  await page.getByRole("switch", { name: "Out of office" }).click();
+  await page.getByText("Switched off").waitFor();
+  await page.getByRole("button", { name: "Remove the out of office" }).click();
+  await button("Remove").click();
+  await button("Set up").waitFor();
 });
 
 test("a token is shown once and can be revoked", async () => {
@@ -503,7 +632,7 @@ test("every screen fits a phone and both themes", async () => {
   const state = await page.context().storageState();
   for (const colorScheme of ["light", "dark"]) {
     const phone = await openPage(browser, { width: 360, height: 740, colorScheme, storageState: state });
-    for (const path of ["/inbox", "/mailboxes", "/mailboxes/new", "/outbox", "/compose", "/settings/tokens", "/settings/webhooks"]) {
+    for (const path of ["/inbox", "/mailboxes", "/mailboxes/new", "/outbox", "/compose", "/settings/tokens", "/settings/webhooks", "/settings/signatures", "/settings/templates"]) {
       await phone.page.goto(base + path);
       await phone.page.locator("h1, .empty h2, .where").first().waitFor({ state: "attached" });
       const over = await phone.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -9,6 +9,7 @@ import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as seed from "./mock/data.mjs";
+import * as sending from "./mock/sending.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "..", "dist");
@@ -19,14 +20,14 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 export function startMock({ port = 0, fresh = false, signedIn = false, delay = 120, stepDelay = 260 } = {}) {
   const db = structuredClone({
     mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures,
-    profiles: seed.profiles, tags: seed.tags, tokens: seed.tokens, webhooks: seed.webhooks, deliveries: seed.deliveries,
+    profiles: seed.profiles, tags: seed.tags, tokens: seed.tokens, identities: sending.identitiesOf(seed.mailboxes), signatures: sending.signatures, templates: sending.templates, jobs: sending.jobs, autoReplies: [], webhooks: seed.webhooks, deliveries: seed.deliveries,
   });
   const bodies = new Map(seed.bodies);
   const reports = new Map(seed.reports);
   const listeners = new Set();
   let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner", layout: { threads: true, merge_folders: true } };
   let inside = signedIn;
-  if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "tokens", "webhooks", "deliveries"]) db[key] = [];
+  if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "identities", "signatures", "templates", "jobs", "tokens", "webhooks", "deliveries"]) db[key] = [];
 
   const emit = (type, data = {}, mailbox_id = null) => {
     const id = `evt_${randomUUID()}`;
@@ -149,6 +150,38 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       if (query.get("remote_images") === "allowed" && body.html) body.html = body.html.replaceAll("data-blocked-src=", "src=");
       return { ...m, ...body };
     }],
+    ["GET", "/v1/messages/:id/answer", ({ id, query }) => {
+      const m = db.messages.find((each) => each.id === id);
+      if (!m) return gone();
+      const own = db.mailboxes.find((b) => b.id === m.mailbox_id)?.address;
+      const others = (list) => list.filter((a) => a.address !== own);
+      const forward = query.get("kind") === "forward";
+      const lines = (bodies.get(id)?.text ?? "Hello").split("\n");
+      return {
+        to: forward ? [] : m.from, cc: query.get("kind") === "reply_all" ? [...others(m.to), ...m.cc] : [],
+        subject: `${forward ? "Fwd" : "Re"}: ${m.subject ?? ""}`,
+        quoted_text: forward ? lines.join("\n") : [`On 2026-11-20 10:00 UTC, ${m.from[0]?.name ?? "somebody"} wrote:`, ...lines.map((l) => `> ${l}`)].join("\n"),
+      };
+    }],
+    ["GET", "/v1/drafts", () => page(db.drafts ?? [])],
+    ["GET", "/v1/drafts/:id", ({ id }) => (db.drafts ?? []).find((d) => d.id === id) ?? gone()],
+    ["POST", "/v1/drafts", ({ body }) => {
+      const draft = { id: `drf_${randomUUID().slice(0, 8)}`, mailbox_id: body.mailbox_id, content: body, version: 1, message_id: null, on_server: "owed", created_at: new Date().toISOString(), updated_at: new Date().toISOString() };
+      db.drafts = [draft, ...(db.drafts ?? [])];
+      return [201, draft];
+    }],
+    ["PATCH", "/v1/drafts/:id", ({ id, body }) => {
+      const draft = (db.drafts ?? []).find((d) => d.id === id);
+      if (!draft) return gone();
+      Object.assign(draft.content, body);
+      draft.version += 1;
+      return draft;
+    }],
+    ["DELETE", "/v1/drafts/:id", ({ id }) => {
+      db.drafts = (db.drafts ?? []).filter((d) => d.id !== id);
+      return 204;
+    }],
+    ["POST", "/v1/uploads", ({ query }) => [201, { blob_id: `upl_${randomUUID().slice(0, 8)}`, filename: query.get("filename"), content_type: "text/plain", size: 5, expires_at: new Date().toISOString() }]],
     ["PATCH", "/v1/messages/:id", ({ id, body }) => {
       const m = db.messages.find((each) => each.id === id);
       if (!m) return gone();
@@ -185,7 +218,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
-      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", send_at: body.send_at ?? null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
+      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", send_at: body.send_at ?? null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
       db.submissions.unshift(s);
       emit("submission.queued");
       if (body.send_at) return [202, s];
@@ -206,6 +239,36 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     }],
     ["DELETE", "/v1/submissions/:id", ({ id }) => edit(db.submissions, id, (b) => b, { state: "cancelled" }) && 204],
     ["POST", "/v1/submissions/:id/retry", ({ id }) => edit(db.submissions, id, (b) => b, { state: "queued", next_attempt_at: null })],
+    ["GET", "/v1/auto-replies", ({ query }) => page(db.autoReplies.filter((one) => one.mailbox_id === query.get("mailbox_id")))],
+    ["POST", "/v1/auto-replies", ({ body }) => {
+      const one = { ...sending.autoReply, ...body, id: `arp_${randomUUID().slice(0, 8)}` };
+      db.autoReplies.push(one);
+      return [201, one];
+    }],
+    ["PATCH", "/v1/auto-replies/:id", ({ id, body }) => edit(db.autoReplies, id, (b) => b, body)],
+    ["DELETE", "/v1/auto-replies/:id", ({ id }) => drop(db, "autoReplies", id)],
+    ["POST", "/v1/auto-replies/:id/preview", () => sending.autoReplyPreview],
+    ["GET", "/v1/identities", () => page(db.identities)],
+    ["POST", "/v1/identities", ({ body }) => {
+      const made = { is_main: false, ...body, id: `idn_${randomUUID().slice(0, 8)}`, usable: true, created_at: new Date().toISOString() };
+      db.identities.push(made);
+      return [201, made];
+    }],
+    ["PATCH", "/v1/identities/:id", ({ id, body }) => edit(db.identities, id, (b) => b, body)],
+    ["DELETE", "/v1/identities/:id", ({ id }) => drop(db, "identities", id)],
+    ...["signatures", "templates"].flatMap((name) => [
+      ["GET", `/v1/${name}`, () => page(db[name])],
+      ["POST", `/v1/${name}/preview`, ({ body }) => shownOf(body, db)],
+      ["POST", `/v1/${name}`, ({ body }) => {
+        const made = { variables: [], owner_id: null, ...body, id: `new_${randomUUID().slice(0, 8)}`, created_at: new Date().toISOString() };
+        db[name].push(made);
+        return [201, made];
+      }],
+      ["PATCH", `/v1/${name}/:id`, ({ id, body }) => edit(db[name], id, (b) => b, body)],
+      ["DELETE", `/v1/${name}/:id`, ({ id }) => drop(db, name, id)],
+    ]),
+    ["GET", "/v1/jobs", () => page(db.jobs)],
+    ...[["pause", "paused"], ["resume", "running"], ["cancel", "cancelled"]].map(([verb, phase]) => ["POST", `/v1/jobs/:id/${verb}`, ({ id }) => edit(db.jobs, id, (b) => b, { phase, rate: null, eta: null })]),
     ["GET", "/v1/tokens", () => page(db.tokens)],
     ["POST", "/v1/tokens", ({ body }) => {
       const t = { id: `tok_${randomUUID().slice(0, 8)}`, ...body, mailbox_ids: [], created_at: new Date().toISOString(), last_used_at: null };
@@ -232,7 +295,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     if (!url.pathname.startsWith("/v1/")) return serveFile(url.pathname, res);
     let raw = "";
     for await (const chunk of req) raw += chunk;
-    const body = raw ? JSON.parse(raw) : {};
+    const body = raw && url.pathname !== "/v1/uploads" ? JSON.parse(raw) : {};
     if (req.method !== "GET" && req.headers["x-postroom-csrf"] !== "1") return answer(res, problem(403, "The CSRF header is missing"));
     const open = /^\/v1\/(session|setup)$/.test(url.pathname);
     if (!open && !inside) return answer(res, problem(401, "Not signed in"));
@@ -304,6 +367,15 @@ const withoutPassword = (body) => {
   delete rest.password;
   return rest;
 };
+/** What a signature or a template becomes. */
+function shownOf(body, db) {
+  const identity = db.identities.find((one) => one.id === body.identity_id) ?? db.identities[0];
+  const data = { identity, user: { name: "Ann" }, ...body.data };
+  const html = sending.filled(body.html, data);
+  const text = body.text ? sending.filled(body.text, data) : sending.plain(html);
+  return { subject: sending.filled(body.subject, data), html: html || null, text, variables: [], identity_id: identity?.id };
+}
+
 const drop = (db, key, id) => {
   db[key] = db[key].filter((r) => r.id !== id);
   return 204;

@@ -106,7 +106,36 @@ const SCREENS = {
     await page.getByText("Limits of this mailbox alone").click();
     await page.getByLabel("Belongs to").scrollIntoViewIfNeeded();
   }],
+  "mailbox-sending": [full, "/mailboxes/mbx_support", async (page) => {
+    await page.getByRole("button", { name: "Change service@harbour-tools.example" }).click();
+    await page.getByText("Who may use it").scrollIntoViewIfNeeded();
+  }],
+  signatures: [full, "/settings/signatures"],
+  "signature-edit": [full, "/settings/signatures", async (page) => {
+    await page.getByRole("button", { name: "Change Company" }).click();
+    await page.locator("iframe").scrollIntoViewIfNeeded();
+  }],
+  templates: [full, "/settings/templates"],
+  "template-edit": [full, "/settings/templates", async (page) => {
+    await page.getByRole("button", { name: "Change Order confirmation" }).click();
+    await page.locator("iframe").scrollIntoViewIfNeeded();
+  }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
+  "compose-rich": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
+    await page.getByLabel("Subject").fill("The new price list");
+    await page.getByLabel("Text", { exact: true }).click();
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.setData("text/html", "<style>p{color:red}</style><p>Dear <b>Ann</b>,</p><p onclick='x()' style='color:red'>the <a href='https://example.com'>list</a> has changed:</p><ul><li>Ropes: 12 euros</li><li>Anchors: 80 euros</li></ul><script>1</script><blockquote>What about Friday?</blockquote>");
+      const box = document.querySelector("[aria-label=Text]");
+      box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    });
+    await page.locator('input[type="file"]').setInputFiles([{ name: "price-list-2026.pdf", mimeType: "application/pdf", buffer: Buffer.from("x".repeat(90_000)) }]);
+    await page.locator("progress").waitFor({ state: "detached" });
+  }],
+  "compose-forward": [full, "/compose?mode=forward&message=msg_0003", async (page) => {
+    await page.getByText("Show what is quoted").click();
+  }],
   "compose-later": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
     await page.getByRole("button", { name: "Send later" }).click();
     await page.getByLabel("Send at").fill("2027-01-04T08:30");

@@ -26,4 +26,6 @@ export interface ComposeSearch {
   message?: string;
   mailbox?: string;
   to?: string;
+  /** A draft that is gone on with. */
+  draft?: string;
 }

@@ -18,6 +18,8 @@ import { Tokens } from "./screens/settings/tokens";
 import { WebhookPage } from "./screens/settings/webhook";
 import { Webhooks } from "./screens/settings/webhooks";
 import { ServerProfiles } from "./screens/settings/profiles";
+import { Signatures } from "./screens/settings/signatures";
+import { Templates } from "./screens/settings/templates";
 import { SetUp } from "./screens/set-up";
 import { Crashed, NotFound, Shell } from "./screens/shell";
 import { SignIn } from "./screens/sign-in";
@@ -95,6 +97,7 @@ const compose = createRoute({
     message: text(s.message),
     mailbox: text(s.mailbox),
     to: text(s.to),
+    draft: text(s.draft),
   }),
   component: Compose,
 });
@@ -136,6 +139,8 @@ const settingsHome = createRoute({
 const tokens = createRoute({ getParentRoute: () => settings, path: "/tokens", component: Tokens });
 const webhooks = createRoute({ getParentRoute: () => settings, path: "/webhooks", component: Webhooks });
 const profiles = createRoute({ getParentRoute: () => settings, path: "/profiles", component: ServerProfiles });
+const signatures = createRoute({ getParentRoute: () => settings, path: "/signatures", component: Signatures });
+const templates = createRoute({ getParentRoute: () => settings, path: "/templates", component: Templates });
 const layout = createRoute({ getParentRoute: () => settings, path: "/layout", component: LayoutSettings });
 const webhook = createRoute({ getParentRoute: () => settings, path: "/webhooks/$id", component: WebhookPage });
 
@@ -145,7 +150,7 @@ export function makeRouter(client: QueryClient) {
     signIn,
     inside.addChildren([
       home, inbox, compose, outbox, mailboxList, addMailbox, mailboxPage, editMailbox,
-      settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles, layout]),
+      settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles, signatures, templates, layout]),
     ]),
   ]);
   return createRouter({ routeTree: tree, context: { client }, defaultPreload: false, scrollRestoration: false });

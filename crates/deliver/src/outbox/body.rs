@@ -11,6 +11,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 type Reading = Pin<Box<dyn Future<Output = Result<Bytes, StoreError>> + Send>>;
 
+/// What is done between the last byte and the word that it was the last.
+pub(super) type AtEnd = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
 /// A stored message that can be read from its start, any number of times.
 pub(super) struct Body {
     blobs: Blobs,
@@ -38,33 +41,56 @@ impl Body {
     /// Looks through the whole message.
     pub(super) async fn shape(&self) -> Result<Shape, StoreError> {
         let mut shape = Shape::default();
-        let mut at = 0;
-        while at < self.place.length {
-            let piece = self
-                .blobs
-                .read_some(&self.place, at..at + READ_BYTES)
-                .await?;
-            if piece.is_empty() {
-                return Err(StoreError::Corrupt("a stored message is too short".into()));
-            }
-            if at == 0 {
+        let mut pieces = self.pieces();
+        while let Some(piece) = pieces.next().await? {
+            if pieces.at == piece.len() as u64 {
                 shape.utf8_header = has_utf8(header(&piece));
             }
             shape.eight_bit |= !piece.is_ascii();
-            at += piece.len() as u64;
         }
         Ok(shape)
     }
 
-    /// Reads it from its start.
-    pub(super) fn read(&self) -> Reader {
+    /// All of it, piece by piece.
+    pub(super) fn pieces(&self) -> Pieces<'_> {
+        Pieces { body: self, at: 0 }
+    }
+
+    /// Reads it from its start. Whoever has read the last byte hears of the end only when `at_end` is done, and not at all if
+    /// it fails: the final dot cannot leave before it.
+    pub(super) fn read(&self, at_end: AtEnd) -> Reader {
         Reader {
+            at_end: Some(at_end),
             blobs: self.blobs.clone(),
             place: self.place.clone(),
             at: 0,
             piece: Bytes::new(),
             reading: None,
         }
+    }
+}
+
+/// A message that is looked through.
+pub(super) struct Pieces<'a> {
+    body: &'a Body,
+    at: u64,
+}
+
+impl Pieces<'_> {
+    /// The next piece; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let Body { blobs, place } = self.body;
+        if self.at >= place.length {
+            return Ok(None);
+        }
+        let piece = blobs
+            .read_some(place, self.at..self.at + READ_BYTES)
+            .await?;
+        if piece.is_empty() {
+            return Err(StoreError::Corrupt("a stored message is too short".into()));
+        }
+        self.at += piece.len() as u64;
+        Ok(Some(piece))
     }
 }
 
@@ -89,6 +115,7 @@ pub(super) struct Reader {
     at: u64,
     piece: Bytes,
     reading: Option<Reading>,
+    at_end: Option<AtEnd>,
 }
 
 impl AsyncRead for Reader {
@@ -111,6 +138,13 @@ impl AsyncRead for Reader {
             }
             this.at += piece.len() as u64;
             this.piece = piece;
+        }
+        if this.piece.is_empty() {
+            if let Some(at_end) = &mut this.at_end {
+                ready!(at_end.as_mut().poll(cx))?;
+                this.at_end = None;
+            }
+            return Poll::Ready(Ok(()));
         }
         let count = buf.remaining().min(this.piece.len());
         buf.put_slice(&this.piece[..count]);

@@ -1,9 +1,13 @@
 //! One mailbox's courier: opens the connection, sends what is due, settles each message.
 
-use super::body::Body;
+use super::body::{AtEnd, Body};
 use super::breakdown::Breakdown;
+use super::budget;
+use super::places::Place;
 use super::sent_copy;
+use super::seven_bit::Rewritten;
 use super::verdict::Attempt;
+use super::wishes;
 use connect::providers::Providers;
 use connect::{Failure, Peer};
 use mail_net::Net;
@@ -13,11 +17,11 @@ use model::problem::Problem;
 use model::submission::{State, Submission};
 use model::{Secret, Timestamp};
 use runner::{CancellationToken, backoff, jitter};
-use smtp_client::{Envelope, Session, SmtpError};
+use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
 use std::time::Duration;
 use store::mailboxes::Side;
-use store::submissions::{self, Claimed, SentCopyBy, Settlement};
-use store::{Store, StoreError, mailboxes, owed};
+use store::submissions::{self, Budget, Claimed, SentCopyBy, Settlement};
+use store::{Store, StoreError, mailboxes, owed, server_profiles};
 use tokio::time::{sleep, timeout};
 
 /// How we introduce ourselves: a client behind a router has no name, and says so (RFC 5321 4.1.3).
@@ -39,6 +43,7 @@ struct Courier<'a> {
     mailbox: &'a Mailbox,
     outgoing: &'a Outgoing,
     secret: Option<Secret>,
+    budget: Budget,
 }
 
 /// Sends what is due for a mailbox, and ends.
@@ -47,9 +52,10 @@ pub(super) async fn serve(
     net: &Net,
     providers: &Providers,
     breakdown: Option<&Breakdown>,
-    mailbox_id: &str,
+    place: &Place,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
+    let mailbox_id = place.mailbox_id();
     let mailbox = match mailboxes::get(store, mailbox_id).await {
         Err(StoreError::NotFound(_)) => return Ok(()),
         found => found?,
@@ -77,11 +83,17 @@ pub(super) async fn serve(
         mailbox: &mailbox,
         outgoing,
         secret,
+        budget: budget::of(
+            server_profiles::limits_of(store, &mailbox).await?,
+            &providers.current(),
+            &outgoing.host,
+        ),
     };
     match courier.open().await {
         Ok(session) => {
             courier.is_proven().await;
-            courier.send_all(session, stop).await
+            courier.notes_size(&session).await;
+            courier.send_all(session, place, stop).await
         }
         Err(problem) => {
             let mut confirmed = submissions::is_open_with(store, mailbox_id, &problem.id).await?;
@@ -107,6 +119,18 @@ impl Courier<'_> {
         }
     }
 
+    /// How large a message the server takes: a larger one is refused before it is queued.
+    async fn notes_size(&self, session: &Session) {
+        let size = match session.capabilities().size {
+            SizeLimit::Bytes(most) => Some(most),
+            SizeLimit::NotOffered | SizeLimit::NoFixedLimit => None,
+        };
+        let (id, host) = (&self.mailbox.id, &self.outgoing.host);
+        if let Err(error) = store::sending_size::note(self.store, id, host, size).await {
+            tracing::info!(mailbox_id = id, %error, "the largest size was not written down");
+        }
+    }
+
     /// The server let us in: settings that nobody tested, or that had failed, work.
     async fn is_proven(&self) {
         if !matches!(self.mailbox.sending, Proof::Untested | Proof::Fails) {
@@ -122,6 +146,7 @@ impl Courier<'_> {
     async fn send_all(
         &self,
         mut session: Session,
+        place: &Place,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let mut carried = 0;
@@ -129,13 +154,24 @@ impl Courier<'_> {
             let Some(claimed) = submissions::begin(self.store, &self.mailbox.id).await? else {
                 break;
             };
+            if let Some(until) = submissions::set_aside(self.store, &claimed, self.budget).await? {
+                let mailbox_id = &self.mailbox.id;
+                tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
+                break;
+            }
             let mut sent = self.send(&mut session, &claimed).await;
-            // A server may hang up between two messages; nothing of this one went out, so it may go at once over a fresh
-            // connection. Not so on the first message: a server that always hangs up is no reason to hurry.
-            if carried > 0 && matches!(&sent, Sent::Error(error) if is_hang_up(error)) {
+            // A server may hang up between two messages, or take no more of them over one connection; nothing of this one went
+            // out, so it may go at once over a fresh one. Not so on the first message: a server that always hangs up is no
+            // reason to hurry. A server that offers chunks and does not know them gets the message without, whenever that is.
+            let no_chunks = matches!(&sent, Sent::Error(SmtpError::ChunkingUnusable { .. }));
+            if no_chunks || carried > 0 && matches!(&sent, Sent::Error(error) if is_hang_up(error))
+            {
                 match self.open().await {
-                    Ok(fresh) => {
-                        session = fresh;
+                    Ok(mut fresh) => {
+                        if no_chunks {
+                            fresh.avoid_chunks();
+                        }
+                        std::mem::replace(&mut session, fresh).quit().await;
                         carried = 0;
                         sent = self.send(&mut session, &claimed).await;
                     }
@@ -145,6 +181,7 @@ impl Courier<'_> {
             carried += 1;
             let settlement = self.judge(&claimed, &sent);
             let settled = settle(self.store, &claimed, settlement).await?;
+            place.gets_on();
             if settled.is_some_and(|s| s.state == State::Accepted) {
                 self.mark_answered(&claimed).await;
             }
@@ -158,30 +195,43 @@ impl Courier<'_> {
     }
 
     async fn send(&self, session: &mut Session, claimed: &Claimed) -> Sent {
+        let body_failed = |error| Sent::Error(SmtpError::Body(std::io::Error::other(error)));
         let body = match Body::find(self.store, &claimed.digest).await {
             Ok(body) => body,
-            Err(error) => return Sent::Error(SmtpError::Body(std::io::Error::other(error))),
+            Err(error) => return body_failed(error),
         };
         let shape = match body.shape().await {
             Ok(shape) => shape,
-            Err(error) => return Sent::Error(SmtpError::Body(std::io::Error::other(error))),
+            Err(error) => return body_failed(error),
         };
+        let takes_it = !shape.eight_bit || session.capabilities().eight_bit_mime;
+        let rewritten = match takes_it {
+            true => None,
+            false => match body.rewritten_size().await {
+                Ok(size) => size,
+                Err(error) => return body_failed(error),
+            },
+        };
+        let wishes = &claimed.submission.wishes;
         let envelope = Envelope {
             from: claimed.envelope_from.clone(),
-            to: claimed
-                .submission
-                .recipients
-                .iter()
-                .filter(|r| !r.state.is_final())
-                .map(|r| r.address.clone())
-                .collect(),
-            size: claimed.size,
+            to: wishes::recipients(&claimed.submission.recipients),
+            require_tls: wishes.require_tls,
+            dsn: Some(wishes::notices(&claimed.submission.id, wishes)),
+            size: rewritten.unwrap_or(claimed.size),
             // Where a server does not offer it, UTF-8 in a header goes out as it is, as mail always did.
             smtputf8: shape.utf8_header && session.capabilities().smtputf8,
-            eight_bit: shape.eight_bit,
+            eight_bit: shape.eight_bit && rewritten.is_none(),
+        };
+        let body = body.read(self.at_final_dot(claimed));
+        let sending = async {
+            match rewritten {
+                None => session.send(&envelope, body).await,
+                Some(_) => session.send(&envelope, Rewritten::new(body)).await,
+            }
         };
         tokio::select! {
-            sent = session.send(&envelope, body.read()) => match sent {
+            sent = sending => match sent {
                 Ok(outcome) => Sent::Outcome(outcome),
                 Err(error) => Sent::Error(error),
             },
@@ -189,11 +239,23 @@ impl Courier<'_> {
         }
     }
 
+    /// Writes down that the final dot leaves; it does not, if the message was cancelled meanwhile or somebody else has it.
+    fn at_final_dot(&self, claimed: &Claimed) -> AtEnd {
+        let (store, id) = (self.store.clone(), claimed.submission.id.clone());
+        let attempt = claimed.submission.attempts;
+        Box::pin(async move {
+            submissions::at_final_dot(&store, &id, attempt)
+                .await
+                .map_err(std::io::Error::other)
+        })
+    }
+
     fn judge(&self, claimed: &Claimed, sent: &Sent) -> Settlement {
         let now = self.store.now();
         let peer = Peer::outgoing(self.outgoing, now);
         let attempt = Attempt {
             claimed,
+            rules: &self.store.sending,
             peer: &peer,
             known_problem: claimed.submission.problem_id.as_deref(),
             sent_copy_by: sent_copy::by(&self.providers.current(), &self.outgoing.host),
@@ -241,6 +303,7 @@ const fn is_hang_up(error: &SmtpError) -> bool {
         SmtpError::Io { .. }
             | SmtpError::Closed { .. }
             | SmtpError::ServiceClosing { .. }
+            | SmtpError::ConnectionSpent { .. }
             | SmtpError::Unusable
     )
 }
@@ -353,11 +416,13 @@ where
 {
     loop {
         let (outgoing, decide) = (outgoing.cloned().unwrap_or_else(nobody), decide.clone());
+        let rules = store.sending.clone();
         let settled =
             submissions::settle_due(store, &mailbox.id, PUT_OFF_AT_ONCE, move |claimed| {
                 let peer = Peer::outgoing(&outgoing, now);
                 decide(&Attempt {
                     claimed,
+                    rules: &rules,
                     peer: &peer,
                     known_problem: None,
                     sent_copy_by: SentCopyBy::Us,

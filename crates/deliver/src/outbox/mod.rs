@@ -1,28 +1,31 @@
 //! The outbox: which mailboxes have something to send, and one courier for each of them.
 //!
-//! A courier has the mailbox's connection for itself, so a slow server holds nobody else's mail. It
-//! sends what is due, one message after the other, and ends; the next look starts another.
+//! A courier has the mailbox's connection for itself, and one that waits for its server takes no place from
+//! others ([`places`]), so a slow server holds nobody else's mail. It sends what is due, one message after the
+//! other, and ends; the next look starts another.
 
 mod body;
 mod breakdown;
+mod budget;
 mod courier;
+mod places;
 mod sent_copy;
+mod seven_bit;
 pub mod verdict;
+mod wishes;
 
 use breakdown::Breakdown;
 use connect::Engine;
 use connect::providers::Providers;
 use mail_net::Net;
 use model::Timestamp;
+pub use places::{MAILBOXES_AT_ONCE, SLOW};
+use places::{Place, Places};
 use runner::{CancellationToken, Next, StepError, Supervisor, Task};
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::wake::Topic;
 use store::{Store, StoreError, submissions};
 
-/// Mailboxes that send at the same time.
-pub const MAILBOXES_AT_ONCE: usize = 32;
 /// How long a mailbox is left alone after its courier has stumbled over something of our own.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(30);
 
@@ -31,7 +34,7 @@ pub struct Outbox {
     store: Store,
     net: Net,
     supervisor: Supervisor,
-    busy: Busy,
+    places: Places,
     providers: Providers,
     breakdown: Option<Breakdown>,
 }
@@ -49,14 +52,14 @@ impl Outbox {
             store: store.clone(),
             net: net.clone(),
             supervisor: supervisor.clone(),
-            busy: Busy::default(),
+            places: Places::default(),
             providers,
             breakdown: engine.map(Breakdown::new),
         }
     }
 
     fn start(&self, mailbox_id: String) {
-        let place = self.busy.take(mailbox_id.clone());
+        let place = self.places.take(mailbox_id.clone());
         let (store, net) = (self.store.clone(), self.net.clone());
         let (providers, breakdown) = (self.providers.clone(), self.breakdown.clone());
         self.supervisor
@@ -66,12 +69,12 @@ impl Outbox {
                     &net,
                     &providers,
                     breakdown.as_ref(),
-                    &mailbox_id,
+                    &place,
                     &stop,
                 )
                 .await
                 {
-                    tracing::warn!(mailbox_id, %error, "sending for this mailbox pauses");
+                    tracing::warn!(mailbox_id = place.mailbox_id(), %error, "sending for this mailbox pauses");
                     tokio::select! {
                         () = tokio::time::sleep(PAUSE_AFTER_ERROR) => {}
                         () = stop.cancelled() => {}
@@ -90,13 +93,14 @@ async fn work(
     net: &Net,
     providers: &Providers,
     breakdown: Option<&Breakdown>,
-    mailbox_id: &str,
+    place: &Place,
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
+    let mailbox_id = place.mailbox_id();
     if !submissions::take_mailbox(store, mailbox_id).await? {
         return Ok(());
     }
-    let served = courier::serve(store, net, providers, breakdown, mailbox_id, stop).await;
+    let served = courier::serve(store, net, providers, breakdown, place, stop).await;
     submissions::give_back_mailbox(store, mailbox_id).await?;
     served
 }
@@ -110,17 +114,23 @@ impl Task for Outbox {
                 "whoever was sending these has not been heard of: they are unclear"
             );
         }
-        let busy = self.busy.all();
-        let room = MAILBOXES_AT_ONCE.saturating_sub(busy.len());
+        let (busy, room) = self.places.look();
+        let mut full = room == 0;
         if room > 0 {
-            for mailbox_id in submissions::due_mailboxes(&self.store, busy, room as i64).await? {
+            let due = submissions::due_mailboxes(&self.store, busy, room as i64).await?;
+            full = due.len() == room;
+            for mailbox_id in due {
                 self.start(mailbox_id);
             }
         }
         let depth = submissions::depth(&self.store).await?;
         metrics::gauge!("postroom_outbox_depth").set(depth as f64);
         let next = submissions::next_due(&self.store).await?;
-        Ok(next.map_or(Next::Idle, |at| Next::After(until(at, self.store.now()))))
+        let next = next.map(|at| until(at, self.store.now()));
+        // Whoever turns out to be slow makes room without telling.
+        let look_again = full.then_some(SLOW);
+        let next = [next, look_again].into_iter().flatten().min();
+        Ok(next.map_or(Next::Idle, Next::After))
     }
 
     fn topics(&self) -> Vec<Topic> {
@@ -131,38 +141,4 @@ impl Task for Outbox {
 /// How long it is until a time; never nothing, so that nobody looks in a busy loop.
 pub(crate) fn until(at: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(at.0.saturating_sub(now.0).max(10).unsigned_abs())
-}
-
-/// The mailboxes that have a courier now.
-#[derive(Clone, Default)]
-struct Busy(Arc<Mutex<HashSet<String>>>);
-
-impl Busy {
-    fn take(&self, mailbox_id: String) -> Place {
-        self.lock().insert(mailbox_id.clone());
-        Place {
-            busy: self.clone(),
-            mailbox_id,
-        }
-    }
-
-    fn all(&self) -> Vec<String> {
-        self.lock().iter().cloned().collect()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A courier's place; given back when it is dropped, also by a panic.
-struct Place {
-    busy: Busy,
-    mailbox_id: String,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.busy.lock().remove(&self.mailbox_id);
-    }
 }

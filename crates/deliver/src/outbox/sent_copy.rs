@@ -3,8 +3,8 @@
 use connect::providers::{SentCopyBehaviour, Table};
 use store::submissions::SentCopyBy;
 
-/// Who files the copy of what goes out through this host. A provider that is believed and does not
-/// is found out: the copy stays owed until it is seen.
+/// Who files the copy of what goes out through this host, as far as it is known. What the mailbox itself has shown counts more
+/// (the store remembers it), and a provider that is believed and does not is found out: the copy stays owed until it is seen.
 pub(super) fn by(table: &Table, smtp_host: &str) -> SentCopyBy {
     let files = table
         .all_by_mail_host(smtp_host)
@@ -12,7 +12,7 @@ pub(super) fn by(table: &Table, smtp_host: &str) -> SentCopyBy {
     if files {
         SentCopyBy::Provider
     } else {
-        SentCopyBy::Us
+        SentCopyBy::Unknown
     }
 }
 
@@ -34,7 +34,7 @@ mod tests {
             assert_eq!(by(&table, host), SentCopyBy::Provider, "{host}");
         }
         for host in ["smtp.example.com", "smtp.zoho.com", "mail.gmx.net"] {
-            assert_eq!(by(&table, host), SentCopyBy::Us, "{host}");
+            assert_eq!(by(&table, host), SentCopyBy::Unknown, "{host}");
         }
     }
 }

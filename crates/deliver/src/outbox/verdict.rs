@@ -12,10 +12,8 @@ use model::Timestamp;
 use model::problem::{Problem, Retry};
 use model::submission::{Recipient, State};
 use smtp_client::{DataResult, Outcome, RecipientReply, Reply, SmtpError};
-use store::submissions::{Claimed, SentCopyBy, Settlement};
+use store::submissions::{Claimed, Rules, SentCopyBy, Settlement};
 
-/// Pauses after the first tries, in minutes; the last one is for all that follow.
-const LADDER_MINUTES: &[i64] = &[5, 10, 20, 40, 60];
 /// How much longer a pause may be by chance, in hundredths.
 const JITTER_PERCENT: f64 = 10.0;
 /// The least pause where a server named a time.
@@ -28,6 +26,8 @@ const REST_MILLIS: i64 = 1000;
 pub struct Attempt<'a> {
     /// The message as it was before; `attempts` counts this one.
     pub claimed: &'a Claimed,
+    /// How long is tried, and with which pauses.
+    pub rules: &'a Rules,
     /// Whom it was handed to.
     pub peer: &'a Peer<'a>,
     /// What stood in the way of the mailbox's last try, if something did: met again, it is confirmed.
@@ -93,6 +93,8 @@ impl Attempt<'_> {
             SmtpError::TooLarge { .. }
             | SmtpError::NeedsSmtpUtf8
             | SmtpError::NeedsEightBitMime
+            | SmtpError::NeedsTls
+            | SmtpError::NeedsRequireTls
             | SmtpError::BadAddress { .. }
             | SmtpError::NoRecipients => {
                 self.put_off_all(Again::Never, &failure.problem.id, |r| in_words(r, &words))
@@ -130,10 +132,44 @@ impl Attempt<'_> {
                 next = Some(next.map_or(again, |before| sooner(before, again)));
             }
         }
-        // Whoever was put off waits with those for whom it is unclear: the store says when, and how often.
-        let unclear = recipients.iter().any(|r| r.state == State::Unclear);
-        let again = next.filter(|_| !unclear).unwrap_or(Again::Never);
-        self.settlement(recipients, again, problems.main())
+        if let Some(again) = self.not_named(&recipients, outcome, next) {
+            next = Some(next.map_or(again, |before| sooner(before, again)));
+        }
+        let lost = matches!(outcome.data, DataResult::Unknown { .. })
+            && recipients.iter().any(|r| r.state == State::Unclear);
+        let again = if lost {
+            // Whoever was put off waits with those for whom it is unclear.
+            Again::At(self.now.plus_millis(self.rules.unclear_millis))
+        } else {
+            next.unwrap_or(Again::Never)
+        };
+        Settlement {
+            lost,
+            ..self.settlement(recipients, again, problems.main())
+        }
+    }
+
+    /// When those go out who were not named to the server this time, because it takes only so many at once: they stay as they
+    /// are. Whoever was never tried goes at once, unless the message itself was put off; whoever was put off before waits.
+    fn not_named(
+        &self,
+        recipients: &[Recipient],
+        outcome: &Outcome,
+        next: Option<Again>,
+    ) -> Option<Again> {
+        let left = recipients.iter().filter(|recipient| {
+            let named = |r: &RecipientReply| r.address == recipient.address;
+            !outcome.recipients.iter().any(named)
+        });
+        let states: Vec<State> = left.map(|recipient| recipient.state).collect();
+        let put_off = matches!(outcome.data, DataResult::Refused(_)) && next.is_some();
+        if states.contains(&State::Queued) && !put_off {
+            Some(Again::At(self.now))
+        } else if states.contains(&State::Deferred) {
+            Some(self.in_time(Again::At(self.ladder())))
+        } else {
+            None
+        }
     }
 
     /// One recipient's new state; when it goes out again, where it is put off.
@@ -174,7 +210,10 @@ impl Attempt<'_> {
             problems.failed = Some(failure.problem.id);
             None
         } else {
-            recipient.state = State::Deferred;
+            // What was unclear before stays so: it was not handed over again.
+            if recipient.state != State::Unclear {
+                recipient.state = State::Deferred;
+            }
             problems.open = Some(failure.problem.id);
             Some(again)
         }
@@ -217,12 +256,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// The next rung: 5, 10, 20, 40, 60 minutes, then every hour.
+    /// The next rung; the last one for ever.
     fn ladder(&self) -> Timestamp {
+        let rungs = &self.rules.ladder_millis;
         let rung = usize::try_from(self.claimed.submission.attempts - 1).unwrap_or(0);
-        let minutes = LADDER_MINUTES[rung.min(LADDER_MINUTES.len() - 1)];
-        let millis = minutes as f64
-            * 60_000.0
+        let pause = rungs.get(rung).or(rungs.last()).copied();
+        let millis = pause.unwrap_or(LEAST_PAUSE_MILLIS) as f64
             * (1.0 + self.jitter.clamp(0.0, 1.0) * JITTER_PERCENT / 100.0);
         self.now.plus_millis(millis as i64)
     }
@@ -235,7 +274,8 @@ impl Attempt<'_> {
         )
     }
 
-    /// The same for everyone who is open. What was unclear before stays unclear: this try has shown nothing.
+    /// The same for everyone who is open. What was unclear before stays unclear, as this try has shown nothing; unless it was the
+    /// last one.
     fn put_off_all(
         &self,
         again: Again,
@@ -245,7 +285,7 @@ impl Attempt<'_> {
         let again = self.in_time(again);
         let mut recipients = self.claimed.submission.recipients.clone();
         for recipient in recipients.iter_mut().filter(|r| !r.state.is_final()) {
-            if recipient.state == State::Unclear {
+            if recipient.state == State::Unclear && again != Again::Never {
                 continue;
             }
             note(recipient);
@@ -292,15 +332,14 @@ impl Attempt<'_> {
         again: Again,
         problem_id: Option<String>,
     ) -> Settlement {
-        // An unclear message that nobody may try any more is held, for good.
-        let stuck = again == Again::Never && self.now >= self.claimed.give_up_at;
         Settlement {
             recipients,
             next_attempt_at: match again {
                 Again::At(at) => Some(at),
                 Again::Held | Again::Never => None,
             },
-            held: again == Again::Held || stuck,
+            held: again == Again::Held,
+            lost: false,
             problem_id,
             sent_copy_by: self.sent_copy_by,
         }

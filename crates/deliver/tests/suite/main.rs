@@ -1,9 +1,11 @@
 //! Delivery over real sockets, against servers that misbehave on demand.
 
 mod breakdown;
+mod cuts;
 mod outbox;
 mod verdict;
 mod webhook;
+mod wishes;
 
 use connect::providers::Providers;
 use mail_net::{Net, Policy, Timeouts, TlsSettings};
@@ -123,6 +125,11 @@ impl Fixture {
 
     /// An enabled mailbox that sends through a server on this machine.
     pub async fn mailbox(&self, smtp_port: u16, auth: Auth) -> Mailbox {
+        self.mailbox_over(smtp_port, auth, Security::None).await
+    }
+
+    /// The same with this kind of encryption.
+    pub async fn mailbox_over(&self, smtp_port: u16, auth: Auth, security: Security) -> Mailbox {
         let new = store::mailboxes::NewMailbox {
             owner: None,
             limits: model::server_profile::ProfileLimits::default(),
@@ -142,7 +149,7 @@ impl Fixture {
             outgoing: Some(Outgoing {
                 host: "127.0.0.1".to_owned(),
                 port: smtp_port,
-                security: Security::None,
+                security,
                 username: "ann".to_owned(),
                 auth,
                 certificate_sha256: None,
@@ -175,6 +182,11 @@ impl Fixture {
 
 /// A way out that permits these networks besides public ones.
 pub fn net(allow: &[&str]) -> Net {
+    net_trusting(allow, None)
+}
+
+/// The same with one more authority, as PEM.
+pub fn net_trusting(allow: &[&str], authority: Option<&str>) -> Net {
     let policy = Policy {
         allow: allow
             .iter()
@@ -184,7 +196,7 @@ pub fn net(allow: &[&str]) -> Net {
     };
     Net::new(
         policy,
-        TlsSettings::new(None).expect("settings"),
+        TlsSettings::new(authority.map(str::as_bytes)).expect("settings"),
         Timeouts::default(),
     )
 }

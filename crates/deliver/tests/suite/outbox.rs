@@ -4,6 +4,7 @@ use crate::{Fixture, START};
 use mail_sim::{SmtpFault, SmtpScript, SmtpSim};
 use model::mailbox::{Auth, Mailbox};
 use model::submission::{SentCopyState, State, Submission};
+use std::time::Duration;
 use store::submissions::{self, NewSubmission};
 use store::wake::Topic;
 
@@ -11,17 +12,9 @@ const MINUTE: i64 = 60_000;
 const RAW: &[u8] = b"Message-ID: <one@example.com>\r\nSubject: x\r\n\r\nHello\r\n.dot\r\n";
 
 pub async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
-    let new = NewSubmission {
-        mailbox_id: mailbox.id.clone(),
-        identity_id: None,
-        digest: f.store.blobs.put(RAW).await.expect("stored"),
-        envelope_from: mailbox.address.clone(),
-        internet_message_id: "one@example.com".to_owned(),
-        subject: "x".to_owned(),
-        recipients: to.iter().map(|t| (*t).to_owned()).collect(),
-        send_at: None,
-        answers_message_id: None,
-    };
+    let digest = f.store.blobs.put(RAW).await.expect("stored");
+    let to = to.iter().map(|t| (*t).to_owned()).collect();
+    let new = NewSubmission::new(&mailbox.id, digest, &mailbox.address, "one@example.com", to);
     submissions::create(&f.store, new)
         .await
         .expect("a submission")
@@ -52,7 +45,7 @@ async fn messages_go_out_byte_for_byte_over_one_connection() {
     f.start().await;
     for id in &ids {
         let sent = state(&f, id, State::Accepted).await;
-        assert_eq!(sent.sent_copy.state, SentCopyState::Owed);
+        assert_eq!(sent.sent_copy.state, SentCopyState::Pending);
         assert_eq!((sent.attempts, sent.possible_duplicate), (1, false));
     }
     let mails = sim.mails();
@@ -180,10 +173,7 @@ async fn a_server_that_hangs_holds_nobody_else_up() {
     let stuck = submissions::get(&f.store, &slow_id).await.unwrap();
     assert!(!stuck.state.is_final());
     // The end does not wait for the server either; what it leaves is found unclear at the next start.
-    let late = f
-        .supervisor
-        .shutdown(std::time::Duration::from_millis(50))
-        .await;
+    let late = f.supervisor.shutdown(Duration::from_millis(50)).await;
     assert_eq!(late.len(), 1);
     submissions::recover(&f.store).await.unwrap();
     let left = submissions::get(&f.store, &slow_id).await.unwrap();
@@ -191,6 +181,24 @@ async fn a_server_that_hangs_holds_nobody_else_up() {
         matches!(left.state, State::Unclear | State::Queued),
         "{left:?}"
     );
+}
+
+#[tokio::test]
+async fn more_servers_that_hang_than_there_are_places_hold_nobody_else_up() {
+    let f = Fixture::new().await;
+    let slow = SmtpSim::start(SmtpScript::new().fault(SmtpFault::StallAfterDot));
+    for _ in 0..deliver::outbox::MAILBOXES_AT_ONCE + 2 {
+        let mailbox = f.mailbox(slow.port(), Auth::None).await;
+        queue(&f, &mailbox, &["bob@x.org"]).await;
+    }
+    f.advance(10); // They come first.
+    let fine = SmtpSim::start(SmtpScript::new());
+    let mailbox = f.mailbox(fine.port(), Auth::None).await;
+    let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+    f.start().await;
+    state(&f, &id, State::Accepted).await;
+    let late = f.supervisor.shutdown(Duration::from_millis(50)).await;
+    assert_eq!(late.len(), deliver::outbox::MAILBOXES_AT_ONCE + 2);
 }
 
 #[tokio::test]
@@ -209,5 +217,43 @@ async fn a_server_out_of_reach_puts_everything_off_at_once() {
         first.next_attempt_at, second.next_attempt_at,
         "they come back together"
     );
+    f.end().await;
+}
+
+#[tokio::test]
+async fn a_mailbox_sends_no_more_in_a_minute_than_it_may_and_then_goes_on() {
+    let f = Fixture::started().await;
+    let sim = SmtpSim::start(SmtpScript::new());
+    let mailbox = f.mailbox(sim.port(), Auth::None).await;
+    let limits = model::server_profile::ProfileLimits {
+        sends_per_minute: Some(2),
+        ..Default::default()
+    };
+    let change = store::mailboxes::Change {
+        limits: Some(limits),
+        ..Default::default()
+    };
+    store::mailboxes::change(&f.store, &mailbox.id, change, None)
+        .await
+        .unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(queue(&f, &mailbox, &["bob@x.org"]).await.id);
+        f.advance(1);
+    }
+    for round in 0..3 {
+        let last = (2 * round + 1).min(ids.len() - 1);
+        state(&f, &ids[last], State::Accepted).await;
+        if let Some(next) = ids.get(last + 1) {
+            let waits = until(&f, next, |s| s.problem_id.is_some()).await;
+            assert_eq!(waits.problem_id.as_deref(), Some("sending_limit_reached"));
+            assert_eq!((waits.state, waits.attempts), (State::Queued, 0));
+            let until = waits.next_attempt_at.unwrap();
+            assert!(until > f.clock.now() && until <= f.clock.now().plus_millis(65_000));
+            assert_eq!(sim.mails().len(), last + 1);
+        }
+        f.advance(66_000);
+    }
+    assert_eq!(sim.mails().len(), 5);
     f.end().await;
 }

@@ -21,6 +21,7 @@ fn claimed(to: &[&str]) -> Claimed {
             code: None,
             enhanced_code: None,
             text: None,
+            returned: None,
         })
         .collect();
     Claimed {
@@ -30,6 +31,10 @@ fn claimed(to: &[&str]) -> Claimed {
             identity_id: None,
             state: State::Sending,
             send_at: None,
+            undo_until: None,
+            priority: model::submission::Priority::Normal,
+            wishes: model::submission::Wishes::default(),
+            job_id: None,
             message_id: None,
             internet_message_id: "one@example.com".into(),
             subject: "x".into(),
@@ -48,6 +53,8 @@ fn claimed(to: &[&str]) -> Claimed {
         envelope_from: "ann@example.com".into(),
         give_up_at: START.plus_millis(5 * DAY),
         answers_message_id: None,
+        dot_attempt: 1,
+        lost_answers: 0,
     }
 }
 
@@ -66,8 +73,10 @@ fn judged(
         auth: Auth::Password,
         now,
     };
+    let rules = store::submissions::Rules::default();
     judge(&Attempt {
         claimed,
+        rules: &rules,
         peer: &peer,
         known_problem: claimed.submission.problem_id.as_deref(),
         sent_copy_by: SentCopyBy::Us,
@@ -97,7 +106,11 @@ fn outcome(claimed: &Claimed, replies: &[Reply], data: DataResult) -> Outcome {
             reply: reply.clone(),
         })
         .collect();
-    Outcome { recipients, data }
+    Outcome {
+        recipients,
+        postponed: Vec::new(),
+        data,
+    }
 }
 
 fn states(settlement: &Settlement) -> Vec<State> {
@@ -134,7 +147,7 @@ fn replies_become_states() {
             unknown(),
             vec![Unclear],
             Some("smtp_unclear"),
-            None,
+            Some(15 * MINUTE),
         ),
         (
             vec![yes()],
@@ -187,7 +200,7 @@ fn replies_become_states() {
             unknown(),
             vec![Unclear, Failed],
             Some("smtp_unclear"),
-            None,
+            Some(15 * MINUTE),
         ),
         // Only so many at once: the rest follows at once.
         (
@@ -291,6 +304,8 @@ fn what_could_not_be_handed_over_is_put_off_or_has_failed() {
             "smtp_size_refused",
         ),
         (SmtpError::NeedsEightBitMime, Failed, "smtp_feature_missing"),
+        (SmtpError::NeedsRequireTls, Failed, "smtp_feature_missing"),
+        (SmtpError::NeedsTls, Failed, "smtp_feature_missing"),
         (mail(451, "4.3.0", "later"), Deferred, "server_unavailable"),
         (mail(552, "5.3.4", "too big"), Failed, "smtp_size_refused"),
         (
@@ -414,12 +429,32 @@ fn what_was_unclear_stays_unclear_until_a_try_has_shown_something() {
     assert_eq!(states(&settlement), [State::Unclear, State::Failed]);
     assert_eq!(overall(&settlement.recipients), State::Unclear);
     assert_eq!(wait(&settlement, START), Some(5 * MINUTE));
+    let later = Outcome {
+        recipients: vec![RecipientReply {
+            address: "a@x".into(),
+            accepted: false,
+            reply: reply(450, "4.2.0", "greylisted"),
+        }],
+        data: DataResult::NotSent,
+        postponed: Vec::new(),
+    };
+    let settlement = judged(&message, START, |a| a.outcome(&later));
+    assert_eq!(states(&settlement), [State::Unclear, State::Failed]);
+    assert!(!settlement.lost);
+    assert_eq!(wait(&settlement, START), Some(5 * MINUTE));
+    let end = judged(&message, message.give_up_at, |a| a.not_sent(&closed));
+    assert_eq!(
+        states(&end),
+        [State::Failed, State::Failed],
+        "there is an end to it"
+    );
     let told = Outcome {
         recipients: vec![RecipientReply {
             address: "a@x".into(),
             accepted: true,
             reply: reply(250, "", "ok"),
         }],
+        postponed: Vec::new(),
         data: DataResult::Accepted(reply(250, "", "ok")),
     };
     let settlement = judged(&message, START, |a| a.outcome(&told));

@@ -189,6 +189,8 @@ impl Line {
             ("limits", Some("download_mb_per_day")) => "--download-mb",
             ("limits", Some("upload_mb_per_day")) => "--upload-mb",
             ("limits", Some("messages_per_day")) => "--messages-per-day",
+            ("limits", Some("sends_per_minute")) => "--sends-per-minute",
+            ("limits", Some("recipients_per_day")) => "--recipients-per-day",
             ("limits", Some("poll_minutes")) => "--poll-minutes",
             _ => return pointer.trim_start_matches('/').replace('/', " "),
         };

@@ -130,6 +130,12 @@ pub struct Edit {
     /// Whether Postroom changes nothing on the receiving server; what is owed to it rests meanwhile
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     read_only: Option<bool>,
+    /// Whether everyone may send through it, also who cannot see it; nobody reads it by that
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    share_sending: Option<bool>,
+    /// Whether it is the installation's own sender, for those without a mailbox of their own; the one before is so no more
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    system_sender: Option<bool>,
     /// Ask for a new password
     #[arg(long)]
     new_password: bool,
@@ -149,7 +155,8 @@ pub struct Edit {
 #[derive(Clone, Copy, Debug)]
 struct Deletion(Option<u32>);
 
-fn yes_or_no(text: &str) -> Result<bool, String> {
+/// `yes` or `no`, as an argument.
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
         "no" => Ok(false),
@@ -342,6 +349,14 @@ async fn edit(context: &Context, client: &Client, args: Edit) -> Result<Exit, Fa
     }
     if let Some(read_only) = args.read_only {
         body["read_only"] = json!(read_only);
+    }
+    for (name, wish) in [
+        ("send_shared", args.share_sending),
+        ("system_sender", args.system_sender),
+    ] {
+        if let Some(wish) = wish {
+            body[name] = json!(wish);
+        }
     }
     args.belonging.fill(&mut body, &old);
     let password = args.new_password || args.settings.names_password();

@@ -2,14 +2,18 @@
 //! the REST client or the store, and prints a table or JSON.
 
 mod audit;
+mod auto_reply;
 mod completions;
 mod config;
 mod context;
 mod correct;
 mod detect;
+mod draft;
 mod event;
 mod explain;
 mod folder;
+mod identity;
+mod job;
 mod mailbox;
 mod message;
 mod nearest;
@@ -20,11 +24,14 @@ mod provider;
 mod secrets;
 mod serve;
 mod settings;
+mod signature;
 mod size;
 mod steps;
 mod sync;
 mod tag;
+mod template;
 mod test;
+mod text_file;
 mod token;
 mod webhook;
 
@@ -87,6 +94,24 @@ enum Command {
     /// Tags and folders of your own, beside the server's
     #[command(subcommand)]
     Tag(tag::Command),
+    /// What mailboxes send as, and who may use it
+    #[command(subcommand)]
+    Identity(identity::Command),
+    /// What goes below messages
+    #[command(subcommand)]
+    Signature(signature::Command),
+    /// Stored messages with variables
+    #[command(subcommand)]
+    Template(template::Command),
+    /// Work that goes on for a while: a template for many
+    #[command(subcommand)]
+    Job(job::Command),
+    /// Messages that are being written
+    #[command(subcommand)]
+    Draft(draft::Command),
+    /// Out of office: what mailboxes answer by themselves
+    #[command(subcommand)]
+    AutoReply(auto_reply::Command),
     /// What is on its way out
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -181,6 +206,12 @@ async fn run_online(context: &Context, command: Command) -> Result<Exit, Failure
                 Command::Folder(command) => folder::run(context, &client, command).await,
                 Command::Message(command) => message::run(context, &client, command).await,
                 Command::Tag(command) => tag::run(context, &client, command).await,
+                Command::Identity(command) => identity::run(context, &client, command).await,
+                Command::Signature(command) => signature::run(context, &client, command).await,
+                Command::Template(command) => template::run(context, &client, command).await,
+                Command::Job(command) => job::run(context, &client, command).await,
+                Command::Draft(command) => draft::run(context, &client, command).await,
+                Command::AutoReply(command) => auto_reply::run(context, &client, command).await,
                 Command::Outbox(command) => outbox::run(context, &client, command).await,
                 Command::Owed(command) => owed::run(context, &client, command).await,
                 Command::Sync(command) => sync::run(context, &client, command).await,

@@ -130,6 +130,7 @@ pub fn show(output: &Output, submission: &Value) -> String {
     if submission["possible_duplicate"] == json!(true) {
         lines.push("  It may have been sent twice: the server's last answer was lost.".to_owned());
     }
+    lines.extend(wishes(submission).map(|wishes| format!("  asked for {wishes}")));
     let rows: Vec<_> = submission["recipients"]
         .as_array()
         .into_iter()
@@ -143,9 +144,61 @@ pub fn show(output: &Output, submission: &Value) -> String {
                 output::at(row, "/address").to_owned(),
                 output::at(row, "/state").to_owned(),
                 said.into_iter().flatten().collect::<Vec<_>>().join(" "),
+                came_back(&row["returned"]),
             ]
         })
         .collect();
-    lines.push(output.table(["RECIPIENT", "STATE", "THE SERVER SAID"], rows));
+    lines.push(output.table(
+        ["RECIPIENT", "STATE", "THE SERVER SAID", "WHAT CAME BACK"],
+        rows,
+    ));
     lines.join("\n")
+}
+
+/// What came back for a recipient after the server had taken the message, in a few words.
+fn came_back(returned: &Value) -> String {
+    let word = match output::at(returned, "/kind") {
+        "" => return String::new(),
+        "bounce" if returned["permanent"] == json!(true) => "returned for good",
+        "bounce" => "returned",
+        "delayed" => "delayed",
+        "accepted" => "accepted with a receipt",
+        "delivered" => "delivered",
+        "read" => "displayed",
+        "complaint" => "complained about",
+        "challenge" => "asks whether you are a person",
+        other => other,
+    };
+    let seems = match output::at(returned, "/confidence") {
+        "guess" => ", as it seems",
+        _ => "",
+    };
+    let parts = [
+        format!("{word}{seems}"),
+        output::at(returned, "/status").to_owned(),
+        output::at(returned, "/diagnostic").to_owned(),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    output::line(&parts.join(": "))
+}
+
+/// What it asks of those who carry it; none where it asks for nothing.
+fn wishes(submission: &Value) -> Option<String> {
+    let mut wishes = Vec::new();
+    let events = submission.pointer("/dsn/notify").and_then(Value::as_array);
+    let events: Vec<_> = events
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if !events.is_empty() {
+        wishes.push(format!("notices ({})", events.join(", ")));
+    }
+    if submission["require_tls"] == json!(true) {
+        wishes.push("TLS all the way".to_owned());
+    }
+    if submission["read_receipt"] == json!(true) {
+        wishes.push("a reading receipt".to_owned());
+    }
+    (!wishes.is_empty()).then(|| wishes.join(" and "))
 }

@@ -111,6 +111,12 @@ pub struct Settings {
     /// Messages that may be fetched of one mailbox in a day
     #[arg(long, value_name = "N")]
     messages_per_day: Option<u32>,
+    /// Messages that one mailbox may send in a minute
+    #[arg(long, value_name = "N")]
+    sends_per_minute: Option<u32>,
+    /// Recipients that one mailbox may write to in a day
+    #[arg(long, value_name = "N")]
+    recipients_per_day: Option<u32>,
     /// New mailboxes fetch mail from this day on where they name none; `all` for everything
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
@@ -155,7 +161,8 @@ impl Settings {
         let limits = without_nulls(
             json!({"max_connections": self.max_connections, "poll_minutes": self.poll_minutes,
             "download_mb_per_day": self.download_mb, "upload_mb_per_day": self.upload_mb,
-            "messages_per_day": self.messages_per_day}),
+            "messages_per_day": self.messages_per_day, "sends_per_minute": self.sends_per_minute,
+            "recipients_per_day": self.recipients_per_day}),
         );
         let rest = json!({
             "login_format": self.login_format, "auth": self.auth,

@@ -160,6 +160,30 @@ pub const KEYS: &[Key] = &[
         "whether IMAP connections compress: auto (where mail comes slower than 5 MB/s), always or never",
     ),
     key(
+        "outbox.retry_after",
+        None,
+        "POSTROOM_OUTBOX_RETRY_AFTER",
+        "pauses after each try to send, the last one for all that follow (times such as 90s, 15m, 2h, 5d, comma-separated)",
+    ),
+    key(
+        "outbox.give_up_after",
+        None,
+        "POSTROOM_OUTBOX_GIVE_UP_AFTER",
+        "how long a message is tried before it has failed",
+    ),
+    key(
+        "outbox.unclear_after",
+        None,
+        "POSTROOM_OUTBOX_UNCLEAR_AFTER",
+        "how long a message whose answer was lost waits for evidence before it is sent once more, marked as a possible duplicate",
+    ),
+    key(
+        "outbox.keep",
+        None,
+        "POSTROOM_OUTBOX_KEEP",
+        "how long a message stays in the outbox after its fate is settled",
+    ),
+    key(
         "log.format",
         Some("--log-format"),
         "POSTROOM_LOG_FORMAT",

@@ -5,6 +5,7 @@
 //! read it.
 
 mod keys;
+mod outbox;
 
 pub use keys::{Flags, KEYS, Key, Origin};
 
@@ -64,6 +65,8 @@ pub struct Config {
     pub audit: Duration,
     /// When IMAP connections compress.
     pub compress: sync::Compress,
+    /// How the outbox tries.
+    pub sending: store::submissions::Rules,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -157,6 +160,7 @@ impl Config {
             "never" => sync::Compress::Never,
             _ => return Err(wrong("sync.compress", &"expected auto, always or never")),
         };
+        let sending = outbox::rules(text).map_err(|(name, why)| wrong(name, &why))?;
         let log_format = match text("log.format").as_str() {
             "auto" => LogFormat::Auto,
             "human" => LogFormat::Human,
@@ -187,6 +191,7 @@ impl Config {
             directory,
             audit: Duration::from_secs(u64::from(audit_hours) * 3600),
             compress,
+            sending,
             log_format,
             log_level,
             settings,
@@ -329,6 +334,9 @@ fn fill_defaults(
     default("detection.directory", "false".to_owned());
     default("sync.audit_hours", "24".to_owned());
     default("sync.compress", "auto".to_owned());
+    for (name, value) in outbox::DEFAULTS {
+        default(name, value.to_owned());
+    }
     default("log.format", "auto".to_owned());
     default("log.level", "info".to_owned());
     Ok(())

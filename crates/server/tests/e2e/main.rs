@@ -4,15 +4,20 @@
 //! mailboxes of its own; Dovecot, Postfix, PostgreSQL and S3 are shared by the whole run.
 
 mod append;
+mod auto_reply;
 mod bad_input;
 mod belonging;
 mod change;
 mod commands;
+mod compose;
 mod connect;
 mod crash;
 mod crash_changes;
+mod crash_sending;
 mod detect;
+mod drafts;
 mod full_disk;
+mod identities;
 mod ledger;
 mod life;
 mod newcomer;
@@ -23,7 +28,9 @@ mod pop3;
 mod profiles;
 mod providers;
 mod requests;
+mod returned;
 mod send;
 mod setting;
 mod sync;
 mod tell;
+mod wishes;

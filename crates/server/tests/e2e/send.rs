@@ -13,7 +13,7 @@ use crate::setting::{
 
 /// Hands over a message.
 #[track_caller]
-fn submit(api: &Api, body: &Value) -> String {
+pub fn submit(api: &Api, body: &Value) -> String {
     let (status, submission) = api.post("/v1/submissions", body);
     assert_eq!(status, 202, "{submission:#}");
     text(&submission, "id").to_owned()
@@ -21,7 +21,7 @@ fn submit(api: &Api, body: &Value) -> String {
 
 /// Waits until a submission is in this state.
 #[track_caller]
-fn wait_state(api: &Api, id: &str, state: &str) -> Value {
+pub fn wait_state(api: &Api, id: &str, state: &str) -> Value {
     api.poll(&format!("/v1/submissions/{id}"), SOON, |_, value| {
         (value["state"] == state).then(|| value.clone())
     })
@@ -29,7 +29,7 @@ fn wait_state(api: &Api, id: &str, state: &str) -> Value {
 
 /// The raw mails in a folder, once there are so many.
 #[track_caller]
-fn arrived(user: &TestUser, folder: &str, count: usize) -> Vec<String> {
+pub fn arrived(user: &TestUser, folder: &str, count: usize) -> Vec<String> {
     wait_for(SOON, &format!("{count} mails in {folder}"), || {
         let mut probe = ImapProbe::login(user);
         if probe.examine(folder).exists as usize != count {

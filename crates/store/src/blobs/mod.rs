@@ -8,11 +8,13 @@ mod bucket;
 mod buffer;
 pub(crate) mod compact;
 mod local;
+mod reader;
 mod upload;
 mod writer;
 
 pub use bucket::BucketConfig;
 pub use buffer::Places;
+pub use reader::Reader;
 pub use writer::{Batch, Stored};
 
 use crate::error::{Result, StoreError};

@@ -2,7 +2,7 @@
 -- Times are milliseconds since 1970, ids are made by us, booleans are 0 and 1, JSON is text.
 
 CREATE TABLE counters (name TEXT PRIMARY KEY, value {int} NOT NULL) {strict};
-INSERT INTO counters (name, value) VALUES ('events', 0), ('fan_out', 0);
+INSERT INTO counters (name, value) VALUES ('events', 0), ('fan_out', 0), ('auto_replies', 0);
 
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) {strict};
 
@@ -25,12 +25,50 @@ CREATE TABLE mailboxes (
   removed_at {int}, pop3_delete_after_days {int}, read_only {int} NOT NULL DEFAULT 0, size_limit {int}, fill_waits_until {int},
   fill_per_minute {int}, fill_bytes {int}, fill_measured_at {int},
   quota_used {int}, quota_limit {int}, quota_told_at {int}, caught_up {int} NOT NULL DEFAULT 0,
-  owner_kind TEXT, owner_name TEXT, limits TEXT NOT NULL DEFAULT '{}', CHECK ((owner_kind IS NULL) = (owner_name IS NULL))
+  owner_kind TEXT, owner_name TEXT, limits TEXT NOT NULL DEFAULT '{}', send_shared {int} NOT NULL DEFAULT 0,
+  system_sender {int} NOT NULL DEFAULT 0, sent_copy_by TEXT, CHECK ((owner_kind IS NULL) = (owner_name IS NULL))
 ) {strict};
 CREATE INDEX mailboxes_by_lifecycle ON mailboxes (lifecycle);
 -- Removed, and not yet taken away with all that they had.
 CREATE INDEX mailboxes_removed ON mailboxes (id) WHERE removed_at IS NOT NULL;
+-- Mailboxes that others may send through, and the one that those send through who have none.
+CREATE INDEX mailboxes_send_shared ON mailboxes (id) WHERE send_shared = 1;
+CREATE UNIQUE INDEX mailboxes_system_sender ON mailboxes (system_sender) WHERE system_sender = 1;
 CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_profile_id IS NOT NULL;
+
+-- What a mailbox sends as. `address_key`: in lower case; `is_alias`: mail to it arrives in the mailbox too; `everyone`: each caller who may send through
+-- the mailbox, otherwise only those named.
+CREATE TABLE identities (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, name TEXT NOT NULL, address TEXT NOT NULL,
+  address_key TEXT NOT NULL, reply_to TEXT, is_main {int} NOT NULL, is_alias {int} NOT NULL, fields TEXT NOT NULL, signature_id TEXT,
+  everyone {int} NOT NULL, user_ids TEXT NOT NULL, token_ids TEXT NOT NULL, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX identities_by_mailbox ON identities (mailbox_id, id);
+CREATE INDEX identities_by_address ON identities (address_key);
+CREATE UNIQUE INDEX identities_main ON identities (mailbox_id) WHERE is_main = 1;
+
+CREATE TABLE signatures (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('personal','shared','central')), owner TEXT, html TEXT NOT NULL,
+  text TEXT, created_at {int} NOT NULL, CHECK ((kind = 'personal') = (owner IS NOT NULL))
+) {strict};
+CREATE UNIQUE INDEX signatures_central ON signatures (kind) WHERE kind = 'central';
+CREATE INDEX identities_by_signature ON identities (signature_id) WHERE signature_id IS NOT NULL;
+CREATE TABLE templates (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE, mailbox_id TEXT REFERENCES mailboxes (id) ON DELETE CASCADE,
+  subject TEXT NOT NULL, html TEXT, text TEXT, variables TEXT NOT NULL, created_at {int} NOT NULL
+) {strict};
+CREATE INDEX templates_by_mailbox ON templates (mailbox_id) WHERE mailbox_id IS NOT NULL;
+
+-- Out of office. `enabled_at`: since when it answers; null: it is switched off.
+CREATE TABLE auto_replies (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL UNIQUE REFERENCES mailboxes (id) ON DELETE CASCADE, enabled_at {int},
+  settings TEXT NOT NULL, created_at {int} NOT NULL
+) {strict};
+-- Who got an answer, and when last.
+CREATE TABLE auto_replied (
+  auto_reply_id TEXT NOT NULL REFERENCES auto_replies (id) ON DELETE CASCADE, sender TEXT NOT NULL, replied_at {int} NOT NULL,
+  submission_id TEXT NOT NULL, message_id TEXT NOT NULL, PRIMARY KEY (auto_reply_id, sender)
+) {strict};
 
 -- What went over the wire between us and a mailbox's receiving server, by hours since 1970, where a provider's limits by the
 -- day have to be obeyed. What is about to be fetched is in it before it is fetched.
@@ -193,6 +231,7 @@ CREATE TABLE own_copies (
 CREATE INDEX owed_by_message ON owed (message_id);
 
 -- `held`: no try by itself until a person changed something; then `next_attempt_at` is when it is given up.
+-- `dot_attempt`: the last attempt whose final dot may have left; `lost_answers`: how often no answer came to one.
 CREATE TABLE submissions (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, identity_id TEXT,
   state TEXT NOT NULL CHECK (state IN ('queued','sending','accepted','deferred','unclear','failed','cancelled')),
@@ -200,13 +239,86 @@ CREATE TABLE submissions (
   internet_message_id TEXT NOT NULL, subject TEXT NOT NULL, recipients TEXT NOT NULL, attempts {int} NOT NULL,
   next_attempt_at {int}, give_up_at {int} NOT NULL, held {int} NOT NULL DEFAULT 0, claimed_by TEXT, claimed_until {int},
   sent_copy TEXT NOT NULL, message_id TEXT, possible_duplicate {int} NOT NULL, problem_id TEXT, answers_message_id TEXT,
-  created_at {int} NOT NULL, CHECK ((state = 'sending') = (claimed_until IS NOT NULL))
+  priority {int} NOT NULL, undo_until {int}, wishes TEXT NOT NULL, job_id TEXT, dot_attempt {int} NOT NULL DEFAULT 0,
+  lost_answers {int} NOT NULL DEFAULT 0, settled_at {int}, sent_by TEXT, created_at {int} NOT NULL, CHECK ((state = 'sending') = (claimed_until IS NOT NULL))
 ) {strict};
 CREATE INDEX submissions_due ON submissions (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX submissions_turn ON submissions (mailbox_id, priority, next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX submissions_settled ON submissions (settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX submissions_claimed ON submissions (claimed_until) WHERE claimed_until IS NOT NULL;
+CREATE INDEX submissions_by_sender ON submissions (sent_by, id) WHERE sent_by IS NOT NULL;
 CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, id);
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
 CREATE INDEX submissions_by_digest ON submissions (digest);
+
+-- How large a message a mailbox's sending server takes, as it said last.
+CREATE TABLE sending_sizes (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, host TEXT NOT NULL, size {int} NOT NULL
+) {strict};
+
+-- Messages that are being written. `content`: the newest, as a submission takes it; `message_id`: the copy of this `version` in the
+-- server's Drafts folder, once it is known here.
+CREATE TABLE drafts (
+  id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, content TEXT NOT NULL, version {int} NOT NULL,
+  message_id TEXT, on_server TEXT NOT NULL CHECK (on_server IN ('owed','stored','gone','none')), created_at {int} NOT NULL, updated_at {int} NOT NULL
+) {strict};
+CREATE INDEX drafts_by_mailbox ON drafts (mailbox_id, updated_at);
+-- Drafts that were sent or thrown away: copies that turn up in this mailbox still are over too.
+CREATE TABLE drafts_over (
+  id TEXT NOT NULL, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, over_at {int} NOT NULL,
+  PRIMARY KEY (id, mailbox_id)
+) {strict};
+-- Uploads that a draft names: they live as long as it does.
+CREATE TABLE draft_files (
+  draft_id TEXT NOT NULL REFERENCES drafts (id) ON DELETE CASCADE, upload_id TEXT NOT NULL, PRIMARY KEY (draft_id, upload_id)
+) {strict};
+CREATE INDEX draft_files_by_upload ON draft_files (upload_id);
+
+-- Files that wait to become part of a message: for a day, for the one who brought them.
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY, owner TEXT NOT NULL, digest TEXT NOT NULL, size {int} NOT NULL, filename TEXT NOT NULL, content_type TEXT NOT NULL,
+  created_at {int} NOT NULL
+) {strict};
+CREATE INDEX uploads_by_owner ON uploads (owner);
+CREATE INDEX uploads_by_digest ON uploads (digest);
+CREATE INDEX uploads_by_time ON uploads (created_at);
+
+-- Message-IDs (and long tokens, ending in @) that others gave our messages on the way.
+CREATE TABLE wire_ids (
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, internet_message_id TEXT NOT NULL,
+  submission_id TEXT NOT NULL REFERENCES submissions (id) ON DELETE CASCADE, PRIMARY KEY (mailbox_id, internet_message_id)
+) {strict};
+CREATE INDEX wire_ids_by_submission ON wire_ids (submission_id);
+-- What stored messages report of others, and what those that answer a submission answer. `kind`: that of the report, or `reply`.
+CREATE TABLE returns (
+  message_id TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, kind TEXT NOT NULL, confidence TEXT NOT NULL,
+  submission_id TEXT, answers_message_id TEXT
+) {strict};
+CREATE INDEX returns_by_submission ON returns (submission_id) WHERE submission_id IS NOT NULL;
+
+-- Jobs that make submissions. `caller`: who asked, with what they may; `claimed_until`: a node is at it, or it rests until then.
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY, phase TEXT NOT NULL CHECK (phase IN ('running','paused','cancelled','done')),
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, owner TEXT NOT NULL, caller TEXT NOT NULL, request TEXT NOT NULL,
+  total {int} NOT NULL, done {int} NOT NULL, failed {int} NOT NULL, last_error TEXT, claimed_until {int}, created_at {int} NOT NULL,
+  finished_at {int}
+) {strict};
+CREATE INDEX jobs_running ON jobs (claimed_until) WHERE phase = 'running';
+CREATE TABLE job_rows (
+  job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, n {int} NOT NULL, address TEXT NOT NULL, body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending','made','failed')), reason TEXT, PRIMARY KEY (job_id, n)
+) {strict};
+CREATE INDEX job_rows_pending ON job_rows (job_id, n) WHERE state = 'pending';
+CREATE INDEX submissions_by_job ON submissions (job_id, state) WHERE job_id IS NOT NULL;
+
+-- What a mailbox has sent: messages by slots of 5 seconds ('minute'), recipients by hours ('day'); and until when it rests.
+CREATE TABLE sending_used (
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, kind TEXT NOT NULL, slot {int} NOT NULL,
+  used {int} NOT NULL, PRIMARY KEY (mailbox_id, kind, slot)
+) {strict};
+CREATE TABLE sending_rests (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, until {int} NOT NULL
+) {strict};
 
 -- Which node has a mailbox's sending connection: one at a time, so that a bad password is tried once.
 CREATE TABLE couriers (

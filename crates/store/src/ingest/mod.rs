@@ -12,6 +12,7 @@ mod pieces;
 mod placing;
 mod returning;
 mod threads;
+mod tidings;
 
 pub use changes::{Changes, FlagUpdate, apply, finish_vanished, vanished_since};
 pub use gap::tell_gap;
@@ -37,6 +38,7 @@ use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
 use model::message::{Direction, Flags};
+use model::returned::Report;
 use serde_json::{Value as Json, json};
 use std::collections::{HashMap, HashSet};
 
@@ -69,6 +71,8 @@ pub struct NewMessage {
     pub subject: String,
     /// Written by a machine (RFC 3834, lists).
     pub automatic: bool,
+    /// What it reports of another message, where a machine wrote it.
+    pub report: Option<Report>,
     /// Has attachments.
     pub has_attachments: bool,
     /// What the server calls it for life: EMAILID (RFC 8474) or X-GM-MSGID.
@@ -209,7 +213,8 @@ pub(crate) fn run(
     }
     moved.extend(placing::join(tx, mailbox_id, &mut batch, &place, &mut log)?);
     outcome.moved = moved.len() as i64;
-    let threads = threads::assign(tx, mailbox_id, &batch, threader, now, &mut log)?;
+    let links = tidings::links(tx, mailbox_id, &batch.messages, batch.origin)?;
+    let threads = threads::assign(tx, mailbox_id, &batch, &links, threader, now, &mut log)?;
     let new = insert_messages(tx, mailbox_id, &batch, &place, &threads, now)?;
     outcome.stored = new.len() as i64;
     if batch.origin == Origin::CatchUp && outcome.stored > 0 {
@@ -230,8 +235,10 @@ pub(crate) fn run(
     let labelled = refs.iter().any(|(_, message)| message.labels.is_some());
     let folder = &batch.folder_id;
     let ours = own_copies::seen(tx, folder, batch.uid_validity, &arrived, labelled)?;
-    for ((id, message), thread) in refs.iter().zip(&threads) {
+    let mut tidings = Vec::new();
+    for (((id, message), thread), link) in refs.iter().zip(&threads).zip(&links) {
         let mut event = received(mailbox_id, id, thread, message, &batch, &place);
+        tidings::tell(&mut event, link.as_ref());
         if let Some(folder) = put_in.as_ref().filter(|_| tags::is_put(message)) {
             event.data["tags"] = json!([folder]);
         }
@@ -245,14 +252,18 @@ pub(crate) fn run(
                 Ours::CopyOf(original) => event.data["copy_of"] = json!(original),
                 Ours::Brought(owed_id) => event.data["owed_id"] = json!(owed_id),
             }
+        } else {
+            tidings.push((*id, *message, link.as_ref()));
         }
         log.push(event);
     }
-    let sent: Vec<(&str, &str)> = refs
-        .iter()
-        .filter(|(_, message)| message.direction == Direction::Outgoing && !message.flags.draft)
-        .filter_map(|(id, message)| Some((message.refs.message_id.as_deref()?, *id)))
-        .collect();
+    let sent = tidings::sent(tx, mailbox_id, &refs, &place, batch.origin)?;
+    if place.role == Some(Role::Drafts) {
+        let ids = refs
+            .iter()
+            .map(|(id, message)| (message.refs.message_id.as_deref(), *id));
+        crate::drafts::arrived(tx, mailbox_id, ids, now)?;
+    }
     let filed = matches!(place.role, Some(Role::Sent | Role::All));
     let linked = submissions::link_sent(tx, mailbox_id, &sent, filed, now)?;
     for (id, submission) in &linked.ours {
@@ -263,6 +274,14 @@ pub(crate) fn run(
         }
     }
     log.extend(linked.news);
+    log.extend(tidings::write(tx, mailbox_id, &tidings, batch.origin, now)?);
+    log.extend(tidings::completed(
+        tx,
+        mailbox_id,
+        &completing,
+        batch.origin,
+        now,
+    )?);
     let mut touched: HashSet<String> = threads.into_iter().collect();
     touched.extend(threads::of_messages(
         tx,

@@ -6,8 +6,10 @@ use crate::Tx;
 use crate::db::Column::Text;
 use crate::db::Insert;
 use crate::error::Result;
+use crate::submissions::Link;
 use model::event::{NewEvent, Origin};
 use model::message::Flags;
+use model::returned::Confidence;
 use model::{Timestamp, fresh_id};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -52,6 +54,7 @@ pub(super) fn assign(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     batch: &Batch,
+    links: &[Option<Link>],
     threader: Threader,
     now: Timestamp,
     log: &mut Vec<NewEvent>,
@@ -86,6 +89,15 @@ pub(super) fn assign(
         refs.also.push(name.clone());
         known.insert(name, thread);
     };
+    // Whoever answers a message under an id that a server gave it on the way names nothing that is known here.
+    for (refs, link) in refs.iter_mut().zip(links) {
+        let sure = link
+            .as_ref()
+            .filter(|l| l.confidence != Confidence::Guess && l.submission_id.is_some());
+        if let Some(thread) = sure.and_then(|link| link.thread_id.clone()) {
+            join(refs, thread);
+        }
+    }
     parents(tx, mailbox_id, &mut refs, &mut join)?;
     answers::join(tx, mailbox_id, messages, &mut refs, &mut join)?;
     let mut fresh = fresh_ids("thr", messages, now).into_iter();

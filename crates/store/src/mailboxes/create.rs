@@ -102,6 +102,7 @@ pub fn create_in(store: &Store, tx: &mut Tx<'_>, new: &NewMailbox) -> Result<Mai
            $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         &args,
     )?;
+    crate::identities::of_new_mailbox(tx, &id, (&new.address, &new.name), now)?;
     let mailbox = read(tx, &id)?;
     let data = json!({"address": mailbox.address, "name": mailbox.name});
     events::append(tx, &[NewEvent::live("mailbox.created", &id, data)], now)?;

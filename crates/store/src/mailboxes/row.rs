@@ -6,7 +6,7 @@ use crate::error::Result;
 use model::Timestamp;
 use model::mailbox::{
     Connection, ConnectionState, Coverage, CoverageState, Kind, Lifecycle, Mailbox, Owner,
-    OwnerKind, Proof, Quota,
+    OwnerKind, Proof, Quota, SentCopyFiler,
 };
 
 /// What `from_row` reads, of a mailbox `m`.
@@ -36,7 +36,8 @@ pub(super) const COLUMNS: &str = "m.id, m.address, m.name, m.kind, m.lifecycle, 
     (SELECT c.outcome FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.differences FROM completeness c WHERE c.mailbox_id = m.id),
     (SELECT c.repaired FROM completeness c WHERE c.mailbox_id = m.id),
-    m.quota_used, m.quota_limit, m.quota_told_at, m.owner_kind, m.owner_name, m.limits";
+    m.quota_used, m.quota_limit, m.quota_told_at, m.owner_kind, m.owner_name, m.limits,
+    m.send_shared, m.system_sender, m.sent_copy_by";
 
 /// The problem of a first synchronisation that waits for the provider's limit by the day.
 const WAITS: &str = "transfer_limit_reached";
@@ -154,6 +155,12 @@ pub(super) fn from_row(row: &Row) -> Result<Mailbox> {
         read_only: row.get(29)?,
         size_limit: row.get(30)?,
         limits: row.json(46)?,
+        send_shared: row.get(47)?,
+        system_sender: row.get(48)?,
+        sent_copy_by: row
+            .get::<Option<String>>(49)?
+            .as_deref()
+            .and_then(SentCopyFiler::parse),
         last_report_id: row.get(16)?,
         last_audit: completeness::last(row, 37)?,
         quota: quota(row, 41)?,

@@ -157,6 +157,23 @@ pub async fn trash(store: &Store, message_id: &str, for_good: bool) -> Result<()
         .await
 }
 
+/// Owes the server the removal of a message for good, in the caller's transaction. Nothing, where it is gone already or its
+/// mailbox cannot be written to.
+///
+/// # Errors
+/// The database is out of reach.
+pub(crate) fn expunge_in(tx: &mut Tx<'_>, message_id: &str, now: Timestamp) -> Result<()> {
+    let target = match target(tx, message_id) {
+        Err(StoreError::NotFound(_) | StoreError::ReadOnly) => return Ok(()),
+        found => found?,
+    };
+    if target.can_be_moved().is_err() {
+        return Ok(());
+    }
+    let id = &target.mailbox_id;
+    owe(tx, id, Some(message_id), &Intent::Expunge, now).map(drop)
+}
+
 /// A message, and a folder of its mailbox.
 fn target_and_folder(tx: &mut Tx<'_>, message_id: &str, folder_id: &str) -> Result<Target> {
     let target = target(tx, message_id)?;

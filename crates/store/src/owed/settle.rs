@@ -44,6 +44,9 @@ pub async fn done(store: &Store, lease: &Lease, owed: &Owed, confirmed: Confirme
                     "UPDATE submissions SET sent_copy = 'filed' WHERE id = $1",
                     &[submission_id.into()],
                 )?;
+                if let Some(by) = confirmed.sent_copy_by {
+                    crate::submissions::learn_sent_copy(tx, mailbox_id, by)?;
+                }
             }
             if let (Some(flags), Some(spot), Some(message_id)) =
                 (&confirmed.flags, &owed.spot, &owed.message_id)

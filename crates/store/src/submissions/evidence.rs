@@ -1,14 +1,15 @@
 //! What the mailbox proves: a message with the submission's Message-ID that is seen among the
 //! mailbox's outgoing mail has gone out, whatever was known before.
 
-use super::claim::{SentCopyBy, Settlement, owed_id, write};
-use super::{COLUMNS, from_row};
+use super::filing::{self, Filing, SentCopyBy};
+use super::settle::{Settlement, apply};
+use super::{COLUMNS, Claimed, UNCLEAR_PROBLEM, from_row};
 use crate::Tx;
 use crate::error::Result;
 use crate::wake::Topic;
 use model::Timestamp;
 use model::event::NewEvent;
-use model::submission::{SentCopyState, State};
+use model::submission::{Recipient, SentCopyState, State};
 use std::collections::HashMap;
 
 /// What was found of our own submissions.
@@ -28,7 +29,7 @@ pub(crate) struct Linked {
 pub(crate) fn link_sent(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
-    seen: &[(&str, &str)],
+    seen: &[(String, String)],
     filed: bool,
     now: Timestamp,
 ) -> Result<Linked> {
@@ -38,7 +39,7 @@ pub(crate) fn link_sent(
     }
     let message_ids: HashMap<&str, &str> = seen
         .iter()
-        .map(|(wire, ours)| (bare(wire), *ours))
+        .map(|(wire, ours)| (bare(wire), ours.as_str()))
         .collect();
     let wanted: Vec<String> = message_ids
         .keys()
@@ -59,10 +60,7 @@ pub(crate) fn link_sent(
         let ours = ((*message_id).to_owned(), found.submission.id.clone());
         linked.ours.push(ours);
         if filed {
-            tx.exec(
-                "DELETE FROM owed WHERE id = $1",
-                &[owed_id(&found.submission.id).into()],
-            )?;
+            filing::seen(tx, &found)?;
             tx.exec(
                 "UPDATE submissions SET message_id = $2, sent_copy = 'filed' WHERE id = $1",
                 &[(&found.submission.id).into(), (*message_id).into()],
@@ -70,27 +68,42 @@ pub(crate) fn link_sent(
             found.submission.message_id = Some((*message_id).to_owned());
             found.submission.sent_copy.state = SentCopyState::Filed;
         }
-        if found.submission.state == State::Unclear {
-            let mut recipients = found.submission.recipients.clone();
-            for recipient in &mut recipients {
-                if recipient.state == State::Unclear {
-                    recipient.state = State::Accepted;
-                }
-            }
+        if let Some(recipients) = not_in_doubt_any_more(&found) {
             let settlement = Settlement {
                 recipients,
                 next_attempt_at: None,
                 held: false,
+                lost: false,
                 problem_id: None,
-                sent_copy_by: SentCopyBy::Provider,
+                // Not known here: it is looked for before it is filed.
+                sent_copy_by: SentCopyBy::Unknown,
             };
-            let sent_copy = found.submission.sent_copy.state;
-            linked
-                .news
-                .extend(write(tx, &found, settlement, sent_copy, now)?.1);
+            let filing = Filing::lock(tx, mailbox_id)?;
+            let (_, news) = apply(tx, &filing, &found, settlement, now)?;
+            linked.news.extend(news);
         }
     }
     Ok(linked)
+}
+
+/// The recipients of a message that has gone out for certain, if that was not known; also if it was given up because nobody
+/// could say so.
+pub(super) fn not_in_doubt_any_more(found: &Claimed) -> Option<Vec<Recipient>> {
+    let submission = &found.submission;
+    let given_up = submission.state == State::Failed
+        && submission.problem_id.as_deref() == Some(UNCLEAR_PROBLEM);
+    if submission.state != State::Unclear && !given_up {
+        return None;
+    }
+    let mut recipients = submission.recipients.clone();
+    for recipient in &mut recipients {
+        // Whoever was refused has a reply code.
+        let doubted = given_up && recipient.state == State::Failed && recipient.code.is_none();
+        if recipient.state == State::Unclear || doubted {
+            recipient.state = State::Accepted;
+        }
+    }
+    Some(recipients)
 }
 
 /// Message-IDs are compared without their angle brackets.

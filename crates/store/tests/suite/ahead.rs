@@ -12,16 +12,11 @@ const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
 async fn queue(f: &Fixture, mailbox_id: &str, send_at: Option<i64>) -> String {
+    let digest = f.store.blobs.put(b"Subject: x\r\n\r\nx").await.unwrap();
+    let to = vec!["bob@x.org".to_owned()];
     let new = NewSubmission {
-        mailbox_id: mailbox_id.to_owned(),
-        identity_id: None,
-        digest: f.store.blobs.put(b"Subject: x\r\n\r\nx").await.unwrap(),
-        envelope_from: "ann@example.com".to_owned(),
-        internet_message_id: "one@example.com".to_owned(),
-        subject: "x".to_owned(),
-        recipients: vec!["bob@x.org".to_owned()],
         send_at: send_at.map(|millis| START.plus_millis(millis)),
-        answers_message_id: None,
+        ..NewSubmission::new(mailbox_id, digest, "ann@example.com", "one@example.com", to)
     };
     submissions::create(&f.store, new).await.unwrap().id
 }
@@ -45,6 +40,7 @@ async fn submissions_wait_no_longer_than_their_pauses() {
                     recipients,
                     next_attempt_at: Some(late.plus_millis(HOUR)),
                     held: hold,
+                    lost: false,
                     problem_id: None,
                     sent_copy_by: SentCopyBy::Us,
                 }
@@ -57,6 +53,9 @@ async fn submissions_wait_no_longer_than_their_pauses() {
         submissions::begin(&f.store, &sending)
             .await
             .unwrap()
+            .unwrap();
+        submissions::at_final_dot(&f.store, &unsent, 1)
+            .await
             .unwrap();
 
         f.clock.advance(-YEAR);

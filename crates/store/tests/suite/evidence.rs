@@ -14,22 +14,10 @@ use store::submissions::{self, Claimed, NewSubmission, SentCopyBy, Settlement};
 const MESSAGE_ID: &str = "one@example.com";
 
 async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
-    let new = NewSubmission {
-        mailbox_id: mailbox.id.clone(),
-        identity_id: None,
-        digest: f
-            .store
-            .blobs
-            .put(b"Subject: x\r\n\r\nHello")
-            .await
-            .expect("stored"),
-        envelope_from: mailbox.address.clone(),
-        internet_message_id: format!("<{MESSAGE_ID}>"),
-        subject: "x".to_owned(),
-        recipients: vec!["bob@x.org".to_owned()],
-        send_at: None,
-        answers_message_id: None,
-    };
+    let raw = b"Subject: x\r\n\r\nHello";
+    let digest = f.store.blobs.put(raw).await.expect("stored");
+    let (id, to) = (format!("<{MESSAGE_ID}>"), vec!["bob@x.org".to_owned()]);
+    let new = NewSubmission::new(&mailbox.id, digest, &mailbox.address, &id, to);
     submissions::create(&f.store, new)
         .await
         .expect("a submission");
@@ -46,6 +34,7 @@ async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
         recipients,
         next_attempt_at: None,
         held: false,
+        lost: state == State::Unclear,
         problem_id: None,
         sent_copy_by: SentCopyBy::Us,
     };
@@ -97,6 +86,7 @@ async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
         sender: mailbox.address.clone(),
         subject: "x".to_owned(),
         automatic: false,
+        report: None,
         has_attachments: false,
         object_id: None,
         labels: None,
@@ -179,6 +169,8 @@ async fn an_unclear_message_that_is_seen_was_accepted() {
                 "{role}"
             );
             assert_eq!(found.message_id.is_some(), role == Role::Sent);
+            // A copy in the inbox is none in Sent: that one is looked for, and filed.
+            assert_eq!(owed(&f).await, i64::from(role == Role::Inbox));
             assert_eq!(
                 (found.next_attempt_at, found.possible_duplicate),
                 (None, false)
@@ -189,6 +181,34 @@ async fn an_unclear_message_that_is_seen_was_accepted() {
                     .contains(&"submission.accepted".to_owned())
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn evidence_counts_also_after_the_message_was_given_up() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = sending(&f, &mailbox).await.submission.id;
+        for round in 0..2 {
+            if round > 0 {
+                f.clock.advance(submissions::UNCLEAR_MILLIS);
+                submissions::begin(&f.store, &mailbox.id).await.unwrap();
+            }
+            let attempt = round + 1;
+            submissions::at_final_dot(&f.store, &id, attempt)
+                .await
+                .unwrap();
+            f.clock.advance(2 * submissions::CLAIM_MILLIS);
+            submissions::expire_claims(&f.store).await.unwrap();
+        }
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        submissions::expire_claims(&f.store).await.unwrap();
+        let given_up = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(given_up.state, State::Failed);
+        seen(&f, &mailbox, Role::Sent).await;
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!((found.state, found.problem_id), (State::Accepted, None));
     })
     .await;
 }

@@ -111,6 +111,7 @@ pub fn message_of(uid: i64, text: &str, stored: Stored) -> NewMessage {
         sender: "bob@example.test".into(),
         subject: text.into(),
         automatic: false,
+        report: None,
         has_attachments: false,
         object_id: None,
         labels: None,

@@ -141,6 +141,7 @@ async fn message(store: &Store, uid: i64, text: &str) -> NewMessage {
         sender: String::new(),
         subject: text.into(),
         automatic: false,
+        report: None,
         has_attachments: false,
         object_id: None,
         labels: None,

@@ -64,17 +64,15 @@ async fn a_removed_mailbox_is_gone_at_once_and_taken_away_piece_by_piece() {
             .find(|message| message.mailbox_id == gone)
             .unwrap();
         let before = rows(&f, &kept).await;
-        let new = submissions::NewSubmission {
-            mailbox_id: gone.clone(),
-            identity_id: None,
-            digest: store.blobs.put(b"Subject: x\r\n\r\nx").await.unwrap(),
-            envelope_from: "ann@example.com".to_owned(),
-            internet_message_id: "one@example.com".to_owned(),
-            subject: "x".to_owned(),
-            recipients: vec!["bob@x.org".to_owned()],
-            send_at: None,
-            answers_message_id: None,
-        };
+        let digest = store.blobs.put(b"Subject: x\r\n\r\nx").await.unwrap();
+        let to = vec!["bob@x.org".to_owned()];
+        let new = submissions::NewSubmission::new(
+            &gone,
+            digest,
+            "ann@example.com",
+            "one@example.com",
+            to,
+        );
         let sending = submissions::create(store, new).await.unwrap().id;
         submissions::take_mailbox(store, &gone).await.unwrap();
         let claimed = submissions::begin(store, &gone).await.unwrap().unwrap();
@@ -113,6 +111,7 @@ async fn a_removed_mailbox_is_gone_at_once_and_taken_away_piece_by_piece() {
             recipients: accepted,
             next_attempt_at: None,
             held: false,
+            lost: false,
             problem_id: None,
             sent_copy_by: submissions::SentCopyBy::Us,
         };

@@ -79,6 +79,7 @@ async fn put(fixture: &Fixture, filled: &Filled, folder: &str, known: &[Known], 
         sender: String::new(),
         subject: String::new(),
         automatic: false,
+        report: None,
         has_attachments: false,
     });
     let batch = Batch {

@@ -2,7 +2,7 @@
 
 use crate::common::{Fixture, START, both};
 use model::mailbox::{Mailbox, Protocol};
-use model::submission::{SentCopyState, State, Submission};
+use model::submission::{Priority, SentCopyState, State, Submission};
 use store::StoreError;
 use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement};
 
@@ -16,28 +16,24 @@ async fn queue(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> Submission {
 }
 
 async fn new(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> NewSubmission {
-    NewSubmission {
-        mailbox_id: mailbox.id.clone(),
-        identity_id: None,
-        digest: f
-            .store
-            .blobs
-            .put(b"Subject: x\r\n\r\nHello")
-            .await
-            .expect("stored"),
-        envelope_from: mailbox.address.clone(),
-        internet_message_id: "one@example.com".to_owned(),
-        subject: "x".to_owned(),
-        recipients: to.iter().map(|t| (*t).to_owned()).collect(),
-        send_at: None,
-        answers_message_id: None,
-    }
+    let raw = b"Subject: x\r\n\r\nHello";
+    let digest = f.store.blobs.put(raw).await.expect("stored");
+    let to = to.iter().map(|t| (*t).to_owned()).collect();
+    NewSubmission::new(&mailbox.id, digest, &mailbox.address, "one@example.com", to)
 }
 
 async fn claim(f: &Fixture, mailbox: &Mailbox) -> Option<Claimed> {
     submissions::begin(&f.store, &mailbox.id)
         .await
         .expect("a claim")
+}
+
+/// The final dot leaves.
+async fn dot(f: &Fixture, claimed: &Claimed) {
+    let Submission { id, attempts, .. } = &claimed.submission;
+    submissions::at_final_dot(&f.store, id, *attempts)
+        .await
+        .expect("the dot may leave");
 }
 
 /// Everyone gets the same state.
@@ -50,6 +46,7 @@ fn all(claimed: &Claimed, state: State) -> Settlement {
         recipients,
         next_attempt_at: None,
         held: false,
+        lost: state == State::Unclear,
         problem_id: None,
         sent_copy_by: SentCopyBy::Us,
     }
@@ -172,6 +169,7 @@ async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplic
         let mailbox = f.mailbox("ann@example.com").await;
         let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
         let claimed = claim(&f, &mailbox).await.unwrap();
+        dot(&f, &claimed).await;
         f.clock.advance(MINUTE / 2);
         assert!(submissions::renew(&f.store, &claimed).await.unwrap());
         f.clock.advance(MINUTE / 2);
@@ -192,7 +190,13 @@ async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplic
         assert!(claim(&f, &mailbox).await.is_none(), "not before its time");
         f.clock.advance(15 * MINUTE);
         let again = claim(&f, &mailbox).await.expect("once more");
-        assert!(again.submission.possible_duplicate);
+        assert!(
+            !again.submission.possible_duplicate,
+            "nothing of it went out yet"
+        );
+        dot(&f, &again).await;
+        let marked = submissions::get(&f.store, &id).await.unwrap();
+        assert!(marked.possible_duplicate);
         assert!(matches!(
             submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted)).await,
             Err(StoreError::Fenced)
@@ -200,17 +204,100 @@ async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplic
         let still = submissions::settle(&f.store, &again, all(&again, State::Unclear))
             .await
             .unwrap();
-        assert_eq!((still.state, still.next_attempt_at), (State::Unclear, None));
-        f.clock.advance(2 * DAY);
+        assert_eq!(still.state, State::Unclear);
+        f.clock.advance(15 * MINUTE);
         assert!(
             claim(&f, &mailbox).await.is_none(),
             "never by itself a third time"
         );
-        let types = f.event_types().await;
+        submissions::expire_claims(&f.store).await.unwrap();
+        let end = submissions::get(&f.store, &id).await.unwrap();
         assert_eq!(
-            types.iter().filter(|t| *t == "submission.unclear").count(),
-            1
+            (end.state, end.problem_id.as_deref()),
+            (State::Failed, Some("smtp_unclear"))
         );
+        assert_eq!((end.next_attempt_at, end.possible_duplicate), (None, true));
+        let types = f.event_types().await;
+        let told = |kind: &str| types.iter().filter(|t| *t == kind).count();
+        assert_eq!(told("submission.unclear"), 1);
+        assert_eq!(told("submission.failed"), 1);
+        // A person may try once more.
+        submissions::retry(&f.store, &id).await.unwrap();
+        assert!(claim(&f, &mailbox).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_not_handed_over_goes_out_as_if_nothing_had_been() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            claim(&f, &mailbox).await.expect("a claim");
+            f.clock.advance(2 * MINUTE);
+            assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 1);
+            let left = submissions::get(&f.store, &id).await.unwrap();
+            assert_eq!(
+                (left.state, left.possible_duplicate),
+                (State::Queued, false)
+            );
+            pauses.push(left.next_attempt_at.unwrap().0 - f.clock.now().0);
+            f.clock.advance(5 * MINUTE);
+        }
+        assert_eq!(pauses, [0, 0, 5 * MINUTE, 5 * MINUTE], "no loop of crashes");
+        assert!(
+            !f.event_types()
+                .await
+                .contains(&"submission.unclear".to_owned())
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_first_is_a_matter_of_priority() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let mut ids = Vec::new();
+        for priority in [Priority::Low, Priority::Normal, Priority::High] {
+            let one = NewSubmission {
+                priority,
+                ..new(&f, &mailbox, &["bob@x.org"]).await
+            };
+            let made = submissions::create(&f.store, one).await.unwrap();
+            assert_eq!(made.priority, priority);
+            ids.push(made.id);
+            f.clock.advance(1);
+        }
+        let mut order = Vec::new();
+        for _ in 0..3 {
+            order.push(claim(&f, &mailbox).await.unwrap().submission.id);
+        }
+        ids.reverse();
+        assert_eq!(order, ids);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_undo_time_holds_a_message_back_for_its_writer() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let until = START.plus_millis(10_000);
+        let one = NewSubmission {
+            undo_until: Some(until),
+            ..new(&f, &mailbox, &["bob@x.org"]).await
+        };
+        let made = submissions::create(&f.store, one).await.unwrap();
+        assert_eq!(
+            (made.undo_until, made.next_attempt_at),
+            (Some(until), Some(until))
+        );
+        assert!(claim(&f, &mailbox).await.is_none());
+        f.clock.advance(10_000);
+        assert!(claim(&f, &mailbox).await.is_some());
     })
     .await;
 }
@@ -221,6 +308,7 @@ async fn a_late_word_of_the_server_settles_an_expired_claim() {
         let mailbox = f.mailbox("ann@example.com").await;
         queue(&f, &mailbox, &["bob@x.org"]).await;
         let claimed = claim(&f, &mailbox).await.unwrap();
+        dot(&f, &claimed).await;
         f.clock.advance(2 * MINUTE);
         submissions::expire_claims(&f.store).await.unwrap();
         let done = submissions::settle(&f.store, &claimed, all(&claimed, State::Accepted))
@@ -236,7 +324,8 @@ async fn a_restart_of_the_only_node_ends_its_claims() {
     let f = Fixture::sqlite().await;
     let mailbox = f.mailbox("ann@example.com").await;
     let id = queue(&f, &mailbox, &["bob@x.org"]).await.id;
-    claim(&f, &mailbox).await.unwrap();
+    let claimed = claim(&f, &mailbox).await.unwrap();
+    dot(&f, &claimed).await;
     assert_eq!(submissions::recover(&f.store).await.unwrap(), 1);
     let state = submissions::get(&f.store, &id).await.unwrap().state;
     assert_eq!(state, State::Unclear);
@@ -256,6 +345,7 @@ async fn what_a_dead_node_was_sending_is_unclear_and_what_it_had_not_begun_goes_
         );
         let claimed = claim(&f, &mailbox).await.unwrap();
         assert_eq!(claimed.submission.id, first);
+        dot(&f, &claimed).await;
         let there = f.node("there");
         let due = || submissions::due_mailboxes(&there, Vec::new(), 10);
         let takes = || submissions::take_mailbox(&there, &mailbox.id);
@@ -406,7 +496,19 @@ async fn cancelling_is_possible_until_the_message_is_on_its_way() {
         ));
 
         let second = queue(&f, &mailbox, &["bob@x.org"]).await;
+        let early = claim(&f, &mailbox).await.unwrap();
+        let back = submissions::cancel(&f.store, &second.id).await.unwrap();
+        assert_eq!(back.state, State::Cancelled, "its dot has not left");
+        let attempt = early.submission.attempts;
+        let dot_leaves = submissions::at_final_dot(&f.store, &second.id, attempt).await;
+        assert!(
+            matches!(dot_leaves, Err(StoreError::Fenced)),
+            "and does not"
+        );
+
+        let second = queue(&f, &mailbox, &["bob@x.org"]).await;
         let claimed = claim(&f, &mailbox).await.unwrap();
+        dot(&f, &claimed).await;
         assert!(matches!(
             submissions::cancel(&f.store, &second.id).await,
             Err(StoreError::Conflict(_))

@@ -26,17 +26,9 @@ async fn needed(f: &Fixture, store: &Store, texts: &[String]) -> Vec<(String, St
     let mut digests = Vec::new();
     for (stored, text) in all.into_iter().zip(texts) {
         digests.push((stored.digest.clone(), text.clone()));
-        let new = NewSubmission {
-            mailbox_id: mailbox.id.clone(),
-            identity_id: None,
-            digest: stored,
-            envelope_from: mailbox.address.clone(),
-            internet_message_id: "one@example.com".to_owned(),
-            subject: "x".to_owned(),
-            recipients: vec!["bob@x.org".to_owned()],
-            send_at: None,
-            answers_message_id: None,
-        };
+        let to = vec!["bob@x.org".to_owned()];
+        let from = &mailbox.address;
+        let new = NewSubmission::new(&mailbox.id, stored, from, "one@example.com", to);
         submissions::create(store, new).await.unwrap();
     }
     digests

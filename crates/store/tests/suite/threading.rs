@@ -97,6 +97,7 @@ async fn put(store: &Store, filled: &Filled, folder: &str, uid: i64, mails: &[Ma
             sender: mail.from.into(),
             subject: mail.input.subject.clone().unwrap_or_default(),
             automatic: false,
+            report: None,
             has_attachments: false,
             object_id: None,
             labels: None,

@@ -4,6 +4,7 @@
 use crate::Context;
 use crate::error::Result;
 use crate::folder::fetch::failure;
+use mail_message::ReportKind;
 use mail_message::read::{Head, Summary};
 use mail_message::search::tokens;
 use mail_message::thread::{ThreadInput, names};
@@ -12,6 +13,7 @@ use model::event::Origin;
 use model::folder::Role;
 use model::limits::{PARSE_BYTES, PARSE_HEAD_BYTES};
 use model::message::{Direction, Flags};
+use model::returned::{Confidence, Kind, Report, Reported};
 use std::collections::HashSet;
 use store::StoreError;
 use store::blobs::{Batch, Stored};
@@ -50,8 +52,8 @@ pub struct Fetched {
 /// Whose mail it is and where it lies: decides the direction.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// The mailbox's address, lower case.
-    pub address: String,
+    /// The mailbox's address and its aliases, in lower case.
+    pub addresses: Vec<String>,
     /// The folder's role.
     pub role: Option<Role>,
 }
@@ -161,6 +163,7 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         search,
         date_ms,
         machine_answer,
+        report,
         ..
     } = summary;
     let sender = head
@@ -169,7 +172,8 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         .map(|from| from.address.to_lowercase())
         .unwrap_or_default();
     // What lies in the inbox has arrived, also from oneself: a contact form, a copy to oneself.
-    let own = !sender.is_empty() && sender == owner.address && owner.role != Some(Role::Inbox);
+    let own =
+        !sender.is_empty() && owner.addresses.contains(&sender) && owner.role != Some(Role::Inbox);
     let outgoing = own || matches!(owner.role, Some(Role::Sent | Role::Drafts));
     let received_at = fetched
         .internal_date
@@ -189,6 +193,7 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         sender,
         subject: head.subject.clone().unwrap_or_default(),
         automatic: head.automatic,
+        report: report.map(reported),
         has_attachments: head.has_attachments,
         words: Words {
             subject: tokens(&search.subject),
@@ -202,6 +207,47 @@ fn one(fetched: Fetched, summary: Summary, owner: &Owner, now: Timestamp) -> New
         stored: fetched.stored,
         object_id: fetched.object_id,
         labels: fetched.labels,
+    }
+}
+
+/// What a message reports, in the words of the store.
+fn reported(report: mail_message::Report) -> Report {
+    Report {
+        kind: kind(report.kind),
+        confidence: match report.confidence {
+            mail_message::Confidence::Guess => Confidence::Guess,
+            mail_message::Confidence::Likely => Confidence::Likely,
+            mail_message::Confidence::Certain => Confidence::Certain,
+        },
+        recipients: report
+            .recipients
+            .into_iter()
+            .map(|r| Reported {
+                address: r.address,
+                kind: kind(r.kind),
+                status: r.status,
+                code: r.code,
+                permanent: r.permanent,
+                diagnostic: r.diagnostic,
+            })
+            .collect(),
+        envelope_id: report.envelope_id,
+        original_message_id: report.original_message_id,
+        original_subject: report.original_subject,
+    }
+}
+
+const fn kind(kind: ReportKind) -> Kind {
+    match kind {
+        ReportKind::Bounce => Kind::Bounce,
+        ReportKind::Delayed => Kind::Delayed,
+        ReportKind::Delivered => Kind::Delivered,
+        ReportKind::Complaint => Kind::Complaint,
+        ReportKind::Accepted => Kind::Accepted,
+        ReportKind::Read => Kind::Read,
+        ReportKind::AutoReply => Kind::AutoReply,
+        ReportKind::OutOfOffice => Kind::OutOfOffice,
+        ReportKind::Challenge => Kind::Challenge,
     }
 }
 
@@ -267,7 +313,7 @@ mod tests {
     fn mail_from_oneself_is_outgoing_outside_the_inbox_and_so_is_all_in_sent() {
         let raw = b"From: Ann <Ann@example.test>\r\nSubject: x\r\n\r\ny";
         let owner = |address: &str, role| Owner {
-            address: address.into(),
+            addresses: vec!["other@example.test".into(), address.into()],
             role,
         };
         let direction = |owner| one(fetched(), summarize(raw), &owner, Timestamp(0)).direction;
@@ -295,7 +341,7 @@ mod tests {
             fetched(),
             summarize(b""),
             &Owner {
-                address: String::new(),
+                addresses: Vec::new(),
                 role: None,
             },
             Timestamp(5),

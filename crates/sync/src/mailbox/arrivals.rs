@@ -431,6 +431,7 @@ impl Visit<'_> {
         }
         self.hush().await?;
         self.compress(isolation).await?;
+        let own = store::identities::own_addresses(&self.context.store, &self.mailbox.id).await?;
         let job = Job {
             context: self.context,
             lease: self.lease,
@@ -438,7 +439,7 @@ impl Visit<'_> {
             uid_validity: folder.uid_validity.unwrap_or(0),
             mailbox: self.mailbox,
             owner: Owner {
-                address: self.mailbox.address.to_lowercase(),
+                addresses: own,
                 role: folder.role,
             },
             origin,

@@ -7,6 +7,7 @@ use crate::mailbox::Visit;
 use crate::meter::Upload;
 use imap_client::{MailboxName, Mode, StatusItem, UidSet, quoted};
 use model::folder::Role;
+use model::mailbox::SentCopyFiler;
 use store::folders::wire_bytes;
 use store::owed::{self, Confirmed, CopyFrom, Intent, Owed};
 
@@ -135,12 +136,19 @@ async fn stored(
     Ok(ours.max())
 }
 
-/// Files the copy of a sent message, unless the server (or an earlier try) has filed it already.
+/// Files the copy of a sent message, unless the server (or an earlier try) has filed it already. `first`: there was no such try.
 pub(super) async fn sent_copy(
     visit: &mut Visit<'_>,
     digest: &str,
     message_id: &str,
+    first: bool,
 ) -> Result<Paid> {
+    let filed_by = |by| {
+        Paid::Done(Confirmed {
+            sent_copy_by: by,
+            ..Confirmed::default()
+        })
+    };
     let sent = visit
         .known
         .iter()
@@ -161,17 +169,19 @@ pub(super) async fn sent_copy(
     };
     let criteria = format!("HEADER Message-ID {quoted}");
     if !visit.session.uid_search(&criteria).await?.is_empty() {
-        return Ok(Paid::Done(Confirmed::default()));
+        // After an answer that was lost it may be our own.
+        return Ok(filed_by(first.then_some(SentCopyFiler::Server)));
     }
     let place = store::blobs::find(&visit.context.store, digest).await?;
     if let Some(held_back) = held_back(visit, place.length).await? {
         return Ok(held_back);
     }
-    let raw = visit.context.store.blobs.read(&place, u64::MAX).await?;
     let date = Some(visit.context.store.now().seconds());
+    // Piece by piece: it may have a file of a hundred megabytes in it.
+    let body = visit.context.store.blobs.reader(&place);
     let told = visit
         .session
-        .append(&name, &["\\Seen"], date, raw.len() as u64, &raw[..])
+        .append(&name, &["\\Seen"], date, place.length, body)
         .await?;
     if told.is_none() {
         visit.session.select(&name, Mode::Examine, None).await?;
@@ -179,5 +189,5 @@ pub(super) async fn sent_copy(
             return Ok(did_nothing("file the copy"));
         }
     }
-    Ok(Paid::Done(Confirmed::default()))
+    Ok(filed_by(Some(SentCopyFiler::Postroom)))
 }

@@ -327,12 +327,13 @@ impl Polling<'_> {
         if !(folder.backfilled && todo.new.is_empty()) {
             self.move_cursor(folder, total(&todo)).await?;
         }
+        let own = store::identities::own_addresses(store, &self.mailbox.id).await?;
         let mut job = Job {
             context: self.context,
             lease: self.lease,
             folder_id: &folder.id,
             owner: Owner {
-                address: self.mailbox.address.to_lowercase(),
+                addresses: own,
                 role: folder.role,
             },
             origin: self.origin,

@@ -1,12 +1,17 @@
 //! Whole conversations, with scripted servers and with real ones.
 
 mod broken;
+mod chunks;
+mod cuts;
 mod delivery;
 mod greeting;
 mod peer;
 mod real_servers;
+mod real_wishes;
 mod sign_in;
+mod sim;
 mod starttls;
+mod wishes;
 
 use std::time::Duration;
 

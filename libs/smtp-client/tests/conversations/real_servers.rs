@@ -9,7 +9,7 @@ use mail_net::{Net, Policy, Stream, Timeouts, TlsSettings};
 use smtp_client::{DataResult, Envelope, Limits, Session, SmtpError};
 use testkit::{TestUser, expired_oauth_token, oauth_token, servers, user, wait_for};
 
-const HOST: &str = "localhost";
+pub const HOST: &str = "localhost";
 
 fn net() -> Net {
     let ca = fs::read(&servers().ca_pem_path).expect("the authority's certificate");
@@ -33,7 +33,7 @@ async fn connected(net: &Net, port: u16) -> Stream {
 }
 
 /// A session over STARTTLS, not signed in.
-async fn session() -> Session {
+pub async fn session() -> Session {
     let net = net();
     let stream = connected(&net, servers().submission_port).await;
     let (mut session, _) = Session::start(stream, Limits::interactive(), None)
@@ -51,14 +51,14 @@ async fn session() -> Session {
     session
 }
 
-fn password(user: &TestUser) -> Credentials {
+pub fn password(user: &TestUser) -> Credentials {
     Credentials {
         username: user.address.clone(),
         secret: Secret::Password(user.password.clone()),
     }
 }
 
-fn envelope(from: &TestUser, to: &[&str]) -> Envelope {
+pub fn envelope(from: &TestUser, to: &[&str]) -> Envelope {
     Envelope {
         from: from.address.clone(),
         to: to.iter().map(|&to| to.to_owned()).collect(),
@@ -67,7 +67,7 @@ fn envelope(from: &TestUser, to: &[&str]) -> Envelope {
 }
 
 /// The messages that were delivered to a user, once there are so many.
-fn delivered(user: &TestUser, count: usize) -> Vec<Vec<u8>> {
+pub fn delivered(user: &TestUser, count: usize) -> Vec<Vec<u8>> {
     let new = user.maildir().join("new");
     wait_for(Duration::from_secs(20), "the delivery", || {
         let messages = read_all(&new);
@@ -102,7 +102,11 @@ async fn bytes_arrive_at_postfix_as_one_message_whatever_they_look_like() {
         .await
         .expect("login");
     let evil = "Subject: one\n\n.\n..\nhello\n.\nMAIL FROM:<x@example.test>\r.\rRCPT TO:<y@example.test>\r\n.\r\nend";
-    for _ in 0..2 {
+    assert!(session.capabilities().chunking);
+    for chunks in [true, false] {
+        if !chunks {
+            session.avoid_chunks();
+        }
         let outcome = session
             .send(&envelope(&user, &[&user.address]), evil.as_bytes())
             .await
@@ -195,14 +199,19 @@ async fn a_large_message_arrives_whole_and_a_too_large_one_is_not_begun() {
         size,
         ..envelope(&user, &[&user.address])
     };
-    let outcome = session
-        .send(&letter, body.as_bytes())
-        .await
-        .expect("an outcome");
-    assert!(
-        matches!(outcome.data, DataResult::Accepted(_)),
-        "{outcome:?}"
-    );
+    for chunks in [true, false] {
+        if !chunks {
+            session.avoid_chunks();
+        }
+        let outcome = session
+            .send(&letter, body.as_bytes())
+            .await
+            .expect("an outcome");
+        assert!(
+            matches!(outcome.data, DataResult::Accepted(_)),
+            "{outcome:?}"
+        );
+    }
     let huge = Envelope {
         size: 1 << 40,
         ..letter
@@ -212,7 +221,9 @@ async fn a_large_message_arrives_whole_and_a_too_large_one_is_not_begun() {
         Err(SmtpError::TooLarge { .. })
     ));
     session.quit().await;
-    assert!(body_of(&delivered(&user, 1)[0]) == line.repeat(100_000).replace('\r', ""));
+    for message in delivered(&user, 2) {
+        assert!(body_of(&message) == line.repeat(100_000).replace('\r', ""));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 use super::input::{self, ChangeInput, Sides};
 use super::profile;
 use crate::caller::Caller;
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::etag;
 use crate::input::{Checks, Ids, Json};
 use crate::state::ApiState;
@@ -37,6 +37,11 @@ pub(crate) async fn change_mailbox(
 ) -> Result<Response> {
     caller.need(Scope::Manage)?;
     let old = super::visible(&state, &caller, &id).await?;
+    let shares = value.send_shared.is_some() || value.system_sender.is_some();
+    if shares && !caller.administers() {
+        let text = "who else sends through a mailbox is for an administrator to say";
+        return Err(ApiError::forbidden(text));
+    }
     let wanted = etag::wanted(&headers, old.version)?;
     // Where the password may go was decided by the settings as they were read: others must not have come between.
     let other_servers =
@@ -51,7 +56,11 @@ pub(crate) async fn change_mailbox(
             store::StoreError::Conflict(_) if wanted.is_some() => etag::changed_meanwhile(),
             other => other.into(),
         })?;
-    let detail = json!({"version": mailbox.version, "credentials": new_secrets});
+    let mut detail = json!({"version": mailbox.version, "credentials": new_secrets});
+    if shares {
+        detail["send_shared"] = json!(mailbox.send_shared);
+        detail["system_sender"] = json!(mailbox.system_sender);
+    }
     audit::append(&state.store, caller.id(), "mailbox.changed", &id, detail).await?;
     let version = mailbox.version;
     let changed = ChangedMailbox {
@@ -116,6 +125,16 @@ async fn checked(
     if !keeps_incoming && !keeps_outgoing {
         checks.refuse("/incoming", "a mailbox receives or sends, or both");
     }
+    if !keeps_outgoing {
+        for (pointer, wish) in [
+            ("/send_shared", value.send_shared),
+            ("/system_sender", value.system_sender),
+        ] {
+            if wish == Some(true) {
+                checks.refuse(pointer, "needs settings for sending");
+            }
+        }
+    }
     checks.end()?;
     let incoming = settings.incoming.as_ref().unwrap_or(&old.incoming);
     input::deletes_by_pop3(delete_after, Some(incoming))?;
@@ -135,6 +154,8 @@ async fn checked(
         read_only: value.read_only,
         owner: value.owner,
         limits: value.limits,
+        send_shared: value.send_shared,
+        system_sender: value.system_sender,
     };
     Ok((change, settings.normalised))
 }

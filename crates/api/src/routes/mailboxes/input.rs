@@ -415,4 +415,12 @@ pub(crate) struct ChangeInput {
     /// Limits of this mailbox alone, in the place of all that were there: where one is named, its server profile's does not count.
     #[serde(default)]
     pub(crate) limits: Option<ProfileLimits>,
+    /// Whether everyone with the scope `send` may send through it, also who cannot see it; nobody reads it by that. For
+    /// administrators.
+    #[serde(default)]
+    pub(super) send_shared: Option<bool>,
+    /// Whether it is the installation's own sender, which callers without a mailbox of their own send through; the one before
+    /// is so no more. For administrators.
+    #[serde(default)]
+    pub(super) system_sender: Option<bool>,
 }

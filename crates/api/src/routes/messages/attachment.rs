@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use model::access::Scope;
 use model::limits::PARSE_BYTES;
-use store::messages;
+use store::messages::{self, Raw};
 
 /// Promise S18: whatever it is, nothing in it runs.
 pub(super) const CSP: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
@@ -31,21 +31,9 @@ pub(crate) async fn get_attachment(
     let raw = messages::raw(&state.store, &id).await?;
     caller.must_see(&raw.mailbox_id, "the message")?;
     super::whole(&raw)?;
-    let missing = || ApiError::not_found("the attachment");
-    let index = attachment_index(&attachment_id).ok_or_else(missing)?;
-    let found = with_beginning(&state, &raw, PARSE_BYTES, move |bytes| {
-        mail_message::attachment(&bytes, index)
-    })
-    .await?;
-    // Never a piece of a file as if it were the file.
-    let found = found.filter(|found| !(is_huge(&raw) && found.reaches_end));
-    let found = found.ok_or_else(|| {
-        if is_huge(&raw) {
-            out_of_reach()
-        } else {
-            missing()
-        }
-    })?;
+    let found = file(&state, &raw, &attachment_id).await?;
+    let found = found.ok_or_else(|| ApiError::not_found("the attachment"))?;
+    let index = found.meta.index;
     let bytes = Bytes::from(found.bytes);
     let length = bytes.len() as u64;
     let (status, range) = match ranges::asked(&headers, length) {
@@ -84,6 +72,27 @@ pub(crate) async fn get_attachment(
         headers.insert(header::CONTENT_RANGE, value);
     }
     Ok(response)
+}
+
+/// The file of a message with this id, decoded; none where it has no such file.
+pub(crate) async fn file(
+    state: &ApiState,
+    raw: &Raw,
+    id: &str,
+) -> Result<Option<mail_message::Attachment>> {
+    let Some(index) = attachment_index(id) else {
+        return Ok(None);
+    };
+    let found = with_beginning(state, raw, PARSE_BYTES, move |bytes| {
+        mail_message::attachment(&bytes, index)
+    })
+    .await?;
+    // Never a piece of a file as if it were the file.
+    let found = found.filter(|found| !(is_huge(raw) && found.reaches_end));
+    if found.is_none() && is_huge(raw) {
+        return Err(out_of_reach());
+    }
+    Ok(found)
 }
 
 fn out_of_reach() -> ApiError {

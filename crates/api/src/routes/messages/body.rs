@@ -28,10 +28,32 @@ pub(super) struct Body {
     reply_text: Option<String>,
     attachments: Vec<Attachment>,
     auth_results: Option<mail_message::AuthResults>,
-    report: Option<mail_message::Report>,
+    report: Option<Report>,
+    receipt_to: Vec<mail_message::Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certified: Option<mail_message::certified::Certified>,
     blocked_remote_images: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     parse_problem: Option<String>,
+}
+
+/// A report with the submission that it is about.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = MessageReport)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    report: mail_message::Report,
+    /// The submission that it is about, where that is known.
+    submission_id: Option<String>,
+}
+
+impl Body {
+    /// Adds to the report what is known of it.
+    pub(super) fn is_about(&mut self, answers: Option<model::returned::Answered>) {
+        if let (Some(report), Some(answers)) = (&mut self.report, answers) {
+            report.submission_id = answers.submission_id;
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -138,7 +160,12 @@ fn shown(message_id: &str, read: mail_message::Message, wanted: Wanted) -> Body 
         reply_text: read.reply_text,
         attachments: read.attachments.into_iter().map(attachment).collect(),
         auth_results: read.auth_results,
-        report: read.report,
+        report: read.report.map(|report| Report {
+            report,
+            submission_id: None,
+        }),
+        receipt_to: read.receipt_to,
+        certified: read.certified,
         blocked_remote_images: blocked,
         parse_problem: read.parse_problem,
     }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use mail_message::sanitize::RemoteImages;
 use model::access::Scope;
 use serde::Deserialize;
+use serde_json::json;
 use store::messages;
 
 /// How much of it.
@@ -38,16 +39,26 @@ pub(crate) async fn get_message(
     let message = super::visible(&state, &caller, &id).await?;
     let mut out = Vec::with_capacity(message.head.len() + 1024);
     message.write_json(&mut out)?;
+    let answers = messages::answered(&state.store, &id).await?;
+    append(
+        &mut out,
+        &serde_json::to_vec(&json!({ "answers": answers }))?,
+    );
     if let Some(wanted) = wanted {
         let raw = messages::raw(&state.store, &id).await?;
         super::whole(&raw)?;
-        let body = serde_json::to_vec(&body::read(&state, &id, &raw, wanted).await?)?;
-        // Two objects become one.
-        out.pop();
-        out.push(b',');
-        out.extend_from_slice(&body[1..]);
+        let mut body = body::read(&state, &id, &raw, wanted).await?;
+        body.is_about(answers);
+        append(&mut out, &serde_json::to_vec(&body)?);
     }
     Ok(super::written(out))
+}
+
+/// Two JSON objects become one.
+fn append(out: &mut Vec<u8>, object: &[u8]) {
+    out.pop();
+    out.push(b',');
+    out.extend_from_slice(&object[1..]);
 }
 
 fn wanted(params: &Params) -> Result<Option<Wanted>> {

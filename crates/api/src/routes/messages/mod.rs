@@ -10,10 +10,12 @@ mod get;
 mod list;
 mod query;
 mod raw;
+mod receipt;
 mod remove;
 mod rest;
 mod schema;
 
+pub(crate) use attachment::file;
 pub(crate) use body::{is_huge, with_bytes};
 pub(crate) use raw::download;
 pub(crate) use rest::{fetched, whole};
@@ -40,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
             remove::remove_message
         ))
         .routes(routes!(copy::copy_message))
+        .routes(routes!(receipt::give_receipt))
         .routes(routes!(fetch::fetch_message))
         .routes(routes!(raw::get_raw_message))
         .routes(routes!(attachment::get_attachment))

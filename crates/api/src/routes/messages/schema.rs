@@ -95,6 +95,8 @@ pub(crate) struct BodyShape {
     /// The message.
     #[serde(flatten)]
     message: MessageShape,
+    /// What it reports or answers: the submission and the stored message, where they are known.
+    answers: Option<model::returned::Answered>,
     /// Plain text.
     text: Option<String>,
     /// HTML, made inert.
@@ -107,8 +109,12 @@ pub(crate) struct BodyShape {
     #[schema(value_type = Option<mail_message::AuthResults>)]
     auth_results: Option<()>,
     /// What a machine reported.
-    #[schema(value_type = Option<mail_message::Report>)]
+    #[schema(value_type = Option<super::body::Report>)]
     report: Option<()>,
+    /// What a provider of certified mail (PEC) says; then text, HTML and files are those of the message in its envelope.
+    certified: Option<mail_message::certified::Certified>,
+    /// Who asks for a reading receipt (`POST .../read-receipt` gives it).
+    receipt_to: Vec<Address>,
     /// Pictures of other servers that were not loaded.
     blocked_remote_images: usize,
 }

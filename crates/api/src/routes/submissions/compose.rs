@@ -1,100 +1,179 @@
 //! From the parts of a request to the bytes of a message.
 
-use super::input::{File, NewSubmission, Person};
-use super::ready::Ready;
+use super::answer::Wanted;
+use super::author::{self, Sender};
+use super::files;
+use super::input::{NewSubmission, Person};
+use super::ready::{Ready, Source};
+use super::signature::{self, Writer};
+use super::template;
 use crate::caller::Caller;
-use crate::decode::base64;
 use crate::error::{ApiError, FieldError, Result};
-use crate::routes::messages;
 use crate::state::ApiState;
-use mail_message::reply::ReplyParts;
 use mail_message::{Address, Draft, DraftAttachment};
-use model::fresh_id;
-use model::mailbox::Mailbox;
 
-/// Writes the message.
+/// Puts the message together. `unique`: of which its Message-ID is made.
 pub(super) async fn ready(
     state: &ApiState,
     caller: &Caller,
-    mailbox: &Mailbox,
+    sender: &Sender,
     value: NewSubmission,
+    unique: &str,
 ) -> Result<Ready> {
+    put_together(state, caller, sender, value, unique, false).await
+}
+
+/// The same for a message that is only kept yet: nobody has to be named.
+pub(super) async fn copy(
+    state: &ApiState,
+    caller: &Caller,
+    sender: &Sender,
+    value: NewSubmission,
+    unique: &str,
+) -> Result<Ready> {
+    put_together(state, caller, sender, value, unique, true).await
+}
+
+async fn put_together(
+    state: &ApiState,
+    caller: &Caller,
+    sender: &Sender,
+    mut value: NewSubmission,
+    unique: &str,
+    unsent: bool,
+) -> Result<Ready> {
+    value.check_what_goes_together()?;
     if value.envelope.is_some() {
         return Err(ApiError::field("/envelope", "goes with `raw_base64` only"));
     }
-    let from = author(mailbox, value.from.as_ref())?;
-    let mut draft = Draft {
-        message_id: mail_message::message_id(&fresh_id("m", state.store.now()), &from.address),
+    let written_to = author::written_to(state, caller, &value).await?;
+    let author = sender.author(&value, &written_to)?;
+    let writer = Writer {
+        state,
+        caller,
+        mailbox: &sender.mailbox,
+        identity: &author.identity,
+    };
+    template::fill(&writer, &mut value).await?;
+    // What is only kept may be gone on with in another program: its signature comes when it is sent, and once.
+    let signature = match unsent {
+        true => None,
+        false => signature::wanted(&writer, &value).await?,
+    };
+    let from = author.from.clone();
+    let mut reply_to = people(value.reply_to);
+    if reply_to.is_empty() {
+        reply_to.extend(author.reply_to());
+    }
+    let mut headers: Vec<(String, String)> = value.headers.into_iter().collect();
+    if value.read_receipt {
+        // RFC 8098 section 2.1: to whom it goes is asked for again where that is not the author.
+        let address = format!("<{}>", from.address);
+        headers.push(("Disposition-Notification-To".to_owned(), address));
+    }
+    let draft = Draft {
+        message_id: mail_message::message_id(unique, &from.address),
         from,
         to: people(value.to),
         cc: people(value.cc),
         bcc: people(value.bcc),
-        reply_to: people(value.reply_to),
+        reply_to,
         text: value.text,
         html: value.html,
-        headers: value.headers.into_iter().collect(),
+        headers,
         date_ms: state.store.now().0,
+        unsent,
         ..Draft::default()
     };
-    for (i, file) in value.attachments.into_iter().enumerate() {
-        draft.attachments.push(attachment(i, file)?);
+    let mut parts = Parts {
+        draft,
+        subject: value.subject,
+        sources: Vec::new(),
+    };
+    files::take(state, caller, &mut parts, value.attachments).await?;
+    let quote = value
+        .quote
+        .unwrap_or(!has_quotation(parts.draft.text.as_deref()));
+    if let Some(signature) = &signature {
+        signature::place(&mut parts.draft, signature);
     }
-    let quote = value.quote.unwrap_or(!has_quotation(draft.text.as_deref()));
-    let mut subject = value.subject;
-    match (value.in_reply_to_message_id, value.forward_message_id) {
+    let wanted = Wanted {
+        state,
+        caller,
+        own: sender.own(&author),
+        quote,
+    };
+    let forward = value.forward_message_id.as_deref();
+    match (value.in_reply_to_message_id.as_deref(), forward) {
         (Some(_), Some(_)) => {
             let text = "a message answers or forwards, not both";
             return Err(ApiError::field("/forward_message_id", text));
         }
-        (Some(id), None) => {
-            let original = original(state, caller, &id, "/in_reply_to_message_id", quote)
-                .await?
-                .0;
-            let own = [mailbox.address.clone()];
-            let parts = mail_message::reply::reply(&original, &own, false);
-            if draft.to.is_empty() && draft.cc.is_empty() && draft.bcc.is_empty() {
-                draft.to.clone_from(&parts.to);
-            }
-            draft.in_reply_to.clone_from(&parts.in_reply_to);
-            begin_from(&mut draft, &mut subject, parts, quote);
-        }
+        (Some(id), None) => match value.calendar_reply {
+            Some(answer) => wanted.answer_invitation(&mut parts, id, answer).await?,
+            None => wanted.reply(&mut parts, id, value.reply_all).await?,
+        },
         (None, Some(id)) => {
-            let (original, files) =
-                original(state, caller, &id, "/forward_message_id", true).await?;
-            draft.attachments.extend(files);
-            let parts = mail_message::reply::forward(&original);
-            begin_from(&mut draft, &mut subject, parts, quote);
+            let how = value.forward_as.unwrap_or_default();
+            wanted.forward(&mut parts, id, how).await?;
         }
         (None, None) => {}
     }
-    draft.subject = subject.unwrap_or_default();
-    let subject = draft.subject.clone();
-    let composed = tokio::task::spawn_blocking(move || mail_message::compose(&draft))
-        .await
-        .map_err(|_| ApiError::internal())?
-        .map_err(refused)?;
-    Ok(Ready { composed, subject })
+    parts.ready(author.identity.id).await
 }
 
-/// The author. Until there are identities, a mailbox sends as itself.
-fn author(mailbox: &Mailbox, from: Option<&Person>) -> Result<Address> {
-    let own_name =
-        Some(mailbox.name.clone()).filter(|name| !name.is_empty() && !name.contains('@'));
-    match from {
-        None => Ok(Address {
-            name: own_name,
-            address: mailbox.address.clone(),
-        }),
-        Some(person) if person.address.trim().eq_ignore_ascii_case(&mailbox.address) => {
-            Ok(Address {
-                name: person.name.clone().or(own_name),
-                address: mailbox.address.clone(),
-            })
-        }
-        Some(_) => Err(ApiError::field(
-            "/from/address",
-            format!("this mailbox sends as {} only", mailbox.address),
-        )),
+/// A message while it is put together.
+pub(super) struct Parts {
+    pub(super) draft: Draft,
+    /// None: nobody has said one yet.
+    pub(super) subject: Option<String>,
+    /// The content of the draft's files that are not in memory, by number.
+    sources: Vec<Option<Source>>,
+}
+
+impl Parts {
+    /// Adds a file; `source`: where its content lies, if not in it.
+    pub(super) fn add(&mut self, file: DraftAttachment, source: Option<Source>) {
+        self.draft.attachments.push(file);
+        self.sources.push(source);
+    }
+
+    /// Adds files whose content is in memory.
+    pub(super) fn add_files(&mut self, files: impl IntoIterator<Item = DraftAttachment>) {
+        files.into_iter().for_each(|file| self.add(file, None));
+    }
+
+    async fn ready(self, identity_id: String) -> Result<Ready> {
+        let Self {
+            mut draft,
+            subject,
+            sources,
+        } = self;
+        draft.subject = subject.unwrap_or_default();
+        let work = move || {
+            mail_message::tidy(&mut draft)?;
+            let prepared = mail_message::prepare(&draft)?;
+            Ok((prepared, draft))
+        };
+        let (prepared, draft) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| ApiError::internal())?
+            .map_err(refused)?;
+        let mut sources = sources.into_iter();
+        let files = draft.attachments.into_iter().map(|file| {
+            let source = sources.next().flatten();
+            source.unwrap_or(Source::Bytes(file.bytes))
+        });
+        Ok(Ready {
+            files: files.collect(),
+            pieces: prepared.pieces,
+            length: prepared.length,
+            envelope_from: prepared.envelope_from,
+            envelope_to: prepared.envelope_to,
+            message_id: prepared.message_id,
+            subject: draft.subject,
+            identity_id,
+        })
     }
 }
 
@@ -106,94 +185,10 @@ fn people(list: Vec<Person>) -> Vec<Address> {
     list.into_iter().map(address).collect()
 }
 
-fn attachment(i: usize, file: File) -> Result<DraftAttachment> {
-    Ok(DraftAttachment {
-        bytes: base64(
-            &format!("/attachments/{i}/content_base64"),
-            &file.content_base64,
-        )?,
-        filename: file.filename,
-        content_type: file
-            .content_type
-            .unwrap_or_else(|| "application/octet-stream".to_owned()),
-        content_id: file.content_id,
-        inline: file.inline,
-    })
-}
-
-/// The stored message that is answered or forwarded, with its files. `body`: its text goes along, so that a header alone is
-/// not enough, and the rest is fetched first.
-async fn original(
-    state: &ApiState,
-    caller: &Caller,
-    id: &str,
-    pointer: &str,
-    body: bool,
-) -> Result<(mail_message::Message, Vec<DraftAttachment>)> {
-    let missing = || ApiError::field(pointer, "is no message");
-    let mut raw = store::messages::raw(&state.store, id)
-        .await
-        .map_err(|error| match error {
-            store::StoreError::NotFound(_) => missing(),
-            other => other.into(),
-        })?;
-    if !caller.sees(&raw.mailbox_id) {
-        return Err(missing());
-    }
-    if body && !raw.complete {
-        raw = messages::fetched(state, id).await?;
-        messages::whole(&raw)?;
-    }
-    let wants_files = pointer == "/forward_message_id";
-    if wants_files && messages::is_huge(&raw) {
-        // It would go out without some of its files, and nobody would know.
-        return Err(ApiError::field(
-            pointer,
-            "is a message of more than 64 MiB, which cannot be forwarded",
-        ));
-    }
-    messages::with_bytes(state, &raw, move |bytes| {
-        let read = mail_message::read(&bytes);
-        let parts = read.attachments.iter().filter(|_| wants_files);
-        let files = parts.filter_map(|meta| mail_message::attachment(&bytes, meta.index));
-        let files = files.map(|file| DraftAttachment {
-            filename: file.meta.filename,
-            content_type: file.meta.content_type,
-            bytes: file.bytes,
-            content_id: file.meta.content_id,
-            inline: file.meta.inline,
-        });
-        let files = files.collect();
-        (read, files)
-    })
-    .await
-}
-
 /// Whether the writer has quoted the original already.
 fn has_quotation(text: Option<&str>) -> bool {
     let mut lines = text.unwrap_or_default().lines();
     lines.any(|line| line.starts_with('>') || line.starts_with("-----"))
-}
-
-fn begin_from(draft: &mut Draft, subject: &mut Option<String>, parts: ReplyParts, quote: bool) {
-    draft.references = parts.references;
-    if subject.is_none() {
-        *subject = Some(parts.subject);
-    }
-    if !quote {
-        return;
-    }
-    if let Some(html) = &mut draft.html {
-        html.push_str("<br>");
-        html.push_str(&parts.quoted_html);
-    }
-    if draft.text.is_some() || draft.html.is_none() {
-        let text = draft.text.get_or_insert_default();
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(&parts.quoted_text);
-    }
 }
 
 fn refused(error: mail_message::ComposeError) -> ApiError {

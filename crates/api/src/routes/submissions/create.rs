@@ -1,19 +1,23 @@
+use super::author::Sender;
 use super::input::NewSubmission;
-use super::ready::Ready;
-use super::{compose, raw};
+use super::schedule::Schedule;
+use super::{author, compose, raw};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::idempotent::{self, Answer};
 use crate::input::{Json, LargeJson};
-use crate::routes::mailboxes;
 use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::access::Scope;
-use model::limits::{SUBMISSION_BYTES, SUBMISSION_RECIPIENTS};
+use model::fresh_id;
+use model::limits::{OUTGOING_BYTES, SUBMISSION_RECIPIENTS};
 use model::mailbox::{Lifecycle, Mailbox};
 use model::submission::Submission;
+use ring::digest::{Context, SHA256};
 use store::idempotency::{Key, Stage};
 use store::submissions;
 
@@ -30,18 +34,18 @@ pub(crate) async fn create_submission(
     caller.need(Scope::Send)?;
     let Json { value, bytes } = json;
     value.check_what_is_there()?;
-    let mailbox = mailboxes::visible(&state, &caller, &value.mailbox_id).await?;
-    can_send(&mailbox)?;
+    let sender = author::sender(&state, &caller, &value).await?;
+    can_send(&sender.mailbox)?;
     let (inner, actor) = (state.clone(), caller.clone());
     let work = |key| async move {
-        let answer = create(inner, actor, mailbox, value, key).await;
+        let answer = create(inner, actor, sender, value, key).await;
         drop(place);
         answer
     };
     idempotent::once(&state, &caller, &headers, ("/v1/submissions", &bytes), work).await
 }
 
-fn can_send(mailbox: &Mailbox) -> Result<()> {
+pub(super) fn can_send(mailbox: &Mailbox) -> Result<()> {
     let refused = |code, detail: String| Err(ApiError::new(StatusCode::CONFLICT, code, detail));
     if mailbox.outgoing.is_none() {
         return refused(
@@ -61,52 +65,149 @@ async fn answered(state: &ApiState, mailbox: &Mailbox, id: Option<&str>) -> Opti
     (raw.mailbox_id == mailbox.id).then(|| id.map(str::to_owned))?
 }
 
-async fn create(
+/// The draft that becomes this message, if it exists for this caller.
+async fn own_draft(state: &ApiState, caller: &Caller, id: Option<&str>) -> Result<Option<String>> {
+    let Some(id) = id else { return Ok(None) };
+    match store::drafts::get(&state.store, id).await {
+        Ok(draft) if caller.sees(&draft.mailbox_id) => Ok(Some(draft.id)),
+        Ok(_) | Err(store::StoreError::NotFound(_)) => {
+            let text = "is no draft: it was sent, or thrown away";
+            Err(ApiError::field("/draft_id", text))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// No server that is used takes less.
+const ALWAYS_TAKEN: u64 = 1024 * 1024;
+
+/// Refuses what the server said it does not take: better now than by a bounce.
+async fn fits_its_server(state: &ApiState, mailbox: &Mailbox, length: u64) -> Result<()> {
+    let Some(outgoing) = mailbox.outgoing.as_ref().filter(|_| length > ALWAYS_TAKEN) else {
+        return Ok(());
+    };
+    let known = store::sending_size::known(&state.store, &mailbox.id, &outgoing.host).await?;
+    match known {
+        Some(most) if length > most => Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "smtp_size_refused",
+            format!(
+                "the message would have {length} bytes; {} takes {most} at most",
+                outgoing.host
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the Message-ID is made of. With a key it follows from the key and its owner: a request that is repeated after a crash
+/// makes the same message, and whoever got it already knows it.
+fn unique(state: &ApiState, key: Option<&Key>) -> String {
+    let Some(key) = key else {
+        return fresh_id("m", state.store.now());
+    };
+    let mut digest = Context::new(&SHA256);
+    for part in [&key.owner, &key.key, &key.request_digest] {
+        digest.update(part.as_bytes());
+        digest.update(&[0]);
+    }
+    let digest = URL_SAFE_NO_PAD.encode(digest.finish());
+    format!("m_{digest}")
+}
+
+/// Queues what was a draft.
+pub(super) async fn queue(
     state: ApiState,
     caller: Caller,
-    mailbox: Mailbox,
     value: NewSubmission,
     key: Option<Key>,
 ) -> Result<Answer> {
-    let send_at = value.send_at;
-    let answers = answered(&state, &mailbox, value.in_reply_to_message_id.as_deref()).await;
-    let ready = if value.raw_base64.is_some() {
-        raw::ready(&state, &mailbox, value).await?
-    } else {
-        compose::ready(&state, &caller, &mailbox, value).await?
+    value.check_what_is_there()?;
+    let sender = author::sender(&state, &caller, &value).await?;
+    can_send(&sender.mailbox)?;
+    create(state, caller, sender, value, key).await
+}
+
+async fn create(
+    state: ApiState,
+    caller: Caller,
+    sender: Sender,
+    value: NewSubmission,
+    key: Option<Key>,
+) -> Result<Answer> {
+    let draft_id = own_draft(&state, &caller, value.draft_id.as_deref()).await?;
+    let unique = unique(&state, key.as_ref());
+    let new = prepare(&state, &caller, &sender, value, &unique).await?;
+    let now = state.store.now();
+    let rules = state.store.sending.clone();
+    let queue = move |tx: &mut store::Tx<'_>| {
+        if let Some(id) = &draft_id {
+            // Sent once: who comes second finds no draft.
+            store::drafts::remove_in(tx, id, now)?;
+        }
+        submissions::create_in(tx, &rules, &new, now)
     };
-    let Ready { composed, subject } = ready;
-    if composed.raw.len() > SUBMISSION_BYTES {
-        return Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            format!(
-                "the message would have {} bytes; {SUBMISSION_BYTES} are allowed",
-                composed.raw.len()
-            ),
-        ));
-    }
-    if composed.envelope_to.len() > SUBMISSION_RECIPIENTS {
+    let (_, answer) =
+        idempotent::make(&state, key, Stage::Done, StatusCode::ACCEPTED, queue).await?;
+    Ok(answer)
+}
+
+/// Makes the message and stores its bytes; what is left is to queue it. `unique`: of which its Message-ID is made.
+pub(super) async fn prepare(
+    state: &ApiState,
+    caller: &Caller,
+    sender: &Sender,
+    value: NewSubmission,
+    unique: &str,
+) -> Result<submissions::NewSubmission> {
+    let (priority, wishes) = (value.priority, value.wishes());
+    let schedule = Schedule::of(&value, state.store.now())?;
+    let original = value.in_reply_to_message_id.as_deref();
+    let answers = answered(state, &sender.mailbox, original).await;
+    let ready = if value.raw_base64.is_some() {
+        raw::ready(state, sender, value, unique).await?
+    } else {
+        compose::ready(state, caller, sender, value, unique).await?
+    };
+    fits(ready.length)?;
+    if ready.envelope_to.len() > SUBMISSION_RECIPIENTS {
         return Err(ApiError::field(
             "/to",
             format!("{SUBMISSION_RECIPIENTS} recipients are allowed"),
         ));
     }
-    let stored = state.store.blobs.put(&composed.raw).await?;
-    let new = submissions::NewSubmission {
-        mailbox_id: mailbox.id,
-        identity_id: None,
-        digest: stored,
-        envelope_from: composed.envelope_from,
-        internet_message_id: composed.message_id,
-        subject,
-        recipients: composed.envelope_to,
-        send_at,
+    fits_its_server(state, &sender.mailbox, ready.length).await?;
+    let stored = ready.store(state).await?;
+    Ok(submissions::NewSubmission {
+        identity_id: Some(ready.identity_id),
+        sent_by: Some(caller.id().to_owned()),
+        subject: ready.subject,
+        send_at: schedule.send_at,
+        undo_until: schedule.undo_until,
+        priority,
         answers_message_id: answers,
-    };
-    let now = state.store.now();
-    let queue = move |tx: &mut store::Tx<'_>| submissions::create_in(tx, &new, now);
-    let (_, answer) =
-        idempotent::make(&state, key, Stage::Done, StatusCode::ACCEPTED, queue).await?;
-    Ok(answer)
+        wishes,
+        ..submissions::NewSubmission::new(
+            &sender.mailbox.id,
+            stored,
+            &ready.envelope_from,
+            &ready.message_id,
+            ready.envelope_to,
+        )
+    })
+}
+
+/// Refuses a message that is larger than any that is sent.
+pub(super) fn fits(length: u64) -> Result<()> {
+    if length > OUTGOING_BYTES {
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "payload_too_large",
+            format!(
+                "the message would have {} bytes; {OUTGOING_BYTES} are allowed",
+                length
+            ),
+        ));
+    }
+    Ok(())
 }

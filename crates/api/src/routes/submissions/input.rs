@@ -1,8 +1,8 @@
 //! A message to be sent, as it comes in.
 
 use crate::error::Result;
-use crate::input::Checks;
-use model::Timestamp;
+use crate::input::{Checks, present};
+use model::submission::{Dsn, Notify, Priority, Wishes};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,41 +18,75 @@ pub(super) struct Person {
     pub(super) address: String,
 }
 
-/// A file to be sent.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
+/// A file to be sent: its content comes with it, was uploaded before, or is a file of a stored message.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    /// Its name for the recipient.
-    pub(super) filename: String,
-    /// Left out: `application/octet-stream`.
+    /// Its name for the recipient. Left out: as it is called where it comes from.
+    #[serde(default)]
+    pub(super) filename: Option<String>,
+    /// Left out: as known where it comes from, else `application/octet-stream`.
     #[serde(default)]
     pub(super) content_type: Option<String>,
     /// Its bytes, in base64.
-    pub(super) content_base64: String,
+    #[serde(default)]
+    pub(super) content_base64: Option<String>,
+    /// `upl_…`, as `POST /v1/uploads` answered.
+    #[serde(default)]
+    pub(super) blob_id: Option<String>,
+    /// The stored message that has it, together with `attachment_id`.
+    #[serde(default)]
+    pub(super) message_id: Option<String>,
+    /// Which file of that message.
+    #[serde(default)]
+    pub(super) attachment_id: Option<String>,
     /// For `cid:` addresses in the HTML.
     #[serde(default)]
     pub(super) content_id: Option<String>,
-    /// Shown inside the HTML rather than listed.
+    /// Shown inside the HTML rather than listed. Where the HTML does not name it, it is listed.
     #[serde(default)]
     pub(super) inline: bool,
-    /// Null or left out: files come in `content_base64`.
-    #[serde(default)]
-    #[schema(schema_with = only_null)]
-    blob_id: Option<Value>,
 }
 
-/// A field whose name is taken, for something that there is not yet.
-fn only_null() -> utoipa::openapi::Object {
-    utoipa::openapi::ObjectBuilder::new()
-        .schema_type(utoipa::openapi::schema::Type::Null)
-        .build()
+/// How a message is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ForwardAs {
+    /// Its text below one's own, its files along.
+    #[default]
+    Inline,
+    /// The whole message as a file, byte for byte.
+    Attachment,
+}
+
+/// What is said to an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CalendarAnswer {
+    /// Will come.
+    Accepted,
+    /// May come.
+    Tentative,
+    /// Will not come.
+    Declined,
+}
+
+impl CalendarAnswer {
+    pub(super) const fn of_invitation(self) -> mail_message::calendar::Answer {
+        use mail_message::calendar::Answer;
+        match self {
+            Self::Accepted => Answer::Accepted,
+            Self::Tentative => Answer::Tentative,
+            Self::Declined => Answer::Declined,
+        }
+    }
 }
 
 /// To whom a raw message goes, whatever its header says.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Envelope {
-    /// The sender; left out: the mailbox's address.
+    /// The sender, the address of an identity that you may use; left out: the author's.
     #[serde(default)]
     pub(super) from: Option<String>,
     /// The recipients.
@@ -63,9 +97,15 @@ pub(super) struct Envelope {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSubmission {
-    /// The mailbox that sends.
-    pub(super) mailbox_id: String,
-    /// The author; left out: the mailbox's name and address. The address must be the mailbox's own.
+    /// The mailbox that sends: one that you see, or one that is shared for sending. Left out: that of the identity, the author
+    /// or the original that is named, or else your own, or the installation's own sender.
+    #[serde(default)]
+    pub(super) mailbox_id: Option<String>,
+    /// The identity to send as; left out: the one with the address in `from`; in an answer, the one that the original was
+    /// written to; else the main one.
+    #[serde(default)]
+    pub(super) identity_id: Option<String>,
+    /// The author: the address of an identity that you may use, and the name, if it is another one.
     #[serde(default)]
     pub(super) from: Option<Person>,
     /// Recipients; left out in an answer: those whom it is due to.
@@ -95,9 +135,18 @@ pub(super) struct NewSubmission {
     /// The stored message that this one answers: it gives In-Reply-To, References and the quote.
     #[serde(default)]
     pub(super) in_reply_to_message_id: Option<String>,
-    /// The stored message that is forwarded, with its files.
+    /// With `in_reply_to_message_id`: the answer goes to everybody whom the original went to, but never to oneself.
+    #[serde(default)]
+    pub(super) reply_all: bool,
+    /// With `in_reply_to_message_id` of an invitation: the answer that calendars understand (RFC 6047).
+    #[serde(default)]
+    pub(super) calendar_reply: Option<CalendarAnswer>,
+    /// The stored message that is forwarded.
     #[serde(default)]
     pub(super) forward_message_id: Option<String>,
+    /// With `forward_message_id`: its text and its files (`inline`, also when left out), or all of it as one file.
+    #[serde(default)]
+    pub(super) forward_as: Option<ForwardAs>,
     /// Whether the original is quoted below the text. Left out: yes, unless the text holds a quotation
     /// already (a line that begins with `>` or `-----`).
     #[serde(default)]
@@ -105,13 +154,41 @@ pub(super) struct NewSubmission {
     /// Further header fields: `X-*`, `List-*` and a few more.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// Null or left out: a signature is part of the text.
+    /// The signature below the text, `sig_…`; null: none; left out: the identity's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub(super) signature: Option<Option<String>>,
+    /// The stored template that subject, text and HTML are made from, `tpl_…`.
     #[serde(default)]
-    #[schema(schema_with = only_null)]
-    signature: Option<Value>,
-    /// Not before this time.
+    pub(super) template_id: Option<String>,
+    /// What the template is filled with.
     #[serde(default)]
-    pub(super) send_at: Option<Timestamp>,
+    pub(super) data: Option<serde_json::Map<String, Value>>,
+    /// Not before this time: RFC 3339, a date, or with `time_zone` a local time.
+    #[serde(default)]
+    pub(super) send_at: Option<String>,
+    /// The IANA time zone in which `send_at` is named, such as `Europe/Vienna`.
+    #[serde(default)]
+    pub(super) time_zone: Option<String>,
+    /// So long it waits before anything else, and can be cancelled; 600 at most.
+    #[serde(default)]
+    pub(super) undo_seconds: Option<u32>,
+    /// What goes first where several wait for the same mailbox.
+    #[serde(default)]
+    pub(super) priority: Priority,
+    /// The delivery notices that are asked of the servers on the way. A server that does not offer them (DSN) gets the message
+    /// all the same.
+    #[serde(default)]
+    pub(super) dsn: Option<Dsn>,
+    /// Encrypted all the way to the recipient, or not at all (REQUIRETLS). A server that does not offer it gets nothing.
+    #[serde(default)]
+    pub(super) require_tls: bool,
+    /// Asks the recipients for a reading receipt (RFC 8098), which they may refuse.
+    #[serde(default)]
+    pub(super) read_receipt: bool,
+    /// The draft that becomes this message: it is gone once this is queued.
+    #[serde(default)]
+    pub(super) draft_id: Option<String>,
     /// A whole message instead of its parts.
     #[serde(default)]
     pub(super) raw_base64: Option<String>,
@@ -121,22 +198,47 @@ pub(super) struct NewSubmission {
 }
 
 impl NewSubmission {
-    /// Refuses what is not there yet, rather than sending a message without it.
+    /// Refuses wishes that contradict each other.
     pub(super) fn check_what_is_there(&self) -> Result<()> {
         let mut checks = Checks::default();
-        if self.signature.is_some() {
-            checks.refuse(
-                "/signature",
-                "must be null: write the signature into the text",
-            );
-        }
-        for (i, file) in self.attachments.iter().enumerate() {
-            if file.blob_id.is_some() {
-                let pointer = format!("/attachments/{i}/blob_id");
-                checks.refuse(&pointer, "must be null: give the file in content_base64");
-            }
+        if let Some(Dsn { notify, .. }) = &self.dsn
+            && notify.contains(&Notify::Never)
+            && notify.len() > 1
+        {
+            checks.refuse("/dsn/notify", "`never` stands alone");
         }
         checks.end()
+    }
+
+    /// Refuses what says nothing without another field.
+    pub(super) fn check_what_goes_together(&self) -> Result<()> {
+        let mut checks = Checks::default();
+        let answers = self.in_reply_to_message_id.is_some();
+        let with_answer = "goes with `in_reply_to_message_id` only";
+        if self.reply_all && !answers {
+            checks.refuse("/reply_all", with_answer);
+        }
+        if self.calendar_reply.is_some() && !answers {
+            checks.refuse("/calendar_reply", with_answer);
+        }
+        if self.calendar_reply.is_some() && self.reply_all {
+            let text = "an invitation is answered to the one who sent it";
+            checks.refuse("/reply_all", text);
+        }
+        if self.forward_as.is_some() && self.forward_message_id.is_none() {
+            checks.refuse("/forward_as", "goes with `forward_message_id` only");
+        }
+        checks.end()
+    }
+
+    /// What it asks of those who carry it.
+    pub(super) fn wishes(&self) -> Wishes {
+        Wishes {
+            dsn: self.dsn.clone(),
+            require_tls: self.require_tls,
+            read_receipt: self.read_receipt,
+            time_zone: self.time_zone.clone(),
+        }
     }
 
     /// The first field that cannot stand beside `raw_base64`.
@@ -155,9 +257,16 @@ impl NewSubmission {
                 "in_reply_to_message_id",
                 self.in_reply_to_message_id.is_some(),
             ),
+            ("reply_all", self.reply_all),
+            ("calendar_reply", self.calendar_reply.is_some()),
             ("forward_message_id", self.forward_message_id.is_some()),
+            ("forward_as", self.forward_as.is_some()),
             ("quote", self.quote.is_some()),
+            ("signature", self.signature.is_some()),
+            ("template_id", self.template_id.is_some()),
+            ("data", self.data.is_some()),
             ("headers", !self.headers.is_empty()),
+            ("read_receipt", self.read_receipt),
         ];
         given
             .iter()

@@ -28,7 +28,7 @@ pub(crate) struct Params {
     cursor: Option<String>,
 }
 
-/// The outbox, newest first.
+/// The outbox, newest first: what is sent through the mailboxes that you see, and what you sent through others.
 #[utoipa::path(get, path = "/v1/submissions", tag = "submissions", params(Params),
     responses((status = 200, body = Page<Submission>)))]
 pub(crate) async fn list_submissions(
@@ -45,12 +45,15 @@ pub(crate) async fn list_submissions(
         word.parse::<State>()
             .map_err(|detail| ApiError::parameter("state", detail))
     });
+    let own = caller.visible().map(|_| caller.id().to_owned());
+    let (mailbox_ids, or_sent_by) = match params.mailbox_id {
+        Some(id) if caller.sees(&id) => (Some(vec![id]), None),
+        Some(_) => (Some(Vec::new()), None),
+        None => (caller.visible(), own),
+    };
     let filter = Filter {
-        mailbox_ids: match params.mailbox_id {
-            Some(id) if caller.sees(&id) => Some(vec![id]),
-            Some(_) => Some(Vec::new()),
-            None => caller.visible(),
-        },
+        mailbox_ids,
+        or_sent_by,
         states: states.collect::<Result<_>>()?,
         scheduled: params.scheduled,
     };

@@ -1,25 +1,45 @@
-//! A whole message from the application: sent as it is, but for its line ends, `Bcc`, and what a
-//! message must have.
+//! A whole message from the application: sent as it is, but for its line ends, what is not for its
+//! readers (`Bcc`, `Return-Path`), and what a message must have.
 
+use super::author::Sender;
 use super::input::NewSubmission;
 use super::ready::Ready;
 use crate::decode::base64;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
 use crate::state::ApiState;
-use mail_message::{Composed, Head};
-use model::fresh_id;
-use model::mailbox::Mailbox;
+use mail_message::{Head, Piece};
+use model::Timestamp;
 
 const POINTER: &str = "/raw_base64";
 /// Longest line without its end (RFC 5322 section 2.1.1).
 const LINE: usize = 998;
+/// Fields that do not go out: hidden recipients, and where the last server notes the envelope (RFC 5321 section 4.4).
+const LEFT_OUT: [&[u8]; 3] = [b"Bcc", b"Resent-Bcc", b"Return-Path"];
+/// Fields that a message has once at most (RFC 5322 section 3.6, RFC 2045): programs differ in which of two they believe.
+const ONCE: [&str; 14] = [
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+];
 
 /// Checks the message and makes it ready for the wire.
 pub(super) async fn ready(
     state: &ApiState,
-    mailbox: &Mailbox,
+    sender: &Sender,
     value: NewSubmission,
+    unique: &str,
 ) -> Result<Ready> {
     if let Some(name) = value.beside_raw() {
         return Err(ApiError::field(
@@ -28,14 +48,21 @@ pub(super) async fn ready(
         ));
     }
     let raw = base64(POINTER, &value.raw_base64.unwrap_or_default())?;
-    let unique = fresh_id("m", state.store.now());
+    let now = state.store.now();
+    let unique = unique.to_owned();
     let envelope = value.envelope;
-    let mailbox = mailbox.clone();
+    let (sender, identity_id) = (sender.clone(), value.identity_id);
     let done = tokio::task::spawn_blocking(move || {
         let head = mail_message::head(&raw);
         let raw = on_the_wire(&raw)?;
-        own_author(&head, &mailbox)?;
-        let (raw, message_id) = with_message_id(raw, &head, &unique, &mailbox);
+        let fields = Fields::of(&raw)?;
+        let author = sender.raw_author(&head, identity_id.as_deref())?;
+        own_senders(&fields, &sender)?;
+        let message_id = match &head.internet_message_id {
+            Some(id) => id.clone(),
+            None => mail_message::message_id(&unique, &author.from.address),
+        };
+        let raw = with_what_is_missing(raw, &fields, &message_id, now)?;
         let mut checks = Checks::default();
         let (from, to, pointer) = match envelope {
             Some(envelope) => (envelope.from, envelope.to, "/envelope/to"),
@@ -51,20 +78,21 @@ pub(super) async fn ready(
             };
             check_path(&mut checks, &pointer, address);
         }
-        let from = from.unwrap_or_else(|| mailbox.address.clone());
-        if !from.eq_ignore_ascii_case(&mailbox.address) {
-            let text = format!("this mailbox sends as {} only", mailbox.address);
-            checks.refuse("/envelope/from", text);
-        }
         checks.end()?;
-        let subject = head.subject.unwrap_or_default();
-        let composed = Composed {
-            raw,
+        if let Some(address) = &from {
+            sender.may_send_as(address, "/envelope/from")?;
+        }
+        let from = from.unwrap_or_else(|| author.identity.address.clone());
+        Ok(Ready {
+            length: raw.len() as u64,
+            pieces: vec![Piece::Bytes(raw)],
+            files: Vec::new(),
             envelope_from: from,
             envelope_to: to,
             message_id,
-        };
-        Ok(Ready { composed, subject })
+            subject: head.subject.unwrap_or_default(),
+            identity_id: author.identity.id,
+        })
     });
     done.await.map_err(|_| ApiError::internal())?
 }
@@ -91,7 +119,9 @@ fn on_the_wire(raw: &[u8]) -> Result<Vec<u8>> {
             if line.is_empty() {
                 in_head = false;
             } else if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-                hidden = line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"bcc:");
+                let end = line.iter().position(|b| *b == b':').unwrap_or(line.len());
+                let name = line.get(..end).unwrap_or_default().trim_ascii_end();
+                hidden = LEFT_OUT.iter().any(|out| name.eq_ignore_ascii_case(out));
             }
             if in_head && hidden {
                 continue;
@@ -106,33 +136,97 @@ fn on_the_wire(raw: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn own_author(head: &Head, mailbox: &Mailbox) -> Result<()> {
-    match head.from.as_slice() {
-        [one] if one.address.eq_ignore_ascii_case(&mailbox.address) => Ok(()),
-        [] => Err(ApiError::field(POINTER, "has no From")),
-        _ => Err(ApiError::field(
-            POINTER,
-            format!(
-                "has another author: this mailbox sends as {} only",
-                mailbox.address
-            ),
-        )),
+/// The names of the fields of a header, in lower case, each with its value.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Of a message that is on the wire already. What is no field ends a header for some programs and not for others (S8).
+    fn of(raw: &[u8]) -> Result<Self> {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for line in raw.split(|b| *b == b'\n') {
+            let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+            if line.is_empty() {
+                break;
+            }
+            if let (true, Some((_, value))) = (line.starts_with([' ', '\t']), fields.last_mut()) {
+                value.push_str(&line);
+                continue;
+            }
+            let field = line.split_once(':');
+            let name = |name: &str| {
+                let name = name.trim_end_matches([' ', '\t']);
+                let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+                good.then(|| name.to_ascii_lowercase())
+            };
+            match field.and_then(|(n, value)| Some((name(n)?, value.to_owned()))) {
+                Some(field) => fields.push(field),
+                None => {
+                    return Err(ApiError::field(
+                        POINTER,
+                        "has a header line that is no field",
+                    ));
+                }
+            }
+        }
+        let fields = Self(fields);
+        for name in ONCE {
+            if fields.all(name).count() > 1 {
+                let text = format!("has {name} more than once");
+                return Err(ApiError::field(POINTER, text));
+            }
+        }
+        Ok(fields)
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let matches = move |field: &&(String, String)| field.0.eq_ignore_ascii_case(name);
+        self.0.iter().filter(matches).map(|field| field.1.as_str())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
     }
 }
 
-fn with_message_id(
-    raw: Vec<u8>,
-    head: &Head,
-    unique: &str,
-    mailbox: &Mailbox,
-) -> (Vec<u8>, String) {
-    if let Some(id) = &head.internet_message_id {
-        return (raw, id.clone());
+/// Who else is said to have sent it must be oneself too: Sender, and those of a message that is sent on.
+fn own_senders(fields: &Fields, sender: &Sender) -> Result<()> {
+    for name in ["Sender", "Resent-From", "Resent-Sender"] {
+        for value in fields.all(name) {
+            let read = mail_message::head(format!("From: {}\r\n\r\n", value.trim()).as_bytes());
+            if read.from.is_empty() {
+                return Err(ApiError::field(POINTER, format!("names nobody as {name}")));
+            }
+            for person in &read.from {
+                sender.may_send_as(&person.address, POINTER)?;
+            }
+        }
     }
-    let id = mail_message::message_id(unique, &mailbox.address);
-    let mut with = format!("Message-ID: <{id}>\r\n").into_bytes();
+    Ok(())
+}
+
+/// Adds what every message has, in front (RFC 5322 section 3.6, RFC 2045 section 4).
+fn with_what_is_missing(
+    raw: Vec<u8>,
+    fields: &Fields,
+    message_id: &str,
+    now: Timestamp,
+) -> Result<Vec<u8>> {
+    let mut with = String::new();
+    if !fields.has("Message-ID") {
+        with.push_str(&format!("Message-ID: <{message_id}>\r\n"));
+    } else if mail_message::head(&raw).internet_message_id.is_none() {
+        // Two of them would be one too many, and replies could not be told apart from strangers.
+        return Err(ApiError::field(POINTER, "has a Message-ID that is none"));
+    }
+    if !fields.has("Date") {
+        with.push_str(&format!("Date: {}\r\n", mail_message::date_field(now.0)));
+    }
+    if !fields.has("MIME-Version") {
+        with.push_str("MIME-Version: 1.0\r\n");
+    }
+    let mut with = with.into_bytes();
     with.extend_from_slice(&raw);
-    (with, id)
+    Ok(with)
 }
 
 fn recipients(head: &Head) -> Vec<String> {
@@ -144,8 +238,10 @@ fn recipients(head: &Head) -> Vec<String> {
 
 /// An address that can stand in a command without leaving it (S8).
 fn check_path(checks: &mut Checks, pointer: &str, address: &str) {
-    let good =
-        |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"');
+    let good = |c: char| {
+        (c.is_ascii_graphic() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | '"'))
+            || (!c.is_ascii() && !c.is_control() && !c.is_whitespace())
+    };
     let whole = address
         .rsplit_once('@')
         .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());

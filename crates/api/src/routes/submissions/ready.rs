@@ -1,9 +1,107 @@
-use mail_message::Composed;
+//! A message on its way into the outbox, and into the blob store: in pieces, so that a file of any size needs no memory.
 
-/// A message on its way into the outbox.
+use crate::error::Result;
+use crate::state::ApiState;
+use mail_message::{Base64Lines, Piece};
+use store::StoreError;
+use store::blobs::{Batch, Place, READ_BYTES, Stored};
+
+/// Bytes that are appended at once.
+const APPEND: usize = 256 * 1024;
+
+/// A message ready to be written.
 pub(super) struct Ready {
-    /// Its bytes and envelope.
-    pub(super) composed: Composed,
+    /// Its bytes, in order.
+    pub(super) pieces: Vec<Piece>,
+    /// The content of its files, by number.
+    pub(super) files: Vec<Source>,
+    /// Bytes of the whole message.
+    pub(super) length: u64,
+    /// For `MAIL FROM`.
+    pub(super) envelope_from: String,
+    /// For `RCPT TO`.
+    pub(super) envelope_to: Vec<String>,
+    /// Without brackets.
+    pub(super) message_id: String,
     /// Its subject, for lists.
     pub(super) subject: String,
+    /// The identity that it is sent as.
+    pub(super) identity_id: String,
+}
+
+/// Where the content of a file is.
+pub(super) enum Source {
+    /// Here.
+    Bytes(Vec<u8>),
+    /// In the blob store.
+    Stored(Place),
+}
+
+impl Ready {
+    /// Stores the message durably.
+    pub(super) async fn store(&self, state: &ApiState) -> Result<Stored> {
+        let mut batch = state.store.blobs.batch()?;
+        batch.begin();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Bytes(bytes) => append(&mut batch, bytes).await?,
+                Piece::File { attachment, base64 } => {
+                    if let Some(source) = self.files.get(*attachment) {
+                        file(state, &mut batch, source, *base64).await?;
+                    }
+                }
+            }
+        }
+        let stored = batch.end();
+        batch.sync().await?;
+        if stored.place.length != self.length {
+            return Err(StoreError::Corrupt("a file changed its length".into()).into());
+        }
+        Ok(stored)
+    }
+}
+
+async fn append(batch: &mut Batch, bytes: &[u8]) -> Result<()> {
+    for piece in bytes.chunks(APPEND) {
+        batch.append(piece).await?;
+    }
+    Ok(())
+}
+
+async fn file(state: &ApiState, batch: &mut Batch, source: &Source, base64: bool) -> Result<()> {
+    let mut lines = Base64Lines::default();
+    let mut out = Vec::new();
+    let mut at = 0;
+    loop {
+        let read;
+        let piece = match source {
+            Source::Bytes(bytes) => {
+                let from = bytes.get(at..).unwrap_or_default();
+                from.get(..from.len().min(APPEND)).unwrap_or_default()
+            }
+            Source::Stored(place) => {
+                let from = at as u64;
+                read = state
+                    .store
+                    .blobs
+                    .read_some(place, from..from + READ_BYTES)
+                    .await?;
+                &read
+            }
+        };
+        if piece.is_empty() {
+            break;
+        }
+        at += piece.len();
+        if base64 {
+            out.clear();
+            lines.push(piece, &mut out);
+            append(batch, &out).await?;
+        } else {
+            append(batch, piece).await?;
+        }
+    }
+    out.clear();
+    lines.finish(&mut out);
+    append(batch, &out).await
 }

@@ -3,9 +3,11 @@
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, path, Problem } from "./client";
+import type { ComposeMode } from "../addresses";
 import type {
+  AnswerStart,
   Audit,
-  CatalogueEntry, CoverageState, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Plan, Report, Role, ServerProfile, Submission, Tag, Thread, ThreadDetail, Token, Unified, User, Webhook,
+  CatalogueEntry, CoverageState, Delivery, Failure, Folder, Mailbox, Message, MessageBody, Owed, Page, Plan, Report, Role, ServerDraft, ServerProfile, Submission, Tag, Thread, ThreadDetail, Token, Unified, User, Webhook,
 } from "./types";
 
 /** How often the mailboxes are asked for: "proven alive" moves without an event. */
@@ -33,7 +35,7 @@ export const setup = queryOptions({
 });
 
 /** Every page of a list that is known to be short. */
-async function all<T>(base: string, signal: AbortSignal, further: Record<string, boolean> = {}): Promise<T[]> {
+export async function all<T>(base: string, signal: AbortSignal, further: Record<string, boolean> = {}): Promise<T[]> {
   const rows: T[] = [];
   let cursor: string | null = null;
   do {
@@ -190,6 +192,32 @@ export const thread = (id: string) =>
   queryOptions({
     queryKey: ["thread", id],
     queryFn: ({ signal }) => api.get<ThreadDetail>(`/v1/threads/${id}`, signal),
+  });
+
+/** A message that is being written. */
+export const serverDraft = (id: string) =>
+  queryOptions({
+    queryKey: ["draft", id],
+    queryFn: ({ signal }) => api.get<ServerDraft>(`/v1/drafts/${id}`, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+
+/** What is being written from a mailbox. */
+export const drafts = (mailbox: string) =>
+  queryOptions({
+    queryKey: ["drafts", mailbox],
+    queryFn: async ({ signal }) => (await api.get<Page<ServerDraft>>(path("/v1/drafts", { mailbox_id: mailbox, limit: 500 }), signal)).data,
+    staleTime: 0,
+  });
+
+/** How an answer or a forward begins, as the server would fill it in. */
+export const answerStart = (id: string, kind: ComposeMode) =>
+  queryOptions({
+    queryKey: ["answer", id, kind],
+    queryFn: ({ signal }) => api.get<AnswerStart>(path(`/v1/messages/${id}/answer`, { kind }), signal),
+    // Once begun it is the writer's own.
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const message = (id: string, images = false) =>

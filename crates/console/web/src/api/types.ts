@@ -74,6 +74,10 @@ export interface Mailbox {
   pop3_delete_after_days?: number | null;
   /** Postroom changes nothing on the receiving server. */
   read_only?: boolean;
+  /** Everyone may send through it, also who cannot see it. */
+  send_shared?: boolean;
+  /** The installation's own sender. */
+  system_sender?: boolean;
   server_profile_id?: string | null;
   /** The user or the queue that it belongs to. */
   owner: Owner | null;
@@ -201,7 +205,7 @@ export interface ServerProfile {
 }
 
 /** What a profile's provider allows one mailbox; null: as usual. */
-export type ProfileLimits = Record<"max_connections" | "poll_minutes" | "download_mb_per_day" | "upload_mb_per_day" | "messages_per_day", number | null>;
+export type ProfileLimits = Record<"max_connections" | "poll_minutes" | "download_mb_per_day" | "upload_mb_per_day" | "messages_per_day" | "sends_per_minute" | "recipients_per_day", number | null>;
 
 export type ServerProfileInput = Partial<Omit<ServerProfile, "id" | "usage_count" | "version">>;
 
@@ -337,17 +341,50 @@ export interface Message {
   complete: boolean;
 }
 
+/** What a machine reported about another message. */
+export interface MessageReport {
+  kind: ReportKind;
+  confidence: "certain" | "likely" | "guess";
+  recipients: ReportRecipient[];
+  disposition?: "displayed" | "deleted" | "denied" | "processed" | "failed";
+  original_message_id: string | null;
+  original_subject: string | null;
+  /** The submission that it is about, where that is known. */
+  submission_id?: string | null;
+}
+
+export type ReportKind = "accepted" | "bounce" | "delayed" | "delivered" | "complaint" | "read" | "auto_reply" | "out_of_office" | "challenge";
+
+export interface ReportRecipient {
+  address: string;
+  kind: ReportKind;
+  status: string | null;
+  code: number | null;
+  permanent: boolean;
+  diagnostic: string | null;
+}
+
 export interface MessageBody extends Message {
+  /** What it reports or answers. */
+  answers?: { kind: string; confidence: string; submission_id: string | null; message_id: string | null } | null;
   text: string | null;
   html: string | null;
   reply_text: string | null;
   attachments: Attachment[];
   auth_results: unknown;
+  /** What a provider of certified mail says. */
+  certified?: {
+    kind: "message" | "anomaly" | "acceptance" | "refusal" | "taken_over" | "delivery" | "failure" | "delay" | "virus";
+    sender: string | null;
+    subject: string | null;
+    about: string | null;
+    provider: string | null;
+    error: string | null;
+  } | null;
+  /** Who asks for a reading receipt. */
+  receipt_to?: Address[];
   blocked_remote_images?: number;
-  report: null | {
-    kind: "bounce" | "delayed" | "delivered" | "complaint" | "read" | "auto_reply";
-    recipients: { address: string; status: string | null; permanent: boolean; diagnostic: string | null }[];
-  };
+  report: MessageReport | null;
 }
 
 export type TagKind = "tag" | "folder";
@@ -479,6 +516,10 @@ export interface Submission {
   identity_id: string | null;
   state: SubmissionState;
   send_at: Time | null;
+  undo_until?: Time | null;
+  priority?: "high" | "normal" | "low";
+  time_zone?: string | null;
+  job_id?: string | null;
   message_id: string | null;
   internet_message_id: string;
   subject?: string;
@@ -490,26 +531,84 @@ export interface Submission {
     code: number | null;
     enhanced_code: string | null;
     text: string | null;
+    returned?: Returned | null;
   }[];
   sent_copy: { state: string };
   possible_duplicate: boolean;
   problem_id?: string | null;
+  dsn?: Dsn | null;
+  require_tls?: boolean;
   created_at: Time;
+}
+
+/** What came back for a recipient after the server had taken the message. */
+export interface Returned {
+  kind: ReportKind;
+  status: string | null;
+  diagnostic: string | null;
+  permanent: boolean;
+  confidence: "certain" | "likely" | "guess";
+  message_id: string;
+  at: Time;
+}
+
+/** Notices of delivery that the servers on the way are asked for. */
+export interface Dsn {
+  notify?: ("success" | "delay" | "failure" | "never")[];
+  return?: "headers" | "full" | null;
 }
 
 export interface SubmissionInput {
   mailbox_id: string;
+  /** Left out: the one that was written to, or the main one. */
+  identity_id?: string;
+  /** Null: none; left out: the identity's. */
+  signature?: string | null;
   to: Address[];
   cc?: Address[];
   bcc?: Address[];
   subject: string;
-  text?: string;
-  html?: string;
-  attachments?: { filename: string; content_type: string; content_base64: string }[];
+  text?: string | null;
+  html?: string | null;
+  attachments?: { blob_id: string; filename?: string }[];
+  draft_id?: string;
   in_reply_to_message_id?: string;
   forward_message_id?: string;
+  forward_as?: "inline" | "attachment";
   quote?: boolean;
   send_at?: Time;
+  undo_seconds?: number;
+  dsn?: Dsn;
+  require_tls?: boolean;
+}
+
+/** A file that waits for its message. */
+export interface Upload {
+  blob_id: string;
+  filename: string;
+  content_type: string;
+  size: number;
+  expires_at: Time;
+}
+
+/** A message that is being written. */
+export interface ServerDraft {
+  id: string;
+  mailbox_id: string;
+  content: Partial<SubmissionInput>;
+  version: number;
+  message_id: string | null;
+  on_server: "owed" | "stored" | "gone" | "none";
+  created_at: Time;
+  updated_at: Time;
+}
+
+/** What an answer or a forward starts from. */
+export interface AnswerStart {
+  to: Address[];
+  cc: Address[];
+  subject: string;
+  quoted_text: string;
 }
 
 /** How the console shows mail to a user. */

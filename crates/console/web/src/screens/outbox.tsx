@@ -4,13 +4,15 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tansta
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { ChevronDown, ChevronRight, CopyX, PenLine, RotateCw, Send, X } from "lucide-react";
 import { api } from "../api/client";
-import { mailboxes as mailboxesQuery, submissions as submissionsQuery } from "../api/queries";
+import { mailboxes as mailboxesQuery, problem as problemQuery, submissions as submissionsQuery } from "../api/queries";
 import type { Submission, SubmissionState } from "../api/types";
 import { Ago, Button, Empty, Failed, Note, Pill, Waiting } from "../ui/basics";
 import { Fact } from "../ui/facts";
 import { fullTime, plural } from "../ui/format";
 import { toast, toastProblem } from "../ui/overlays";
 import { SUBMISSION } from "../ui/words";
+import { wishesText } from "./compose/wishes";
+import { ReturnedLine } from "./returned";
 
 const FILTERS: (SubmissionState | undefined)[] = [undefined, "queued", "deferred", "unclear", "failed", "accepted"];
 const UNDER_WAY: SubmissionState[] = ["queued", "sending", "deferred"];
@@ -76,6 +78,8 @@ function Row({ submission: s, open, onToggle }: { submission: Submission; open: 
         </span>
         <span className="submission-marks">
           {s.possible_duplicate && <Pill tone="warn" title="The server's answer to an earlier try was lost, so this may have arrived twice"><CopyX className="i" aria-hidden />possible duplicate</Pill>}
+          {s.priority && s.priority !== "normal" && <Pill tone="quiet">{s.priority} priority</Pill>}
+          {s.state === "deferred" && !s.next_attempt_at && <Pill tone="bad" title="It is not tried again before somebody has acted">held</Pill>}
           {s.state === "queued" && s.send_at && s.attempts === 0 && <span className="small quiet" title={fullTime(s.send_at)}>goes out <Ago time={s.send_at} /></span>}
           {s.state === "deferred" && s.next_attempt_at && <span className="small quiet">next try <Ago time={s.next_attempt_at} /></span>}
         </span>
@@ -83,6 +87,22 @@ function Row({ submission: s, open, onToggle }: { submission: Submission; open: 
       </button>
       {open && <Detail submission={s} />}
     </li>
+  );
+}
+
+/** What stands in the way, and what to do about it. */
+function Reason({ submission: s }: { submission: Submission }) {
+  const id = s.state === "unclear" ? null : (s.problem_id ?? null);
+  const { data: entry } = useQuery({ ...problemQuery(id), enabled: id !== null });
+  const waits = s.state === "deferred" && !s.next_attempt_at;
+  if (!entry || s.state === "accepted" || s.state === "cancelled") return null;
+  return (
+    <Note
+      tone={s.state === "failed" || waits ? "bad" : "warn"} title={entry.title}
+      action={waits && <Link to="/mailboxes/$id" params={{ id: s.mailbox_id }} className="btn small">Open the mailbox</Link>}
+    >
+      {entry.remedy} {waits && "It is not tried again before somebody has acted: then it goes out by itself."}
+    </Note>
   );
 }
 
@@ -103,6 +123,7 @@ function Detail({ submission: s }: { submission: Submission }) {
   });
   return (
     <div className="submission-detail stack s">
+      <Reason submission={s} />
       {s.state === "unclear" && (
         <Note tone="warn" title="It is not known whether this was sent">
           The line broke after the message was handed over and before the server's answer arrived. Postroom looks for it in the mailbox before it sends again.
@@ -116,7 +137,7 @@ function Detail({ submission: s }: { submission: Submission }) {
               <tr key={r.address}>
                 <td className="full">{r.address}</td>
                 <td><Fact tone={SUBMISSION[r.state].tone}>{SUBMISSION[r.state].word}</Fact></td>
-                <td className="small answer full">{r.code ? <code>{r.code}{r.enhanced_code && ` ${r.enhanced_code}`}</code> : null} {r.text ?? (r.code ? "" : <span className="faint">none yet</span>)}</td>
+                <td className="small answer full">{r.code ? <code>{r.code}{r.enhanced_code && ` ${r.enhanced_code}`}</code> : null} {r.text ?? (r.code ? "" : <span className="faint">none yet</span>)}{r.returned && <ReturnedLine returned={r.returned} mailbox={s.mailbox_id} />}</td>
               </tr>
             ))}
           </tbody>
@@ -127,6 +148,7 @@ function Detail({ submission: s }: { submission: Submission }) {
           {plural(s.attempts, "try", "tries")}
           {s.next_attempt_at && <> · next <Ago time={s.next_attempt_at} /></>}
           {" · "}copy in Sent: {s.sent_copy.state === "filed" ? "filed" : s.sent_copy.state === "none" ? "not wanted" : "not filed yet"}
+          {wishesText(s) && <> · asked for {wishesText(s)}</>}
           {" · "}<code>{s.id}</code>
         </div>
         <div className="row wrap">

@@ -87,12 +87,12 @@ export function Menu({ trigger, items, align = "end" }: {
 const manager = Toast.createToastManager();
 
 /** Says that something was done; with a way back where there is one. */
-export function toast(title: string, options: { description?: string; action?: { label: string; run: () => void }; bad?: boolean } = {}) {
+export function toast(title: string, options: { description?: string; action?: { label: string; run: () => void }; bad?: boolean; ms?: number } = {}) {
   const id = manager.add({
     title,
     description: options.description,
     type: options.bad ? "bad" : "good",
-    timeout: options.bad ? 12_000 : 6_000,
+    timeout: options.ms ?? (options.bad ? 12_000 : 6_000),
     // A high priority hides the toast itself from screen readers, with its button still in the tab order.
     priority: "low",
     actionProps: options.action && {

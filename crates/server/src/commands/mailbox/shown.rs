@@ -141,6 +141,14 @@ pub fn show(output: &Output, mailbox: &Value) -> String {
     if mailbox["read_only"] == json!(true) {
         lines.push("  changes     nothing on the server: it is only read".to_owned());
     }
+    for (name, text) in [
+        ("system_sender", "as the installation's own sender"),
+        ("send_shared", "for everyone; nobody reads it by that"),
+    ] {
+        if mailbox[name] == json!(true) {
+            lines.push(format!("  sends       {text}"));
+        }
+    }
     if let Some(problem) = mailbox
         .pointer("/connection/problem_id")
         .and_then(Value::as_str)

@@ -1,8 +1,11 @@
 //! `postroom message ...`: read, sort and send mail; parse and sanitise files, offline.
 
 mod append;
+mod attach;
+mod author;
 pub mod parse;
 mod read;
+mod receipt;
 pub mod sanitize;
 mod send;
 mod sort;
@@ -52,6 +55,8 @@ pub enum Command {
     Send(Box<send::Send>),
     /// Answer a message
     Reply(Box<send::Reply>),
+    /// Give the reading receipt that a message asks for; Postroom never gives one by itself
+    Receipt(receipt::Args),
     /// A message file as the API would show it, offline
     Parse(parse::Args),
     /// HTML in, the HTML that the console would show out, offline
@@ -76,6 +81,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
         Command::Put(args) => tags::put(context, client, &args).await,
         Command::Send(args) => send::send(context, client, *args).await,
         Command::Reply(args) => send::reply(context, client, *args).await,
+        Command::Receipt(args) => receipt::run(context, client, &args).await,
         Command::Parse(args) => parse::run(context, &args),
         Command::Sanitize(args) => sanitize::run(context, &args),
     }

@@ -1,9 +1,10 @@
 //! Sending and answering: a submission in the outbox.
 
-use super::path;
+use super::author::{Author, FromTemplate};
+use super::{attach, path};
 use crate::client::{Client, segment};
 use crate::commands::context::Context;
-use crate::commands::{mailbox, outbox};
+use crate::commands::{draft, mailbox, outbox};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use base64::Engine as _;
@@ -34,15 +35,56 @@ pub struct Content {
     /// A file to send along; repeat for several
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
+    /// A picture that the HTML shows as cid:NAME; the file alone goes by its own name
+    #[arg(long, value_name = "[NAME=]FILE")]
+    inline: Vec<String>,
+    /// The author's name and address, where the mailbox may send as several
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+    /// Where answers should go; repeat for several
+    #[arg(long, value_name = "ADDRESS")]
+    reply_to: Vec<String>,
+    /// A further header field, "Name: value": X-*, List-* and a few more; repeat for several
+    #[arg(long, value_name = "FIELD")]
+    header: Vec<String>,
+    /// Leave the original's text away in an answer
+    #[arg(long)]
+    no_quote: bool,
     /// Further recipients; repeat for several
     #[arg(long, value_name = "ADDRESS")]
     cc: Vec<String>,
     /// Hidden recipients; repeat for several
     #[arg(long, value_name = "ADDRESS")]
     bcc: Vec<String>,
-    /// Not before this time (RFC 3339)
+    /// Not before this time (RFC 3339; with --time-zone a local time, 2026-01-31T09:00)
     #[arg(long, value_name = "TIME")]
     send_at: Option<String>,
+    /// The time zone of --send-at, such as Europe/Vienna
+    #[arg(long, value_name = "ZONE", requires = "send_at")]
+    time_zone: Option<String>,
+    /// So long it can be taken back before it goes out
+    #[arg(long, value_name = "SECONDS")]
+    undo: Option<u32>,
+    /// high goes before normal, normal before low
+    #[arg(long)]
+    priority: Option<model::submission::Priority>,
+    /// Ask the servers on the way for notices: success, delay, failure, or never alone; commas between several
+    #[arg(long, value_name = "EVENTS", value_delimiter = ',', value_parser = ["success", "delay", "failure", "never"])]
+    dsn: Vec<String>,
+    /// How much of the message comes back with a notice
+    #[arg(long, value_name = "PART", value_parser = ["headers", "full"])]
+    dsn_return: Option<String>,
+    /// Send only if every server on the way promises TLS (REQUIRETLS)
+    #[arg(long)]
+    require_tls: bool,
+    #[command(flatten)]
+    author: Author,
+    /// Ask the recipients for a reading receipt, which they may refuse
+    #[arg(long)]
+    read_receipt: bool,
+    /// Keep it as a draft, also in the server's Drafts folder, instead of sending it
+    #[arg(long, conflicts_with_all = ["wait", "send_at", "idempotency_key"])]
+    draft: bool,
     /// Makes the command safe to repeat: the same key sends once
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -54,15 +96,26 @@ pub struct Content {
 /// Arguments of `message send`.
 #[derive(Debug, clap::Args)]
 pub struct Send {
-    /// The mailbox that sends: its address or mbx_...
+    /// The mailbox that sends: its address or mbx_... [default: the identity's, or your own]
     #[arg(long)]
-    mailbox: String,
+    mailbox: Option<String>,
     /// A recipient; repeat for several
-    #[arg(long, value_name = "ADDRESS", required = true)]
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "raw")]
     to: Vec<String>,
-    /// The subject
-    #[arg(long, default_value = "")]
-    subject: String,
+    /// The subject; a forward has the original's without it, and a template its own
+    #[arg(long)]
+    subject: Option<String>,
+    #[command(flatten)]
+    template: FromTemplate,
+    /// The stored message to forward, msg_...
+    #[arg(long, value_name = "MESSAGE")]
+    forward: Option<String>,
+    /// With its text and files, or as one file
+    #[arg(long, value_name = "HOW", value_parser = ["inline", "attachment"], requires = "forward")]
+    forward_as: Option<String>,
+    /// A whole message from a file instead (RFC 5322), sent as it is; - for standard input. --to: elsewhere than its header says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "forward", "text", "text_file", "html_file", "attach", "inline", "cc", "bcc", "from", "reply_to", "header", "template", "signature"])]
+    raw: Option<String>,
     #[command(flatten)]
     content: Content,
 }
@@ -75,16 +128,36 @@ pub struct Reply {
     /// Answer everybody, not the author alone
     #[arg(long)]
     all: bool,
+    /// Answer the invitation in it, so that calendars understand
+    #[arg(long, value_name = "ANSWER", value_parser = ["accepted", "tentative", "declined"], conflicts_with = "all")]
+    calendar: Option<String>,
     #[command(flatten)]
     content: Content,
 }
 
 /// Sends a new message.
 pub async fn send(context: &Context, client: &Client, args: Send) -> Result<Exit, Failure> {
-    let mailbox = mailbox::resolve(client, &args.mailbox).await?;
-    let mut body =
-        json!({ "mailbox_id": mailbox, "to": people(&args.to)?, "subject": args.subject });
+    let mailbox = mailbox::resolve_some(client, args.mailbox.as_deref()).await?;
+    let mut body = json!({ "mailbox_id": mailbox });
+    args.content.author.fill(client, &mut body).await?;
+    if let Some(file) = &args.raw {
+        body["raw_base64"] = json!(STANDARD.encode(read_any(file)?));
+        if !args.to.is_empty() {
+            body["envelope"] = json!({ "to": args.to });
+        }
+        wishes(&mut body, &args.content);
+        return submit(context, client, body, &args.content).await;
+    }
+    body["to"] = json!(people(&args.to)?);
+    body["subject"] = json!(args.subject);
+    if let Some(id) = &args.forward {
+        body["forward_message_id"] = json!(id);
+        body["forward_as"] = json!(args.forward_as);
+    }
+    let filled = args.template.fill(client, &mut body).await?;
     fill(&mut body, &args.content)?;
+    let enough = filled || args.forward.is_some();
+    attach(client, &mut body, &args.content, enough).await?;
     submit(context, client, body, &args.content).await
 }
 
@@ -92,50 +165,37 @@ pub async fn send(context: &Context, client: &Client, args: Send) -> Result<Exit
 pub async fn reply(context: &Context, client: &Client, args: Reply) -> Result<Exit, Failure> {
     let message = client.get(&path(&args.id), &[]).await?;
     let mailbox_id = output::at(&message, "/mailbox_id");
-    // The server finds the subject and, unless everybody is meant, the recipient.
+    // The server finds the subject and the recipients.
     let mut body = json!({ "mailbox_id": mailbox_id, "in_reply_to_message_id": args.id });
     if args.all {
-        let own = client
-            .get(&format!("/v1/mailboxes/{}", segment(mailbox_id)), &[])
-            .await?;
-        let (to, cc) = everybody(&message, output::at(&own, "/address"));
-        if to.is_empty() {
-            return Err(Failure::new(
-                Exit::Refused,
-                "the message says nowhere that it can be answered",
-            ));
-        }
-        body["to"] = json!(to);
-        body["cc"] = json!(cc);
+        body["reply_all"] = json!(true);
     }
+    if let Some(answer) = &args.calendar {
+        body["calendar_reply"] = json!(answer);
+    }
+    args.content.author.fill(client, &mut body).await?;
     fill(&mut body, &args.content)?;
+    attach(client, &mut body, &args.content, args.calendar.is_some()).await?;
     submit(context, client, body, &args.content).await
 }
 
-/// Everybody who gets an answer: Reply-To, else From; and all recipients but ourselves. Answering our own
-/// message goes to whom it went to.
-fn everybody(message: &Value, own: &str) -> (Vec<Value>, Vec<Value>) {
-    let list = |name: &str| message[name].as_array().cloned().unwrap_or_default();
-    let address = |person: &Value| {
-        person["address"]
-            .as_str()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    let is_own = |person: &Value| address(person).eq_ignore_ascii_case(own);
-    let mut to = list("reply_to");
-    if to.is_empty() {
-        to = list("from");
+/// Adds the files. `enough`: there is something to send without them and without a text.
+async fn attach(
+    client: &Client,
+    body: &mut Value,
+    content: &Content,
+    enough: bool,
+) -> Result<(), Failure> {
+    let files = content.attach.len() + content.inline.len();
+    if body["text"].is_null() && body["html"].is_null() && files == 0 && !enough {
+        return Err(Failure::usage("the message would be empty")
+            .remedy("add --text, --text-file, --html-file or --attach"));
     }
-    if !to.is_empty() && to.iter().all(is_own) {
-        to = list("to");
+    if files > 0 {
+        let attachments = attach::upload(client, &content.attach, &content.inline).await?;
+        body["attachments"] = json!(attachments);
     }
-    let mut cc: Vec<_> = list("to").into_iter().chain(list("cc")).collect();
-    cc.retain(|person| !is_own(person));
-    let mut seen = std::collections::HashSet::new();
-    to.retain(|person| !address(person).is_empty() && seen.insert(address(person)));
-    cc.retain(|person| !address(person).is_empty() && seen.insert(address(person)));
-    (to, cc)
+    Ok(())
 }
 
 fn fill(body: &mut Value, content: &Content) -> Result<(), Failure> {
@@ -156,27 +216,47 @@ fn fill(body: &mut Value, content: &Content) -> Result<(), Failure> {
     if !content.bcc.is_empty() {
         body["bcc"] = json!(people(&content.bcc)?);
     }
+    if let Some(from) = &content.from {
+        body["from"] = person(from)?;
+    }
+    if !content.reply_to.is_empty() {
+        body["reply_to"] = json!(people(&content.reply_to)?);
+    }
+    if content.no_quote {
+        body["quote"] = json!(false);
+    }
+    for field in &content.header {
+        let Some((name, value)) = field.split_once(':') else {
+            return Err(Failure::usage(format!("{field} is no header field"))
+                .remedy("write it as \"Name: value\""));
+        };
+        body["headers"][name.trim()] = json!(value.trim());
+    }
+    wishes(body, content);
+    Ok(())
+}
+
+/// What is asked for beside the message itself.
+fn wishes(body: &mut Value, content: &Content) {
+    if let Some(seconds) = content.undo {
+        body["undo_seconds"] = json!(seconds);
+    }
+    if let Some(priority) = content.priority {
+        body["priority"] = json!(priority);
+    }
     if let Some(at) = &content.send_at {
         body["send_at"] = json!(at);
+        body["time_zone"] = json!(content.time_zone);
     }
-    let mut attachments = Vec::with_capacity(content.attach.len());
-    let mut room = SUBMISSION_BYTES as u64;
-    for file in &content.attach {
-        let bytes = read_file(file, room)?;
-        room = room.saturating_sub(bytes.len() as u64);
-        attachments.push(json!({
-            "filename": file.file_name().unwrap_or(file.as_os_str()).to_string_lossy(),
-            "content_type": content_type(file), "content_base64": STANDARD.encode(&bytes),
-        }));
+    if !content.dsn.is_empty() || content.dsn_return.is_some() {
+        body["dsn"] = json!({ "notify": content.dsn, "return": content.dsn_return });
     }
-    if !attachments.is_empty() {
-        body["attachments"] = json!(attachments);
+    if content.require_tls {
+        body["require_tls"] = json!(true);
     }
-    if body["text"].is_null() && body["html"].is_null() && attachments.is_empty() {
-        return Err(Failure::usage("the message would be empty")
-            .remedy("add --text, --text-file, --html-file or --attach"));
+    if content.read_receipt {
+        body["read_receipt"] = json!(true);
     }
-    Ok(())
 }
 
 async fn submit(
@@ -185,6 +265,11 @@ async fn submit(
     body: Value,
     content: &Content,
 ) -> Result<Exit, Failure> {
+    if content.draft {
+        let draft = client.post("/v1/drafts", &body).await?;
+        context.output.value(&draft, draft::show)?;
+        return Ok(Exit::Good);
+    }
     let key = content.idempotency_key.as_deref();
     let mut submission = client.post_once("/v1/submissions", &body, key).await?;
     if content.wait {
@@ -243,17 +328,21 @@ fn person(text: &str) -> Result<Value, Failure> {
 }
 
 fn read_text(file: &str) -> Result<String, Failure> {
-    let bytes = if file == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(SUBMISSION_BYTES as u64)
-            .read_to_end(&mut bytes)?;
-        bytes
-    } else {
-        read_file(Path::new(file), SUBMISSION_BYTES as u64)?
-    };
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{file} is not UTF-8 text")))
+    String::from_utf8(read_any(file)?)
+        .map_err(|_| Failure::usage(format!("{file} is not UTF-8 text")))
+}
+
+/// A file, or standard input.
+fn read_any(file: &str) -> Result<Vec<u8>, Failure> {
+    if file != "-" {
+        return read_file(Path::new(file), SUBMISSION_BYTES as u64);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(SUBMISSION_BYTES as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_file(file: &Path, room: u64) -> Result<Vec<u8>, Failure> {
@@ -274,52 +363,9 @@ fn read_file(file: &Path, room: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// By the file's name; what is unknown is plain bytes.
-fn content_type(file: &Path) -> &'static str {
-    let extension = file
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "txt" | "log" | "md" => "text/plain",
-        "csv" => "text/csv",
-        "html" | "htm" => "text/html",
-        "ics" => "text/calendar",
-        "pdf" => "application/pdf",
-        "json" => "application/json",
-        "zip" => "application/zip",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "gif" => "image/gif",
-        "webp" => "image/webp",
-        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "odt" => "application/vnd.oasis.opendocument.text",
-        _ => "application/octet-stream",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_to_all_goes_to_everybody_but_us() {
-        let message = json!({
-            "from": [{ "address": "bob@example.com" }], "reply_to": [],
-            "to": [{ "address": "ANN@example.com" }, { "address": "cleo@example.com" }], "cc": [{ "address": "bob@example.com" }],
-        });
-        let addresses = |list: &[Value]| {
-            list.iter()
-                .map(|p| p["address"].as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
-        };
-        let (to, cc) = everybody(&message, "ann@example.com");
-        assert_eq!(addresses(&to), ["bob@example.com"]);
-        assert_eq!(addresses(&cc), ["cleo@example.com"]);
-        let (to, _) = everybody(&message, "bob@example.com");
-        assert_eq!(to.len(), 2, "our own message goes on to whom it went to");
-    }
 
     #[test]
     fn people_are_addresses_with_or_without_a_name() {

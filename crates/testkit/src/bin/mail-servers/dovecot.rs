@@ -41,6 +41,8 @@ pub struct Mail {
     pub pop3s: u16,
     /// LMTP.
     pub lmtp: u16,
+    /// ManageSieve; none where Pigeonhole is not installed.
+    pub sieve: Option<u16>,
     /// The socket where Postfix checks a sign-in.
     pub auth_socket: PathBuf,
     /// The users' mail.
@@ -61,6 +63,7 @@ pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, 
         pop3: machine.port()?,
         pop3s: machine.port()?,
         lmtp: machine.port()?,
+        sieve: has_sieve().then(|| machine.port()).transpose()?,
         auth_socket: dir.join("auth-for-postfix"),
         root,
         token_key: "postroom tests sign their access tokens with this".to_owned(),
@@ -68,13 +71,48 @@ pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, 
     fs::write(dir.join("nobody"), "")?;
     write_token_key(&dir, &mail.token_key)?;
     let config = dir.join("dovecot.conf");
-    fs::write(&config, configuration(machine, certificates, &mail, &dir))?;
+    let mut text = configuration(machine, certificates, &mail, &dir);
+    if let Some(port) = mail.sieve {
+        text.push_str(&sieve(port));
+    }
+    fs::write(&config, text)?;
     let server = machine.spawn(
         "dovecot",
         "-TERM",
         Command::new("dovecot").arg("-F").arg("-c").arg(&config),
     )?;
     Ok((server, mail))
+}
+
+/// Whether Pigeonhole is installed beside Dovecot.
+fn has_sieve() -> bool {
+    Path::new("/usr/lib/dovecot/managesieve").exists()
+}
+
+/// Scripts over incoming mail, and the server where users change them.
+fn sieve(port: u16) -> String {
+    format!(
+        r"
+protocols = $protocols sieve
+plugin {{
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_max_script_size = 64k
+  sieve_quota_max_scripts = 5
+}}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+service managesieve-login {{
+  service_count = 0
+  inet_listener sieve {{
+    port = {port}
+  }}
+}}
+service managesieve {{
+  service_count = 256
+}}
+"
+    )
 }
 
 /// The configuration language changed with 2.4.

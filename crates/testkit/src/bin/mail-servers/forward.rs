@@ -8,10 +8,7 @@ use crate::machine::{Machine, Result};
 
 /// Opens a port and forwards every connection to `address:port`; ends with the runtime.
 pub fn start(machine: &Machine, address: &'static str, port: u16) -> Result<u16> {
-    let from = machine.port()?;
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, from))?;
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
+    let (from, listener) = listen(machine)?;
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -24,4 +21,12 @@ pub fn start(machine: &Machine, address: &'static str, port: u16) -> Result<u16>
         }
     });
     Ok(from)
+}
+
+/// Listens on a port of its own.
+pub fn listen(machine: &Machine) -> Result<(u16, TcpListener)> {
+    let port = machine.port()?;
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    Ok((port, TcpListener::from_std(listener)?))
 }

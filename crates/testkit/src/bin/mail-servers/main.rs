@@ -13,8 +13,10 @@ mod certificates;
 mod courier;
 mod cyrus;
 mod dovecot;
+mod filter;
 mod forward;
 mod machine;
+mod policy;
 mod postfix;
 mod postgres;
 mod s3;
@@ -205,6 +207,9 @@ fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> R
     ] {
         wait_for_port(port, children)?;
     }
+    if let Some(port) = mail.sieve {
+        wait_for_port(port, children)?;
+    }
     for other in [&cyrus, &courier].into_iter().flatten() {
         for port in [
             other.imap_port,
@@ -243,6 +248,7 @@ fn start_servers(machine: &Machine, dir: &Path, children: &mut Vec<Server>) -> R
         pop3_port: mail.pop3,
         pop3s_port: mail.pop3s,
         lmtp_port: mail.lmtp,
+        sieve_port: mail.sieve,
         submission_port: submission.starttls,
         submissions_port: submission.tls,
         submission_plain_port: submission.plain,

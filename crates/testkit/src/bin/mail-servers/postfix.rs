@@ -13,6 +13,7 @@ use crate::Server;
 use crate::certificates::Certificates;
 use crate::dovecot::Mail;
 use crate::machine::{Machine, Result, user};
+use crate::{filter, policy};
 
 /// Where Postfix listens.
 pub struct Submission {
@@ -34,6 +35,17 @@ const RECIPIENT_RULES: &str = "\
 /^later[^@]*@/    450 4.2.0 This test user is greylisted, come back later
 ";
 
+/// Recipients who are taken and then not delivered to for a while, so that there are notices of delay.
+const TRANSPORT_RULES: &str = "/^slow[^@]*@/  lmtp:inet:127.0.0.1:1\n";
+
+/// Where our own helpers listen.
+struct Helpers {
+    /// Greylisting.
+    policy: u16,
+    /// The content filter.
+    filter: u16,
+}
+
 /// Writes the configuration and starts Postfix's master process.
 pub fn start(
     machine: &Machine,
@@ -54,9 +66,14 @@ pub fn start(
         etc.join("senders"),
         "/^([^+@]+)(\\+[^@]*)?@(.+)$/ ${1}@${3}\n",
     )?;
+    fs::write(etc.join("transports"), TRANSPORT_RULES)?;
+    let helpers = Helpers {
+        policy: policy::start(machine)?,
+        filter: filter::start(machine)?,
+    };
     write_aged(
         &etc.join("main.cf"),
-        &main_cf(&dir, &etc, certificates, mail),
+        &main_cf(&dir, &etc, certificates, mail, &helpers),
     )?;
     write_aged(&etc.join("master.cf"), &master_cf(&submission))?;
     let daemons = command_output("postconf", &["-dh", "daemon_directory"])?;
@@ -103,7 +120,14 @@ fn make_queue(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-fn main_cf(dir: &Path, etc: &Path, certificates: &Certificates, mail: &Mail) -> String {
+fn main_cf(
+    dir: &Path,
+    etc: &Path,
+    certificates: &Certificates,
+    mail: &Mail,
+    helpers: &Helpers,
+) -> String {
+    let Helpers { policy, filter } = helpers;
     let (dir, etc) = (dir.display(), etc.display());
     let lmtp = mail.lmtp;
     let auth_socket = mail.auth_socket.display();
@@ -139,6 +163,14 @@ lmtp_destination_concurrency_limit = 50
 minimal_backoff_time = 2s
 queue_run_delay = 2s
 in_flow_delay = 0
+transport_maps = regexp:{etc}/transports
+delay_warning_time = 1s
+
+# Greylisting and the content filter.
+smtpd_policy_service_request_limit = 0
+smtpd_milters = inet:127.0.0.1:{filter}
+milter_default_action = tempfail
+milter_protocol = 6
 
 # Sign-in through Dovecot.
 smtpd_sasl_auth_enable = yes
@@ -148,7 +180,7 @@ smtpd_sasl_security_options = noanonymous
 smtpd_sender_login_maps = regexp:{etc}/senders
 smtpd_sender_restrictions = reject_sender_login_mismatch
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions = reject_unauth_destination, check_recipient_access regexp:{etc}/recipients, permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = reject_unauth_destination, check_recipient_access regexp:{etc}/recipients, check_policy_service inet:127.0.0.1:{policy}, permit_sasl_authenticated, reject
 smtpd_tls_chain_files = {key}, {certificate}
 smtpd_tls_mandatory_protocols = >=TLSv1.2
 smtpd_tls_session_cache_database =

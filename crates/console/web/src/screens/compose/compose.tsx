@@ -5,34 +5,48 @@ import { useBlocker, useCanGoBack, useNavigate, useRouter, useSearch } from "@ta
 import { ChevronLeft, Paperclip, SendHorizontal, X } from "lucide-react";
 import { type DragEvent, type FormEvent, useEffect, useRef, useState } from "react";
 import { api, freshKey, Problem } from "../../api/client";
-import { mailboxes as mailboxesQuery, message as messageQuery } from "../../api/queries";
-import type { Mailbox, MessageBody, Submission, SubmissionInput } from "../../api/types";
+import { answerStart, serverDraft, mailboxes as mailboxesQuery, message as messageQuery } from "../../api/queries";
+import type { AnswerStart, Mailbox, MessageBody, ServerDraft, Submission, SubmissionInput } from "../../api/types";
 import type { ComposeSearch } from "../../addresses";
 import { Button, CopyLine, Empty, Failed, Note, Waiting } from "../../ui/basics";
-import { base64 } from "../../ui/base64";
-import { bytes, fullTime, plural } from "../../ui/format";
 import { Confirm, toast } from "../../ui/overlays";
-import { type Draft, draftFrom, emptyDraft, looksLikeAddress, parseAddresses, timeOf } from "./draft";
+import { Attachments, useAttachments } from "./attachments";
+import { type Author, AuthorFields, authorOf } from "./author-fields";
+import { cleaned, htmlOf, isFormatted, textOf } from "./clean";
+import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddresses, timeOf } from "./draft";
+import { useDraftKeeper } from "./draft-keeper";
+import { Editor } from "./editor";
+import { handedOver, UNDO_SECONDS } from "./handed-over";
+import { Original } from "./original";
 import { Recipients } from "./recipients";
-
-/** Attachments travel as base64 inside JSON: more than this needs the upload that is to come. */
-const MAX_TOTAL = 20_000_000;
+import { DeliveryWishes, wishesBody, wishesOf } from "./wishes";
 
 const TITLES = { reply: "Reply", reply_all: "Reply to all", forward: "Forward" };
 
 export function Compose() {
-  const search = useSearch({ from: "/inside/compose" });
+  const asked = useSearch({ from: "/inside/compose" });
+  const draft = useQuery({ ...serverDraft(asked.draft ?? ""), enabled: Boolean(asked.draft) });
+  if (asked.draft && draft.isPending) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
+  if (draft.isError) return <div className="page"><div className="inner narrow"><Failed error={draft.error} retry={() => void draft.refetch()} /></div></div>;
+  const { in_reply_to_message_id: answered, forward_message_id: forwarded } = draft.data?.content ?? {};
+  const search: ComposeSearch = draft.data ? { draft: asked.draft, message: answered ?? forwarded, mode: answered ? "reply" : forwarded ? "forward" : undefined } : asked;
+  return <Ready search={search} going={draft.data ?? null} />;
+}
+
+function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | null }) {
   const mailboxes = useQuery(mailboxesQuery);
   const original = useQuery({ ...messageQuery(search.message ?? ""), enabled: Boolean(search.message) });
+  const begun = useQuery({ ...answerStart(search.message ?? "", search.mode ?? "reply"), enabled: Boolean(search.message && search.mode) });
   const senders = mailboxes.data?.filter((m) => m.outgoing) ?? [];
 
-  if (mailboxes.isPending || (search.message && original.isPending)) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
+  if (mailboxes.isPending || (search.message && (original.isPending || (search.mode && begun.isPending)))) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
   if (mailboxes.isError) return <div className="page"><div className="inner narrow"><Failed error={mailboxes.error} retry={() => void mailboxes.refetch()} /></div></div>;
   if (original.isError) return <div className="page"><div className="inner narrow"><Failed error={original.error} retry={() => void original.refetch()} /></div></div>;
+  if (begun.isError) return <div className="page"><div className="inner narrow"><Failed error={begun.error} retry={() => void begun.refetch()} /></div></div>;
   if (senders.length === 0) {
     return <Empty icon={SendHorizontal} title="No mailbox can send yet"><p>Add one with its sending side switched on.</p></Empty>;
   }
-  return <Form key={`${search.mode}-${search.message}`} search={search} senders={senders} original={original.data ?? null} />;
+  return <Form key={`${search.draft}-${search.mode}-${search.message}`} search={search} going={going} senders={senders} original={original.data ?? null} begun={begun.data ?? null} />;
 }
 
 interface Kept {
@@ -43,7 +57,23 @@ interface Kept {
 
 /** What was typed outlives a reload, in this tab only. */
 function storageKey(search: ComposeSearch) {
-  return `postroom.compose.${search.mode ?? "new"}.${search.message ?? ""}`;
+  return `postroom.compose.${search.draft ?? search.mode ?? "new"}.${search.message ?? ""}`;
+}
+
+function keep(search: ComposeSearch, what: Kept) {
+  try {
+    sessionStorage.setItem(storageKey(search), JSON.stringify(what));
+  } catch {
+    // Without storage a reload loses the draft; the browser asks before it.
+  }
+}
+
+function forget(search: ComposeSearch) {
+  try {
+    sessionStorage.removeItem(storageKey(search));
+  } catch {
+    // Nothing was kept then.
+  }
 }
 
 function kept(search: ComposeSearch): Kept | null {
@@ -55,25 +85,26 @@ function kept(search: ComposeSearch): Kept | null {
   }
 }
 
-function start(search: ComposeSearch, senders: Mailbox[], original: MessageBody | null): Kept {
-  const wanted = original?.mailbox_id ?? search.mailbox;
+function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], original: MessageBody | null, begun: AnswerStart | null): Kept {
+  const wanted = going?.mailbox_id ?? original?.mailbox_id ?? search.mailbox;
   const sender = senders.find((m) => m.id === wanted) ?? senders[0];
-  const own = sender?.address ?? "";
-  const draft = original && search.mode ? draftFrom(original, search.mode, own) : emptyDraft(parseAddresses(search.to ?? ""));
+  const draft = going ? draftOf(going) : begun && search.mode ? draftFrom(begun) : emptyDraft(parseAddresses(search.to ?? ""));
   return { key: freshKey(), from: sender?.id ?? "", draft };
 }
 
-function Form({ search, senders, original }: { search: ComposeSearch; senders: Mailbox[]; original: MessageBody | null }) {
-  const [first] = useState(() => start(search, senders, original));
+function Form({ search, going, senders, original, begun }: { search: ComposeSearch; going: ServerDraft | null; senders: Mailbox[]; original: MessageBody | null; begun: AnswerStart | null }) {
+  const [first] = useState(() => start(search, going, senders, original, begun));
   const [{ key, from, draft }, setState] = useState<Kept>(() => kept(search) ?? first);
-  const [files, setFiles] = useState<File[]>([]);
+  const files = useAttachments(going?.content.attachments);
   const [copies, setCopies] = useState(draft.cc.length > 0 || draft.bcc.length > 0);
   /** As the browser writes it, in local time; empty: now; null: not asked for. */
   const [later, setLater] = useState<string | null>(null);
+  const [author, setAuthor] = useState<Author>(() => authorOf(going?.content));
+  const [wishes, setWishes] = useState(() => wishesOf(going?.content));
   const [dropping, setDropping] = useState(false);
   const [done, setDone] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
-  const text = useRef<HTMLTextAreaElement>(null);
+  const text = useRef<HTMLDivElement>(null);
   // The second click of a double click comes before React has drawn the first.
   const underWay = useRef(false);
   const client = useQueryClient();
@@ -84,45 +115,61 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const sender = senders.find((m) => m.id === from);
   const isReply = search.mode === "reply" || search.mode === "reply_all";
   const sendAt = timeOf(later);
-  const touched = files.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
+  const touched = files.list.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
 
   const set = (part: Partial<Draft>) => setState((s) => ({ ...s, draft: { ...s.draft, ...part } }));
   useEffect(() => {
-    try {
-      if (touched && !done) sessionStorage.setItem(storageKey(search), JSON.stringify({ key, from, draft }));
-      else sessionStorage.removeItem(storageKey(search));
-    } catch {
-      // Without storage a reload loses the draft; the browser asks before it.
-    }
+    if (touched && !done) keep(search, { key, from, draft });
+    else forget(search);
   }, [search, key, from, draft, touched, done]);
   useEffect(() => {
-    // A reply starts above the quotation.
-    if (!isReply || !text.current) return;
-    text.current.focus();
-    text.current.setSelectionRange(0, 0);
-    text.current.scrollTop = 0;
+    if (isReply) text.current?.focus();
   }, [isReply]);
-  const blocker = useBlocker({ shouldBlockFn: () => touched && !done, enableBeforeUnload: () => touched && !done, withResolver: true });
+  const everyone = [...draft.to, ...draft.cc, ...draft.bcc];
+  const wrong = everyone.filter((a) => !looksLikeAddress(a.address));
+  const goingUp = files.list.some((a) => !a.blobId);
+  const content: SubmissionInput = {
+    ...author, mailbox_id: from, to: draft.to, cc: draft.cc, bcc: draft.bcc, subject: draft.subject,
+    // The server makes the text of what is formatted; lines alone go out as text.
+    ...(isFormatted(draft.html) ? { html: cleaned(draft.html), text: null } : { text: textOf(draft.html), html: null }),
+    ...(search.mode ? { quote: draft.quote } : {}),
+    attachments: files.list.flatMap((a) => (a.blobId ? [{ blob_id: a.blobId, filename: a.name }] : [])),
+    ...wishesBody(wishes),
+    ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
+    ...(search.mode === "forward" && search.message ? { forward_message_id: search.message, forward_as: draft.forwardAs } : {}),
+  };
+  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going?.id ?? null, touched && !done);
+  const isOpen = () => touched && !done;
+  const blocker = useBlocker({ shouldBlockFn: isOpen, enableBeforeUnload: () => isOpen() && !keeper.isKept(), withResolver: true });
+  const [asking, setAsking] = useState(false);
+  useEffect(() => {
+    if (blocker.status !== "blocked") return;
+    // Whoever leaves finds it among the drafts; only what cannot be kept is asked about.
+    keeper.keep().then(
+      (id) => {
+        if (!id) return setAsking(true);
+        forget(search);
+        toast("Kept as a draft", { action: { label: "Throw it away", run: () => void api.delete(`/v1/drafts/${id}`) } });
+        blocker.proceed();
+      },
+      () => setAsking(true),
+    );
+  }, [blocker.status]);
 
   const send = useMutation({
     mutationFn: async () => {
-      const body: SubmissionInput = {
-        mailbox_id: from, to: draft.to, cc: draft.cc, bcc: draft.bcc, subject: draft.subject, text: draft.text,
-        // The quotation is in the text already, or was taken out on purpose.
-        ...(search.mode ? { quote: false } : {}),
-        attachments: await Promise.all(files.map(encode)),
-        ...(sendAt ? { send_at: sendAt } : {}),
-        ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
-        ...(search.mode === "forward" && search.message ? { forward_message_id: search.message } : {}),
-      };
+      // What is being kept is finished first: the message takes the draft with it.
+      const id = keeper.state === "none" ? null : await keeper.keep().catch(() => keeper.id);
+      const body = { ...content, ...(sendAt ? { send_at: sendAt } : {}), ...(id ? { draft_id: id } : {}), undo_seconds: UNDO_SECONDS };
       return api.post<Submission>("/v1/submissions", body, key);
     },
     onSuccess: (submission) => {
       setDone(true);
       void client.invalidateQueries({ queryKey: ["submissions"] });
-      toast("In the outbox", {
-        description: `To ${plural(submission.recipients?.length ?? draft.to.length, "recipient")}. ${submission.send_at ? `It goes out ${fullTime(submission.send_at)}.` : "It is sent now."}`,
-        action: { label: "Show", run: () => void navigate({ to: "/outbox", search: { scheduled: Boolean(submission.send_at) || undefined, open: submission.id } }) },
+      // With its files, its author and its wishes: as a draft it has all of them.
+      handedOver(submission, async () => {
+        const again = await api.post<ServerDraft>("/v1/drafts", content);
+        await navigate({ to: "/compose", search: { draft: again.id } });
       });
     },
     // Changed text under the same key would be refused: after an answer, the next try is a new one.
@@ -139,13 +186,11 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   }, [done, canGoBack, router, navigate]);
 
   const problem = send.error instanceof Problem ? send.error : null;
-  const everyone = [...draft.to, ...draft.cc, ...draft.bcc];
-  const wrong = everyone.filter((a) => !looksLikeAddress(a.address));
-  const size = files.reduce((sum, f) => sum + f.size, 0);
   const blockedBy =
     everyone.length === 0 ? "Name at least one recipient."
     : wrong.length ? `“${wrong[0]?.address}” is not an address.`
-    : size > MAX_TOTAL ? `The files have ${bytes(size)}; ${bytes(MAX_TOTAL)} fit.`
+    : files.list.some((a) => a.error) ? "A file did not go up: try it again, or remove it."
+    : goingUp ? "The files are still going up."
     : null;
 
   const submit = (event?: FormEvent) => {
@@ -157,7 +202,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setDropping(false);
-    setFiles((now) => [...now, ...event.dataTransfer.files]);
+    files.add(event.dataTransfer.files);
   };
 
   return (
@@ -176,10 +221,11 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
         <div className="compose-bar">
           <Button look="ghost" icon={ChevronLeft} aria-label="Back" onClick={() => (canGoBack ? router.history.back() : void navigate({ to: "/inbox", search: {} }))} />
           <h1>{search.mode ? TITLES[search.mode] : "New message"}</h1>
+          {keeper.state !== "none" && <span className="small quiet" role="status">{{ saving: "Keeping…", saved: "Kept as a draft", failed: "Not kept" }[keeper.state]}</span>}
           <Button icon={Paperclip} onClick={() => picker.current?.click()}>Attach</Button>
           <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>{sendAt ? "Schedule" : "Send"}</Button>
           <input ref={picker} type="file" multiple hidden onChange={(e) => {
-            setFiles((now) => [...now, ...(e.target.files ?? [])]);
+            files.add(e.target.files ?? []);
             e.target.value = "";
           }} />
         </div>
@@ -190,6 +236,7 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
             {senders.map((m) => <option key={m.id} value={m.id}>{m.name === m.address ? m.address : `${m.name} <${m.address}>`}</option>)}
           </select>
         </div>
+        <AuthorFields mailbox={from} isReply={isReply} author={author} onChange={setAuthor} />
         {sender && (sender.sending === "fails" || sender.lifecycle !== "enabled") && (
           <div className="compose-files">
             <Note tone="warn">
@@ -219,40 +266,40 @@ function Form({ search, senders, original }: { search: ComposeSearch; senders: M
             <Button look="ghost" size="small" icon={X} aria-label="Send now instead" onClick={() => setLater(null)} />
           </div>
         )}
-        <textarea ref={text} className="compose-text" aria-label="Text" value={draft.text} onChange={(e) => set({ text: e.target.value })} placeholder="Write here. Files can be dropped anywhere." />
-        {(files.length > 0 || (search.mode === "forward" && original?.has_attachments)) && (
-          <div className="compose-files stack s">
-            {search.mode === "forward" && original?.has_attachments && <div className="small quiet">The attachments of the original go along.</div>}
-            <ul className="files" aria-label="Attachments">
-              {files.map((file, n) => (
-                <li key={`${file.name}-${n}`} className="chip">
-                  <span className="cut">{file.name}</span> <span className="faint num">{bytes(file.size)}</span>
-                  <button type="button" aria-label={`Remove ${file.name}`} onClick={() => setFiles(files.filter((_, m) => m !== n))}><X className="i" aria-hidden /></button>
-                </li>
-              ))}
-            </ul>
-            {size > MAX_TOTAL && <Note tone="bad">{blockedBy}</Note>}
-          </div>
+        <Editor box={text} start={draft.html} onChange={(html) => set({ html })} />
+        {search.mode && begun && (
+          <Original
+            mode={search.mode} begun={begun} draft={draft} hasFiles={Boolean(original?.has_attachments)} set={set}
+            edit={() => {
+              const html = `${draft.html || "<div><br></div>"}<div><br></div>${htmlOf(begun.quoted_text)}`;
+              if (text.current) text.current.innerHTML = cleaned(html);
+              set({ html, quote: false });
+              text.current?.focus();
+            }}
+          />
         )}
+        {files.list.length > 0 && <div className="compose-files"><Attachments list={files.list} remove={files.remove} again={files.again} /></div>}
+        <DeliveryWishes wishes={wishes} set={(part) => setWishes((w) => ({ ...w, ...part }))} />
         <details className="compose-files small">
           <summary className="quiet">The same by API</summary>
           <CopyLine
             label="command"
-            text={`curl ${window.location.origin}/v1/submissions -H "Authorization: Bearer $POSTROOM_TOKEN" -H "Idempotency-Key: $(uuidgen)" --json '${JSON.stringify({ mailbox_id: from, to: draft.to.map(({ address }) => ({ address })), subject: draft.subject, text: "…" })}'`}
+            text={`curl ${window.location.origin}/v1/submissions -H "Authorization: Bearer $POSTROOM_TOKEN" -H "Idempotency-Key: $(uuidgen)" --json '${JSON.stringify({ mailbox_id: from, to: draft.to.map(({ address }) => ({ address })), subject: draft.subject, text: "…", ...wishesBody(wishes) })}'`}
           />
         </details>
       </form>
       <Confirm
-        open={blocker.status === "blocked"} onClose={() => blocker.reset?.()} title="Leave this message?" action="Throw it away" onConfirm={() => {
+        open={asking} onClose={() => {
+          setAsking(false);
+          blocker.reset?.();
+        }} title="Leave this message?" action="Throw it away" onConfirm={() => {
           setDone(true);
           sessionStorage.removeItem(storageKey(search));
           blocker.proceed?.();
         }}
       >
-        It was not sent. Drafts are not stored on the server yet.
+        It was not sent, and cannot be kept as a draft as it is.
       </Confirm>
     </div>
   );
 }
-
-const encode = async (file: File) => ({ filename: file.name, content_type: file.type || "application/octet-stream", content_base64: await base64(file) });

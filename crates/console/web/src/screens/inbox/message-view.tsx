@@ -11,7 +11,11 @@ import { bytes, fullTime, plural, who, whole } from "../../ui/format";
 import { toastProblem } from "../../ui/overlays";
 import { useFlag } from "./actions";
 import { MessageFrame } from "./frame";
+import { DraftLine } from "./draft-line";
 import { Labels } from "./labels";
+import { ReceiptLine } from "./receipt";
+import { CertifiedLine } from "./certified";
+import { ReportNote } from "./returned";
 import { Tags } from "./tags";
 import { TextBody } from "./text-body";
 
@@ -35,7 +39,10 @@ export function MessageView({ id, known, onFold }: Props) {
     <article className="message" aria-label={`Message from ${head.from.map(who).join(", ")}`}>
       <Head message={head} onFold={onFold} />
       <UnreadLine message={head} />
-      {body?.report && <BounceNote report={body.report} />}
+      {head.flags.draft && <DraftLine message={head} />}
+      {body?.report && <ReportNote report={body.report} />}
+      {body && <CertifiedLine body={body} />}
+      {body && <ReceiptLine body={body} />}
       {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
       {!body && !query.isError && <Waiting lines={8} label="Loading the text" />}
       {body && (
@@ -137,27 +144,6 @@ function HeadersOnly({ message, onFetched }: { message: Message; onFetched: () =
     <Note tone="info" title="Only the header of this message is stored">
       <p className="small">The message itself ({bytes(message.size)}) is on its server.</p>
       <Button size="small" icon={Download} disabled={fetch.isPending} onClick={() => fetch.mutate()}>{fetch.isPending ? "Fetching" : "Fetch the message"}</Button>
-    </Note>
-  );
-}
-
-const REPORTS = {
-  bounce: "This message reports that mail could not be delivered",
-  delayed: "This message reports that mail is delayed",
-  delivered: "This message confirms a delivery",
-  complaint: "This message reports a complaint about mail",
-  read: "This message says that mail was displayed",
-  auto_reply: "This is an automatic reply",
-} as const;
-
-function BounceNote({ report }: { report: NonNullable<MessageBody["report"]> }) {
-  return (
-    <Note tone={report.kind === "bounce" || report.kind === "complaint" ? "warn" : "info"} title={REPORTS[report.kind]}>
-      {report.recipients.map((r) => (
-        <div key={r.address} className="small">
-          {r.address}{r.status && <> · <code>{r.status}</code></>} {r.permanent ? "· for good" : ""} {r.diagnostic && <div className="faint">{r.diagnostic}</div>}
-        </div>
-      ))}
     </Note>
   );
 }

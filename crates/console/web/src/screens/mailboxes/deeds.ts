@@ -31,6 +31,7 @@ const DEEDS: Record<string, (value: string) => Deed> = {
   sign_in_again: () => field("Enter a new sign-in"),
   enter_username: () => field("Correct the user name"),
   edit_identity: () => field("Correct the user name"),
+  choose_identity: () => ({ kind: "screen", label: "Go to the mailboxes", to: "/mailboxes" }),
   enter_host: () => field("Correct the server name"),
   edit_host: () => field("Correct the server name"),
   edit_port: () => field("Correct the port"),

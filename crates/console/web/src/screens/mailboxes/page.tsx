@@ -20,11 +20,13 @@ import { Connected } from "./add/connected";
 import { FolderMenu, NewFolder } from "./folder-changes";
 import { FolderNotes, inOrder, RoleSelect } from "./folder-parts";
 import { MailboxMenu } from "./list";
+import { OutOfOfficeCard } from "./out-of-office";
 import { OwedCard } from "./owed";
 import { PlanCard } from "./plan";
 import { carry, isAboutRoles } from "./remedies";
 import type { Hands } from "./remedy-view";
 import { ReportCard, ReportList } from "./reports";
+import { SendingCard } from "./sending";
 import { Standing } from "./standing";
 
 export function MailboxPage() {
@@ -111,6 +113,8 @@ function Page({ mailbox }: { mailbox: Mailbox }) {
           <ReportCard mailbox={mailbox} run={run} open={open} hands={hands} />
           <div className="stack">
             <SettingsCard mailbox={mailbox} onEdit={edit} />
+            {mailbox.outgoing && <SendingCard mailbox={mailbox} />}
+            {mailbox.outgoing && mailbox.incoming && <OutOfOfficeCard mailbox={mailbox} />}
             {mailbox.incoming && <PlanCard mailbox={mailbox} />}
             <OwedCard mailbox={mailbox} />
             <Failures mailbox={mailbox} />

@@ -12,6 +12,8 @@ export const LIMITS: { key: Key; label: string; hint?: string }[] = [
   { key: "download_mb_per_day", label: "Megabytes down in a day" },
   { key: "upload_mb_per_day", label: "Megabytes up in a day" },
   { key: "messages_per_day", label: "Messages in a day" },
+  { key: "sends_per_minute", label: "Messages sent in a minute" },
+  { key: "recipients_per_day", label: "Recipients in a day", hint: "Whoever is over the limit waits in the outbox." },
 ];
 
 export const limitTexts = (limits?: ProfileLimits): LimitTexts =>

@@ -11,6 +11,8 @@ export function Settings() {
             <Link to="/settings/tokens">Tokens</Link>
             <Link to="/settings/webhooks">Webhooks</Link>
             <Link to="/settings/profiles">Server profiles</Link>
+            <Link to="/settings/signatures">Signatures</Link>
+            <Link to="/settings/templates">Templates</Link>
             <Link to="/settings/layout">Layout</Link>
           </nav>
         </div>

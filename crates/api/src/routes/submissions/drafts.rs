@@ -1,0 +1,305 @@
+//! Messages that are being written: kept here as a submission takes them, with a copy in the server's Drafts folder.
+
+use super::author::{self, Sender};
+use super::input::NewSubmission;
+use super::{compose, create};
+use crate::caller::Caller;
+use crate::error::{ApiError, Result};
+use crate::idempotent;
+use crate::input::{self, Checks, Ids, Json, LargeJson, Query};
+use crate::page::{self, Page};
+use crate::state::ApiState;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use model::Timestamp;
+use model::access::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::drafts::{self, OnServer, Version};
+
+/// What was written, as a submission takes it.
+type Content = Map<String, Value>;
+/// What only a finished message has.
+const NOT_YET: [&str; 4] = ["raw_base64", "envelope", "send_at", "draft_id"];
+
+/// Where the copy of a draft is.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Copied {
+    /// On its way.
+    Owed,
+    /// In the Drafts folder.
+    Stored,
+    /// It was there, and somebody took it away.
+    Gone,
+    /// The mailbox has no Drafts folder that can be written to.
+    None,
+}
+
+/// A message that is being written.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Draft {
+    /// `drf_…`
+    id: String,
+    /// The mailbox that is to send it.
+    mailbox_id: String,
+    /// What was written: the fields of a submission.
+    #[schema(value_type = Object)]
+    content: Value,
+    /// Grows with each change.
+    version: i64,
+    /// The copy in the Drafts folder, once it is known here.
+    message_id: Option<String>,
+    /// Where the copy is.
+    on_server: Copied,
+    /// When it was begun.
+    created_at: Timestamp,
+    /// When it was changed last.
+    updated_at: Timestamp,
+}
+
+impl From<drafts::Draft> for Draft {
+    fn from(draft: drafts::Draft) -> Self {
+        Self {
+            id: draft.id,
+            mailbox_id: draft.mailbox_id,
+            content: draft.content,
+            version: draft.version,
+            message_id: draft.message_id,
+            on_server: match draft.on_server {
+                OnServer::Owed => Copied::Owed,
+                OnServer::Stored => Copied::Stored,
+                OnServer::Gone => Copied::Gone,
+                OnServer::None => Copied::None,
+            },
+            created_at: draft.created_at,
+            updated_at: draft.updated_at,
+        }
+    }
+}
+
+/// Which drafts are wanted.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Asked {
+    /// Only of this mailbox.
+    mailbox_id: Option<String>,
+    /// 1 to 500; 50 when left out.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The messages that are being written here, what was begun last first.
+#[utoipa::path(get, path = "/v1/drafts", tag = "submissions", params(Asked), responses((status = 200, body = Page<Draft>)))]
+pub(crate) async fn list_drafts(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Query(asked): Query<Asked>,
+) -> Result<axum::Json<Page<Draft>>> {
+    caller.need(Scope::Read)?;
+    let limit = page::limit(asked.limit)?;
+    let before = page::parse_id_cursor(asked.cursor.as_deref())?;
+    let only = match asked.mailbox_id {
+        Some(id) if caller.sees(&id) => Some(vec![id]),
+        Some(_) => Some(Vec::new()),
+        None => caller.visible(),
+    };
+    let found = drafts::list(&state.store, only, before, limit).await?;
+    let found = found.into_iter().map(Draft::from).collect();
+    Ok(axum::Json(Page::new(found, limit, |draft: &Draft| {
+        page::id_cursor(&draft.id)
+    })))
+}
+
+/// Begins a draft: the fields of a submission, whatever is there of them yet. Its files are uploaded before. A copy goes to the
+/// Drafts folder of the mailbox's server; with `replaces_message_id` (a message of that folder, from another program) in its place.
+#[utoipa::path(post, path = "/v1/drafts", tag = "submissions", request_body = NewSubmission, responses((status = 201, body = Draft)))]
+pub(crate) async fn create_draft(
+    caller: Caller,
+    State(state): State<ApiState>,
+    LargeJson {
+        json: Json { mut value, .. },
+        place: _place,
+    }: LargeJson<Content>,
+) -> Result<Response> {
+    let replaces = match value.remove("replaces_message_id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(replaced(&state, &caller, id).await?),
+        Some(_) => return Err(ApiError::field("/replaces_message_id", "is no message")),
+    };
+    let id = drafts::fresh(state.store.now());
+    let draft = save(&state, &caller, id, 0, value, replaces).await?;
+    let location = format!("/v1/drafts/{}", draft.id);
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::CREATED, headers, axum::Json(draft)).into_response())
+}
+
+/// One draft.
+#[utoipa::path(get, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path)),
+    responses((status = 200, body = Draft)))]
+pub(crate) async fn get_draft(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+) -> Result<axum::Json<Draft>> {
+    caller.need(Scope::Read)?;
+    Ok(axum::Json(visible(&state, &caller, &id).await?.into()))
+}
+
+/// Changes a draft, by any of the fields of a submission: those that are given take the place of what was there, null takes one away. With `version`, only
+/// where it is still that one.
+#[utoipa::path(patch, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path)),
+    request_body = NewSubmission, responses((status = 200, body = Draft)))]
+pub(crate) async fn change_draft(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+    LargeJson {
+        json: Json { mut value, .. },
+        place: _place,
+    }: LargeJson<Content>,
+) -> Result<axum::Json<Draft>> {
+    let old = visible(&state, &caller, &id).await?;
+    let version = match value.remove("version") {
+        None | Some(Value::Null) => old.version,
+        Some(version) => version
+            .as_i64()
+            .filter(|version| *version > 0)
+            .ok_or_else(|| ApiError::field("/version", "is no version"))?,
+    };
+    let mut content = match old.content {
+        Value::Object(content) => content,
+        _ => Content::new(),
+    };
+    for (name, change) in value {
+        if change.is_null() {
+            content.remove(&name);
+        } else {
+            content.insert(name, change);
+        }
+    }
+    let draft = save(&state, &caller, id, version, content, None).await?;
+    Ok(axum::Json(draft))
+}
+
+/// Throws a draft away, its copy on the server too.
+#[utoipa::path(delete, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path)), responses((status = 204)))]
+pub(crate) async fn remove_draft(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+) -> Result<StatusCode> {
+    caller.need(Scope::Send)?;
+    visible(&state, &caller, &id).await?;
+    drafts::remove(&state.store, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Queues a draft as it is, and with that it is no draft any more. Fields that are given come on top, such as `send_at`.
+#[utoipa::path(post, path = "/v1/drafts/{id}/send", tag = "submissions",
+    params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    request_body = NewSubmission, responses((status = 202, body = model::submission::Submission)))]
+pub(crate) async fn send_draft(
+    caller: Caller,
+    State(state): State<ApiState>,
+    Ids([id]): Ids<1>,
+    headers: HeaderMap,
+    Json { value, bytes }: Json<Content>,
+) -> Result<Response> {
+    caller.need(Scope::Send)?;
+    let (inner, actor, draft_id) = (state.clone(), caller.clone(), id.clone());
+    let work = |key| async move {
+        let draft = visible(&inner, &actor, &draft_id).await?;
+        let Value::Object(mut content) = draft.content else {
+            return Err(ApiError::not_found("the draft"));
+        };
+        content.extend(value);
+        content.insert("draft_id".to_owned(), draft_id.into());
+        let value: NewSubmission = parsed(&content)?;
+        create::queue(inner, actor, value, key).await
+    };
+    // The key stands for this draft too.
+    let request = [id.as_bytes(), b"\n", &bytes].concat();
+    idempotent::once(
+        &state,
+        &caller,
+        &headers,
+        ("/v1/submissions", &request),
+        work,
+    )
+    .await
+}
+
+/// The draft, if it exists for this caller.
+async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Result<drafts::Draft> {
+    let draft = drafts::get(&state.store, id).await?;
+    caller.must_see(&draft.mailbox_id, "the draft")?;
+    Ok(draft)
+}
+
+/// A message in the Drafts folder that a draft takes the place of.
+async fn replaced(state: &ApiState, caller: &Caller, id: String) -> Result<String> {
+    let message = crate::routes::messages::visible(state, caller, &id).await?;
+    if message.flags.draft {
+        Ok(id)
+    } else {
+        let text = "is no draft of another program";
+        Err(ApiError::field("/replaces_message_id", text))
+    }
+}
+
+fn parsed(content: &Content) -> Result<NewSubmission> {
+    input::parse(&serde_json::to_vec(content)?)
+}
+
+async fn save(
+    state: &ApiState,
+    caller: &Caller,
+    id: String,
+    after: i64,
+    mut content: Content,
+    replaces: Option<String>,
+) -> Result<Draft> {
+    caller.need(Scope::Send)?;
+    let mut checks = Checks::default();
+    for name in NOT_YET.iter().filter(|name| content.contains_key(**name)) {
+        checks.refuse(format!("/{name}"), "is given when the draft is sent");
+    }
+    let value = parsed(&content)?;
+    for (i, file) in value.attachments.iter().enumerate() {
+        if file.content_base64.is_some() {
+            let pointer = format!("/attachments/{i}/content_base64");
+            checks.refuse(
+                pointer,
+                "a draft keeps files that were uploaded (`blob_id`)",
+            );
+        }
+    }
+    checks.end()?;
+    value.check_what_is_there()?;
+    let uploads = value.attachments.iter().filter_map(|f| f.blob_id.clone());
+    let uploads = uploads.collect();
+    let sender: Sender = author::sender(state, caller, &value).await?;
+    let mailbox_id = sender.mailbox.id.clone();
+    caller.must_see(&mailbox_id, "the mailbox")?;
+    content.insert("mailbox_id".to_owned(), mailbox_id.clone().into());
+    let unique = drafts::unique(&id, after + 1);
+    let ready = compose::copy(state, caller, &sender, value, &unique).await?;
+    create::fits(ready.length)?;
+    let copy = ready.store(state).await?;
+    let version = Version {
+        id,
+        mailbox_id,
+        after,
+        content: Value::Object(content),
+        uploads,
+        copy,
+        internet_message_id: ready.message_id,
+        subject: ready.subject,
+        replaces,
+    };
+    Ok(drafts::save(&state.store, version).await?.into())
+}

@@ -1,0 +1,342 @@
+//! Composing: what an answer, a forward or a file of another message becomes.
+
+use crate::common::{Filled, Fixture};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::access::Scope;
+use serde_json::{Value, json};
+
+/// The message that a submission sends, as it goes out.
+pub async fn bytes_of(fixture: &Fixture, submission: &Value) -> Vec<u8> {
+    let id = submission["id"].as_str().unwrap();
+    let digest = store::submissions::digest(&fixture.store, id)
+        .await
+        .unwrap();
+    let place = store::blobs::find(&fixture.store, &digest).await.unwrap();
+    fixture.store.blobs.read(&place, u64::MAX).await.unwrap()
+}
+
+/// Hands over a message and reads what goes out.
+async fn sent(fixture: &Fixture, body: &Value) -> (Value, mail_message::Message, Vec<u8>) {
+    let submission = fixture.post("/v1/submissions", body).await.expect(202);
+    let bytes = bytes_of(fixture, &submission).await;
+    (submission, mail_message::read(&bytes), bytes)
+}
+
+async fn stored(fixture: &Fixture, mailbox: &Filled, mail: &str) -> Value {
+    fixture.fill(mailbox, "INBOX", &[(1, mail)]).await;
+    fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone()
+}
+
+fn addresses(list: &[mail_message::Address]) -> Vec<&str> {
+    list.iter().map(|a| a.address.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_all_goes_to_everybody_but_oneself_and_to_whom_else_is_named() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mail = "From: Bob <bob@x.test>\r\nTo: ANN@example.com, Cy <cy@x.test>\r\nCc: dee@x.test\r\nSubject: s\r\n\
+        Message-ID: <1@x.test>\r\n\r\nHello\r\n";
+    let id = stored(&fixture, &a, mail).await;
+    let body =
+        json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "reply_all": true, "text": "Yes"});
+    let (_, read, _) = sent(&fixture, &body).await;
+    assert_eq!(addresses(&read.head.to), ["bob@x.test"]);
+    assert_eq!(addresses(&read.head.cc), ["cy@x.test", "dee@x.test"]);
+    // A copy that is named comes on top; somebody who is named already does not come twice.
+    let more = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "reply_all": true, "text": "Yes",
+        "cc": [{"address": "new@x.test"}], "bcc": [{"address": "DEE@x.test"}]});
+    let (submission, read, _) = sent(&fixture, &more).await;
+    assert_eq!(addresses(&read.head.to), ["bob@x.test"]);
+    assert_eq!(addresses(&read.head.cc), ["new@x.test", "cy@x.test"]);
+    assert_eq!(submission["recipients"].as_array().unwrap().len(), 4);
+    // A form begins with what the message would have.
+    let begun = async |kind: &str| {
+        let uri = format!("/v1/messages/{}/answer?kind={kind}", id.as_str().unwrap());
+        fixture.get(&uri).await.expect(200)
+    };
+    let all = begun("reply_all").await;
+    assert_eq!(all["to"][0]["address"], "bob@x.test");
+    assert_eq!(all["cc"].as_array().unwrap().len(), 2);
+    assert_eq!(all["subject"], "Re: s");
+    assert!(all["quoted_text"].as_str().unwrap().ends_with("> Hello\n"));
+    assert_eq!(begun("reply").await["cc"], json!([]));
+    assert_eq!(begun("forward").await["subject"], "Fwd: s");
+    for (field, value) in [
+        ("reply_all", json!(true)),
+        ("forward_as", json!("attachment")),
+        ("calendar_reply", json!("accepted")),
+    ] {
+        let mut body = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t"});
+        body[field] = value;
+        let problem = fixture.post("/v1/submissions", &body).await.problem(422);
+        assert_eq!(problem["errors"][0]["pointer"], format!("/{field}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_forwarded_as_an_attachment_is_there_byte_for_byte() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mail = "From: Bob <bob@x.test>\r\nTo: ann@example.com\r\nSubject: Offer 7/8\r\nMessage-ID: <1@x.test>\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGrüße\r\n";
+    let id = stored(&fixture, &a, mail).await;
+    let body = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "forward_message_id": id,
+        "forward_as": "attachment", "text": "Look"});
+    let (submission, read, bytes) = sent(&fixture, &body).await;
+    assert_eq!(submission["subject"], "Fwd: Offer 7/8");
+    assert_eq!(read.text.as_deref().map(str::trim), Some("Look"));
+    assert_eq!(read.attachments.len(), 1);
+    let file = mail_message::attachment(&bytes, read.attachments[0].index).unwrap();
+    assert_eq!(file.meta.content_type, "message/rfc822");
+    assert_eq!(file.meta.filename, "Offer 7-8.eml");
+    assert_eq!(String::from_utf8(file.bytes).unwrap(), mail);
+    assert!(String::from_utf8_lossy(&bytes).contains("Content-Transfer-Encoding: 8bit"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_a_stored_message_goes_along_for_who_may_read_it() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let b = fixture.mailbox("bo@example.com").await;
+    let mail = "From: Bob <bob@x.test>\r\nTo: ann@example.com\r\nSubject: s\r\nMessage-ID: <1@x.test>\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n\
+        Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=plan.pdf\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\nAQIDBA==\r\n--b--\r\n";
+    let id = stored(&fixture, &a, mail).await;
+    let uri = format!("/v1/messages/{}?body=text", id.as_str().unwrap());
+    let file = fixture.get(&uri).await.expect(200)["attachments"][0]["id"].clone();
+    let body = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t",
+        "attachments": [{"message_id": id, "attachment_id": file}, {"message_id": id, "attachment_id": file, "filename": "other.bin", "content_type": "text/csv"}]});
+    let (_, read, bytes) = sent(&fixture, &body).await;
+    let names: Vec<_> = read
+        .attachments
+        .iter()
+        .map(|f| (f.filename.as_str(), f.content_type.as_str()))
+        .collect();
+    assert_eq!(
+        names,
+        [("plan.pdf", "application/pdf"), ("other.bin", "text/csv")]
+    );
+    let got = mail_message::attachment(&bytes, read.attachments[0].index).unwrap();
+    assert_eq!(got.bytes, [1, 2, 3, 4]);
+
+    let send = async |token: &str, from: &Filled, attachment: Value| {
+        let body = json!({"mailbox_id": from.id, "to": [{"address": "x@x.test"}], "text": "t", "attachments": [attachment]});
+        fixture
+            .with(token, "POST", "/v1/submissions", Some(&body))
+            .await
+    };
+    let along = json!({"message_id": id, "attachment_id": file});
+    // Another mailbox's message is not there; who may only send learns nothing of what is stored.
+    let other = fixture
+        .token(&[Scope::Read, Scope::Send], std::slice::from_ref(&b.id))
+        .await;
+    let problem = send(&other, &b, along.clone()).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/attachments/0/message_id");
+    let only_send = fixture
+        .token(&[Scope::Send], std::slice::from_ref(&a.id))
+        .await;
+    send(&only_send, &a, along.clone()).await.problem(403);
+    let forward =
+        json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "forward_message_id": id});
+    fixture
+        .with(&only_send, "POST", "/v1/submissions", Some(&forward))
+        .await
+        .problem(403);
+    let whole = fixture
+        .token(&[Scope::Read, Scope::Send], std::slice::from_ref(&a.id))
+        .await;
+    send(&whole, &a, along).await.expect(202);
+    for (attachment, pointer) in [
+        (
+            json!({"message_id": id, "attachment_id": "att_99"}),
+            "/attachments/0/attachment_id",
+        ),
+        (json!({"message_id": id}), "/attachments/0"),
+        (json!({"filename": "x"}), "/attachments/0"),
+        (json!({"content_base64": "AQ=="}), "/attachments/0/filename"),
+        (
+            json!({"filename": "x", "content_base64": "AQ==", "message_id": id, "attachment_id": file}),
+            "/attachments/0",
+        ),
+    ] {
+        let problem = send(&whole, &a, attachment).await.problem(422);
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_and_html_belong_together() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let with = |html: &str, attachments: Value| json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "html": html, "attachments": attachments});
+    let gone = with("<img src='cid:gone'>", json!([]));
+    let problem = fixture.post("/v1/submissions", &gone).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/html");
+    let data = with("<p>a<img src='data:image/png;base64,AQID'></p>", json!([]));
+    let (_, read, bytes) = sent(&fixture, &data).await;
+    assert!(read.attachments[0].inline && read.attachments.len() == 1);
+    let id = read.attachments[0].content_id.clone().unwrap();
+    assert!(read.html.unwrap().contains(&format!("cid:{id}")));
+    assert_eq!(
+        mail_message::attachment(&bytes, read.attachments[0].index)
+            .unwrap()
+            .bytes,
+        [1, 2, 3]
+    );
+    let unnamed = json!([{"filename": "a.png", "content_type": "image/png", "content_base64": "AQID", "content_id": "a", "inline": true}]);
+    let (_, read, _) = sent(&fixture, &with("<p>a</p>", unnamed)).await;
+    assert!(!read.attachments[0].inline, "nobody shows it: it is a file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pictures_of_what_is_quoted_go_along_with_an_answer() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mail = "From: Bob <bob@x.test>\r\nTo: ann@example.com\r\nSubject: s\r\nMessage-ID: <1@x.test>\r\n\
+        Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Hi<img src=\"cid:p@x\"><img src=\"cid:gone\"></p>\r\n--b\r\n\
+        Content-Type: image/png\r\nContent-ID: <p@x>\r\nContent-Transfer-Encoding: base64\r\n\r\nAQIDBA==\r\n--b\r\n\
+        Content-Type: image/png\r\nContent-ID: <q@x>\r\nContent-Transfer-Encoding: base64\r\n\r\nAQIDBA==\r\n--b--\r\n";
+    let id = stored(&fixture, &a, mail).await;
+    let body = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "html": "<p>Yes</p>"});
+    let (_, read, _) = sent(&fixture, &body).await;
+    let ids: Vec<_> = read
+        .attachments
+        .iter()
+        .map(|f| f.content_id.as_deref())
+        .collect();
+    assert_eq!(ids, [Some("p@x")]);
+    assert!(read.html.unwrap().contains("cid:p@x"));
+    let plain = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "text": "Yes"});
+    assert_eq!(sent(&fixture, &plain).await.1.attachments, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_answered_to_the_one_who_invited() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let mail = "From: Calendar <noreply@x.test>\r\nTo: ann@example.com\r\nSubject: Invitation\r\nMessage-ID: <1@x.test>\r\n\
+        Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nCome\r\n--b\r\n\
+        Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n\
+        UID:77\r\nSEQUENCE:3\r\nSUMMARY:Plan\r\nORGANIZER:mailto:bo@x.test\r\nATTENDEE:mailto:ann@example.com\r\nDTSTART:20260302T100000Z\r\n\
+        END:VEVENT\r\nEND:VCALENDAR\r\n--b--\r\n";
+    let id = stored(&fixture, &a, mail).await;
+    let body =
+        json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "calendar_reply": "declined"});
+    let (submission, read, bytes) = sent(&fixture, &body).await;
+    assert_eq!(submission["subject"], "Declined: Plan");
+    assert_eq!(addresses(&read.head.to), ["bo@x.test"]);
+    assert_eq!(read.head.in_reply_to.as_deref(), Some("1@x.test"));
+    let calendar = read
+        .attachments
+        .iter()
+        .find(|f| f.content_type == "text/calendar")
+        .unwrap();
+    let text = String::from_utf8(
+        mail_message::attachment(&bytes, calendar.index)
+            .unwrap()
+            .bytes,
+    )
+    .unwrap();
+    assert!(
+        text.contains("METHOD:REPLY\r\n") && text.contains("UID:77\r\nSEQUENCE:3\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ATTENDEE;PARTSTAT=DECLINED") && text.contains(":mailto:ann@example.com"),
+        "{text}"
+    );
+    let raw = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(
+        raw.contains("method=\"REPLY\"") || raw.contains("method=REPLY"),
+        "{raw}"
+    );
+
+    let b = fixture.mailbox("bo@example.com").await;
+    fixture
+        .fill(&b, "INBOX", &[(1, &crate::common::raw(9, "plain"))])
+        .await;
+    let list = fixture
+        .get(&format!("/v1/messages?mailbox_id={}", b.id))
+        .await
+        .expect(200);
+    let none = json!({"mailbox_id": b.id, "in_reply_to_message_id": list["data"][0]["id"], "calendar_reply": "accepted"});
+    let problem = fixture.post("/v1/submissions", &none).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/calendar_reply");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_repeated_under_its_key_makes_the_same_message_id() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let send = async |key: &str| {
+        let body = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t"});
+        let request = axum::http::Request::post("/v1/submissions")
+            .header("authorization", format!("Bearer {}", fixture.token))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(axum::body::Body::from(body.to_string()))
+            .unwrap();
+        fixture.send(request).await.expect(202)
+    };
+    let first = send("order-1").await;
+    let id = first["internet_message_id"].as_str().unwrap();
+    assert!(id.ends_with("@example.com"), "{id}");
+    // The key is forgotten, as after a crash before its answer: the message is another submission with the same id.
+    fixture.clock.advance(25 * 3_600_000);
+    let again = send("order-1").await;
+    assert_ne!(again["id"], first["id"]);
+    assert_eq!(again["internet_message_id"], id);
+    assert_ne!(send("order-2").await["internet_message_id"], id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_message_gets_what_it_lacks_and_says_nothing_twice() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let send = async |mail: &str| {
+        let body = json!({"mailbox_id": a.id, "raw_base64": STANDARD.encode(mail)});
+        fixture.post("/v1/submissions", &body).await
+    };
+    let mail = "Return-Path: <old@x.test>\r\nFrom: ann@example.com\r\nSender: Ann <ann@example.com>\r\nTo: j\u{f6}rg@x.test\r\n\r\nx\r\n";
+    let submission = send(mail).await.expect(202);
+    let bytes = String::from_utf8(bytes_of(&fixture, &submission).await).unwrap();
+    assert!(
+        bytes.contains("Date: ") && bytes.contains("MIME-Version: 1.0\r\n"),
+        "{bytes}"
+    );
+    assert!(!bytes.contains("Return-Path"), "{bytes}");
+    assert_eq!(submission["recipients"][0]["address"], "jörg@x.test");
+    let whole = "Message-ID: <1@x.test>\r\nDate: Fri, 02 Jan 2026 03:04:05 +0000\r\nMIME-Version: 1.0\r\nFrom: ann@example.com\r\nTo: x@x.test\r\n\r\nx\r\n";
+    let submission = send(whole).await.expect(202);
+    assert_eq!(bytes_of(&fixture, &submission).await, whole.as_bytes());
+    for bad in [
+        "From: ann@example.com\r\nFrom: eve@x.test\r\nTo: x@x.test\r\n\r\nx",
+        "From: ann@example.com\r\nSubject: a\r\nSUBJECT : b\r\nTo: x@x.test\r\n\r\nx",
+        "From: ann@example.com\r\nno field\r\nTo: x@x.test\r\n\r\nx",
+        "From: ann@example.com\r\nMessage-ID: <>\r\nTo: x@x.test\r\n\r\nx",
+    ] {
+        let problem = send(bad).await.problem(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/raw_base64", "{bad}");
+    }
+    for name in ["Sender", "Resent-From", "Resent-Sender"] {
+        let bad = format!("From: ann@example.com\r\n{name}: eve@x.test\r\nTo: x@x.test\r\n\r\nx");
+        let problem = send(&bad).await.problem(403);
+        assert_eq!(problem["code"], "identity_not_allowed", "{bad}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_beyond_ascii_is_accepted_and_written_as_it_is() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let body = json!({"mailbox_id": a.id, "to": [{"address": "jörg@müller.test"}], "text": "t"});
+    let (submission, read, _) = sent(&fixture, &body).await;
+    assert_eq!(
+        submission["recipients"][0]["address"],
+        "jörg@xn--mller-kva.test"
+    );
+    assert_eq!(addresses(&read.head.to), ["jörg@xn--mller-kva.test"]);
+}

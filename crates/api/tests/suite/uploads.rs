@@ -1,0 +1,143 @@
+//! Files that are uploaded before their message.
+
+use crate::common::{Answer, Fixture};
+use crate::composing::bytes_of;
+use axum::body::{Body, Bytes};
+use axum::http::Request;
+use model::access::Scope;
+use model::limits::UPLOAD_BYTES;
+use serde_json::{Value, json};
+
+async fn upload(fixture: &Fixture, token: &str, uri: &str, kind: &str, body: Body) -> Answer {
+    let request = Request::post(uri)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", kind)
+        .body(body)
+        .unwrap();
+    fixture.send(request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uploaded_file_goes_along_for_the_one_who_brought_it() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let file: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
+    // It comes in pieces of no particular length, without a length before it.
+    let pieces: Vec<_> = file
+        .chunks(70_001)
+        .map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece)))
+        .collect();
+    let body = Body::from_stream(futures_util::stream::iter(pieces));
+    let uri = "/v1/uploads?filename=Gr%C3%B6%C3%9Fe.bin";
+    let made = upload(
+        &fixture,
+        &fixture.token,
+        uri,
+        "Application/X-Thing; a=b",
+        body,
+    )
+    .await
+    .expect(201);
+    assert_eq!(
+        (&made["size"], &made["content_type"]),
+        (&json!(3_000_000), &json!("application/x-thing"))
+    );
+    assert_eq!(made["filename"], "Größe.bin");
+    let id = made["blob_id"].as_str().unwrap();
+    assert!(id.starts_with("upl_"));
+
+    let message = |attachment: Value| json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t", "attachments": [attachment]});
+    let submission = fixture
+        .post("/v1/submissions", &message(json!({"blob_id": id})))
+        .await
+        .expect(202);
+    let raw = bytes_of(&fixture, &submission).await;
+    let read = mail_message::read(&raw);
+    assert_eq!(read.attachments[0].filename, "Größe.bin");
+    assert!(
+        mail_message::attachment(&raw, read.attachments[0].index)
+            .unwrap()
+            .bytes
+            == file
+    );
+    // It may be used again, as something else.
+    let again = message(json!({"blob_id": id, "filename": "b.bin", "content_type": "image/png"}));
+    let submission = fixture.post("/v1/submissions", &again).await.expect(202);
+    let read = mail_message::read(&bytes_of(&fixture, &submission).await);
+    assert_eq!(
+        (
+            read.attachments[0].filename.as_str(),
+            read.attachments[0].content_type.as_str()
+        ),
+        ("b.bin", "image/png")
+    );
+
+    let other = fixture.token(&[Scope::Send, Scope::Read], &[]).await;
+    let foreign = fixture
+        .with(
+            &other,
+            "POST",
+            "/v1/submissions",
+            Some(&message(json!({"blob_id": id}))),
+        )
+        .await;
+    assert_eq!(
+        foreign.problem(422)["errors"][0]["pointer"],
+        "/attachments/0/blob_id"
+    );
+    let both = message(json!({"blob_id": id, "content_base64": "AQ=="}));
+    assert_eq!(
+        fixture.post("/v1/submissions", &both).await.problem(422)["errors"][0]["pointer"],
+        "/attachments/0"
+    );
+    fixture.clock.advance(25 * 3_600_000);
+    let late = fixture
+        .post("/v1/submissions", &message(json!({"blob_id": id})))
+        .await;
+    assert_eq!(
+        late.problem(422)["errors"][0]["pointer"],
+        "/attachments/0/blob_id"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_or_may_not_send_is_refused_before_it_is_kept() {
+    let fixture = Fixture::new().await;
+    let reader = fixture.token(&[Scope::Read], &[]).await;
+    upload(&fixture, &reader, "/v1/uploads", "a/b", Body::from("x"))
+        .await
+        .problem(403);
+    upload(
+        &fixture,
+        &fixture.token,
+        "/v1/uploads?filename=a%0Ab",
+        "a/b",
+        Body::from("x"),
+    )
+    .await
+    .problem(422);
+    let announced = Request::post("/v1/uploads")
+        .header("authorization", format!("Bearer {}", fixture.token))
+        .header("content-length", (UPLOAD_BYTES + 1).to_string())
+        .body(Body::empty())
+        .unwrap();
+    fixture.send(announced).await.problem(413);
+    let piece = Bytes::from(vec![b'x'; 1024 * 1024]);
+    let pieces = (0..=UPLOAD_BYTES / piece.len() as u64)
+        .map(move |_| Ok::<_, std::io::Error>(piece.clone()));
+    let endless = Body::from_stream(futures_util::stream::iter(pieces));
+    upload(&fixture, &fixture.token, "/v1/uploads", "a/b", endless)
+        .await
+        .problem(413);
+    let broken =
+        futures_util::stream::iter([Ok(Bytes::from("x")), Err(std::io::Error::other("gone"))]);
+    upload(
+        &fixture,
+        &fixture.token,
+        "/v1/uploads",
+        "a/b",
+        Body::from_stream(broken),
+    )
+    .await
+    .problem(400);
+}

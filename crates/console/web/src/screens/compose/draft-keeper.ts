@@ -1,0 +1,46 @@
+// What is written is kept as a draft, here and in the server's Drafts folder, a while after the last change.
+
+import { useEffect, useRef, useState } from "react";
+import { api } from "../../api/client";
+import type { ServerDraft, SubmissionInput } from "../../api/types";
+
+/** So long after the last change. */
+const AFTER = 6_000;
+
+/** `content`: null while it cannot be kept (files are going up, an address is half typed). */
+export function useDraftKeeper(content: SubmissionInput | null, known: string | null, active: boolean) {
+  const [id, setId] = useState(known);
+  const [state, setState] = useState<"none" | "saving" | "saved" | "failed">(known ? "saved" : "none");
+  const stamp = content ? JSON.stringify(content) : null;
+  const kept = useRef(known ? stamp : null);
+  const current = useRef({ id, content, stamp });
+  current.current = { id, content, stamp };
+  // One after the other: the first makes the draft that the next ones change.
+  const line = useRef<Promise<string | null>>(Promise.resolve(known));
+  const keep = () => {
+    const next = line.current.catch(() => current.current.id).then(async (before) => {
+      const { content, stamp } = current.current;
+      if (!content || stamp === kept.current) return before;
+      setState("saving");
+      try {
+        const draft = before ? await api.patch<ServerDraft>(`/v1/drafts/${before}`, content) : await api.post<ServerDraft>("/v1/drafts", content);
+        kept.current = stamp;
+        current.current.id = draft.id;
+        setId(draft.id);
+        setState("saved");
+        return draft.id;
+      } catch (error) {
+        setState("failed");
+        throw error;
+      }
+    });
+    line.current = next;
+    return next;
+  };
+  useEffect(() => {
+    if (!active || !stamp || stamp === kept.current) return;
+    const timer = setTimeout(() => void keep().catch(() => undefined), AFTER);
+    return () => clearTimeout(timer);
+  });
+  return { id, state, keep, isKept: () => current.current.stamp !== null && current.current.stamp === kept.current };
+}

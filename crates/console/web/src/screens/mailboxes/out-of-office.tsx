@@ -1,0 +1,167 @@
+// A mailbox: what it answers by itself while nobody is there, and who of those who wrote lately would have got that.
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Pencil, Trash2 } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { api, Problem } from "../../api/client";
+import { type AutoReply, type AutoReplyPreview, autoReply } from "../../api/auto-replies";
+import type { Mailbox } from "../../api/types";
+import { Button, Clock, CopyLine, Failed, Field, IconButton, Pill, Switch, Waiting } from "../../ui/basics";
+import { plural } from "../../ui/format";
+import { Confirm, Dialog, toastProblem } from "../../ui/overlays";
+import { bodyOf, type Typed, typedOf } from "./out-of-office-fields";
+
+export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
+  const query = useQuery(autoReply(mailbox.id));
+  const client = useQueryClient();
+  const [editing, setEditing] = useState(false);
+  const [removing, setRemoving] = useState(false);
+  const settled = () => client.invalidateQueries({ queryKey: ["auto-replies"] });
+  const toggle = useMutation({
+    mutationFn: (enabled: boolean) => api.patch(`/v1/auto-replies/${query.data?.id}`, { enabled }),
+    onError: toastProblem,
+    onSettled: settled,
+  });
+  const remove = useMutation({
+    mutationFn: () => api.delete(`/v1/auto-replies/${query.data?.id}`),
+    onSuccess: () => setRemoving(false),
+    onError: toastProblem,
+    onSettled: settled,
+  });
+  const own = query.data ?? null;
+  return (
+    <section className="card" aria-label="Out of office">
+      <header>
+        <h2>Out of office</h2>
+        {own && <Switch label="Out of office" checked={own.enabled} disabled={toggle.isPending} onChange={(on) => toggle.mutate(on)} />}
+        {query.data === null && <Button size="small" onClick={() => setEditing(true)}>Set up</Button>}
+      </header>
+      {query.isPending && <div className="body"><Waiting lines={2} /></div>}
+      {query.isError && <div className="body"><Failed error={query.error} retry={() => void query.refetch()} /></div>}
+      {query.data === null && <div className="body"><p className="small quiet">Whoever writes while nobody is there can get an answer by itself, once in a while. Lists and machines never do.</p></div>}
+      {own && (
+        <ul>
+          <li className="ledger">
+            <div className="grow stack xs">
+              <span className="row wrap"><Dates own={own} />{own.answered > 0 && <Pill>{plural(own.answered, "sender")} answered</Pill>}</span>
+              <span className="small quiet cut">{own.text ?? "in HTML"}</span>
+            </div>
+            <IconButton label="Change the out of office" icon={Pencil} size="small" onClick={() => setEditing(true)} />
+            <IconButton label="Remove the out of office" icon={Trash2} size="small" onClick={() => setRemoving(true)} />
+          </li>
+        </ul>
+      )}
+      {editing && <Edit mailbox={mailbox} own={own} onClose={() => setEditing(false)} />}
+      <Confirm open={removing} onClose={() => setRemoving(false)} title="Remove the out of office?" action="Remove" busy={remove.isPending} onConfirm={() => remove.mutate()}>
+        Nothing is answered by itself any more. To keep its words for the next time, switch it off instead.
+      </Confirm>
+    </section>
+  );
+}
+
+function Dates({ own }: { own: AutoReply }) {
+  if (!own.enabled) return <strong>Switched off</strong>;
+  return (
+    <strong>
+      {own.starts_at ? <>From <Clock time={own.starts_at} /></> : "Switched on"}
+      {own.ends_at && <> until <Clock time={own.ends_at} /></>}
+    </strong>
+  );
+}
+
+function Edit({ mailbox, own, onClose }: { mailbox: Mailbox; own: AutoReply | null; onClose: () => void }) {
+  const [typed, setTyped] = useState(() => typedOf(own, mailbox.address));
+  const set = (part: Partial<Typed>) => setTyped((now) => ({ ...now, ...part }));
+  const client = useQueryClient();
+  const body = bodyOf(typed, own);
+  const save = useMutation({
+    mutationFn: () => (own ? api.patch(`/v1/auto-replies/${own.id}`, body) : api.post("/v1/auto-replies", { ...body, mailbox_id: mailbox.id })),
+    onSuccess: onClose,
+    onSettled: () => client.invalidateQueries({ queryKey: ["auto-replies"] }),
+  });
+  const preview = useMutation({
+    mutationFn: () => api.post<AutoReplyPreview>(`/v1/auto-replies/${own?.id}/preview`, { days: 7, settings: body }),
+  });
+  const problem = save.error instanceof Problem ? save.error : null;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <Dialog open onClose={onClose} title={`Out of office of ${mailbox.address}`} wide>
+      <form className="stack" onSubmit={submit}>
+        {save.error && <Failed error={save.error} />}
+        <Field label="From" hint="Empty: at once." error={problem?.at("/starts_at")}>
+          {(ids) => <input {...ids} className="input" type="datetime-local" value={typed.starts} onChange={(e) => set({ starts: e.target.value })} />}
+        </Field>
+        <Field label="Until" hint="Empty: until it is switched off." error={problem?.at("/ends_at")}>
+          {(ids) => <input {...ids} className="input" type="datetime-local" value={typed.ends} onChange={(e) => set({ ends: e.target.value })} />}
+        </Field>
+        <Field label="Time zone" error={problem?.at("/time_zone")}>
+          {(ids) => <input {...ids} className="input" required value={typed.zone} onChange={(e) => set({ zone: e.target.value })} />}
+        </Field>
+        <Field label="Subject" hint="Empty: “Auto:” and the subject of the message." error={problem?.at("/subject")}>
+          {(ids) => <input {...ids} className="input" value={typed.subject} onChange={(e) => set({ subject: e.target.value })} />}
+        </Field>
+        <Field label="Answer" error={problem?.at("/text")}>
+          {(ids) => <textarea {...ids} className="input" rows={5} autoFocus value={typed.text} onChange={(e) => set({ text: e.target.value })} />}
+        </Field>
+        <Field label="The same in HTML" hint="Empty: text alone." error={problem?.at("/html")}>
+          {(ids) => <textarea {...ids} className="input mono" rows={3} spellCheck={false} value={typed.html} onChange={(e) => set({ html: e.target.value })} />}
+        </Field>
+        <Field label="Answer for those inside" hint="Empty: the same for all." error={problem?.at("/inside/text")}>
+          {(ids) => <textarea {...ids} className="input" rows={3} value={typed.inside} onChange={(e) => set({ inside: e.target.value })} />}
+        </Field>
+        <Field label="Domains that are inside" hint="One in a line." error={problem?.at("/inside_domains")}>
+          {(ids) => <textarea {...ids} className="input" rows={2} value={typed.domains} onChange={(e) => set({ domains: e.target.value })} />}
+        </Field>
+        <Field label="Who gets an answer">
+          {(ids) => (
+            <select {...ids} className="input" value={typed.audience} onChange={(e) => set({ audience: e.target.value as Typed["audience"] })}>
+              <option value="everyone">everyone</option>
+              <option value="inside">only those inside</option>
+              <option value="outside">only those outside</option>
+            </select>
+          )}
+        </Field>
+        <Field label="Who never gets one" hint="Addresses or domains, one in a line." error={problem?.at("/exclusions")}>
+          {(ids) => <textarea {...ids} className="input" rows={2} value={typed.never} onChange={(e) => set({ never: e.target.value })} />}
+        </Field>
+        <Field label="Days until a sender gets another one" error={problem?.at("/period_days")}>
+          {(ids) => <input {...ids} className="input" type="number" min={1} max={365} required value={typed.days} onChange={(e) => set({ days: e.target.value })} />}
+        </Field>
+        {own && (
+          <section className="stack s" aria-label="Preview">
+            <div className="row between"><h3>Who would have got it in the last 7 days</h3><Button size="small" busy={preview.isPending} onClick={() => preview.mutate()}>Show</Button></div>
+            {preview.error && <Failed error={preview.error} />}
+            {preview.data && <Previewed preview={preview.data} />}
+            <CopyLine label="command" text={`postroom auto-reply preview ${mailbox.address}`} />
+          </section>
+        )}
+        <div className="row end">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" look="primary" busy={save.isPending}>{own ? "Save" : "Switch on"}</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Previewed({ preview }: { preview: AutoReplyPreview }) {
+  if (preview.data.length === 0) return <p className="small quiet">Nothing came in this time.</p>;
+  return (
+    <>
+      <p className="small">{preview.answered} of {plural(preview.data.length, "message")} would have been answered{preview.truncated && "; older ones are not shown"}.</p>
+      <ul>
+        {preview.data.map((one) => (
+          <li key={one.message_id} className="ledger">
+            <div className="grow stack xs">
+              <span className="row wrap"><strong className="cut">{one.from ?? "nobody"}</strong>{one.answered ? <Pill tone="ok">{one.inside ? "answered, inside" : "answered"}</Pill> : <Pill>not answered</Pill>}</span>
+              <span className="small quiet cut">{one.subject ?? "without a subject"}{one.reason_text && <>: {one.reason_text}</>}</span>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,41 @@
+//! What a mailbox may send: as it or its server profile says, and else as is known of its provider.
+
+use connect::providers::Table;
+use model::server_profile::ProfileLimits;
+use store::submissions::Budget;
+
+/// The budget of a mailbox that sends through this host.
+pub(super) fn of(limits: ProfileLimits, table: &Table, smtp_host: &str) -> Budget {
+    let known = table
+        .by_mail_host(smtp_host)
+        .map(|provider| &provider.limits);
+    Budget {
+        messages_per_minute: limits
+            .sends_per_minute
+            .or_else(|| known?.smtp_messages_per_minute),
+        recipients_per_day: limits
+            .recipients_per_day
+            .or_else(|| known?.recipients_per_day),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_says_more_than_what_is_known_of_the_provider() {
+        let table = Table::built_in();
+        let of = |limits| super::of(limits, &table, "smtp.office365.com");
+        let known = of(ProfileLimits::default());
+        assert_eq!(known.messages_per_minute, Some(30));
+        assert_eq!(known.recipients_per_day, Some(10_000));
+        let own = ProfileLimits {
+            sends_per_minute: Some(5),
+            ..ProfileLimits::default()
+        };
+        assert_eq!(of(own).messages_per_minute, Some(5));
+        let elsewhere = super::of(ProfileLimits::default(), &table, "smtp.example.com");
+        assert_eq!(elsewhere, Budget::default());
+    }
+}

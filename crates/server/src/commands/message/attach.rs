@@ -1,0 +1,81 @@
+//! Files of a message that is sent: each is uploaded first, a piece at a time, whatever its size.
+
+use crate::client::Client;
+use crate::exit::Failure;
+use model::limits::UPLOAD_BYTES;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Uploads files and says how the message names them. `inline`: pictures that the HTML shows, as `NAME=FILE`, or a file that
+/// goes by its own name.
+pub(super) async fn upload(
+    client: &Client,
+    files: &[PathBuf],
+    inline: &[String],
+) -> Result<Vec<Value>, Failure> {
+    let mut attachments = Vec::with_capacity(files.len() + inline.len());
+    for file in files {
+        let blob = one(client, file).await?;
+        attachments.push(json!({ "blob_id": blob }));
+    }
+    for text in inline {
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) => (name.to_owned(), Path::new(file)),
+            None => (name_of(Path::new(text)), Path::new(text.as_str())),
+        };
+        let blob = one(client, file).await?;
+        attachments.push(json!({ "blob_id": blob, "content_id": name, "inline": true }));
+    }
+    Ok(attachments)
+}
+
+async fn one(client: &Client, file: &Path) -> Result<Value, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!("{} cannot be read", file.display())).because(error)
+    };
+    let opened = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    let about = opened.metadata().await.map_err(unreadable)?;
+    if about.is_dir() {
+        return Err(Failure::usage(format!("{} is a folder", file.display())));
+    }
+    if about.len() > UPLOAD_BYTES {
+        let most = crate::output::size(UPLOAD_BYTES as i64);
+        return Err(Failure::usage(format!("{} is too large", file.display()))
+            .because(format!("a file has {most} at most")));
+    }
+    let length = about.is_file().then_some(about.len());
+    let name = name_of(file);
+    let made = client.upload(&name, content_type(file), opened, length);
+    Ok(made.await?["blob_id"].clone())
+}
+
+fn name_of(file: &Path) -> String {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// By the file's name; what is unknown is plain bytes.
+fn content_type(file: &Path) -> &'static str {
+    let extension = file
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "txt" | "log" | "md" => "text/plain",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "ics" => "text/calendar",
+        "eml" => "message/rfc822",
+        "pdf" => "application/pdf",
+        "json" => "application/json",
+        "zip" => "application/zip",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "odt" => "application/vnd.oasis.opendocument.text",
+        _ => "application/octet-stream",
+    }
+}

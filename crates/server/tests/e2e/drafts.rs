@@ -1,0 +1,197 @@
+//! Drafts: what is being written lies in the server's Drafts folder too, once, and is gone when it is sent.
+
+use serde_json::{Value, json};
+use testkit::{ImapProbe, Mail, Postroom, TestUser, user, wait_for};
+
+use crate::setting::{SOON, all, connect_whole, postroom, text, with};
+
+/// Waits until the Drafts folder holds exactly the messages with these texts.
+#[track_caller]
+fn drafts_are(user: &TestUser, texts: &[&str]) {
+    wait_for(SOON * 2, &format!("the drafts {texts:?}"), || {
+        let mut probe = ImapProbe::login(user);
+        if probe.examine("Drafts").exists as usize != texts.len() {
+            return None;
+        }
+        let uids = probe.search("ALL");
+        let found: Vec<String> = uids
+            .into_iter()
+            .map(|uid| String::from_utf8_lossy(&probe.fetch(uid)).into_owned())
+            .collect();
+        let is_there = |text: &&str| found.iter().any(|raw| raw.contains(*text));
+        texts.iter().all(is_there).then_some(())
+    });
+}
+
+#[track_caller]
+fn begun(postroom: &Postroom, body: &Value) -> Value {
+    let (status, draft) = postroom.post("/v1/drafts", body);
+    assert_eq!(status, 201, "{draft:#}");
+    draft
+}
+
+#[test]
+fn a_draft_is_on_the_server_in_its_newest_form_and_gone_when_it_is_sent() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let postroom = postroom();
+    let mailbox = connect_whole(&postroom, &ann);
+    // Nobody is named yet, and a hidden recipient stays with it.
+    let draft = begun(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "subject": "Plan", "text": "first words", "bcc": [{"address": "hidden@x.test"}]}),
+    );
+    let path = format!("/v1/drafts/{}", text(&draft, "id"));
+    drafts_are(&ann, &["first words"]);
+    let mut probe = ImapProbe::login(&ann);
+    let flags = probe.contents("Drafts");
+    assert!(flags.values().all(|(flags, _)| flags.contains("\\Draft")));
+    postroom.poll(&path, SOON, |_, value| {
+        (value["on_server"] == "stored").then_some(())
+    });
+    // A change takes the place of what was there, also when two come at once.
+    for words in ["second words", "third words"] {
+        let (status, changed) = postroom.patch(&path, &json!({"text": words}));
+        assert_eq!(status, 200, "{changed:#}");
+        assert_eq!(changed["content"]["subject"], "Plan");
+    }
+    drafts_are(&ann, &["third words"]);
+    let (status, stale) = postroom.patch(&path, &json!({"text": "stale", "version": 2}));
+    assert_eq!(status, 409, "{stale:#}");
+
+    let to = json!({"to": [{"address": bob.address}], "bcc": null});
+    assert_eq!(postroom.patch(&path, &to).0, 200);
+    let (status, submission) = postroom.post(&format!("{path}/send"), &json!({}));
+    assert_eq!(status, 202, "{submission:#}");
+    assert_eq!(submission["recipients"].as_array().map(Vec::len), Some(1));
+    drafts_are(&ann, &[]);
+    wait_for(SOON, "the mail", || {
+        (ImapProbe::login(&bob).examine("INBOX").exists == 1).then_some(())
+    });
+    assert_eq!(postroom.get(&path).0, 404);
+    let (status, again) = postroom.post(&format!("{path}/send"), &json!({}));
+    assert_eq!(status, 404, "{again:#}");
+}
+
+#[test]
+fn a_draft_survives_a_power_cut_and_is_sent_by_the_submission_that_names_it() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let mut postroom = postroom();
+    let mailbox = connect_whole(&postroom, &ann);
+    let content = json!({"mailbox_id": mailbox, "to": [{"address": bob.address}], "subject": "Plan", "text": "words"});
+    let draft = begun(&postroom, &content);
+    postroom.kill9();
+    postroom.restart();
+    drafts_are(&ann, &["words"]);
+    let listed = all(&postroom, "/v1/drafts");
+    assert_eq!(listed[0]["content"]["text"], "words");
+    let named = with(
+        content,
+        json!({"draft_id": draft["id"], "text": "other words"}),
+    );
+    let (status, submission) = postroom.post("/v1/submissions", &named);
+    assert_eq!(status, 202, "{submission:#}");
+    drafts_are(&ann, &[]);
+    let (status, problem) = postroom.post("/v1/submissions", &named);
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (422, &json!("/draft_id"))
+    );
+    assert_eq!(all(&postroom, "/v1/drafts").len(), 0);
+}
+
+#[test]
+fn a_draft_of_another_program_is_continued_and_what_only_looks_like_one_is_left_alone() {
+    let ann = user("ann");
+    let seed = |folder: &str, id: &str, words: &str| {
+        let raw = format!(
+            "From: {}\r\nSubject: s\r\nMessage-ID: <{id}>\r\n\r\n{words}\r\n",
+            ann.address
+        );
+        ann.seed(
+            folder,
+            [Mail {
+                raw: raw.into_bytes(),
+                internal_date: 1_767_600_000,
+                flags: vec!["\\Draft"],
+                subject: "s".into(),
+                message_id: None,
+                sentence: None,
+            }],
+        );
+    };
+    seed("Drafts", "theirs@x.test", "begun elsewhere");
+    // Mail from strangers may have any Message-ID: only the Drafts folder counts.
+    seed(
+        "INBOX",
+        "drf_00000000000000000000000000.1@x.test",
+        "a stranger's",
+    );
+    let postroom = postroom();
+    let mailbox = connect_whole(&postroom, &ann);
+    let theirs = all(&postroom, "/v1/messages?role=drafts").remove(0);
+    let draft = begun(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "text": "continued here", "replaces_message_id": theirs["id"]}),
+    );
+    drafts_are(&ann, &["continued here"]);
+    let done = postroom.run(&["draft", "remove", text(&draft, "id"), "--yes"]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    drafts_are(&ann, &[]);
+    let done = postroom.run(&[
+        "message",
+        "send",
+        "--mailbox",
+        &ann.address,
+        "--to",
+        "x@x.test",
+        "--text",
+        "by hand",
+        "--draft",
+    ]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    drafts_are(&ann, &["by hand"]);
+    assert_eq!(ImapProbe::login(&ann).examine("INBOX").exists, 1);
+}
+
+#[test]
+fn drafts_of_another_installation_stay_and_a_draft_may_change_its_mailbox() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let raw = b"Subject: s\r\nMessage-ID: <drf_elsewhere.1@x.test>\r\n\r\nnot ours\r\n".to_vec();
+    ann.seed(
+        "Drafts",
+        [Mail {
+            raw,
+            internal_date: 1_767_600_000,
+            flags: vec!["\\Draft"],
+            subject: "s".into(),
+            message_id: None,
+            sentence: None,
+        }],
+    );
+    let postroom = postroom();
+    let (a, b) = (
+        connect_whole(&postroom, &ann),
+        connect_whole(&postroom, &bob),
+    );
+    let draft = begun(&postroom, &json!({"mailbox_id": a, "text": "first words"}));
+    let path = format!("/v1/drafts/{}", text(&draft, "id"));
+    drafts_are(&ann, &["not ours", "first words"]);
+    postroom.poll(&path, SOON, |_, value| {
+        (value["on_server"] == "stored").then_some(())
+    });
+    let moved = json!({"mailbox_id": b, "text": "other words"});
+    let (status, changed) = postroom.patch(&path, &moved);
+    assert_eq!(status, 200, "{changed:#}");
+    assert_eq!(changed["mailbox_id"], b.as_str());
+    assert_eq!(changed["content"]["text"], "other words");
+    drafts_are(&bob, &["other words"]);
+    drafts_are(&ann, &["not ours"]);
+}

@@ -1,0 +1,213 @@
+//! The server's last word is written down, with its event and what is now owed to the mailbox.
+
+use super::claim::Claimed;
+use super::due::DUE;
+use super::filing::{Filing, SentCopyBy};
+use super::rules::UNCLEAR_MILLIS;
+use super::{COLUMNS, event, from_row, lock, overall, read};
+use crate::error::{Result, StoreError};
+use crate::wake::Topic;
+use crate::{Store, Tx, events};
+use model::Timestamp;
+use model::event::NewEvent;
+use model::submission::{Recipient, SentCopyState, State, Submission};
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Every recipient with its new state.
+    pub recipients: Vec<Recipient>,
+    /// When the next try comes, where something is open.
+    pub next_attempt_at: Option<Timestamp>,
+    /// No try by itself until a person has acted, or the time to give up has come.
+    pub held: bool,
+    /// The final dot had left, and no answer came.
+    pub lost: bool,
+    /// The problem that stands in the way.
+    pub problem_id: Option<String>,
+    /// Who files the copy in Sent.
+    pub sent_copy_by: SentCopyBy,
+}
+
+/// Writes down what became of an attempt, with its event and, where it was accepted, what is now
+/// owed to the mailbox: the copy in Sent. It still counts after the claim has ended, as long as
+/// nobody else has claimed the message since: a late word of the server is better than none.
+///
+/// # Errors
+/// [`StoreError::Fenced`]: another attempt has begun since.
+pub async fn settle(
+    store: &Store,
+    claimed: &Claimed,
+    settlement: Settlement,
+) -> Result<Submission> {
+    let now = store.now();
+    let (id, mailbox_id, attempt) = (
+        claimed.submission.id.clone(),
+        claimed.submission.mailbox_id.clone(),
+        claimed.submission.attempts,
+    );
+    store
+        .db
+        .write(move |tx| {
+            // First the mailbox, then the message: the order of everyone who needs both.
+            let filing = Filing::lock(tx, &mailbox_id)?;
+            let old = lock(tx, &id)?;
+            if old.submission.attempts != attempt
+                || !matches!(old.submission.state, State::Sending | State::Unclear)
+            {
+                return Err(StoreError::Fenced);
+            }
+            let (submission, news) = apply(tx, &filing, &old, settlement, now)?;
+            events::append(tx, &news, now)?;
+            Ok(submission)
+        })
+        .await
+}
+
+/// Settles up to `limit` due submissions of a mailbox that cannot send now, as `decide` says, one by
+/// one, without any of them having been `sending`. Returns how many there were.
+///
+/// # Errors
+/// The database is out of reach, or the mailbox is gone.
+pub async fn settle_due<F>(
+    store: &Store,
+    mailbox_id: &str,
+    limit: i64,
+    decide: F,
+) -> Result<Vec<Submission>>
+where
+    F: Fn(&Claimed) -> Settlement + Clone + Send + 'static,
+{
+    let (now, mailbox_id) = (store.now(), mailbox_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let filing = Filing::lock(tx, &mailbox_id)?;
+            let skip = tx.dialect().for_update_skip_locked();
+            let sql = format!(
+                "SELECT {COLUMNS} FROM submissions WHERE {DUE} AND mailbox_id = $2
+                 ORDER BY next_attempt_at, id LIMIT $3{skip}"
+            );
+            let rows = tx.rows(&sql, &[now.into(), mailbox_id.into(), limit.into()])?;
+            let (mut settled, mut news) = (Vec::with_capacity(rows.len()), Vec::new());
+            for row in &rows {
+                let mut old = from_row(row)?;
+                old.submission.attempts += 1;
+                let settlement = decide(&old);
+                let (submission, more) = apply(tx, &filing, &old, settlement, now)?;
+                settled.push(submission);
+                news.extend(more);
+            }
+            events::append(tx, &news, now)?;
+            Ok(settled)
+        })
+        .await
+}
+
+/// Settles one submission inside a transaction, with what is owed to its mailbox.
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    filing: &Filing,
+    old: &Claimed,
+    settlement: Settlement,
+    now: Timestamp,
+) -> Result<(Submission, Vec<NewEvent>)> {
+    let before = old.submission.sent_copy.state;
+    let taken = settlement
+        .recipients
+        .iter()
+        .any(|r| r.state == State::Accepted);
+    let sent_copy = match before {
+        SentCopyState::Pending if taken => filing.owe(tx, old, settlement.sent_copy_by, now)?,
+        _ => before,
+    };
+    write(tx, old, settlement, sent_copy, now)
+}
+
+/// Writes the new state; what is unclear is resolved at once where evidence has come already.
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    old: &Claimed,
+    mut new: Settlement,
+    sent_copy: SentCopyState,
+    now: Timestamp,
+) -> Result<(Submission, Vec<NewEvent>)> {
+    let before = &old.submission;
+    if before.message_id.is_some() {
+        for recipient in new.recipients.iter_mut() {
+            if recipient.state == State::Unclear {
+                recipient.state = State::Accepted;
+            }
+        }
+    }
+    super::returned::keep(&before.recipients, &mut new.recipients);
+    let state = overall(&new.recipients);
+    let next = match state {
+        State::Unclear | State::Queued | State::Deferred if new.held => {
+            (old.give_up_at > now).then_some(old.give_up_at)
+        }
+        State::Unclear => Some(
+            new.next_attempt_at
+                .unwrap_or_else(|| now.plus_millis(UNCLEAR_MILLIS)),
+        ),
+        State::Queued | State::Deferred => Some(new.next_attempt_at.unwrap_or(now)),
+        _ => None,
+    };
+    let problem_id = new.problem_id.filter(|_| state != State::Accepted);
+    tx.exec(
+        "UPDATE submissions SET state = $2, recipients = $3, attempts = $4, next_attempt_at = $5, held = $6,
+           problem_id = $7, sent_copy = $8, lost_answers = $9, settled_at = $10, claimed_by = NULL,
+           claimed_until = NULL WHERE id = $1",
+        &[
+            (&before.id).into(),
+            state.as_str().into(),
+            serde_json::to_string(&new.recipients)?.into(),
+            before.attempts.into(),
+            next.into(),
+            (new.held && next.is_some()).into(),
+            problem_id.into(),
+            sent_copy.as_str().into(),
+            (old.lost_answers + i64::from(new.lost)).into(),
+            next.is_none().then_some(now).into(),
+        ],
+    )?;
+    if next.is_some() {
+        tx.wake(Topic::Submissions);
+    }
+    let after = read(tx, &before.id)?.submission;
+    super::wire_ids::learn_from_words(tx, &after)?;
+    let news = news(before, &after);
+    Ok((after, news))
+}
+
+/// The events of a change: the state as a whole, where something is different from before, and
+/// `submission.failed` also when only some recipients have failed for good.
+fn news(before: &Submission, after: &Submission) -> Vec<NewEvent> {
+    let states =
+        |s: &Submission, wanted: State| s.recipients.iter().filter(|r| r.state == wanted).count();
+    let kind = match after.state {
+        State::Accepted => Some("submission.accepted"),
+        State::Deferred => Some("submission.deferred"),
+        State::Failed => Some("submission.failed"),
+        State::Unclear => Some("submission.unclear"),
+        State::Queued | State::Sending | State::Cancelled => None,
+    };
+    // An hourly try that ends as the last one did is no news.
+    let same = before.problem_id == after.problem_id
+        && before
+            .recipients
+            .iter()
+            .zip(&after.recipients)
+            .all(|(a, b)| a.state == b.state)
+        && matches!(after.state, State::Deferred | State::Unclear);
+    let mut news: Vec<_> = kind
+        .filter(|_| !same)
+        .map(|kind| event(kind, after))
+        .into_iter()
+        .collect();
+    if after.state != State::Failed && states(after, State::Failed) > states(before, State::Failed)
+    {
+        news.push(event("submission.failed", after));
+    }
+    news
+}

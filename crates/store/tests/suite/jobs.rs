@@ -1,0 +1,106 @@
+//! Jobs: on both databases.
+
+use crate::common::both;
+use model::job::Phase;
+use serde_json::json;
+use store::jobs::{self, NewJob};
+use store::{StoreError, Tx};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = fixture.mailbox("ann@example.com").await;
+        let now = store.now();
+        let new = NewJob {
+            mailbox_id: a.id.clone(),
+            caller: json!({"id": "tok_1"}),
+            owner: "tok_1".into(),
+            request: json!({"template_id": "tpl_1"}),
+            rows: (0..5)
+                .map(|n| (format!("p{n}@x.test"), json!({"n": n})))
+                .collect(),
+        };
+        let other = new.clone();
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
+        let job = store.db.write(make).await.unwrap();
+        assert_eq!((job.total, job.done, job.phase), (5, 0, Phase::Running));
+        assert!(jobs::any_runs(store).await.unwrap());
+        let work = jobs::take(store, 3).await.unwrap().unwrap();
+        assert_eq!(work.rows.len(), 3);
+        assert_eq!(work.rows[1], (1, json!({"n": 1})));
+        assert!(jobs::take(store, 3).await.unwrap().is_none(), "it is taken");
+        let made = async |n: i64| {
+            let id = work.id.clone();
+            store
+                .db
+                .write(move |tx| jobs::made_in(tx, &id, n))
+                .await
+                .unwrap()
+        };
+        assert!(made(0).await && !made(0).await, "once");
+        jobs::failed(store, &work.id, 1, "no name".into())
+            .await
+            .unwrap();
+        assert!(jobs::give_back(store, &work).await.unwrap());
+        // A node that dies keeps nothing for good.
+        assert_eq!(jobs::take(store, 9).await.unwrap().unwrap().rows.len(), 3);
+        fixture.clock.advance(130_000);
+        let again = jobs::take(store, 9).await.unwrap().unwrap();
+        assert_eq!(again.rows.len(), 3);
+        jobs::set_phase(store, &job.id, Phase::Paused)
+            .await
+            .unwrap();
+        assert!(!made(2).await, "nothing is made while it is paused");
+        jobs::set_phase(store, &job.id, Phase::Running)
+            .await
+            .unwrap();
+        for n in 2..5 {
+            assert!(made(n).await);
+        }
+        jobs::give_back(store, &again).await.unwrap();
+        let (done, owner, failures) = jobs::get(store, &job.id).await.unwrap();
+        assert_eq!((done.phase, done.done, done.failed), (Phase::Done, 5, 1));
+        assert_eq!(
+            (owner.as_str(), failures[0].address.as_str()),
+            ("tok_1", "p1@x.test")
+        );
+        assert!(
+            fixture
+                .event_types()
+                .await
+                .contains(&"job.completed".to_owned())
+        );
+        let ended = jobs::set_phase(store, &job.id, Phase::Cancelled).await;
+        assert!(matches!(ended, Err(StoreError::Conflict(_))));
+        assert!(!jobs::any_runs(store).await.unwrap());
+        let list = async |owner: Option<&str>| {
+            let list = jobs::list(store, owner.map(str::to_owned), None, 10).await;
+            list.unwrap().len()
+        };
+        assert_eq!(
+            (
+                list(None).await,
+                list(Some("tok_1")).await,
+                list(Some("x")).await
+            ),
+            (1, 1, 0)
+        );
+        fixture.clock.advance(jobs::KEPT_MILLIS - 1_000);
+        store::sweep::run(store).await.unwrap();
+        assert_eq!(list(None).await, 1);
+        let second = other;
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &second, now);
+        store.db.write(make).await.unwrap();
+        fixture.clock.advance(2_000);
+        store::sweep::run(store).await.unwrap();
+        assert_eq!(
+            list(None).await,
+            1,
+            "the old one goes with its recipients, what runs stays"
+        );
+        store::mailboxes::remove(store, &a.id).await.unwrap();
+        assert_eq!(list(None).await, 0);
+    })
+    .await;
+}
