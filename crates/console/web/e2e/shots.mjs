@@ -110,6 +110,21 @@ const SCREENS = {
     await page.getByRole("button", { name: "Change service@harbour-tools.example" }).click();
     await page.getByText("Who may use it").scrollIntoViewIfNeeded();
   }],
+  "out-of-office": [full, "/mailboxes/mbx_support", async (page) => {
+    await page.getByRole("button", { name: "Set up" }).click();
+    await page.getByRole("group", { name: "Answer: form" }).getByRole("button", { name: "Formatted" }).click();
+    await page.getByLabel("Subject", { exact: true }).scrollIntoViewIfNeeded();
+  }],
+  "out-of-office-preview": [full, "/mailboxes/mbx_ann", async (page) => {
+    const setUp = page.getByRole("button", { name: "Set up" });
+    const off = page.getByRole("switch", { name: "Out of office" });
+    await setUp.or(off).waitFor();
+    if (await setUp.isVisible()) {
+      await setUp.click();
+      await next(page, "Next: who would get it");
+    } else await off.click();
+    await page.getByText("1 of 2 messages would have been answered").waitFor();
+  }],
   signatures: [full, "/settings/signatures"],
   "signature-edit": [full, "/settings/signatures", async (page) => {
     await page.getByRole("button", { name: "Change Company" }).click();

@@ -44,3 +44,11 @@ export const autoReply = (mailboxId: string) => queryOptions({
   queryFn: async ({ signal }) => (await api.get<Page<AutoReply>>(`/v1/auto-replies?mailbox_id=${mailboxId}`, signal)).data[0] ?? null,
   staleTime: 10_000,
 });
+
+/** Who would have got it in the last days, as it is stored. */
+export const autoReplyPreview = (id: string) => queryOptions({
+  queryKey: ["auto-reply-preview", id],
+  queryFn: () => api.post<AutoReplyPreview>(`/v1/auto-replies/${id}/preview`, { days: 7 }),
+  staleTime: 0,
+  gcTime: 0,
+});

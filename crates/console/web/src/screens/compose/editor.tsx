@@ -30,8 +30,8 @@ const dataUrl = (file: File) =>
     reader.readAsDataURL(file);
   });
 
-export function Editor({ box, start, onChange }: {
-  box: RefObject<HTMLDivElement | null>; start: string; onChange: (html: string) => void;
+export function Editor({ box, start, onChange, label = "Text", placeholder = "Write here. Files can be dropped anywhere, pictures pasted." }: {
+  box: RefObject<HTMLDivElement | null>; start: string; onChange: (html: string) => void; label?: string; placeholder?: string;
 }) {
   const [linking, setLinking] = useState<string | null>(null);
   const [selected, setSelected] = useState<Range | null>(null);
@@ -133,8 +133,8 @@ export function Editor({ box, start, onChange }: {
         )}
       </div>
       <div
-        ref={box} className="compose-text rich" role="textbox" aria-multiline aria-label="Text" contentEditable suppressContentEditableWarning tabIndex={0}
-        data-placeholder="Write here. Files can be dropped anywhere, pictures pasted." onInput={tell} onPaste={paste} onDrop={drop}
+        ref={box} className="compose-text rich" role="textbox" aria-multiline aria-label={label} contentEditable suppressContentEditableWarning tabIndex={0}
+        data-placeholder={placeholder} onInput={tell} onPaste={paste} onDrop={drop}
       />
     </>
   );

@@ -7,18 +7,23 @@ import { api, Problem } from "../../api/client";
 import { type AutoReply, type AutoReplyPreview, autoReply } from "../../api/auto-replies";
 import type { Mailbox } from "../../api/types";
 import { Button, Clock, CopyLine, Failed, Field, IconButton, Pill, Switch, Waiting } from "../../ui/basics";
-import { plural } from "../../ui/format";
+import { day, plural } from "../../ui/format";
 import { Confirm, Dialog, toastProblem } from "../../ui/overlays";
+import { zones } from "../../ui/zones";
+import { textOf } from "../compose/clean";
 import { bodyOf, type Typed, typedOf } from "./out-of-office-fields";
+import { PREVIEW_DAYS, Previewed, SwitchOn } from "./out-of-office-preview";
+import { fitsEditor, WordsField } from "./words";
 
 export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
   const query = useQuery(autoReply(mailbox.id));
   const client = useQueryClient();
   const [editing, setEditing] = useState(false);
   const [removing, setRemoving] = useState(false);
+  const [switching, setSwitching] = useState<AutoReply | null>(null);
   const settled = () => client.invalidateQueries({ queryKey: ["auto-replies"] });
-  const toggle = useMutation({
-    mutationFn: (enabled: boolean) => api.patch(`/v1/auto-replies/${query.data?.id}`, { enabled }),
+  const off = useMutation({
+    mutationFn: () => api.patch(`/v1/auto-replies/${query.data?.id}`, { enabled: false }),
     onError: toastProblem,
     onSettled: settled,
   });
@@ -33,7 +38,7 @@ export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
     <section className="card" aria-label="Out of office">
       <header>
         <h2>Out of office</h2>
-        {own && <Switch label="Out of office" checked={own.enabled} disabled={toggle.isPending} onChange={(on) => toggle.mutate(on)} />}
+        {own && <Switch label="Out of office" checked={own.enabled} disabled={off.isPending} onChange={(on) => (on ? setSwitching(own) : off.mutate())} />}
         {query.data === null && <Button size="small" onClick={() => setEditing(true)}>Set up</Button>}
       </header>
       {query.isPending && <div className="body"><Waiting lines={2} /></div>}
@@ -44,14 +49,15 @@ export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
           <li className="ledger">
             <div className="grow stack xs">
               <span className="row wrap"><Dates own={own} />{own.answered > 0 && <Pill>{plural(own.answered, "sender")} answered</Pill>}</span>
-              <span className="small quiet cut">{own.text ?? "in HTML"}</span>
+              <span className="small quiet cut">{own.text ?? textOf(own.html ?? "")}</span>
             </div>
             <IconButton label="Change the out of office" icon={Pencil} size="small" onClick={() => setEditing(true)} />
             <IconButton label="Remove the out of office" icon={Trash2} size="small" onClick={() => setRemoving(true)} />
           </li>
         </ul>
       )}
-      {editing && <Edit mailbox={mailbox} own={own} onClose={() => setEditing(false)} />}
+      {editing && <Edit mailbox={mailbox} own={own} onClose={() => setEditing(false)} onMade={setSwitching} />}
+      {switching && <SwitchOn mailbox={mailbox} own={switching} onClose={() => setSwitching(null)} />}
       <Confirm open={removing} onClose={() => setRemoving(false)} title="Remove the out of office?" action="Remove" busy={remove.isPending} onConfirm={() => remove.mutate()}>
         Nothing is answered by itself any more. To keep its words for the next time, switch it off instead.
       </Confirm>
@@ -63,24 +69,28 @@ function Dates({ own }: { own: AutoReply }) {
   if (!own.enabled) return <strong>Switched off</strong>;
   return (
     <strong>
-      {own.starts_at ? <>From <Clock time={own.starts_at} /></> : "Switched on"}
-      {own.ends_at && <> until <Clock time={own.ends_at} /></>}
+      {own.starts_at ? <>From {day(own.starts_at)} <Clock time={own.starts_at} /></> : "Switched on"}
+      {own.ends_at && <> until {day(own.ends_at)} <Clock time={own.ends_at} /></>}
     </strong>
   );
 }
 
-function Edit({ mailbox, own, onClose }: { mailbox: Mailbox; own: AutoReply | null; onClose: () => void }) {
-  const [typed, setTyped] = useState(() => typedOf(own, mailbox.address));
+/** A new one is made switched off: it is switched on by whoever has seen whom it would answer. */
+function Edit({ mailbox, own, onClose, onMade }: { mailbox: Mailbox; own: AutoReply | null; onClose: () => void; onMade: (made: AutoReply) => void }) {
+  const [typed, setTyped] = useState(() => typedOf(own, mailbox.address, fitsEditor));
   const set = (part: Partial<Typed>) => setTyped((now) => ({ ...now, ...part }));
   const client = useQueryClient();
   const body = bodyOf(typed, own);
   const save = useMutation({
-    mutationFn: () => (own ? api.patch(`/v1/auto-replies/${own.id}`, body) : api.post("/v1/auto-replies", { ...body, mailbox_id: mailbox.id })),
-    onSuccess: onClose,
+    mutationFn: () => (own ? api.patch<AutoReply>(`/v1/auto-replies/${own.id}`, body) : api.post<AutoReply>("/v1/auto-replies", { ...body, mailbox_id: mailbox.id, enabled: false })),
+    onSuccess: (made) => {
+      onClose();
+      if (!own) onMade(made);
+    },
     onSettled: () => client.invalidateQueries({ queryKey: ["auto-replies"] }),
   });
   const preview = useMutation({
-    mutationFn: () => api.post<AutoReplyPreview>(`/v1/auto-replies/${own?.id}/preview`, { days: 7, settings: body }),
+    mutationFn: () => api.post<AutoReplyPreview>(`/v1/auto-replies/${own?.id}/preview`, { days: PREVIEW_DAYS, settings: body }),
   });
   const problem = save.error instanceof Problem ? save.error : null;
   const submit = (event: FormEvent) => {
@@ -98,19 +108,19 @@ function Edit({ mailbox, own, onClose }: { mailbox: Mailbox; own: AutoReply | nu
           {(ids) => <input {...ids} className="input" type="datetime-local" value={typed.ends} onChange={(e) => set({ ends: e.target.value })} />}
         </Field>
         <Field label="Time zone" error={problem?.at("/time_zone")}>
-          {(ids) => <input {...ids} className="input" required value={typed.zone} onChange={(e) => set({ zone: e.target.value })} />}
+          {(ids) => (
+            <select {...ids} className="input" value={typed.zone} onChange={(e) => set({ zone: e.target.value })}>
+              {zones(typed.zone).map((zone) => <option key={zone}>{zone}</option>)}
+            </select>
+          )}
         </Field>
         <Field label="Subject" hint="Empty: “Auto:” and the subject of the message." error={problem?.at("/subject")}>
           {(ids) => <input {...ids} className="input" value={typed.subject} onChange={(e) => set({ subject: e.target.value })} />}
         </Field>
-        <Field label="Answer" error={problem?.at("/text")}>
-          {(ids) => <textarea {...ids} className="input" rows={5} autoFocus value={typed.text} onChange={(e) => set({ text: e.target.value })} />}
-        </Field>
-        <Field label="The same in HTML" hint="Empty: text alone." error={problem?.at("/html")}>
-          {(ids) => <textarea {...ids} className="input mono" rows={3} spellCheck={false} value={typed.html} onChange={(e) => set({ html: e.target.value })} />}
-        </Field>
-        <Field label="Answer for those inside" hint="Empty: the same for all." error={problem?.at("/inside/text")}>
-          {(ids) => <textarea {...ids} className="input" rows={3} value={typed.inside} onChange={(e) => set({ inside: e.target.value })} />}
+        <WordsField label="Answer" words={typed.words} onChange={(words) => set({ words })} error={problem?.at("/text") ?? problem?.at("/html")} />
+        <WordsField label="Answer for those inside" hint="Empty: the same for all." words={typed.inside} onChange={(inside) => set({ inside })} error={problem?.at("/inside/text") ?? problem?.at("/inside/html")} />
+        <Field label="Subject for those inside" hint="Empty: “Auto:” and the subject of the message." error={problem?.at("/inside/subject")}>
+          {(ids) => <input {...ids} className="input" value={typed.insideSubject} onChange={(e) => set({ insideSubject: e.target.value })} />}
         </Field>
         <Field label="Domains that are inside" hint="One in a line." error={problem?.at("/inside_domains")}>
           {(ids) => <textarea {...ids} className="input" rows={2} value={typed.domains} onChange={(e) => set({ domains: e.target.value })} />}
@@ -132,7 +142,7 @@ function Edit({ mailbox, own, onClose }: { mailbox: Mailbox; own: AutoReply | nu
         </Field>
         {own && (
           <section className="stack s" aria-label="Preview">
-            <div className="row between"><h3>Who would have got it in the last 7 days</h3><Button size="small" busy={preview.isPending} onClick={() => preview.mutate()}>Show</Button></div>
+            <div className="row between"><h3>Who would have got it in the last {PREVIEW_DAYS} days</h3><Button size="small" busy={preview.isPending} onClick={() => preview.mutate()}>Show</Button></div>
             {preview.error && <Failed error={preview.error} />}
             {preview.data && <Previewed preview={preview.data} />}
             <CopyLine label="command" text={`postroom auto-reply preview ${mailbox.address}`} />
@@ -140,28 +150,9 @@ function Edit({ mailbox, own, onClose }: { mailbox: Mailbox; own: AutoReply | nu
         )}
         <div className="row end">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" busy={save.isPending}>{own ? "Save" : "Switch on"}</Button>
+          <Button type="submit" look="primary" busy={save.isPending}>{own ? "Save" : "Next: who would get it"}</Button>
         </div>
       </form>
     </Dialog>
-  );
-}
-
-function Previewed({ preview }: { preview: AutoReplyPreview }) {
-  if (preview.data.length === 0) return <p className="small quiet">Nothing came in this time.</p>;
-  return (
-    <>
-      <p className="small">{preview.answered} of {plural(preview.data.length, "message")} would have been answered{preview.truncated && "; older ones are not shown"}.</p>
-      <ul>
-        {preview.data.map((one) => (
-          <li key={one.message_id} className="ledger">
-            <div className="grow stack xs">
-              <span className="row wrap"><strong className="cut">{one.from ?? "nobody"}</strong>{one.answered ? <Pill tone="ok">{one.inside ? "answered, inside" : "answered"}</Pill> : <Pill>not answered</Pill>}</span>
-              <span className="small quiet cut">{one.subject ?? "without a subject"}{one.reason_text && <>: {one.reason_text}</>}</span>
-            </div>
-          </li>
-        ))}
-      </ul>
-    </>
   );
 }
