@@ -404,9 +404,11 @@ test("a message that is to go out later waits among what is scheduled, and can b
   await page.getByLabel("Subject").fill(subject);
   await page.getByLabel("Text", { exact: true }).fill("Not yet.");
   await button("Send later").click();
-  const local = new Date(Date.now() + 86_400_000);
-  local.setMinutes(local.getMinutes() - local.getTimezoneOffset());
-  await page.getByLabel("Send at").fill(local.toISOString().slice(0, 16));
+  // Tokyo's clocks are nine hours ahead of UTC all year.
+  const tokyo = new Date(Date.now() + 86_400_000 + 9 * 3_600_000);
+  await page.getByLabel("Send at").fill(tokyo.toISOString().slice(0, 16));
+  await page.getByLabel("Time zone").selectOption("Asia/Tokyo");
+  await page.getByText(/^That is/).waitFor();
   await accessible("send later");
   await button("Schedule").click();
   await page.getByText(/It goes out/).waitFor();
@@ -512,6 +514,52 @@ test("a mailbox gets another address to send as, a signature shows what it becom
   await page.getByRole("button", { name: "Remove Company" }).click();
   await button("Remove").click();
   await page.getByText("No signature yet").waitFor();
+});
+
+test("a template is chosen, filled and looked at, and goes out with a receipt and a turn of its own", async () => {
+  const number = String(Date.now());
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await button("Use a template").click();
+  await page.getByLabel("Template", { exact: true }).selectOption({ label: "Order" });
+  await page.getByText("Not complete yet").waitFor();
+  assert.equal(await button("Use it").isDisabled(), true);
+  await page.getByLabel("name", { exact: true }).fill("Mira");
+  await page.getByLabel("number", { exact: true }).fill(number);
+  await page.getByText("Dear Mira,").waitFor();
+  await accessible("the choice of a template");
+  await button("Use it").click();
+  await page.getByText(`Subject: Order ${number}`).waitFor();
+  await button("Change").click();
+  assert.equal(await page.getByLabel("name", { exact: true }).inputValue(), "Mira");
+  await page.getByLabel("name", { exact: true }).fill("Lee");
+  await page.getByRole("dialog").getByText("Dear Lee,").waitFor();
+  await button("Use it").click();
+  await page.getByText("Delivery", { exact: true }).click();
+  await page.getByLabel(/reading receipt/).check();
+  await page.getByLabel("Priority").selectOption("high");
+  await page.getByText("Delivery: a reading receipt and high priority").waitFor();
+  await accessible("compose with a template");
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
+  await page.goto(`${base}/outbox`);
+  const row = page.locator("[data-submission]", { hasText: `Order ${number}` });
+  await row.getByText("high priority").waitFor();
+  await row.getByRole("button").first().click();
+  await row.getByText("asked for a reading receipt").waitFor();
+  // And as a text to go on with.
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await button("Use a template").click();
+  await page.getByLabel("Template", { exact: true }).selectOption({ label: "Order" });
+  await button("Fill it with JSON, for lists").click();
+  await page.getByLabel("Data", { exact: true }).fill('{"name": "Ann", "number": 8}');
+  await page.getByText("Dear Ann,").waitFor();
+  await button("Use it").click();
+  await button("Write in it").click();
+  assert.match(await page.getByLabel("Text", { exact: true }).innerText(), /Dear Ann,/);
+  assert.equal(await page.getByLabel("Subject").inputValue(), "Order 8");
+  await page.getByLabel("Subject").fill(`Order 8 of ${number}`);
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
 });
 
 test("an out of office is set up, shows who would have got it, and is switched off", async () => {

@@ -218,7 +218,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
-      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, mailbox_id: body.mailbox_id, subject: body.subject, state: "queued", send_at: body.send_at ?? null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
+      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, read_receipt: body.read_receipt ?? false, priority: body.priority ?? "normal", mailbox_id: body.mailbox_id, subject: body.subject ?? shownOf(body, db).subject, state: "queued", send_at: body.send_at ? new Date(body.send_at).toISOString() : null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
       db.submissions.unshift(s);
       emit("submission.queued");
       if (body.send_at) return [202, s];
@@ -260,7 +260,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       ["GET", `/v1/${name}`, () => page(db[name])],
       ["POST", `/v1/${name}/preview`, ({ body }) => shownOf(body, db)],
       ["POST", `/v1/${name}`, ({ body }) => {
-        const made = { variables: [], owner_id: null, ...body, id: `new_${randomUUID().slice(0, 8)}`, created_at: new Date().toISOString() };
+        const made = { variables: variablesOf(body), owner_id: null, ...body, id: `new_${randomUUID().slice(0, 8)}`, created_at: new Date().toISOString() };
         db[name].push(made);
         return [201, made];
       }],
@@ -367,8 +367,14 @@ const withoutPassword = (body) => {
   delete rest.password;
   return rest;
 };
+/** What stands in the braces. */
+const variablesOf = (body) => [...new Set([...`${body.subject ?? ""}${body.html ?? ""}${body.text ?? ""}`.matchAll(/\{\{ ([a-z.]+)/g)].map((m) => m[1]))];
+
 /** What a signature or a template becomes. */
-function shownOf(body, db) {
+function shownOf(asked, db) {
+  const body = { ...db.templates.find((one) => one.id === asked.template_id), ...asked };
+  const missing = variablesOf(body).find((path) => asked.template_id && path.split(".").reduce((at, name) => at?.[name], { identity: {}, ...asked.data }) === undefined);
+  if (missing) return problem(422, "The template cannot be filled", `/data: the text of the template: line 1: the data has no ${missing}`);
   const identity = db.identities.find((one) => one.id === body.identity_id) ?? db.identities[0];
   const data = { identity, user: { name: "Ann" }, ...body.data };
   const html = sending.filled(body.html, data);

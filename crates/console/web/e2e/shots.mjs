@@ -154,6 +154,26 @@ const SCREENS = {
   "compose-later": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
     await page.getByRole("button", { name: "Send later" }).click();
     await page.getByLabel("Send at").fill("2027-01-04T08:30");
+    await page.getByLabel("Time zone").selectOption("Asia/Tokyo");
+    await page.getByText("Delivery", { exact: true }).click();
+    await page.getByLabel(/reading receipt/).check();
+    await page.getByText("Priority").scrollIntoViewIfNeeded();
+  }],
+  "compose-template": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
+    await next(page, "Use a template");
+    await page.getByLabel("Template", { exact: true }).selectOption({ label: "Order confirmation" });
+    await page.getByLabel("name", { exact: true }).fill("Mira");
+    await page.getByLabel("order.number", { exact: true }).fill("7741");
+    await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
+  }],
+  "compose-template-used": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
+    await next(page, "Use a template");
+    await page.getByLabel("Template", { exact: true }).selectOption({ label: "Order confirmation" });
+    await page.getByLabel("name", { exact: true }).fill("Mira");
+    await page.getByLabel("order.number", { exact: true }).fill("7741");
+    await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
+    await next(page, "Use it");
+    await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
   }],
   outbox: [full, "/outbox?open=sub_3"],
   profiles: [full, "/settings/profiles"],

@@ -508,6 +508,9 @@ export interface CatalogueEntry {
   others: string[];
 }
 
+/** What goes first where several wait for the same mailbox. */
+export type Priority = "high" | "normal" | "low";
+
 export type SubmissionState = "queued" | "sending" | "accepted" | "deferred" | "unclear" | "failed" | "cancelled";
 
 export interface Submission {
@@ -517,7 +520,7 @@ export interface Submission {
   state: SubmissionState;
   send_at: Time | null;
   undo_until?: Time | null;
-  priority?: "high" | "normal" | "low";
+  priority?: Priority;
   time_zone?: string | null;
   job_id?: string | null;
   message_id: string | null;
@@ -538,6 +541,7 @@ export interface Submission {
   problem_id?: string | null;
   dsn?: Dsn | null;
   require_tls?: boolean;
+  read_receipt?: boolean;
   created_at: Time;
 }
 
@@ -567,19 +571,27 @@ export interface SubmissionInput {
   to: Address[];
   cc?: Address[];
   bcc?: Address[];
-  subject: string;
+  /** Left out: that of the template, or of what is answered. */
+  subject?: string;
   text?: string | null;
   html?: string | null;
+  /** In the place of text and HTML. */
+  template_id?: string;
+  data?: Record<string, unknown>;
   attachments?: { blob_id: string; filename?: string }[];
   draft_id?: string;
   in_reply_to_message_id?: string;
   forward_message_id?: string;
   forward_as?: "inline" | "attachment";
   quote?: boolean;
-  send_at?: Time;
+  /** A local time where `time_zone` is given. */
+  send_at?: string;
+  time_zone?: string;
   undo_seconds?: number;
+  priority?: Priority;
   dsn?: Dsn;
   require_tls?: boolean;
+  read_receipt?: boolean;
 }
 
 /** A file that waits for its message. */

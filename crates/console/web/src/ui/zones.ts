@@ -19,3 +19,14 @@ export function local(time: string | null, zone: string): string {
     return format("UTC");
   }
 }
+
+/** The moment at which the zone's clocks show this time; null: it is none. Of a time that they skip in spring, the one an hour later. */
+export function instant(shown: string, zone: string): string | null {
+  const wall = Date.parse(`${shown}Z`);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(shown) || Number.isNaN(wall)) return null;
+  const ahead = (at: number) => Date.parse(`${local(new Date(at).toISOString(), zone)}Z`) - Math.floor(at / 60_000) * 60_000;
+  // The offset of the day before is the one that holds, unless the clocks were changed meanwhile.
+  const before = wall - ahead(wall - 86_400_000), after = wall - ahead(wall + 86_400_000);
+  const fits = [before, after].find((at) => at + ahead(at) === wall);
+  return new Date(fits ?? before).toISOString();
+}

@@ -86,6 +86,7 @@ export function textOf(html: string): string {
 
 /** Plain lines as paragraphs of the editor. */
 export function htmlOf(text: string): string {
+  if (!text) return "";
   const made = document.createElement("div");
   for (const line of text.split("\n")) {
     const block = document.createElement("div");
@@ -93,5 +94,5 @@ export function htmlOf(text: string): string {
     else block.append(document.createElement("br"));
     made.append(block);
   }
-  return text ? made.innerHTML : "";
+  return made.innerHTML;
 }

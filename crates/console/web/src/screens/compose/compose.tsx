@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useBlocker, useCanGoBack, useNavigate, useRouter, useSearch } from "@tanstack/react-router";
-import { ChevronLeft, Paperclip, SendHorizontal, X } from "lucide-react";
+import { ChevronLeft, Paperclip, SendHorizontal } from "lucide-react";
 import { type DragEvent, type FormEvent, useEffect, useRef, useState } from "react";
 import { api, freshKey, Problem } from "../../api/client";
 import { answerStart, serverDraft, mailboxes as mailboxesQuery, message as messageQuery } from "../../api/queries";
@@ -13,12 +13,14 @@ import { Confirm, toast } from "../../ui/overlays";
 import { Attachments, useAttachments } from "./attachments";
 import { type Author, AuthorFields, authorOf } from "./author-fields";
 import { cleaned, htmlOf, isFormatted, textOf } from "./clean";
-import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddresses, timeOf } from "./draft";
+import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddresses, restOf } from "./draft";
 import { useDraftKeeper } from "./draft-keeper";
 import { Editor } from "./editor";
 import { handedOver, UNDO_SECONDS } from "./handed-over";
+import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
 import { Recipients } from "./recipients";
+import { ChooseTemplate, TemplateInPlace, useTemplates } from "./template";
 import { DeliveryWishes, wishesBody, wishesOf } from "./wishes";
 
 const TITLES = { reply: "Reply", reply_all: "Reply to all", forward: "Forward" };
@@ -92,13 +94,20 @@ function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbo
   return { key: freshKey(), from: sender?.id ?? "", draft };
 }
 
+/** What is said. The server makes the text of what is formatted; lines alone go out as text. */
+function written(draft: Draft): Pick<SubmissionInput, "subject" | "text" | "html" | "template_id" | "data"> {
+  if (draft.template) return { ...(draft.subject ? { subject: draft.subject } : {}), template_id: draft.template.id, data: draft.template.data };
+  return { subject: draft.subject, ...(isFormatted(draft.html) ? { html: cleaned(draft.html), text: null } : { text: textOf(draft.html), html: null }) };
+}
+
 function Form({ search, going, senders, original, begun }: { search: ComposeSearch; going: ServerDraft | null; senders: Mailbox[]; original: MessageBody | null; begun: AnswerStart | null }) {
   const [first] = useState(() => start(search, going, senders, original, begun));
   const [{ key, from, draft }, setState] = useState<Kept>(() => kept(search) ?? first);
   const files = useAttachments(going?.content.attachments);
   const [copies, setCopies] = useState(draft.cc.length > 0 || draft.bcc.length > 0);
-  /** As the browser writes it, in local time; empty: now; null: not asked for. */
-  const [later, setLater] = useState<string | null>(null);
+  /** Null: not asked for. */
+  const [later, setLater] = useState<Later | null>(null);
+  const [choosing, setChoosing] = useState(false);
   const [author, setAuthor] = useState<Author>(() => authorOf(going?.content));
   const [wishes, setWishes] = useState(() => wishesOf(going?.content));
   const [dropping, setDropping] = useState(false);
@@ -114,7 +123,8 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
   const [canGoBack] = useState(useCanGoBack());
   const sender = senders.find((m) => m.id === from);
   const isReply = search.mode === "reply" || search.mode === "reply_all";
-  const sendAt = timeOf(later);
+  const when = laterBody(later);
+  const templates = useTemplates(from);
   const touched = files.list.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
 
   const set = (part: Partial<Draft>) => setState((s) => ({ ...s, draft: { ...s.draft, ...part } }));
@@ -129,16 +139,14 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
   const wrong = everyone.filter((a) => !looksLikeAddress(a.address));
   const goingUp = files.list.some((a) => !a.blobId);
   const content: SubmissionInput = {
-    ...author, mailbox_id: from, to: draft.to, cc: draft.cc, bcc: draft.bcc, subject: draft.subject,
-    // The server makes the text of what is formatted; lines alone go out as text.
-    ...(isFormatted(draft.html) ? { html: cleaned(draft.html), text: null } : { text: textOf(draft.html), html: null }),
+    ...restOf(going?.content), ...author, mailbox_id: from, to: draft.to, cc: draft.cc, bcc: draft.bcc, ...written(draft),
     ...(search.mode ? { quote: draft.quote } : {}),
     attachments: files.list.flatMap((a) => (a.blobId ? [{ blob_id: a.blobId, filename: a.name }] : [])),
     ...wishesBody(wishes),
     ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
     ...(search.mode === "forward" && search.message ? { forward_message_id: search.message, forward_as: draft.forwardAs } : {}),
   };
-  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going?.id ?? null, touched && !done);
+  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, touched && !done);
   const isOpen = () => touched && !done;
   const blocker = useBlocker({ shouldBlockFn: isOpen, enableBeforeUnload: () => isOpen() && !keeper.isKept(), withResolver: true });
   const [asking, setAsking] = useState(false);
@@ -160,7 +168,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
     mutationFn: async () => {
       // What is being kept is finished first: the message takes the draft with it.
       const id = keeper.state === "none" ? null : await keeper.keep().catch(() => keeper.id);
-      const body = { ...content, ...(sendAt ? { send_at: sendAt } : {}), ...(id ? { draft_id: id } : {}), undo_seconds: UNDO_SECONDS };
+      const body = { ...content, ...when, ...(id ? { draft_id: id } : {}), undo_seconds: UNDO_SECONDS };
       return api.post<Submission>("/v1/submissions", body, key);
     },
     onSuccess: (submission) => {
@@ -223,7 +231,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
           <h1>{search.mode ? TITLES[search.mode] : "New message"}</h1>
           {keeper.state !== "none" && <span className="small quiet" role="status">{{ saving: "Keeping…", saved: "Kept as a draft", failed: "Not kept" }[keeper.state]}</span>}
           <Button icon={Paperclip} onClick={() => picker.current?.click()}>Attach</Button>
-          <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>{sendAt ? "Schedule" : "Send"}</Button>
+          <Button type="submit" look="primary" icon={SendHorizontal} busy={send.isPending} disabled={Boolean(blockedBy)} title={blockedBy ?? "Ctrl+Enter"}>{when.send_at ? "Schedule" : "Send"}</Button>
           <input ref={picker} type="file" multiple hidden onChange={(e) => {
             files.add(e.target.files ?? []);
             e.target.value = "";
@@ -255,22 +263,37 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
         )}
         <div className="compose-line">
           <label htmlFor="compose-subject">Subject</label>
-          <input id="compose-subject" className="bare strong" value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
+          <input id="compose-subject" className="bare strong" placeholder={draft.template ? "as the template says" : undefined} value={draft.subject} onChange={(e) => set({ subject: e.target.value })} />
         </div>
-        {later === null ? (
-          <div className="compose-line"><span className="label" /><button type="button" className="link small copies" onClick={() => setLater("")}>Send later</button></div>
-        ) : (
+        {(!later || (templates.length > 0 && !draft.template)) && (
           <div className="compose-line">
-            <label htmlFor="compose-at">Send at</label>
-            <input id="compose-at" className="bare" type="datetime-local" autoFocus value={later} onChange={(e) => setLater(e.target.value)} />
-            <Button look="ghost" size="small" icon={X} aria-label="Send now instead" onClick={() => setLater(null)} />
+            <span className="label" />
+            {!later && <button type="button" className="link small copies" onClick={() => setLater(startLater())}>Send later</button>}
+            {templates.length > 0 && !draft.template && <button type="button" className="link small copies" onClick={() => setChoosing(true)}>Use a template</button>}
           </div>
         )}
-        <Editor box={text} start={draft.html} onChange={(html) => set({ html })} />
+        {later && <SendLater later={later} set={setLater} errors={[problem?.at("/send_at"), problem?.at("/time_zone")]} />}
+        {draft.template ? (
+          <TemplateInPlace
+            mailbox={from} identity={author.identity_id} chosen={draft.template} edit={() => setChoosing(true)} leave={() => set({ template: null })}
+            write={(filled) => set({ template: null, html: cleaned(filled.html ?? htmlOf(filled.text)), subject: draft.subject || filled.subject })}
+          />
+        ) : (
+          <Editor box={text} start={draft.html} onChange={(html) => set({ html })} />
+        )}
+        {choosing && (
+          <ChooseTemplate
+            mailbox={from} identity={author.identity_id} before={draft.template} onClose={() => setChoosing(false)}
+            use={(template) => {
+              set({ template });
+              setChoosing(false);
+            }}
+          />
+        )}
         {search.mode && begun && (
           <Original
             mode={search.mode} begun={begun} draft={draft} hasFiles={Boolean(original?.has_attachments)} set={set}
-            edit={() => {
+            edit={draft.template ? undefined : () => {
               const html = `${draft.html || "<div><br></div>"}<div><br></div>${htmlOf(begun.quoted_text)}`;
               if (text.current) text.current.innerHTML = cleaned(html);
               set({ html, quote: false });
@@ -284,7 +307,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
           <summary className="quiet">The same by API</summary>
           <CopyLine
             label="command"
-            text={`curl ${window.location.origin}/v1/submissions -H "Authorization: Bearer $POSTROOM_TOKEN" -H "Idempotency-Key: $(uuidgen)" --json '${JSON.stringify({ mailbox_id: from, to: draft.to.map(({ address }) => ({ address })), subject: draft.subject, text: "…", ...wishesBody(wishes) })}'`}
+            text={`curl ${window.location.origin}/v1/submissions -H "Authorization: Bearer $POSTROOM_TOKEN" -H "Idempotency-Key: $(uuidgen)" --json '${JSON.stringify({ mailbox_id: from, to: draft.to.map(({ address }) => ({ address })), ...(draft.template ? { template_id: draft.template.id, data: draft.template.data } : { subject: draft.subject, text: "…" }), ...when, ...wishesBody(wishes) })}'`}
           />
         </details>
       </form>

@@ -3,28 +3,32 @@
 import { useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
 import type { ServerDraft, SubmissionInput } from "../../api/types";
+import { changes } from "./draft";
 
 /** So long after the last change. */
 const AFTER = 6_000;
 
 /** `content`: null while it cannot be kept (files are going up, an address is half typed). */
-export function useDraftKeeper(content: SubmissionInput | null, known: string | null, active: boolean) {
+export function useDraftKeeper(content: SubmissionInput | null, going: ServerDraft | null, active: boolean) {
+  const known = going?.id ?? null;
   const [id, setId] = useState(known);
   const [state, setState] = useState<"none" | "saving" | "saved" | "failed">(known ? "saved" : "none");
   const stamp = content ? JSON.stringify(content) : null;
   const kept = useRef(known ? stamp : null);
+  const before = useRef<object>(going?.content ?? {});
   const current = useRef({ id, content, stamp });
   current.current = { id, content, stamp };
   // One after the other: the first makes the draft that the next ones change.
   const line = useRef<Promise<string | null>>(Promise.resolve(known));
   const keep = () => {
-    const next = line.current.catch(() => current.current.id).then(async (before) => {
+    const next = line.current.catch(() => current.current.id).then(async (known) => {
       const { content, stamp } = current.current;
-      if (!content || stamp === kept.current) return before;
+      if (!content || stamp === kept.current) return known;
       setState("saving");
       try {
-        const draft = before ? await api.patch<ServerDraft>(`/v1/drafts/${before}`, content) : await api.post<ServerDraft>("/v1/drafts", content);
+        const draft = known ? await api.patch<ServerDraft>(`/v1/drafts/${known}`, changes(before.current, content)) : await api.post<ServerDraft>("/v1/drafts", content);
         kept.current = stamp;
+        before.current = draft.content;
         current.current.id = draft.id;
         setId(draft.id);
         setState("saved");

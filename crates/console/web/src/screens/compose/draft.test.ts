@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { draftFrom, looksLikeAddress, parseAddresses, timeOf } from "./draft";
+import { changes, draftFrom, draftOf, looksLikeAddress, parseAddresses, restOf } from "./draft";
 
 describe("a draft", () => {
   it("reads addresses however they are typed", () => {
@@ -18,9 +18,18 @@ describe("a draft", () => {
   });
 });
 
-describe("a time to send at", () => {
-  it("is told in UTC, and only where one was chosen", () => {
-    expect(timeOf("2026-12-24T18:00")).toBe(new Date(2026, 11, 24, 18).toISOString());
-    for (const none of [null, "", "soon"]) expect(timeOf(none)).toBeNull();
+describe("a kept draft", () => {
+  it("loses what is asked for no more", () => {
+    expect(changes({ to: [], dsn: { notify: ["delay"] }, priority: "high" }, { to: [1], text: "x" })).toEqual({ dsn: null, priority: null, to: [1], text: "x" });
+  });
+
+  it("keeps what an application wrote and this form does not show", () => {
+    expect(restOf({ subject: "x", reply_to: [{ address: "a@x.test" }], headers: { "X-Ticket": "7" } })).toEqual({ reply_to: [{ address: "a@x.test" }], headers: { "X-Ticket": "7" } });
+    expect(restOf(undefined)).toEqual({});
+  });
+
+  it("goes on with the template that it had", () => {
+    const draft = { id: "drf_1", mailbox_id: "mbx_1", version: 1, message_id: null, on_server: "stored", created_at: "", updated_at: "" } as const;
+    expect(draftOf({ ...draft, content: { template_id: "tpl_1", data: { n: 1 } } }).template).toEqual({ id: "tpl_1", data: { n: 1 } });
   });
 });

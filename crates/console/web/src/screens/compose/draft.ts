@@ -13,9 +13,11 @@ export interface Draft {
   /** Whether the original is quoted below it. */
   quote: boolean;
   forwardAs: "inline" | "attachment";
+  /** A stored template in the place of what is written. */
+  template: { id: string; data: Record<string, unknown> } | null;
 }
 
-export const emptyDraft = (to: Address[] = []): Draft => ({ to, cc: [], bcc: [], subject: "", html: "", quote: true, forwardAs: "inline" });
+export const emptyDraft = (to: Address[] = []): Draft => ({ to, cc: [], bcc: [], subject: "", html: "", quote: true, forwardAs: "inline", template: null });
 
 /** "Ann <ann@example.com>", "ann@example.com", or several with commas, semicolons or lines between. */
 export function parseAddresses(text: string): Address[] {
@@ -40,10 +42,20 @@ export const draftFrom = (start: AnswerStart): Draft => ({ ...emptyDraft(start.t
 export const draftOf = ({ content }: ServerDraft): Draft => ({
   to: content.to ?? [], cc: content.cc ?? [], bcc: content.bcc ?? [], subject: content.subject ?? "",
   html: content.html ?? htmlOf(content.text ?? ""), quote: content.quote ?? true, forwardAs: content.forward_as ?? "inline",
+  template: content.template_id ? { id: content.template_id, data: content.data ?? {} } : null,
 });
 
-/** A local time as the browser's field writes it, for the API; nothing where none was chosen. */
-export function timeOf(local: string | null): string | null {
-  const time = local ? new Date(local) : null;
-  return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
+/** What this form holds of a message. */
+const HELD = [
+  "mailbox_id", "identity_id", "signature", "to", "cc", "bcc", "subject", "text", "html", "template_id", "data", "attachments", "in_reply_to_message_id", "forward_message_id",
+  "forward_as", "quote", "priority", "dsn", "require_tls", "read_receipt",
+];
+
+/** What a draft has that this form does not: an application wrote it, and it goes along. */
+export const restOf = (content: object | undefined): object => Object.fromEntries(Object.entries(content ?? {}).filter(([name]) => !HELD.includes(name)));
+
+/** What changes a kept draft into the new content: a field that is not there any more is taken away. */
+export function changes(before: object, after: object): Record<string, unknown> {
+  const gone = Object.keys(before).filter((name) => !(name in after));
+  return { ...Object.fromEntries(gone.map((name) => [name, null])), ...after };
 }

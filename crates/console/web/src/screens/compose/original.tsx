@@ -6,7 +6,7 @@ import { Button } from "../../ui/basics";
 import type { Draft } from "./draft";
 
 export function Original({ mode, begun, draft, hasFiles, set, edit }: {
-  mode: ComposeMode; begun: AnswerStart; draft: Draft; hasFiles: boolean; set: (part: Partial<Draft>) => void; edit: () => void;
+  mode: ComposeMode; begun: AnswerStart; draft: Draft; hasFiles: boolean; set: (part: Partial<Draft>) => void; /** Left out: there is no editor to write in. */ edit?: () => void;
 }) {
   const asFile = mode === "forward" && draft.forwardAs === "attachment";
   return (
@@ -27,7 +27,7 @@ export function Original({ mode, begun, draft, hasFiles, set, edit }: {
         <details>
           <summary className="small quiet">Show what is quoted</summary>
           <pre className="compose-quoted" tabIndex={0} aria-label="Quotation">{begun.quoted_text}</pre>
-          <Button size="small" onClick={edit}>Write inside it</Button>
+          {edit && <Button size="small" onClick={edit}>Write inside it</Button>}
         </details>
       )}
     </div>
