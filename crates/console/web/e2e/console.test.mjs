@@ -236,7 +236,7 @@ test("the user chooses how mail is shown, and it stays so", async () => {
   const tree = page.locator(".inbox > .tree");
   await tree.getByRole("link", { name: /^Flagged/ }).waitFor();
   await page.locator("[data-line]").first().waitFor();
-  assert.equal(await tree.locator("ul").first().getByRole("link").count(), 2, "what is flagged and what is scheduled, and no folder of all mailboxes");
+  assert.equal(await tree.locator("ul").first().getByRole("link").count(), 3, "what is flagged, scheduled and being written, and no folder of all mailboxes");
   await change(/Merge the folders/, true);
   await change(/Show conversations/, false);
   await page.goto(`${base}/inbox`);
@@ -396,6 +396,50 @@ test("what is left is kept as a draft, and gone on with", async () => {
   await accessible("draft");
   await button("Send").click();
   await page.getByText("In the outbox").waitFor();
+});
+
+test("drafts of all mailboxes are in one list, and one that another program began becomes ours", async () => {
+  const subject = `Begun here ${Date.now()}`;
+  const foreign = real ? `Begun elsewhere ${Date.now()}` : "Price list, begun elsewhere";
+  if (real) {
+    // As another program would have left it: text, a file, and the flag.
+    const raw = ["From: <" + mailbox.address + ">", "To: Mira <mira@elsewhere.test>", "Reply-To: <desk@example.test>", "Subject: " + foreign, "Message-ID: <theirs-" + Date.now() + "@elsewhere.test>", "Date: Sat, 21 Nov 2026 10:00:00 +0000", "MIME-Version: 1.0",
+      "Content-Type: multipart/mixed; boundary=b", "", "--b", "Content-Type: text/plain", "", "Dear Mira,", "here is the new price list.", "--b", "Content-Type: text/csv; name=prices.csv", "Content-Disposition: attachment; filename=prices.csv", "", "rope,12", "--b--", ""].join("\r\n");
+    const status = await page.evaluate(async ([address, bytes]) => {
+      const read = async (path) => (await (await fetch(path)).json()).data;
+      const box = (await read("/v1/mailboxes")).find((m) => m.address === address);
+      const folder = (await read(`/v1/mailboxes/${box.id}/folders`)).find((f) => f.role === "drafts");
+      const body = { folder_id: folder.id, raw_base64: btoa(bytes), flags: { draft: true } };
+      return (await fetch("/v1/messages", { method: "POST", headers: { "Content-Type": "application/json", "X-Postroom-CSRF": "1" }, body: JSON.stringify(body) })).status;
+    }, [mailbox.address, raw]);
+    assert.equal(status, 202);
+  }
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await page.getByLabel("Subject").fill(subject);
+  await button("Back").click();
+  await page.getByText("Kept as a draft").waitFor();
+  await page.goto(`${base}/inbox`);
+  await page.locator(".inbox > .tree").getByRole("link", { name: /^Drafts/ }).first().click();
+  await page.waitForURL(/\/drafts$/);
+  const own = page.getByRole("list", { name: "Drafts" }).locator("[data-draft]", { hasText: subject });
+  await own.waitFor();
+  const theirs = page.getByRole("region", { name: "Begun in other programs" }).getByRole("listitem").filter({ hasText: foreign });
+  await theirs.waitFor({ timeout: 30_000 });
+  assert.equal(await page.getByRole("region", { name: "Begun in other programs" }).getByText(subject).count(), 0, "our own copy is no draft of another program");
+  await accessible("drafts");
+  await theirs.getByRole("button", { name: "Go on with it" }).click();
+  await page.waitForURL((url) => url.pathname === "/compose" && url.search.includes("draft="));
+  assert.equal(await page.getByLabel("Subject").inputValue(), foreign);
+  assert.match(await page.getByLabel("Text", { exact: true }).innerText(), /here is the new price list/);
+  await page.getByText("prices.csv").waitFor();
+  await page.goto(`${base}/drafts`);
+  await page.locator("[data-draft]", { hasText: foreign }).waitFor();
+  await theirs.waitFor({ state: "detached", timeout: 30_000 });
+  for (const one of [subject, foreign]) {
+    await page.getByRole("button", { name: `Throw away ${one}` }).click();
+    await button("Throw it away").click();
+    await page.locator("[data-draft]", { hasText: one }).waitFor({ state: "detached" });
+  }
 });
 
 test("a message that is to go out later waits among what is scheduled, and can be cancelled there", async () => {
@@ -697,7 +741,7 @@ test("every screen fits a phone and both themes", async () => {
   const state = await page.context().storageState();
   for (const colorScheme of ["light", "dark"]) {
     const phone = await openPage(browser, { width: 360, height: 740, colorScheme, storageState: state });
-    for (const path of ["/inbox", "/mailboxes", "/mailboxes/new", "/outbox", "/compose", "/settings/tokens", "/settings/webhooks", "/settings/signatures", "/settings/templates"]) {
+    for (const path of ["/inbox", "/mailboxes", "/mailboxes/new", "/outbox", "/drafts", "/compose", "/settings/tokens", "/settings/webhooks", "/settings/signatures", "/settings/templates"]) {
       await phone.page.goto(base + path);
       await phone.page.locator("h1, .empty h2, .where").first().waitFor({ state: "attached" });
       const over = await phone.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

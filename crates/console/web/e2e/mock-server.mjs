@@ -19,7 +19,7 @@ const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", "
 
 export function startMock({ port = 0, fresh = false, signedIn = false, delay = 120, stepDelay = 260 } = {}) {
   const db = structuredClone({
-    mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures,
+    mailboxes: seed.mailboxes, folders: seed.folders, messages: seed.messages, submissions: seed.submissions, failures: seed.failures, drafts: seed.drafts,
     profiles: seed.profiles, tags: seed.tags, tokens: seed.tokens, identities: sending.identitiesOf(seed.mailboxes), signatures: sending.signatures, templates: sending.templates, jobs: sending.jobs, autoReplies: [], webhooks: seed.webhooks, deliveries: seed.deliveries,
   });
   const bodies = new Map(seed.bodies);
@@ -27,7 +27,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
   const listeners = new Set();
   let user = fresh && !signedIn ? null : { id: "usr_1", name: "Ann Lindqvist", email: "ann@harbour-tools.example", role: "owner", layout: { threads: true, merge_folders: true } };
   let inside = signedIn;
-  if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "identities", "signatures", "templates", "jobs", "tokens", "webhooks", "deliveries"]) db[key] = [];
+  if (fresh) for (const key of ["profiles", "tags", "mailboxes", "folders", "messages", "submissions", "drafts", "identities", "signatures", "templates", "jobs", "tokens", "webhooks", "deliveries"]) db[key] = [];
 
   const emit = (type, data = {}, mailbox_id = null) => {
     const id = `evt_${randomUUID()}`;
@@ -163,22 +163,25 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
         quoted_text: forward ? lines.join("\n") : [`On 2026-11-20 10:00 UTC, ${m.from[0]?.name ?? "somebody"} wrote:`, ...lines.map((l) => `> ${l}`)].join("\n"),
       };
     }],
-    ["GET", "/v1/drafts", () => page(db.drafts ?? [])],
-    ["GET", "/v1/drafts/:id", ({ id }) => (db.drafts ?? []).find((d) => d.id === id) ?? gone()],
+    ["GET", "/v1/drafts", () => page(db.drafts)],
+    ["GET", "/v1/drafts/:id", ({ id }) => db.drafts.find((d) => d.id === id) ?? gone()],
     ["POST", "/v1/drafts", ({ body }) => {
       const draft = { id: `drf_${randomUUID().slice(0, 8)}`, mailbox_id: body.mailbox_id, content: body, version: 1, message_id: null, on_server: "owed", created_at: new Date().toISOString(), updated_at: new Date().toISOString() };
-      db.drafts = [draft, ...(db.drafts ?? [])];
+      const { replaces_message_id: replaced, ...rest } = body;
+      draft.content = rest;
+      db.messages = db.messages.filter((m) => m.id !== replaced);
+      db.drafts = [draft, ...db.drafts];
       return [201, draft];
     }],
     ["PATCH", "/v1/drafts/:id", ({ id, body }) => {
-      const draft = (db.drafts ?? []).find((d) => d.id === id);
+      const draft = db.drafts.find((d) => d.id === id);
       if (!draft) return gone();
       Object.assign(draft.content, body);
       draft.version += 1;
       return draft;
     }],
     ["DELETE", "/v1/drafts/:id", ({ id }) => {
-      db.drafts = (db.drafts ?? []).filter((d) => d.id !== id);
+      db.drafts = db.drafts.filter((d) => d.id !== id);
       return 204;
     }],
     ["POST", "/v1/uploads", ({ query }) => [201, { blob_id: `upl_${randomUUID().slice(0, 8)}`, filename: query.get("filename"), content_type: "text/plain", size: 5, expires_at: new Date().toISOString() }]],

@@ -175,6 +175,11 @@ const SCREENS = {
     await next(page, "Use it");
     await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
   }],
+  drafts: [full, "/drafts"],
+  "inbox-draft": [full, "/inbox?view=messages&mailbox=mbx_sales&role=drafts", async (page) => {
+    await page.locator("[data-line]").first().click();
+    await page.getByText(/begun in another program/).waitFor();
+  }],
   outbox: [full, "/outbox?open=sub_3"],
   profiles: [full, "/settings/profiles"],
   "profile-edit": [full, "/settings/profiles", async (page) => {

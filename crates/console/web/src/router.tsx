@@ -6,6 +6,7 @@ import type { ComposeSearch, InboxSearch } from "./addresses";
 import type { Role, SubmissionState } from "./api/types";
 import { mailboxes, session, setup } from "./api/queries";
 import { Compose } from "./screens/compose/compose";
+import { Drafts } from "./screens/drafts";
 import { Inbox } from "./screens/inbox/inbox";
 import { AddMailbox } from "./screens/mailboxes/add/wizard";
 import { EditMailbox } from "./screens/mailboxes/edit";
@@ -113,6 +114,8 @@ const outbox = createRoute({
   component: Outbox,
 });
 
+const drafts = createRoute({ getParentRoute: () => inside, path: "/drafts", component: Drafts });
+
 const mailboxList = createRoute({
   getParentRoute: () => inside,
   path: "/mailboxes",
@@ -149,7 +152,7 @@ export function makeRouter(client: QueryClient) {
     setUp,
     signIn,
     inside.addChildren([
-      home, inbox, compose, outbox, mailboxList, addMailbox, mailboxPage, editMailbox,
+      home, inbox, compose, outbox, drafts, mailboxList, addMailbox, mailboxPage, editMailbox,
       settings.addChildren([settingsHome, tokens, webhooks, webhook, profiles, signatures, templates, layout]),
     ]),
   ]);

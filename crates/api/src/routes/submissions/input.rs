@@ -154,7 +154,7 @@ pub(super) struct NewSubmission {
     /// Further header fields: `X-*`, `List-*` and a few more.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
-    /// The signature below the text, `sig_…`; null: none; left out: the identity's.
+    /// The signature below the text, `sig_…`; null or `none`: none; left out: the identity's.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub(super) signature: Option<Option<String>>,

@@ -35,6 +35,7 @@ pub(super) async fn wanted(writer: &Writer<'_>, value: &NewSubmission) -> Result
     let store = &writer.state.store;
     let signature = match (&value.signature, writer.identity.signature_id.as_deref()) {
         (Some(None), _) => return Ok(None),
+        (Some(Some(id)), _) if id == identities::NO_SIGNATURE => return Ok(None),
         (Some(Some(id)), _) => {
             let found = signatures::visible(writer.state, writer.caller, id).await;
             Some(found.map_err(|_| ApiError::field("/signature", "is no signature"))?)

@@ -107,11 +107,11 @@ let serial = 0;
 function put(boxId, threadId, from, to, subject, text, ago, part = {}) {
   const id = `msg_${String(++serial).padStart(4, "0")}`;
   const outgoing = part.outgoing ?? false;
-  const folder = folders.find((f) => f.mailbox_id === boxId && f.role === (outgoing ? "sent" : "inbox"));
+  const folder = folders.find((f) => f.mailbox_id === boxId && f.role === (part.draft ? "drafts" : outgoing ? "sent" : "inbox"));
   const message = {
     id, mailbox_id: boxId, thread_id: threadId, folders: [{ folder_id: folder.id, path: folder.path, role: folder.role }], direction: outgoing ? "outgoing" : "incoming",
     internet_message_id: `<${id}@mail.example>`, in_reply_to: null, references: [], subject, from: [from], to, cc: part.cc ?? [], bcc: [], reply_to: [],
-    date: at(ago), received_at: at(ago - 2_000), size: 4_000 + text.length, flags: { seen: part.seen ?? false, answered: part.answered ?? false, flagged: part.flagged ?? false, draft: false, keywords: [] },
+    date: at(ago), received_at: at(ago - 2_000), size: 4_000 + text.length, flags: { seen: part.seen ?? false, answered: part.answered ?? false, flagged: part.flagged ?? false, draft: part.draft ?? false, keywords: [] },
     labels: part.labels ?? [], takes_labels: Boolean(part.labels), tags: part.tags ?? [], preview: text.replaceAll(/\s+/g, " ").slice(0, 160), has_attachments: Boolean(part.files?.length), automatic: part.automatic ?? false, complete: true,
   };
   messages.push(message);
@@ -136,6 +136,7 @@ for (let round = 0; round < 24; round++) {
     ago += round === 0 ? 37 * MIN : 9 * HOUR;
   }
 }
+put("mbx_sales", "thr_draft", people.sales ?? { name: "Sales", address: "sales@harbour-tools.example" }, [people.mira], "Price list, begun elsewhere", "Dear Mira,\n\nhere is the new price list.", 3 * HOUR, { draft: true, outgoing: true, seen: true, files: [["prices.csv", "text/csv", 420]] });
 messages.sort((a, b) => b.received_at.localeCompare(a.received_at));
 
 const ok = { server_said: null, means: null, remedy: null, problem_id: null, retry: null, others: [] };
@@ -251,6 +252,14 @@ export const reports = new Map([
     id, { ...reportOf(id, make("imap.kestrel-freight.example"), "mbx_books", trigger), started_at: at(days * DAY + 2_000), finished_at: at(days * DAY) },
   ]), ["rep_warn", reportOf("rep_warn", warnSteps())], ["rep_bad", { ...reportOf("rep_bad", badLogin("imap.kestrel-freight.example"), "mbx_books", "runtime"), changed: [{ side: "incoming", text: "the certificate is another one: it was signed by Harbour CA 1, now by Harbour CA 2" }] }],
 ]);
+
+export const drafts = [
+  {
+    id: "drf_1", mailbox_id: "mbx_sales", version: 2, message_id: null, on_server: "none", created_at: at(2 * HOUR), updated_at: at(40 * MIN),
+    content: { mailbox_id: "mbx_sales", to: [{ name: "Lee Park", address: "lee.park@portside.example" }], cc: [], bcc: [], subject: "Rigging plan, second version", text: "Dear Lee,\n\nthe second" },
+  },
+  { id: "drf_2", mailbox_id: "mbx_ann", version: 1, message_id: null, on_server: "stored", created_at: at(DAY), updated_at: at(DAY), content: { mailbox_id: "mbx_ann", to: [], subject: "", text: "Remember" } },
+];
 
 const recipient = (address, state, code = null, enhanced_code = null, text = null) => ({ address, state, code, enhanced_code, text });
 const submission = (id, subject, state, ago, recipients, part = {}) => ({

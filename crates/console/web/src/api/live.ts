@@ -20,8 +20,8 @@ export function staleAfter(type: string): string[] {
     case "message":
       // New mail leaves an open message as it is; a change may be about it.
       return type === "message.received" || type === "message.sent"
-        ? ["messages", "threads", "thread", "folders", "unified", "owed"]
-        : ["messages", "threads", "thread", "folders", "unified", "message", "owed"];
+        ? ["messages", "threads", "thread", "folders", "unified", "owed", "drafts"]
+        : ["messages", "threads", "thread", "folders", "unified", "message", "owed", "drafts"];
     case "tag":
       return ["tags", "messages", "threads", "thread", "message"];
     case "folder":
@@ -92,7 +92,7 @@ async function follow(client: QueryClient, refresher: Refresher, say: (s: LiveSt
       say("live");
       pause = RETRY_FIRST;
       // What happened while the line was down is read by looking at everything once.
-      if (interrupted) refresher.add(["messages", "threads", "thread", "message", "folders", "unified", "tags", "mailboxes", "submissions", "webhooks"]);
+      if (interrupted) refresher.add(["messages", "threads", "thread", "message", "folders", "unified", "tags", "mailboxes", "submissions", "drafts", "webhooks"]);
       for await (const event of events(response)) {
         if (event.id) lastId = event.id;
         refresher.add(staleAfter(typeOf(event.event, event.data)));

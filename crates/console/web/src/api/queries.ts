@@ -203,6 +203,13 @@ export const serverDraft = (id: string) =>
     gcTime: 0,
   });
 
+/** What is being written, from all mailboxes. */
+export const allDrafts = queryOptions({
+  queryKey: ["drafts", "all"],
+  queryFn: ({ signal }) => all<ServerDraft>("/v1/drafts", signal),
+  staleTime: 0,
+});
+
 /** What is being written from a mailbox. */
 export const drafts = (mailbox: string) =>
   queryOptions({

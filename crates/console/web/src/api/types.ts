@@ -566,7 +566,7 @@ export interface SubmissionInput {
   mailbox_id: string;
   /** Left out: the one that was written to, or the main one. */
   identity_id?: string;
-  /** Null: none; left out: the identity's. */
+  /** Null or `none`: none; left out: the identity's. */
   signature?: string | null;
   to: Address[];
   cc?: Address[];

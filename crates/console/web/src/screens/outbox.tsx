@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { ChevronDown, ChevronRight, CopyX, PenLine, RotateCw, Send, X } from "lucide-react";
+import { ChevronDown, ChevronRight, CopyX, FileText, PenLine, RotateCw, Send, X } from "lucide-react";
 import { api } from "../api/client";
 import { mailboxes as mailboxesQuery, problem as problemQuery, submissions as submissionsQuery } from "../api/queries";
 import type { Submission, SubmissionState } from "../api/types";
@@ -32,6 +32,7 @@ export function Outbox() {
       <div className="inner">
         <div className="page-head">
           <div className="titles"><h1>Outbox</h1><p className="quiet">What was handed over for sending, and what the servers answered.</p></div>
+          <Link to="/drafts" className="btn"><FileText className="i" aria-hidden />Drafts</Link>
           <Link to="/compose" search={{}} className="btn primary"><PenLine className="i" aria-hidden />Write</Link>
         </div>
         <div className="toolbar">

@@ -102,6 +102,7 @@ const TITLES: [RegExp, string][] = [
   [/^\/inbox/, "Inbox"],
   [/^\/compose/, "Write"],
   [/^\/outbox/, "Outbox"],
+  [/^\/drafts/, "Drafts"],
   [/^\/mailboxes\/new/, "Add a mailbox"],
   [/^\/mailboxes/, "Mailboxes"],
   [/^\/settings\/webhooks/, "Webhooks"],

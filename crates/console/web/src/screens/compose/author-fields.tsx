@@ -6,14 +6,14 @@ import { identities as identitiesQuery, shown, signatures as signaturesQuery } f
 
 export interface Author {
   identity_id?: string;
-  /** Null: none; left out: the identity's. */
-  signature?: string | null;
+  /** `none`: none; left out: the identity's. */
+  signature?: string;
 }
 
 /** As a draft has it. */
 export function authorOf(content: Partial<SubmissionInput> | undefined): Author {
   const { identity_id, signature } = content ?? {};
-  return { ...(identity_id ? { identity_id } : {}), ...(signature === undefined ? {} : { signature }) };
+  return { ...(identity_id ? { identity_id } : {}), ...(signature === undefined ? {} : { signature: signature ?? "none" }) };
 }
 
 interface Props {
@@ -50,8 +50,8 @@ export function AuthorFields({ mailbox, isReply, author, onChange }: Props) {
         <div className="compose-line">
           <label htmlFor="compose-signature">Signature</label>
           <select
-            id="compose-signature" className="bare" value={author.signature === null ? "none" : (author.signature ?? "")}
-            onChange={(e) => onChange({ ...author, signature: e.target.value === "none" ? null : e.target.value || undefined })}
+            id="compose-signature" className="bare" value={author.signature ?? ""}
+            onChange={(e) => onChange({ ...author, signature: e.target.value || undefined })}
           >
             <option value="">as usual</option>
             <option value="none">none</option>

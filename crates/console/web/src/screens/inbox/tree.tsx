@@ -34,16 +34,19 @@ export function Tree({ search, onGo }: { search: InboxSearch; onGo?: () => void 
       <ul>
         {layout.merge_folders && SHARED.map((role) => (
           <li key={role}>
-            <Item
-              icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo}
-              {...counted(unified?.find((u) => u.role === role))}
-            />
+            {role === "drafts" ? <DraftsItem onGo={onGo} {...counted(unified?.find((u) => u.role === role))} /> : (
+              <Item
+                icon={ROLE_ICON[role]} name={ROLE[role]} current={here(role)} search={{ ...keep, role: role === "inbox" ? undefined : role }} onGo={onGo}
+                {...counted(unified?.find((u) => u.role === role))}
+              />
+            )}
           </li>
         ))}
         <li>
           <Item icon={Flag} name="Flagged" title="What is marked, in every folder of every mailbox" current={Boolean(search.flagged)} search={{ ...keep, view: undefined, flagged: true }} onGo={onGo} />
         </li>
         <li><ScheduledItem onGo={onGo} /></li>
+        {!layout.merge_folders && <li><DraftsItem onGo={onGo} /></li>}
       </ul>
       <OwnItems search={search} keep={keep} onGo={onGo} />
       <h2 className="tree-title">Mailboxes</h2>
@@ -65,6 +68,17 @@ function ScheduledItem({ onGo }: { onGo?: () => void }) {
       <CalendarClock className="i" aria-hidden />
       <span className="cut grow">Scheduled</span>
       {waiting ? <span className="num small unread-count">{count(waiting)}<span className="hide"> waiting</span></span> : null}
+    </Link>
+  );
+}
+
+/** What is being written is opened to go on with, not to be read. */
+function DraftsItem({ number, title = "What is being written, of all mailboxes", onGo }: { number?: number; title?: string; onGo?: () => void }) {
+  return (
+    <Link to="/drafts" className="tree-item" title={title} onClick={onGo}>
+      <FileText className="i" aria-hidden />
+      <span className="cut grow">{ROLE.drafts}</span>
+      {number ? <span className="num small unread-count">{count(number)}<span className="hide"> waiting</span></span> : null}
     </Link>
   );
 }
