@@ -49,7 +49,10 @@ async function deliver(messages) {
 
 const mail = (n, subject, type, body) =>
   `From: Mira Okafor <mira@elsewhere.test>\nTo: ${address}\nSubject: ${subject}\nDate: Fri, 20 Nov 2026 1${n}:00:00 +0000\nMessage-ID: <console-${n}-${process.pid}@elsewhere.test>\nMIME-Version: 1.0\nContent-Type: ${type}; charset=utf-8\n\n${body}`;
+const calendar = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Test//EN", "METHOD:REQUEST", "BEGIN:VEVENT", "UID:crane-4@example.test", "DTSTAMP:20261119T090000Z", "SUMMARY:Inspection of crane 4", "ORGANIZER;CN=Ann:mailto:ann@example.test",
+  `ATTENDEE;RSVP=TRUE:mailto:${address}`, "DTSTART:20270114T080000Z", "DTEND:20270114T093000Z", "LOCATION:Quay 4", "END:VEVENT", "END:VCALENDAR"].join("\n");
 await deliver([
+  mail(0, "Invitation: inspection of crane 4", "multipart/alternative; boundary=inv", `--inv\nContent-Type: text/plain\n\nAnn invites you.\n--inv\nContent-Type: text/calendar; method=REQUEST; charset=utf-8\n\n${calendar}\n--inv--\n`).replace("boundary=inv; charset=utf-8", "boundary=inv"),
   mail(1, "Quote for 40 rigging sets", "text/plain", "Hello,\n\ncould you send a quote for 40 rigging sets?\n\nMira\n"),
   mail(2, "Dockside Weekly 212", "text/html", '<h1 style="color:#12344d">The gantry is up</h1><p>Portside raised it.</p><img src="https://img.elsewhere.test/a.png">'),
   mail(3, "Training dates", "text/plain", "Week 6 or week 8?\n"),

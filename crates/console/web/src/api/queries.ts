@@ -2,7 +2,7 @@
 // everything about it at once.
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api, path, Problem } from "./client";
+import { api, path, Problem, send } from "./client";
 import type { ComposeMode } from "../addresses";
 import type {
   AnswerStart,
@@ -244,6 +244,14 @@ export const message = (id: string, images = false) =>
     },
     staleTime: 60_000,
     placeholderData: (previous) => (previous?.id === id ? previous : undefined),
+  });
+
+/** The text of a calendar that came with a message. */
+export const invitation = (message: string, attachment: string) =>
+  queryOptions({
+    queryKey: ["invitation", message, attachment],
+    queryFn: async ({ signal }) => (await send("GET", `/v1/messages/${message}/attachments/${attachment}`, { signal })).text(),
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 /** How many messages wait for their time to be sent: exact up to a page. */

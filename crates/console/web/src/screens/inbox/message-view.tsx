@@ -12,6 +12,7 @@ import { toastProblem } from "../../ui/overlays";
 import { useFlag } from "./actions";
 import { MessageFrame } from "./frame";
 import { DraftLine } from "./draft-line";
+import { InvitationCard } from "./invitation-card";
 import { Labels } from "./labels";
 import { ReceiptLine } from "./receipt";
 import { CertifiedLine } from "./certified";
@@ -43,6 +44,7 @@ export function MessageView({ id, known, onFold }: Props) {
       {body?.report && <ReportNote report={body.report} />}
       {body && <CertifiedLine body={body} />}
       {body && <ReceiptLine body={body} />}
+      {body && <InvitationCard body={body} />}
       {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
       {!body && !query.isError && <Waiting lines={8} label="Loading the text" />}
       {body && (
