@@ -342,6 +342,21 @@ test("a message is written, sent once on a double click, and shown in the outbox
   await other.context.close();
 });
 
+test("the outbox is kept as a file, in both forms", async () => {
+  await page.goto(`${base}/outbox`);
+  const file = async (form) => {
+    await button("Export").click();
+    const [kept] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: form }).click()]);
+    return { name: kept.suggestedFilename(), text: readFileSync(await kept.path(), "utf8") };
+  };
+  const csv = await file(/^As CSV/);
+  assert.match(csv.name, /^outbox-all-.*\.csv$/);
+  assert.match(csv.text, /^id,mailbox_id,state,subject,/);
+  assert.ok(csv.text.includes(`,${mailbox.address},accepted,250,`), csv.text);
+  const json = JSON.parse((await file(/^As JSON/)).text);
+  assert.ok(json.every((s) => s.id.startsWith("sub_") && s.recipients.length));
+});
+
 test("a message is taken back for a few seconds, with its file and what was asked for it", async () => {
   const subject = `Too soon ${Date.now()}`;
   await page.goto(`${base}/compose?to=${mailbox.address}`);
@@ -480,6 +495,26 @@ test("a reply starts with recipient, subject and quotation", async () => {
   assert.equal(await page.locator(".chip").count() >= 1, true);
 });
 
+test("an invitation says what it is about, and is answered once", async () => {
+  await page.goto(`${base}/inbox?view=messages`);
+  await page.locator("[data-line]", { hasText: "inspection of crane 4" }).first().click();
+  const card = page.getByRole("region", { name: "Invitation" });
+  await card.getByText("Inspection of crane 4").waitFor();
+  await card.getByText(/14 Jan 2027/).waitFor();
+  await card.getByText(/Quay 4/).waitFor();
+  await accessible("an invitation");
+  await card.getByRole("button", { name: "Maybe" }).click();
+  await page.getByText("The answer is in the outbox").waitFor();
+  await button("Undo").click();
+  await page.getByText("Not answered").waitFor();
+  await card.getByRole("button", { name: "Accept" }).dblclick();
+  await card.getByText("You said that you will come.").waitFor();
+  await page.goto(`${base}/outbox`);
+  const row = page.locator("[data-submission]", { hasText: "Accepted: Inspection of crane 4" });
+  await row.getByText("Accepted", { exact: true }).first().waitFor({ timeout: 30_000 });
+  assert.equal(await row.count(), 1);
+});
+
 test("servers named once for a domain are found for its addresses", async () => {
   await page.goto(`${base}/settings/profiles`);
   await page.getByText("No server profile yet").waitFor();
@@ -604,6 +639,23 @@ test("a template is chosen, filled and looked at, and goes out with a receipt an
   await page.getByLabel("Subject").fill(`Order 8 of ${number}`);
   await button("Send").click();
   await page.getByText("In the outbox").waitFor();
+});
+
+test("a template goes out to many as a job, after a look at the first", async () => {
+  await page.goto(`${base}/settings/templates`);
+  await page.getByRole("button", { name: "Send Order to many" }).click();
+  const list = page.getByLabel("Recipients", { exact: true });
+  await list.fill("name,number\nMira,1");
+  await page.getByText(/No column of the first line/).waitFor();
+  await list.fill(`email;name;number\n${mailbox.address};Mira;1\n${mailbox.address};Lee;2\n`);
+  await page.getByText("2 recipients").waitFor();
+  await page.getByText("Dear Mira,").waitFor();
+  await accessible("a template for many");
+  await button("Send to 2").click();
+  await page.getByText("The job has begun").waitFor();
+  const jobs = page.getByRole("region", { name: "Jobs" });
+  await jobs.getByText("2 of 2").waitFor({ timeout: 30_000 });
+  await jobs.getByText("done", { exact: true }).first().waitFor();
 });
 
 test("an out of office is set up, shows who would have got it, and is switched off", async () => {

@@ -221,11 +221,14 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
+      const original = db.messages.find((m) => m.id === body.in_reply_to_message_id);
+      if (body.calendar_reply) Object.assign(body, { mailbox_id: original.mailbox_id, to: original.from, subject: `${body.calendar_reply[0].toUpperCase()}${body.calendar_reply.slice(1)}: ${original.subject.replace("Invitation: i", "I")}` });
       const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, read_receipt: body.read_receipt ?? false, priority: body.priority ?? "normal", mailbox_id: body.mailbox_id, subject: body.subject ?? shownOf(body, db).subject, state: "queued", send_at: body.send_at ? new Date(body.send_at).toISOString() : null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
       db.submissions.unshift(s);
       emit("submission.queued");
       if (body.send_at) return [202, s];
       setTimeout(() => {
+        if (s.state === "cancelled") return;
         s.state = "accepted";
         for (const r of s.recipients) Object.assign(r, { state: "accepted", code: 250, enhanced_code: "2.0.0", text: "Ok: queued" });
         s.sent_copy.state = "filed";
@@ -271,6 +274,12 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       ["DELETE", `/v1/${name}/:id`, ({ id }) => drop(db, name, id)],
     ]),
     ["GET", "/v1/jobs", () => page(db.jobs)],
+    ["POST", "/v1/merges", ({ body }) => {
+      const job = { id: `job_${randomUUID().slice(0, 8)}`, kind: "merge", phase: "running", mailbox_id: body.mailbox_id, total: body.recipients.length, done: 0, failed: 0, rate: null, eta: null, last_error: null, created_at: new Date().toISOString(), finished_at: null };
+      db.jobs.unshift(job);
+      setTimeout(() => Object.assign(job, job.phase === "running" ? { phase: "done", done: job.total } : {}), 1_500);
+      return [202, job];
+    }],
     ...[["pause", "paused"], ["resume", "running"], ["cancel", "cancelled"]].map(([verb, phase]) => ["POST", `/v1/jobs/:id/${verb}`, ({ id }) => edit(db.jobs, id, (b) => b, { phase, rate: null, eta: null })]),
     ["GET", "/v1/tokens", () => page(db.tokens)],
     ["POST", "/v1/tokens", ({ body }) => {
@@ -309,6 +318,8 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       return;
     }
     if (req.method === "POST" && url.pathname === "/v1/connection-tests") return streamTest(res, body);
+    const file = /^\/v1\/messages\/([^/]+)\/attachments\/([^/]+)$/.exec(url.pathname);
+    if (file && bodies.get(file[1])?.attachments.find((a) => a.id === file[2])?.content_type === "text/calendar") return res.writeHead(200, { "Content-Type": "text/calendar" }).end(seed.calendar);
     if (url.pathname.endsWith("/raw") || /\/attachments\//.test(url.pathname)) return res.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Disposition": "attachment" }).end("mock");
     const route = routes.find((r) => r.method === req.method && r.pattern.test(url.pathname));
     setTimeout(() => {

@@ -135,6 +135,11 @@ const SCREENS = {
     await page.getByRole("button", { name: "Change Order confirmation" }).click();
     await page.locator("iframe").scrollIntoViewIfNeeded();
   }],
+  merge: [full, "/settings/templates", async (page) => {
+    await next(page, "Send Order confirmation to many");
+    await page.getByLabel("Recipients", { exact: true }).fill("email,name,order.number\nmira.okafor@northern-cranes.example,Mira,7741\nlee.park@portside.example,Lee,7742\n");
+    await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
+  }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
   "compose-rich": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
     await page.getByLabel("Subject").fill("The new price list");
@@ -174,6 +179,10 @@ const SCREENS = {
     await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
     await next(page, "Use it");
     await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
+  }],
+  "inbox-invitation": [full, "/inbox?view=messages&mailbox=mbx_sales", async (page) => {
+    await page.locator("[data-line]", { hasText: "inspection of crane 4" }).first().click();
+    await page.getByRole("region", { name: "Invitation" }).waitFor();
   }],
   drafts: [full, "/drafts"],
   "inbox-draft": [full, "/inbox?view=messages&mailbox=mbx_sales&role=drafts", async (page) => {

@@ -136,6 +136,8 @@ for (let round = 0; round < 24; round++) {
     ago += round === 0 ? 37 * MIN : 9 * HOUR;
   }
 }
+put("mbx_sales", "thr_invitation", people.mira, [people.sales ?? { name: "Sales", address: "sales@harbour-tools.example" }], "Invitation: inspection of crane 4", "Mira invites you.", 5 * HOUR, { files: [["invite.ics", "text/calendar", 420]] });
+export const calendar = ["BEGIN:VCALENDAR", "METHOD:REQUEST", "BEGIN:VEVENT", "UID:crane-4", "SUMMARY:Inspection of crane 4", "ORGANIZER;CN=Mira Okafor:mailto:mira.okafor@northern-cranes.example", "DTSTART;TZID=Europe/Berlin:20270114T090000", "DTEND;TZID=Europe/Berlin:20270114T103000", "LOCATION:Quay 4, Hamburg", "END:VEVENT", "END:VCALENDAR"].join("\r\n");
 put("mbx_sales", "thr_draft", people.sales ?? { name: "Sales", address: "sales@harbour-tools.example" }, [people.mira], "Price list, begun elsewhere", "Dear Mira,\n\nhere is the new price list.", 3 * HOUR, { draft: true, outgoing: true, seen: true, files: [["prices.csv", "text/csv", 420]] });
 messages.sort((a, b) => b.received_at.localeCompare(a.received_at));
 

@@ -12,10 +12,14 @@ import { fullTime, plural } from "../ui/format";
 import { toast, toastProblem } from "../ui/overlays";
 import { SUBMISSION } from "../ui/words";
 import { wishesText } from "./compose/wishes";
+import { ExportOutbox } from "./outbox-export";
 import { ReturnedLine } from "./returned";
 
 const FILTERS: (SubmissionState | undefined)[] = [undefined, "queued", "deferred", "unclear", "failed", "accepted"];
 const UNDER_WAY: SubmissionState[] = ["queued", "sending", "deferred"];
+
+/** Otherwise it is not known yet who files it. */
+const SENT_COPY: Record<string, string> = { filed: "filed", owed: "on its way to the server", none: "not wanted" };
 
 export function Outbox() {
   const { state, scheduled, open } = useSearch({ from: "/inside/outbox" });
@@ -32,6 +36,7 @@ export function Outbox() {
       <div className="inner">
         <div className="page-head">
           <div className="titles"><h1>Outbox</h1><p className="quiet">What was handed over for sending, and what the servers answered.</p></div>
+          <ExportOutbox state={state} scheduled={scheduled} />
           <Link to="/drafts" className="btn"><FileText className="i" aria-hidden />Drafts</Link>
           <Link to="/compose" search={{}} className="btn primary"><PenLine className="i" aria-hidden />Write</Link>
         </div>
@@ -148,7 +153,7 @@ function Detail({ submission: s }: { submission: Submission }) {
         <div className="small faint">
           {plural(s.attempts, "try", "tries")}
           {s.next_attempt_at && <> · next <Ago time={s.next_attempt_at} /></>}
-          {" · "}copy in Sent: {s.sent_copy.state === "filed" ? "filed" : s.sent_copy.state === "none" ? "not wanted" : "not filed yet"}
+          {" · "}copy in Sent: {SENT_COPY[s.sent_copy.state] ?? "not filed yet"}
           {wishesText(s) && <> · asked for {wishesText(s)}</>}
           {" · "}<code>{s.id}</code>
         </div>

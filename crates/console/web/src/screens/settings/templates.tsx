@@ -1,7 +1,7 @@
 // Stored templates of messages, with the data that they take and what comes of it.
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { LayoutTemplate, Pencil, Plus, Trash2 } from "lucide-react";
+import { LayoutTemplate, Pencil, Plus, Trash2, Users } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, Problem } from "../../api/client";
 import { mailboxes as mailboxesQuery } from "../../api/queries";
@@ -11,6 +11,7 @@ import { Confirm, Dialog, toastProblem } from "../../ui/overlays";
 import { MessageFrame } from "../inbox/frame";
 import { usePreview } from "./preview";
 import { Jobs } from "./jobs";
+import { Merge } from "./merge";
 import { dataOf, sampleFor } from "./template-data";
 
 export function Templates() {
@@ -27,6 +28,7 @@ function TemplateList() {
   const client = useQueryClient();
   const [editing, setEditing] = useState<Template | "new" | null>(null);
   const [removing, setRemoving] = useState<Template | null>(null);
+  const [merging, setMerging] = useState<Template | null>(null);
   const remove = useMutation({
     mutationFn: (template: Template) => api.delete(`/v1/templates/${template.id}`),
     onSuccess: () => setRemoving(null),
@@ -52,12 +54,14 @@ function TemplateList() {
                 <span className="small quiet cut">{one.subject || "without a subject"}</span>
                 <span className="row wrap">{one.variables.map((variable) => <Pill key={variable}>{variable}</Pill>)}</span>
               </div>
+              <IconButton label={`Send ${one.name} to many`} icon={Users} onClick={() => setMerging(one)} />
               <IconButton label={`Change ${one.name}`} icon={Pencil} onClick={() => setEditing(one)} />
               <IconButton label={`Remove ${one.name}`} icon={Trash2} onClick={() => setRemoving(one)} />
             </li>
           ))}
         </ul>
       )}
+      {merging && <Merge template={merging} onClose={() => setMerging(null)} />}
       {editing && <Edit template={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
       <Confirm open={removing !== null} onClose={() => setRemoving(null)} title={`Remove “${removing?.name}”?`} action="Remove" busy={remove.isPending} onConfirm={() => removing && remove.mutate(removing)}>
         Applications that name it are refused from now on. What was sent stays.
