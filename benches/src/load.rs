@@ -2,9 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use model::{Clock, fresh_id};
 use testkit::Api;
 
 use crate::meter::percentile;
@@ -60,41 +62,89 @@ pub fn run(api: &Api, path: &str, connections: usize, time: Duration) -> Load {
     }
 }
 
-/// One connection: the milliseconds of each answer that came in time, and the bytes of all of them.
-fn ask(port: u16, request: &[u8], begin: Instant, end: Instant) -> (Vec<f64>, u64) {
+/// POSTs JSON bodies over so many connections, each number below `count` once, and waits for all answers.
+///
+/// # Panics
+/// When an answer is not 202.
+pub fn submit(
+    api: &Api,
+    path: &str,
+    connections: usize,
+    count: usize,
+    body: impl Fn(usize) -> String + Sync,
+) {
+    let token = api.token.as_deref().unwrap_or_default();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n",
+        api.port
+    );
+    let run = fresh_id("run", Clock::system().now());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..connections {
+            scope.spawn(|| {
+                let mut reader = connect(api.port);
+                let mut answer = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return;
+                    }
+                    let body = body(number);
+                    let length = body.len();
+                    let request = format!(
+                        "{head}idempotency-key: {run}-{number}\r\ncontent-length: {length}\r\n\r\n{body}"
+                    );
+                    exchange(&mut reader, request.as_bytes(), "202", &mut answer);
+                }
+            });
+        }
+    });
+}
+
+fn connect(port: u16) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     stream.set_nodelay(true).expect("a socket takes options");
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("a socket takes options");
-    let mut reader = BufReader::with_capacity(256 * 1024, stream);
+    BufReader::with_capacity(256 * 1024, stream)
+}
+
+/// Sends a request and reads its whole answer, which has this status.
+fn exchange(reader: &mut BufReader<TcpStream>, request: &[u8], status: &str, body: &mut Vec<u8>) {
+    reader
+        .get_ref()
+        .write_all(request)
+        .expect("the server reads");
+    body.resize(read_head(reader, status), 0);
+    reader.read_exact(body).expect("the whole body comes");
+}
+
+/// One connection: the milliseconds of each answer that came in time, and the bytes of all of them.
+fn ask(port: u16, request: &[u8], begin: Instant, end: Instant) -> (Vec<f64>, u64) {
+    let mut reader = connect(port);
     let (mut times, mut bytes) = (Vec::new(), 0);
     let mut body = Vec::new();
     loop {
         let asked = Instant::now();
-        reader
-            .get_ref()
-            .write_all(request)
-            .expect("the server reads");
-        let length = read_head(&mut reader);
-        body.resize(length, 0);
-        reader.read_exact(&mut body).expect("the whole body comes");
+        exchange(&mut reader, request, "200", &mut body);
         let now = Instant::now();
         if now > end {
             return (times, bytes);
         }
         if asked >= begin {
             times.push((now - asked).as_secs_f64() * 1_000.0);
-            bytes += length as u64;
+            bytes += body.len() as u64;
         }
     }
 }
 
-/// Reads an answer's head; returns the length of its body.
-fn read_head(reader: &mut BufReader<TcpStream>) -> usize {
+/// Reads the head of an answer with this status; returns the length of its body.
+fn read_head(reader: &mut BufReader<TcpStream>, status: &str) -> usize {
     let mut line = String::new();
     reader.read_line(&mut line).expect("the server answers");
-    assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
+    assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
     let mut length = None;
     loop {
         line.clear();

@@ -1,7 +1,7 @@
 //! Benchmarks against real servers: what the product promises about speed and memory, each number beside its peer from
 //! the same run. `benches/run` starts the servers and this program; docs/performance.md keeps the results.
 //!
-//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`many`], [`list`], [`search`], [`reports`]: one benchmark each, which returns rows of the table
+//! - [`first_sync`], [`resync`], [`new_mail`], [`memory`], [`many`], [`list`], [`search`], [`reports`], [`send`]: one benchmark each, which returns rows of the table
 //! - [`corpus`]: a million messages for the search, made straight into the store
 //! - [`product`]: the release binary at work; [`mbsync`] and [`raw`]: the peers
 //! - [`meter`]: wall time, processor time and memory of a process; [`tap`]: what goes over a connection; [`load`]: HTTP load
@@ -22,6 +22,7 @@ mod raw;
 mod reports;
 mod resync;
 mod search;
+mod send;
 mod table;
 mod tap;
 
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
             "search" => search::measure(&world),
             "large" => large::measure(&world),
             "reports" => reports::measure(&world),
+            "send" => send::measure(&world),
             _ => list::measure(&world),
         });
     }

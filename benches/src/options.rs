@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The benchmarks by name, in the order in which they run.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "first_sync",
     "resync",
     "large",
@@ -13,13 +13,14 @@ pub const NAMES: [&str; 9] = [
     "list",
     "search",
     "reports",
+    "send",
 ];
 
 /// What is printed for `--help` and after a mistake.
 pub const USAGE: &str = "\
-usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [many] [list] [search] [reports]
+usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [many] [list] [search] [reports] [send]
 
-  --rounds N          rounds of first_sync, interleaved with its peers (2)
+  --rounds N          rounds of first_sync and send, interleaved with their peers (2)
   --peers N           mbsync's settings that first_sync is measured against, of four (4; 1: the fastest, 2: its defaults too)
   --megabytes N       size of the huge message of large (1000)
   --messages N        messages in the large mailbox, 40 KB mean (20000)
@@ -32,6 +33,8 @@ usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [many
   --searched N        messages in the stores of search (1000000)
   --only NAME         search on SQLite or on PostgreSQL alone
   --reports N         connection reports asked for at once by reports (1000)
+  --submissions N     messages sent in each round of send (20000)
+  --queued N          messages in the queue of send (100000)
   --binary PATH       the program (postroom beside this one)";
 
 /// The choice for one run.
@@ -39,7 +42,7 @@ usage: benches [options] [first_sync] [resync] [large] [new_mail] [memory] [many
 pub struct Options {
     /// Names from [`NAMES`].
     pub names: Vec<String>,
-    /// Rounds of `first_sync`.
+    /// Rounds of `first_sync` and `send`.
     pub rounds: usize,
     /// Settings of mbsync in `first_sync`.
     pub peers: usize,
@@ -65,6 +68,10 @@ pub struct Options {
     pub only: Option<String>,
     /// Reports of `reports`.
     pub reports: usize,
+    /// Messages of a round of `send`.
+    pub submissions: usize,
+    /// Messages in the queue of `send`.
+    pub queued: usize,
     /// The program to measure.
     pub binary: PathBuf,
 }
@@ -90,6 +97,8 @@ impl Options {
             searched: 1_000_000,
             only: None,
             reports: 1_000,
+            submissions: 20_000,
+            queued: 100_000,
             binary: beside_this_program()?,
         };
         while let Some(word) = words.next() {
@@ -108,6 +117,8 @@ impl Options {
                 "--searched" => options.searched = number(&value()?)?,
                 "--only" => options.only = Some(value()?),
                 "--reports" => options.reports = number(&value()?)?,
+                "--submissions" => options.submissions = number(&value()?)?,
+                "--queued" => options.queued = number(&value()?)?,
                 "--binary" => options.binary = value()?.into(),
                 "--help" | "-h" => return Err(String::new()),
                 name if NAMES.contains(&name) => options.names.push(name.to_owned()),

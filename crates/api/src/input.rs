@@ -33,23 +33,37 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for Json<T> {
     }
 }
 
-/// A JSON body of up to [`model::limits::REQUEST_BYTES`]; only a few are in memory at a time.
+/// A JSON body of up to [`model::limits::REQUEST_BYTES`]; only a few large ones are in memory at a time.
 pub struct LargeJson<T> {
     /// The body.
     pub json: Json<T>,
-    /// The place in memory, given back when the request is done.
-    pub place: tokio::sync::OwnedSemaphorePermit,
+    /// The place in memory, given back when the request is done. A body that says of itself that it is no larger than an
+    /// ordinary one needs none.
+    pub place: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 impl<T: DeserializeOwned> FromRequest<ApiState> for LargeJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self> {
+        if length(&request).is_some_and(|length| length <= SMALL_BYTES) {
+            let json = json_of(request, SMALL_BYTES).await?;
+            return Ok(Self { json, place: None });
+        }
         let place = state.large_at_once.clone().acquire_owned().await;
         let place = place.map_err(|_| ApiError::internal())?;
         let json = json_of(request, model::limits::REQUEST_BYTES).await?;
-        Ok(Self { json, place })
+        Ok(Self {
+            json,
+            place: Some(place),
+        })
     }
+}
+
+/// How long a body says that it is; `None`: it does not.
+fn length(request: &Request) -> Option<usize> {
+    let length = request.headers().get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 async fn json_of<T: DeserializeOwned>(request: Request, limit: usize) -> Result<Json<T>> {

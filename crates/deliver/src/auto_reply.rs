@@ -10,6 +10,7 @@ use model::event::{Event, Origin};
 use model::folder::Role;
 use model::{Timestamp, fresh_id};
 use runner::{CancellationToken, Next, StepError, Task};
+use std::time::Duration;
 use store::auto_replies::{self, Answer, News};
 use store::submissions::NewSubmission;
 use store::wake::Topic;
@@ -17,6 +18,8 @@ use store::{Store, StoreError, blobs, events, identities, messages};
 
 /// A message that the server received longer ago is none that has just come, whatever its event says: somebody put it there.
 const OLD_MILLIS: i64 = 2 * 24 * 60 * 60 * 1000;
+/// The shortest time from one look at the log to the next: nobody waits for an automatic answer.
+const PACE: Duration = Duration::from_millis(200);
 
 /// Answers what comes to mailboxes whose out of office is switched on.
 pub struct AutoReplies {
@@ -193,5 +196,9 @@ impl Task for AutoReplies {
 
     fn topics(&self) -> Vec<Topic> {
         vec![Topic::Events]
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
     }
 }

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use store::wake::{Listener, Topic, Wakes};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// The pause after the first failed step; it doubles.
@@ -45,6 +46,12 @@ pub trait Task: Send + 'static {
         Vec::new()
     }
 
+    /// The shortest time from one look to the next, however often it is woken: what comes in thousands is not looked at one by
+    /// one.
+    fn pace(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// How long it goes without looking when nothing wakes it.
     fn floor(&self) -> Duration {
         Duration::from_secs(5)
@@ -57,6 +64,7 @@ pub(crate) async fn run<T: Task>(name: &str, mut task: T, wakes: &Wakes, stop: &
     let mut listeners: Vec<Listener> = task.topics().into_iter().map(|t| wakes.listen(t)).collect();
     let mut failures = 0;
     while !stop.is_cancelled() {
+        let next_look = Instant::now() + task.pace();
         let step = AssertUnwindSafe(task.run_once(stop)).catch_unwind().await;
         let wait = match step {
             Ok(Ok(next)) => {
@@ -86,15 +94,18 @@ pub(crate) async fn run<T: Task>(name: &str, mut task: T, wakes: &Wakes, stop: &
                 }
                 // Wake-ups do not shorten this pause: what fails must not fail in a busy loop.
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = sleep(pause) => {}
                     () = stop.cancelled() => {}
                 }
                 continue;
             }
         };
         tokio::select! {
-            () = woken(&mut listeners) => {}
-            () = tokio::time::sleep(wait) => {}
+            () = async {
+                woken(&mut listeners).await;
+                sleep_until(next_look).await;
+            } => {}
+            () = sleep(wait) => {}
             () = stop.cancelled() => {}
         }
     }

@@ -18,7 +18,9 @@ mod wire_ids;
 
 pub(crate) use answering::{Came, Link, find as find_answered};
 pub use budget::{Budget, set_aside};
-pub use claim::{CLAIM_MILLIS, Claimed, at_final_dot, begin, expire_claims, recover, renew};
+pub use claim::{
+    CLAIM_MILLIS, Claimed, at_final_dot, begin, expire_claims, give_back, recover, renew,
+};
 pub use due::{depth, due_mailboxes, held_problem, is_open_with, next_due};
 pub(crate) use evidence::{link_sent, release_held};
 pub(crate) use filing::learn as learn_sent_copy;
@@ -152,8 +154,7 @@ pub fn create_in(
     new: &NewSubmission,
     now: Timestamp,
 ) -> Result<Submission> {
-    let mailbox = crate::mailboxes::read(tx, &new.mailbox_id)?;
-    if mailbox.outgoing.is_none() {
+    if !sends(tx, &new.mailbox_id)? {
         return Err(StoreError::Conflict(
             "the mailbox has no settings for sending".into(),
         ));
@@ -191,17 +192,24 @@ pub fn create_in(
         now.into(),
         new.sent_by.clone().into(),
     ];
-    tx.exec(
+    let sql = format!(
         "INSERT INTO submissions (id, mailbox_id, identity_id, state, send_at, digest, size, envelope_from,
            internet_message_id, subject, recipients, attempts, next_attempt_at, give_up_at, sent_copy,
            possible_duplicate, answers_message_id, priority, undo_until, wishes, job_id, created_at, sent_by)
-         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14, $15, $16, $17, $18, $19)",
-        &args,
-    )?;
-    let submission = read(tx, &id)?.submission;
+         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14, $15, $16, $17, $18, $19)
+         RETURNING {COLUMNS}"
+    );
+    let submission = one(tx.row(&sql, &args)?.as_ref())?.submission;
     events::append(tx, &[event("submission.queued", &submission)], now)?;
     tx.wake(Topic::Submissions);
     Ok(submission)
+}
+
+/// Whether a mailbox has settings for sending.
+fn sends(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<bool> {
+    let sql = "SELECT CASE WHEN outgoing IS NULL THEN 0 ELSE 1 END FROM mailboxes WHERE id = $1 AND removed_at IS NULL";
+    let row = tx.row(sql, &[mailbox_id.into()])?;
+    row.map_or(Err(StoreError::NotFound("the mailbox")), |row| row.get(0))
 }
 
 /// The order of priorities in the database: what goes first is the least.

@@ -1,6 +1,6 @@
 //! The bytes of a stored message, streamed: what is sent is exactly what was stored, at every try.
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -9,8 +9,6 @@ use store::blobs::{Blobs, Place, READ_BYTES};
 use store::{Store, StoreError, blobs};
 use tokio::io::{AsyncRead, ReadBuf};
 
-type Reading = Pin<Box<dyn Future<Output = Result<Bytes, StoreError>> + Send>>;
-
 /// What is done between the last byte and the word that it was the last.
 pub(super) type AtEnd = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -18,6 +16,8 @@ pub(super) type AtEnd = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 pub(super) struct Body {
     blobs: Blobs,
     place: Place,
+    /// All of it, where that is one piece.
+    whole: Option<Bytes>,
 }
 
 /// What the bytes ask of a server.
@@ -32,10 +32,16 @@ pub(super) struct Shape {
 impl Body {
     /// Finds a message by its digest.
     pub(super) async fn find(store: &Store, digest: &str) -> Result<Self, StoreError> {
-        Ok(Self {
+        let mut body = Self {
             blobs: store.blobs.clone(),
             place: blobs::find(store, digest).await?,
-        })
+            whole: None,
+        };
+        if body.place.length <= READ_BYTES {
+            let first = body.pieces().next().await?;
+            body.whole = first.filter(|piece| piece.len() as u64 == body.place.length);
+        }
+        Ok(body)
     }
 
     /// Looks through the whole message.
@@ -59,13 +65,13 @@ impl Body {
     /// Reads it from its start. Whoever has read the last byte hears of the end only when `at_end` is done, and not at all if
     /// it fails: the final dot cannot leave before it.
     pub(super) fn read(&self, at_end: AtEnd) -> Reader {
+        let bytes = match &self.whole {
+            Some(whole) => self.blobs.reader_of(&self.place, whole.clone()),
+            None => self.blobs.reader(&self.place),
+        };
         Reader {
+            bytes,
             at_end: Some(at_end),
-            blobs: self.blobs.clone(),
-            place: self.place.clone(),
-            at: 0,
-            piece: Bytes::new(),
-            reading: None,
         }
     }
 }
@@ -79,13 +85,22 @@ pub(super) struct Pieces<'a> {
 impl Pieces<'_> {
     /// The next piece; none at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let Body { blobs, place } = self.body;
+        let Body {
+            blobs,
+            place,
+            whole,
+        } = self.body;
         if self.at >= place.length {
             return Ok(None);
         }
-        let piece = blobs
-            .read_some(place, self.at..self.at + READ_BYTES)
-            .await?;
+        let piece = match whole {
+            Some(whole) => whole.clone(),
+            None => {
+                blobs
+                    .read_some(place, self.at..self.at + READ_BYTES)
+                    .await?
+            }
+        };
         if piece.is_empty() {
             return Err(StoreError::Corrupt("a stored message is too short".into()));
         }
@@ -110,11 +125,7 @@ fn has_utf8(header: &[u8]) -> bool {
 
 /// A message being read.
 pub(super) struct Reader {
-    blobs: Blobs,
-    place: Place,
-    at: u64,
-    piece: Bytes,
-    reading: Option<Reading>,
+    bytes: blobs::Reader,
     at_end: Option<AtEnd>,
 }
 
@@ -125,30 +136,15 @@ impl AsyncRead for Reader {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        while this.piece.is_empty() && this.at < this.place.length {
-            let reading = this.reading.get_or_insert_with(|| {
-                let (blobs, place, at) = (this.blobs.clone(), this.place.clone(), this.at);
-                Box::pin(async move { blobs.read_some(&place, at..at + READ_BYTES).await })
-            });
-            let read = ready!(reading.as_mut().poll(cx));
-            this.reading = None;
-            let piece = read.map_err(io::Error::other)?;
-            if piece.is_empty() {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
-            }
-            this.at += piece.len() as u64;
-            this.piece = piece;
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.bytes).poll_read(cx, buf))?;
+        if buf.filled().len() == before
+            && buf.remaining() > 0
+            && let Some(at_end) = &mut this.at_end
+        {
+            ready!(at_end.as_mut().poll(cx))?;
+            this.at_end = None;
         }
-        if this.piece.is_empty() {
-            if let Some(at_end) = &mut this.at_end {
-                ready!(at_end.as_mut().poll(cx))?;
-                this.at_end = None;
-            }
-            return Poll::Ready(Ok(()));
-        }
-        let count = buf.remaining().min(this.piece.len());
-        buf.put_slice(&this.piece[..count]);
-        this.piece.advance(count);
         Poll::Ready(Ok(()))
     }
 }

@@ -18,9 +18,11 @@ use model::submission::{State, Submission};
 use model::{Secret, Timestamp};
 use runner::{CancellationToken, backoff, jitter};
 use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 use store::mailboxes::Side;
 use store::submissions::{self, Budget, Claimed, SentCopyBy, Settlement};
+use store::wake::Topic;
 use store::{Store, StoreError, mailboxes, owed, server_profiles};
 use tokio::time::{sleep, timeout};
 
@@ -30,6 +32,12 @@ const EHLO_NAME: &str = "[127.0.0.1]";
 const OPENING: Duration = Duration::from_secs(120);
 /// How often a claim is prolonged while the server takes its time.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// Messages that are claimed in one transaction: one cancels what waits here as well, but what is urgent comes behind it.
+const CLAIMED_AT_ONCE: i64 = 8;
+/// How long a connection is kept after the last message.
+const KEPT_OPEN: Duration = Duration::from_secs(5);
+/// From when on a connection takes no more messages: the next one begins with the mailbox's settings as they are by then.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Messages that are put off in one transaction.
 const PUT_OFF_AT_ONCE: i64 = 200;
 /// Tries to write down an outcome; the pauses between them double.
@@ -142,56 +150,131 @@ impl Courier<'_> {
         }
     }
 
-    /// One message after the other over one connection, until nothing is due.
+    /// One message after the other over one connection, until nothing has been due for a while.
     async fn send_all(
         &self,
         mut session: Session,
         place: &Place,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
+        let begun = Instant::now();
         let mut carried = 0;
-        while !stop.is_cancelled() {
-            let Some(claimed) = submissions::begin(self.store, &self.mailbox.id).await? else {
-                break;
-            };
-            if let Some(until) = submissions::set_aside(self.store, &claimed, self.budget).await? {
-                let mailbox_id = &self.mailbox.id;
-                tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
-                break;
-            }
-            let mut sent = self.send(&mut session, &claimed).await;
-            // A server may hang up between two messages, or take no more of them over one connection; nothing of this one went
-            // out, so it may go at once over a fresh one. Not so on the first message: a server that always hangs up is no
-            // reason to hurry. A server that offers chunks and does not know them gets the message without, whenever that is.
-            let no_chunks = matches!(&sent, Sent::Error(SmtpError::ChunkingUnusable { .. }));
-            if no_chunks || carried > 0 && matches!(&sent, Sent::Error(error) if is_hang_up(error))
-            {
-                match self.open().await {
-                    Ok(mut fresh) => {
-                        if no_chunks {
-                            fresh.avoid_chunks();
-                        }
-                        std::mem::replace(&mut session, fresh).quit().await;
-                        carried = 0;
-                        sent = self.send(&mut session, &claimed).await;
-                    }
-                    Err(problem) => sent = Sent::NotOpened(problem),
+        while session.is_usable() && begun.elapsed() < LONGEST && !stop.is_cancelled() {
+            let claimed = submissions::begin(self.store, &self.mailbox.id, CLAIMED_AT_ONCE).await?;
+            if !claimed.is_empty() {
+                let (left, sent) = self
+                    .send_some(&mut session, claimed, &mut carried, (place, stop))
+                    .await;
+                let given_back = submissions::give_back(self.store, left).await;
+                if sent? == Then::Rest {
+                    break;
                 }
-            }
-            carried += 1;
-            let settlement = self.judge(&claimed, &sent);
-            let settled = settle(self.store, &claimed, settlement).await?;
-            place.gets_on();
-            if settled.is_some_and(|s| s.state == State::Accepted) {
-                self.mark_answered(&claimed).await;
-            }
-            if !session.is_usable() {
-                // What is left is for the next courier, with a connection of its own.
-                return Ok(());
+                given_back?;
+            } else if !self.is_called(place, stop).await? {
+                break;
             }
         }
         session.quit().await;
         Ok(())
+    }
+
+    /// Sends what is claimed. Returns what it did not begin with.
+    async fn send_some(
+        &self,
+        session: &mut Session,
+        mut claimed: VecDeque<Claimed>,
+        carried: &mut u32,
+        (place, stop): (&Place, &CancellationToken),
+    ) -> (VecDeque<Claimed>, Result<Then, StoreError>) {
+        let mut last: Option<(Claimed, Settlement)> = None;
+        let mut then = Then::GoOn;
+        while session.is_usable()
+            && !stop.is_cancelled()
+            && let Some(next) = claimed.pop_front()
+        {
+            match submissions::set_aside(self.store, &next, self.budget).await {
+                Ok(None) => {}
+                Ok(Some(until)) => {
+                    let mailbox_id = &self.mailbox.id;
+                    tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
+                    then = Then::Rest;
+                    break;
+                }
+                Err(error) => {
+                    claimed.push_front(next);
+                    return (claimed, self.settle(last).await.and(Err(error)));
+                }
+            }
+            // The last one is settled while this one goes out.
+            let (sent, settled) = tokio::join!(
+                self.send_over(session, &next, carried),
+                self.settle(last.take())
+            );
+            last = Some((next, sent));
+            place.gets_on();
+            if let Err(error) = settled {
+                return (claimed, self.settle(last).await.and(Err(error)));
+            }
+        }
+        (claimed, self.settle(last).await.map(|()| then))
+    }
+
+    /// Sends a message over the connection, or over a fresh one where this has become of no use. What is to be written down.
+    async fn send_over(
+        &self,
+        session: &mut Session,
+        claimed: &Claimed,
+        carried: &mut u32,
+    ) -> Settlement {
+        let mut sent = self.send(session, claimed).await;
+        // A server may hang up between two messages, or take no more of them over one connection; nothing of this one went
+        // out, so it may go at once over a fresh one. Not so on the first message: a server that always hangs up is no
+        // reason to hurry. A server that offers chunks and does not know them gets the message without, whenever that is.
+        let no_chunks = matches!(&sent, Sent::Error(SmtpError::ChunkingUnusable { .. }));
+        if no_chunks || *carried > 0 && matches!(&sent, Sent::Error(error) if is_hang_up(error)) {
+            match self.open().await {
+                Ok(mut fresh) => {
+                    if no_chunks {
+                        fresh.avoid_chunks();
+                    }
+                    std::mem::replace(session, fresh).quit().await;
+                    *carried = 0;
+                    sent = self.send(session, claimed).await;
+                }
+                Err(problem) => sent = Sent::NotOpened(problem),
+            }
+        }
+        *carried += 1;
+        self.judge(claimed, &sent)
+    }
+
+    /// Writes down what came of a message.
+    async fn settle(&self, sent: Option<(Claimed, Settlement)>) -> Result<(), StoreError> {
+        let Some((claimed, settlement)) = sent else {
+            return Ok(());
+        };
+        let settled = settle(self.store, &claimed, settlement).await?;
+        if settled.is_some_and(|s| s.state == State::Accepted) {
+            self.mark_answered(&claimed).await;
+        }
+        Ok(())
+    }
+
+    /// Keeps the connection for a moment. `false`: nothing came, or the mailbox has other settings by now.
+    async fn is_called(&self, place: &Place, stop: &CancellationToken) -> Result<bool, StoreError> {
+        place.idles();
+        // What came before that was not for this courier: whoever looks now finds it.
+        self.store.db.wakes().send_all(&[Topic::Submissions]);
+        tokio::select! {
+            () = place.called() => {}
+            () = sleep(KEPT_OPEN) => return Ok(false),
+            () = stop.cancelled() => return Ok(false),
+        }
+        match mailboxes::get(self.store, &self.mailbox.id).await {
+            Ok(mailbox) => Ok(mailbox.version == self.mailbox.version),
+            Err(StoreError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn send(&self, session: &mut Session, claimed: &Claimed) -> Sent {
@@ -287,6 +370,14 @@ impl Courier<'_> {
             tracing::info!(message_id, %error, "the answered message could not be marked");
         }
     }
+}
+
+/// What comes after some messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    /// The mailbox has sent all that it may.
+    Rest,
 }
 
 /// What came of handing over one message.

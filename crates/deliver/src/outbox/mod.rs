@@ -22,12 +22,16 @@ use model::Timestamp;
 pub use places::{MAILBOXES_AT_ONCE, SLOW};
 use places::{Place, Places};
 use runner::{CancellationToken, Next, StepError, Supervisor, Task};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::wake::Topic;
 use store::{Store, StoreError, submissions};
 
 /// How long a mailbox is left alone after its courier has stumbled over something of our own.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(30);
+/// Claims are looked through for ended ones so often at most.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+/// The shortest time from one look to the next.
+const PACE: Duration = Duration::from_millis(20);
 
 /// Starts a courier for every mailbox that has something to send.
 pub struct Outbox {
@@ -37,6 +41,7 @@ pub struct Outbox {
     places: Places,
     providers: Providers,
     breakdown: Option<Breakdown>,
+    expired_at: Option<Instant>,
 }
 
 impl Outbox {
@@ -55,11 +60,32 @@ impl Outbox {
             places: Places::default(),
             providers,
             breakdown: engine.map(Breakdown::new),
+            expired_at: None,
         }
     }
 
+    /// Ends claims whose holder is gone, unless that was done just now: then it returns when it may be done again.
+    async fn expire_claims(&mut self) -> Result<Option<Duration>, StoreError> {
+        if let Some(since) = self.expired_at
+            && let Some(left) = EXPIRE_EVERY.checked_sub(since.elapsed())
+        {
+            return Ok(Some(left));
+        }
+        let expired = submissions::expire_claims(&self.store).await?;
+        if expired > 0 {
+            tracing::warn!(
+                submissions = expired,
+                "whoever was sending these has not been heard of: they are unclear"
+            );
+        }
+        self.expired_at = Some(Instant::now());
+        Ok(None)
+    }
+
     fn start(&self, mailbox_id: String) {
-        let place = self.places.take(mailbox_id.clone());
+        let Some(place) = self.places.take(mailbox_id.clone()) else {
+            return;
+        };
         let (store, net) = (self.store.clone(), self.net.clone());
         let (providers, breakdown) = (self.providers.clone(), self.breakdown.clone());
         self.supervisor
@@ -107,13 +133,7 @@ async fn work(
 
 impl Task for Outbox {
     async fn run_once(&mut self, _: &CancellationToken) -> Result<Next, StepError> {
-        let expired = submissions::expire_claims(&self.store).await?;
-        if expired > 0 {
-            tracing::warn!(
-                submissions = expired,
-                "whoever was sending these has not been heard of: they are unclear"
-            );
-        }
+        let put_off = self.expire_claims().await?;
         let (busy, room) = self.places.look();
         let mut full = room == 0;
         if room > 0 {
@@ -123,18 +143,20 @@ impl Task for Outbox {
                 self.start(mailbox_id);
             }
         }
-        let depth = submissions::depth(&self.store).await?;
-        metrics::gauge!("postroom_outbox_depth").set(depth as f64);
         let next = submissions::next_due(&self.store).await?;
         let next = next.map(|at| until(at, self.store.now()));
         // Whoever turns out to be slow makes room without telling.
         let look_again = full.then_some(SLOW);
-        let next = [next, look_again].into_iter().flatten().min();
+        let next = [next, look_again, put_off].into_iter().flatten().min();
         Ok(next.map_or(Next::Idle, Next::After))
     }
 
     fn topics(&self) -> Vec<Topic> {
         vec![Topic::Submissions]
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
     }
 }
 

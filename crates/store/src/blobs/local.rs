@@ -308,10 +308,6 @@ impl Segment {
         Ok(())
     }
 
-    pub(super) async fn sync(mut self) -> Result<()> {
-        self.sync_data().await
-    }
-
     fn take(&mut self) -> Result<Open> {
         self.open
             .take()

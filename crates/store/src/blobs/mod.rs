@@ -222,7 +222,7 @@ pub async fn find(store: &Store, digest: &str) -> Result<Place> {
     let digest = digest.to_owned();
     store
         .db
-        .read(move |tx| {
+        .glance(move |tx| {
             let row = tx.row(
                 "SELECT segment, position, length FROM blobs WHERE digest = $1",
                 &[digest.into()],

@@ -82,10 +82,6 @@ impl Upload {
         }
         Ok(())
     }
-
-    pub(super) async fn finish(mut self) -> Result<()> {
-        self.complete().await
-    }
 }
 
 impl Drop for Upload {

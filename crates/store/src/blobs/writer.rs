@@ -147,13 +147,7 @@ impl Batch {
     /// # Errors
     /// The disk is full, or the bucket out of reach: nothing of the batch counts.
     pub async fn sync(mut self) -> Result<()> {
-        if !self.buffer.is_empty() {
-            self.spill().await?;
-        }
-        match self.sink {
-            Sink::Local(segment) => segment.sync().await,
-            Sink::Bucket(upload) => upload.finish().await,
-        }
+        self.sync_keeping().await
     }
 
     /// Like [`Batch::sync`], leaving the bytes readable in memory until the batch is dropped.

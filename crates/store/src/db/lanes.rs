@@ -1,6 +1,7 @@
 //! Two lanes to the threads of a database: what somebody waits for goes before what fills the past.
 
 use super::Job;
+use super::group::Transaction;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -81,10 +82,32 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The next job, if it stands in line already, is first, and can share a commit.
+    pub(super) fn next_shared(&self) -> Option<Box<dyn Transaction>> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.is_overdue() || !matches!(jobs.now.front(), Some(Job::Shared(_))) {
+            return None;
+        }
+        // A job stands in its lane a moment before its token does: one that has none yet is for the next round.
+        self.tokens.lock().ok()?.try_recv().ok()?;
+        match jobs.next() {
+            Some(Job::Shared(transaction)) => Some(transaction),
+            _ => None,
+        }
+    }
+}
+
 impl Jobs {
+    /// Whether what fills the past has waited long enough.
+    fn is_overdue(&self) -> bool {
+        self.passed >= PASSED_AT_MOST && !self.later.is_empty()
+    }
+
     fn next(&mut self) -> Option<Job> {
-        let overdue = self.passed >= PASSED_AT_MOST && !self.later.is_empty();
-        if !overdue && let Some(job) = self.now.pop_front() {
+        if !self.is_overdue()
+            && let Some(job) = self.now.pop_front()
+        {
             self.passed += u32::from(!self.later.is_empty());
             return Some(job);
         }
@@ -104,13 +127,13 @@ mod tests {
         let done = Arc::new(Mutex::new(Vec::new()));
         for (number, lane) in sent.iter().copied() {
             let done = done.clone();
-            let job: Job = Box::new(move |_| done.lock().unwrap().push(number));
+            let job = Job::Alone(Box::new(move |_| done.lock().unwrap().push(number)));
             assert!(lanes.send(job, lane));
         }
         drop(lanes);
         let folder = tempfile::tempdir().unwrap();
         let mut connection = Sqlite::open(&folder.path().join("x.db"), For::Writing).unwrap();
-        while let Some(job) = exit.next() {
+        while let Some(Job::Alone(job)) = exit.next() {
             job(&mut connection);
         }
         let done = done.lock().unwrap();

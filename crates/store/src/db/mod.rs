@@ -7,6 +7,7 @@
 //! differ, [`Dialect`] has both texts side by side.
 
 pub mod dialect;
+mod group;
 pub mod insert;
 mod lanes;
 pub mod migrate;
@@ -20,11 +21,12 @@ pub use value::{Cell, Row, Value};
 
 use crate::error::{Result, StoreError};
 use crate::wake::{Topic, Wakes};
-use lanes::{Lane, Lanes};
+use group::{Transaction, Write};
+use lanes::{Exit, Lane, Lanes};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Reading threads of a SQLite store.
 const SQLITE_READERS: usize = 2;
@@ -48,7 +50,15 @@ pub enum Location {
     Postgres(String),
 }
 
-type Job = Box<dyn FnOnce(&mut dyn Connection) + Send>;
+type Work = dyn FnOnce(&mut dyn Connection) + Send;
+
+/// What waits for a database thread.
+enum Job {
+    /// Has the connection for itself.
+    Alone(Box<Work>),
+    /// Can share its commit with others.
+    Shared(Box<dyn Transaction>),
+}
 
 /// What a database thread drives.
 trait Connection {
@@ -87,7 +97,7 @@ impl Db {
         let (dialect, readers, writers) = match location {
             Location::Sqlite(path) => {
                 let writer = sqlite::Sqlite::open(path, sqlite::For::Writing)?;
-                let writers = start(vec![writer], "sqlite-write")?;
+                let writers = start(vec![writer], "sqlite-write", work_in_groups)?;
                 let readers = (0..SQLITE_READERS)
                     .map(|_| sqlite::Sqlite::open(path, sqlite::For::Reading))
                     .collect::<Result<Vec<_>>>()?;
@@ -95,7 +105,8 @@ impl Db {
                     let connection = sqlite::Sqlite::open(path, sqlite::For::Glances)?;
                     glances.push(Mutex::new(connection));
                 }
-                (Dialect::Sqlite, start(readers, "sqlite-read")?, writers)
+                let readers = start(readers, "sqlite-read", work_alone)?;
+                (Dialect::Sqlite, readers, writers)
             }
             Location::Postgres(url) => {
                 let connector = postgres::Connector::new(url, extra_ca)?;
@@ -108,7 +119,7 @@ impl Db {
                 .await
                 .map_err(|e| StoreError::Unavailable(e.to_string()))??;
                 postgres::listen(for_listener, wakes.clone())?;
-                let pool = start(pool, "postgres")?;
+                let pool = start(pool, "postgres", work_alone)?;
                 (Dialect::Postgres, pool.clone(), pool)
             }
         };
@@ -142,10 +153,7 @@ impl Db {
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         self.submit(&self.readers, Lane::Now, move |connection| {
-            work(&mut Tx {
-                connection,
-                topics: Vec::new(),
-            })
+            work(&mut Tx::new(connection))
         })
         .await
     }
@@ -167,10 +175,7 @@ impl Db {
                 Err(TryLockError::Poisoned(left)) => left.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
-            return work(&mut Tx {
-                connection: &mut *connection,
-                topics: Vec::new(),
-            });
+            return work(&mut Tx::new(&mut *connection));
         }
         self.read(work).await
     }
@@ -212,6 +217,13 @@ impl Db {
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
     {
         let wakes = self.wakes.clone();
+        if self.dialect == Dialect::Sqlite && lane == Lane::Now {
+            return self
+                .hand_over(&self.writers, lane, |answer, place| {
+                    Job::Shared(Box::new(Write::new(work, wakes, answer, place)))
+                })
+                .await;
+        }
         self.submit(&self.writers, lane, move |connection| {
             if connection.dialect() == Dialect::Postgres {
                 for n in 1..TRIES {
@@ -234,15 +246,28 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut dyn Connection) -> Result<T> + Send + 'static,
     {
+        self.hand_over(queue, lane, |answer, place| {
+            Job::Alone(Box::new(move |connection| {
+                let _place = place;
+                // A caller that went away does not want the answer; the work is done all the same.
+                let _ = answer.send(work(connection));
+            }))
+        })
+        .await
+    }
+
+    /// Puts a job in line and waits for its answer.
+    async fn hand_over<T>(
+        &self,
+        queue: &Lanes,
+        lane: Lane,
+        job: impl FnOnce(oneshot::Sender<Result<T>>, OwnedSemaphorePermit) -> Job,
+    ) -> Result<T> {
         let gone = |_| StoreError::Unavailable("the database thread has ended".into());
         let place = self.places.clone().acquire_owned().await;
+        let place = place.map_err(|_| StoreError::Unavailable("the database is closed".into()))?;
         let (answer, result) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let _place = place;
-            // A caller that went away does not want the answer; the work is done all the same.
-            let _ = answer.send(work(connection));
-        });
-        if !queue.send(job, lane) {
+        if !queue.send(job(answer, place), lane) {
             return Err(StoreError::Unavailable("the database is closed".into()));
         }
         result.await.map_err(gone)?
@@ -256,10 +281,7 @@ fn transact<T>(
     wakes: &Wakes,
 ) -> Result<T> {
     connection.begin()?;
-    let mut tx = Tx {
-        connection,
-        topics: Vec::new(),
-    };
+    let mut tx = Tx::new(connection);
     let done = work(&mut tx).and_then(|value| {
         let topics = tx.notify_other_nodes()?;
         Ok((value, topics))
@@ -281,34 +303,63 @@ fn transact<T>(
 }
 
 /// One thread for each connection, all taking from one queue.
-fn start<C: Connection + Send + 'static>(connections: Vec<C>, name: &str) -> Result<Lanes> {
+fn start<C: Connection + Send + 'static>(
+    connections: Vec<C>,
+    name: &str,
+    work: fn(&mut C, &Exit),
+) -> Result<Lanes> {
     let (lanes, exit) = lanes::lanes();
     for mut connection in connections {
         let exit = exit.clone();
         std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || {
-                while let Some(job) = exit.next() {
-                    // A panic in one closure must not take the thread, and with it the store, away.
-                    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                        job(&mut connection);
-                    }));
-                    if outcome.is_err() {
-                        tracing::error!(
-                            "a database closure panicked; its transaction is rolled back"
-                        );
-                        connection.roll_back();
-                    }
-                }
-            })?;
+            .spawn(move || work(&mut connection, &exit))?;
     }
     Ok(lanes)
+}
+
+/// Job after job.
+fn work_alone<C: Connection>(connection: &mut C, exit: &Exit) {
+    while let Some(job) = exit.next() {
+        match job {
+            Job::Alone(job) => guard(connection, job),
+            Job::Shared(transaction) => guard(connection, |c| transaction.alone(c)),
+        }
+    }
+}
+
+/// The same; transactions that stand in line share their commit.
+fn work_in_groups(connection: &mut sqlite::Sqlite, exit: &Exit) {
+    while let Some(job) = exit.next() {
+        match job {
+            Job::Alone(job) => guard(connection, job),
+            Job::Shared(first) => group::run(connection, first, || exit.next_shared()),
+        }
+    }
+}
+
+/// A panic in one closure must not take the thread, and with it the store, away.
+fn guard<C: Connection>(connection: &mut C, job: impl FnOnce(&mut dyn Connection)) {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(connection)));
+    if outcome.is_err() {
+        tracing::error!("a database closure panicked; its transaction is rolled back");
+        connection.roll_back();
+    }
 }
 
 /// A connection at work, inside a transaction when it came from [`Db::write`].
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     topics: Vec<Topic>,
+}
+
+impl<'a> Tx<'a> {
+    fn new(connection: &'a mut dyn Connection) -> Self {
+        Self {
+            connection,
+            topics: Vec::new(),
+        }
+    }
 }
 
 impl Tx<'_> {

@@ -108,6 +108,29 @@ impl Sqlite {
     }
 }
 
+impl Sqlite {
+    /// Begins a part of a transaction that can be undone by itself.
+    pub(super) fn savepoint(&mut self) -> Result<()> {
+        self.run_bare("SAVEPOINT part")
+    }
+
+    /// Undoes the part.
+    pub(super) fn roll_back_to_savepoint(&mut self) -> Result<()> {
+        self.run_bare("ROLLBACK TO part")
+    }
+
+    /// Ends the part; what is left of it is the transaction's.
+    pub(super) fn release_savepoint(&mut self) -> Result<()> {
+        self.run_bare("RELEASE part")
+    }
+
+    fn run_bare(&self, sql: &str) -> Result<()> {
+        let mut statement = self.0.prepare_cached(sql).map_err(to_error)?;
+        statement.execute([]).map_err(to_error)?;
+        Ok(())
+    }
+}
+
 /// Copies the log whenever it is told to, until the writer is gone.
 fn copy_log(copier: &Sqlite, told: &mpsc::Receiver<()>) {
     while told.recv().is_ok() {
@@ -144,11 +167,11 @@ impl Connection for Sqlite {
     }
 
     fn begin(&mut self) -> Result<()> {
-        self.0.execute_batch("BEGIN IMMEDIATE").map_err(to_error)
+        self.run_bare("BEGIN IMMEDIATE")
     }
 
     fn commit(&mut self) -> Result<()> {
-        self.0.execute_batch("COMMIT").map_err(to_error)
+        self.run_bare("COMMIT")
     }
 
     fn roll_back(&mut self) {

@@ -3,8 +3,7 @@
 //! A minute is any 60 seconds, counted in slots of 5; a day any 24 hours, counted in hours. A slot counts until its last moment
 //! is a minute or a day ago. A mailbox whose budget is used up rests as a whole until there is some again.
 
-use super::claim::Claimed;
-use super::overall;
+use super::claim::{Claimed, give_back_in};
 use crate::error::Result;
 use crate::wake::Topic;
 use crate::{Store, Tx};
@@ -93,7 +92,7 @@ pub async fn set_aside(
                 }
                 return Ok(None);
             };
-            give_back(tx, &claimed)?;
+            give_back_in(tx, &claimed)?;
             rest(tx, mailbox_id, until)?;
             Ok(Some(until))
         })
@@ -158,21 +157,6 @@ fn add(
             window.kind.into(),
             slot.into(),
             wanted.into(),
-        ],
-    )?;
-    Ok(())
-}
-
-/// The claim is as if it had not been.
-fn give_back(tx: &mut Tx<'_>, claimed: &Claimed) -> Result<()> {
-    let submission = &claimed.submission;
-    tx.exec(
-        "UPDATE submissions SET state = $3, attempts = attempts - 1, next_attempt_at = created_at, claimed_by = NULL,
-           claimed_until = NULL WHERE id = $1 AND attempts = $2 AND state = 'sending'",
-        &[
-            (&submission.id).into(),
-            submission.attempts.into(),
-            overall(&submission.recipients).as_str().into(),
         ],
     )?;
     Ok(())

@@ -11,13 +11,15 @@ use super::filing::SentCopyBy;
 use super::rules::Rules;
 use super::settle::{Settlement, write};
 use super::turn::prolong;
-use super::{COLUMNS, UNCLEAR_PROBLEM, from_row, read};
+use super::{COLUMNS, UNCLEAR_PROBLEM, from_row, one, overall};
 use crate::db::{Dialect, Row};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
+use crate::wake::Topic;
 use crate::{Store, Tx, events, leases};
 use model::Timestamp;
 use model::submission::{State, Submission};
+use std::collections::VecDeque;
 
 /// Life of a claim without renewal.
 pub const CLAIM_MILLIS: i64 = 60_000;
@@ -55,12 +57,12 @@ impl Claimed {
     }
 }
 
-/// Claims the mailbox's next due submission: from here to [`settle`] it is `sending`, and nobody
-/// else sends it. To be called with the connection open, right before the message goes out.
+/// Claims the mailbox's next due submissions: from here to [`settle`](super::settle()) they are `sending`, and nobody
+/// else sends them. To be called with the connection open, right before they go out one after the other.
 ///
 /// # Errors
 /// The database is out of reach: nothing is claimed.
-pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
+pub async fn begin(store: &Store, mailbox_id: &str, most: i64) -> Result<VecDeque<Claimed>> {
     let (now, node) = (store.now(), store.node.to_string());
     let (mailbox_id, give_up) = (mailbox_id.to_owned(), store.sending.give_up_millis);
     store
@@ -68,31 +70,68 @@ pub async fn begin(store: &Store, mailbox_id: &str) -> Result<Option<Claimed>> {
         .write(move |tx| {
             leases::show_life(tx, &node, now)?;
             let skip = tx.dialect().for_update_skip_locked();
+            let there = not_removed("mailbox_id");
             let sql = format!(
-                "SELECT {COLUMNS} FROM submissions WHERE {DUE} AND mailbox_id = $2
+                "SELECT id FROM submissions WHERE {DUE} AND mailbox_id = $2 AND {there}
                    AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = mailbox_id AND m.lifecycle = 'enabled')
-                 ORDER BY priority, next_attempt_at, id LIMIT 1{skip}"
+                 ORDER BY priority, next_attempt_at, id LIMIT $3{skip}"
             );
-            let Some(row) = tx.row(&sql, &[now.into(), (&mailbox_id).into()])? else {
-                return Ok(None);
-            };
-            let id = from_row(&row)?.submission.id;
-            tx.exec(
-                "UPDATE submissions SET attempts = attempts + 1, next_attempt_at = NULL, claimed_by = $2,
-                   claimed_until = $3, state = 'sending',
-                   give_up_at = CASE WHEN give_up_at > $4 THEN $4 ELSE give_up_at END
-                 WHERE id = $1",
-                &[
-                    (&id).into(),
+            let args = [now.into(), (&mailbox_id).into(), most.into()];
+            let mut claimed = VecDeque::new();
+            for row in &tx.rows(&sql, &args)? {
+                let sql = format!(
+                    "UPDATE submissions SET attempts = attempts + 1, next_attempt_at = NULL, claimed_by = $2,
+                       claimed_until = $3, state = 'sending',
+                       give_up_at = CASE WHEN give_up_at > $4 THEN $4 ELSE give_up_at END
+                     WHERE id = $1 RETURNING {COLUMNS}"
+                );
+                let args = [
+                    row.get::<String>(0)?.into(),
                     (&node).into(),
                     now.plus_millis(CLAIM_MILLIS).into(),
                     now.plus_millis(give_up).into(),
-                ],
-            )?;
-            prolong(tx, &mailbox_id, &node, now)?;
-            read(tx, &id).map(Some)
+                ];
+                claimed.push_back(one(tx.row(&sql, &args)?.as_ref())?);
+            }
+            if !claimed.is_empty() {
+                prolong(tx, &mailbox_id, &node, now)?;
+            }
+            Ok(claimed)
         })
         .await
+}
+
+/// Gives claims back of which nothing went out: they are as if they had not been claimed.
+///
+/// # Errors
+/// The database is out of reach: then they end by themselves, with the same outcome.
+pub async fn give_back(store: &Store, claimed: impl IntoIterator<Item = Claimed>) -> Result<()> {
+    let claimed: Vec<Claimed> = claimed.into_iter().collect();
+    if claimed.is_empty() {
+        return Ok(());
+    }
+    store
+        .db
+        .write(move |tx| {
+            tx.wake(Topic::Submissions);
+            claimed.iter().try_for_each(|one| give_back_in(tx, one))
+        })
+        .await
+}
+
+/// Like [`give_back`], for one and inside a transaction.
+pub(super) fn give_back_in(tx: &mut Tx<'_>, claimed: &Claimed) -> Result<()> {
+    let submission = &claimed.submission;
+    tx.exec(
+        "UPDATE submissions SET state = $3, attempts = attempts - 1, next_attempt_at = created_at, claimed_by = NULL,
+           claimed_until = NULL WHERE id = $1 AND attempts = $2 AND state = 'sending'",
+        &[
+            (&submission.id).into(),
+            submission.attempts.into(),
+            overall(&submission.recipients).as_str().into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// The whole message is with the server, and its final dot is about to leave: from here on the server may have it, also if we
@@ -118,7 +157,8 @@ pub async fn at_final_dot(store: &Store, id: &str, attempt: i64) -> Result<()> {
         .await
 }
 
-/// Prolongs a claim while the server takes its time. `false`: the claim has ended meanwhile.
+/// Prolongs a claim while the server takes its time, and with it those of the same mailbox that wait behind it. `false`: the
+/// claim has ended meanwhile.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -132,8 +172,12 @@ pub async fn renew(store: &Store, claimed: &Claimed) -> Result<bool> {
             leases::show_life(tx, &node, now)?;
             prolong(tx, &mailbox_id, &node, now)?;
             let until = now.plus_millis(CLAIM_MILLIS);
-            let sql = "UPDATE submissions SET claimed_until = $3 WHERE id = $1 AND attempts = $2 AND state = 'sending'";
-            Ok(tx.exec(sql, &[id.into(), attempt.into(), until.into()])? == 1)
+            let sql = "UPDATE submissions SET claimed_until = $3
+                       WHERE claimed_until IS NOT NULL AND claimed_by = $2 AND mailbox_id = $1";
+            tx.exec(sql, &[mailbox_id.into(), node.into(), until.into()])?;
+            let sql =
+                "SELECT 1 FROM submissions WHERE id = $1 AND attempts = $2 AND state = 'sending'";
+            Ok(tx.row(sql, &[id.into(), attempt.into()])?.is_some())
         })
         .await
 }

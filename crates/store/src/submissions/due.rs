@@ -18,14 +18,24 @@ pub async fn due_mailboxes(store: &Store, busy: Vec<String>, limit: i64) -> Resu
     store
         .db
         .read(move |tx| {
+            // From mailbox to mailbox, and for each the first of every priority: a long queue takes no longer than a short one.
             let sql = format!(
-                "SELECT s.mailbox_id, min(s.next_attempt_at) FROM submissions s
-                 WHERE {DUE} AND s.mailbox_id NOT IN {}
-                   AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = s.mailbox_id AND m.lifecycle = 'enabled')
-                   AND NOT EXISTS (SELECT 1 FROM sending_rests r WHERE r.mailbox_id = s.mailbox_id AND r.until > $1)
-                   AND NOT EXISTS (SELECT 1 FROM couriers c JOIN nodes n ON n.node = c.node AND n.seen_at > $5
-                                   WHERE c.mailbox_id = s.mailbox_id AND c.until > $1 AND c.until <= $6 AND c.node <> $4)
-                 GROUP BY s.mailbox_id ORDER BY 2, 1 LIMIT $3",
+                "WITH RECURSIVE open (mailbox_id) AS (
+                   SELECT min(mailbox_id) FROM submissions WHERE next_attempt_at IS NOT NULL
+                   UNION ALL
+                   SELECT (SELECT min(s.mailbox_id) FROM submissions s WHERE s.next_attempt_at IS NOT NULL AND s.mailbox_id > open.mailbox_id)
+                   FROM open WHERE open.mailbox_id IS NOT NULL),
+                 first (mailbox_id, since) AS (
+                   SELECT o.mailbox_id, (SELECT next_attempt_at FROM submissions
+                                         WHERE mailbox_id = o.mailbox_id AND priority = p.priority AND {DUE}
+                                         ORDER BY next_attempt_at LIMIT 1)
+                   FROM open o CROSS JOIN (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2) p
+                   WHERE o.mailbox_id IS NOT NULL AND o.mailbox_id NOT IN {}
+                     AND EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = o.mailbox_id AND m.lifecycle = 'enabled')
+                     AND NOT EXISTS (SELECT 1 FROM sending_rests r WHERE r.mailbox_id = o.mailbox_id AND r.until > $1)
+                     AND NOT EXISTS (SELECT 1 FROM couriers c JOIN nodes n ON n.node = c.node AND n.seen_at > $5
+                                     WHERE c.mailbox_id = o.mailbox_id AND c.until > $1 AND c.until <= $6 AND c.node <> $4))
+                 SELECT mailbox_id, min(since) FROM first WHERE since IS NOT NULL GROUP BY mailbox_id ORDER BY 2, 1 LIMIT $3",
                 tx.dialect().texts(2)
             );
             let args = [

@@ -4,13 +4,13 @@ use super::claim::Claimed;
 use super::due::DUE;
 use super::filing::{Filing, SentCopyBy};
 use super::rules::UNCLEAR_MILLIS;
-use super::{COLUMNS, event, from_row, lock, overall, read};
+use super::{COLUMNS, event, from_row, lock, overall};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
 use model::Timestamp;
 use model::event::NewEvent;
-use model::submission::{Recipient, SentCopyState, State, Submission};
+use model::submission::{Recipient, SentCopy, SentCopyState, State, Submission};
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ pub(super) fn write(
             before.attempts.into(),
             next.into(),
             (new.held && next.is_some()).into(),
-            problem_id.into(),
+            problem_id.clone().into(),
             sent_copy.as_str().into(),
             (old.lost_answers + i64::from(new.lost)).into(),
             next.is_none().then_some(now).into(),
@@ -174,7 +174,14 @@ pub(super) fn write(
     if next.is_some() {
         tx.wake(Topic::Submissions);
     }
-    let after = read(tx, &before.id)?.submission;
+    let after = Submission {
+        state,
+        recipients: new.recipients,
+        next_attempt_at: next.filter(|_| !new.held),
+        problem_id,
+        sent_copy: SentCopy { state: sent_copy },
+        ..before.clone()
+    };
     super::wire_ids::learn_from_words(tx, &after)?;
     let news = news(before, &after);
     Ok((after, news))

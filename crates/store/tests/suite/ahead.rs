@@ -50,9 +50,10 @@ async fn submissions_wait_no_longer_than_their_pauses() {
         }
         let unsent = queue(&f, &sending, None).await;
         submissions::take_mailbox(&f.store, &sending).await.unwrap();
-        submissions::begin(&f.store, &sending)
+        submissions::begin(&f.store, &sending, 1)
             .await
             .unwrap()
+            .pop_front()
             .unwrap();
         submissions::at_final_dot(&f.store, &unsent, 1)
             .await
@@ -71,9 +72,10 @@ async fn submissions_wait_no_longer_than_their_pauses() {
         f.clock.advance(HOUR + 1);
         let due = submissions::due_mailboxes(&f.store, Vec::new(), 10).await;
         assert!(due.unwrap().contains(&deferring));
-        let claimed = submissions::begin(&f.store, &deferring)
+        let claimed = submissions::begin(&f.store, &deferring, 1)
             .await
             .unwrap()
+            .pop_front()
             .unwrap();
         assert!(claimed.give_up_at <= f.store.now().plus_millis(5 * DAY));
         f.clock.advance(5 * DAY);

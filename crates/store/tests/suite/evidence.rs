@@ -21,9 +21,10 @@ async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
     submissions::create(&f.store, new)
         .await
         .expect("a submission");
-    submissions::begin(&f.store, &mailbox.id)
+    submissions::begin(&f.store, &mailbox.id, 1)
         .await
         .expect("a claim")
+        .pop_front()
         .expect("it is due")
 }
 
@@ -193,7 +194,10 @@ async fn evidence_counts_also_after_the_message_was_given_up() {
         for round in 0..2 {
             if round > 0 {
                 f.clock.advance(submissions::UNCLEAR_MILLIS);
-                submissions::begin(&f.store, &mailbox.id).await.unwrap();
+                submissions::begin(&f.store, &mailbox.id, 1)
+                    .await
+                    .unwrap()
+                    .pop_front();
             }
             let attempt = round + 1;
             submissions::at_final_dot(&f.store, &id, attempt)

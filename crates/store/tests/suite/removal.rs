@@ -75,7 +75,11 @@ async fn a_removed_mailbox_is_gone_at_once_and_taken_away_piece_by_piece() {
         );
         let sending = submissions::create(store, new).await.unwrap().id;
         submissions::take_mailbox(store, &gone).await.unwrap();
-        let claimed = submissions::begin(store, &gone).await.unwrap().unwrap();
+        let claimed = submissions::begin(store, &gone, 1)
+            .await
+            .unwrap()
+            .pop_front()
+            .unwrap();
 
         store::mailboxes::remove(store, &gone).await.unwrap();
         let again = store::mailboxes::remove(store, &gone).await;

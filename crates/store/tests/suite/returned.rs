@@ -31,9 +31,10 @@ async fn sent(f: &Fixture, b: &Box, to: &[&str], state: State, words: &str) -> S
     );
     new.subject = "Offer 12".into();
     submissions::create(&f.store, new).await.unwrap();
-    let claimed = submissions::begin(&f.store, &b.mailbox_id)
+    let claimed = submissions::begin(&f.store, &b.mailbox_id, 1)
         .await
         .unwrap()
+        .pop_front()
         .unwrap();
     let mut recipients = claimed.submission.recipients.clone();
     for recipient in &mut recipients {
@@ -458,9 +459,10 @@ async fn what_came_back_outlives_an_attempt_that_had_begun_before() {
         let to = vec!["kim@x.test".to_owned(), "lou@x.test".to_owned()];
         let new = NewSubmission::new(&b.mailbox_id, digest, "ann@example.test", OURS, to);
         let submission = submissions::create(&f.store, new).await.unwrap();
-        let claimed = submissions::begin(&f.store, &b.mailbox_id)
+        let claimed = submissions::begin(&f.store, &b.mailbox_id, 1)
             .await
             .unwrap()
+            .pop_front()
             .unwrap();
         let mut bounce = report(Kind::Bounce, &["kim@x.test"]);
         bounce.original_message_id = Some(OURS.into());

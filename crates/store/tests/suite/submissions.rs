@@ -23,9 +23,10 @@ async fn new(f: &Fixture, mailbox: &Mailbox, to: &[&str]) -> NewSubmission {
 }
 
 async fn claim(f: &Fixture, mailbox: &Mailbox) -> Option<Claimed> {
-    submissions::begin(&f.store, &mailbox.id)
+    submissions::begin(&f.store, &mailbox.id, 1)
         .await
         .expect("a claim")
+        .pop_front()
 }
 
 /// The final dot leaves.
@@ -366,8 +367,46 @@ async fn what_a_dead_node_was_sending_is_unclear_and_what_it_had_not_begun_goes_
         assert_eq!(state, State::Unclear);
         assert_eq!(due().await.unwrap(), std::slice::from_ref(&mailbox.id));
         assert!(takes().await.unwrap());
-        let next = submissions::begin(&there, &mailbox.id).await.unwrap();
+        let next = submissions::begin(&there, &mailbox.id, 1)
+            .await
+            .unwrap()
+            .pop_front();
         assert_eq!(next.unwrap().submission.id, second);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_claimed_and_not_begun_goes_back_as_it_was() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let mut queued = Vec::new();
+        for _ in 0..4 {
+            f.clock.advance(1);
+            queued.push(queue(&f, &mailbox, &["bob@x.org"]).await.id);
+        }
+        let mut claimed = submissions::begin(&f.store, &mailbox.id, 3).await.unwrap();
+        let ids: Vec<_> = claimed.iter().map(|c| c.submission.id.clone()).collect();
+        assert_eq!(ids, queued[..3], "the oldest first");
+        let first = claimed.pop_front().unwrap();
+
+        // Whoever sends the first prolongs the others with it.
+        f.clock.advance(submissions::CLAIM_MILLIS - 1_000);
+        assert!(submissions::renew(&f.store, &first).await.unwrap());
+        f.clock.advance(2_000);
+        assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 0);
+
+        submissions::cancel(&f.store, &queued[2]).await.unwrap();
+        submissions::give_back(&f.store, claimed).await.unwrap();
+        let back = submissions::get(&f.store, &queued[1]).await.unwrap();
+        assert_eq!((back.state, back.attempts), (State::Queued, 0));
+        let gone = submissions::get(&f.store, &queued[2]).await.unwrap();
+        assert_eq!(gone.state, State::Cancelled);
+        let next = submissions::begin(&f.store, &mailbox.id, 9).await.unwrap();
+        let ids: Vec<_> = next.iter().map(|c| c.submission.id.clone()).collect();
+        assert_eq!(ids, [queued[1].clone(), queued[3].clone()]);
+        let done = submissions::settle(&f.store, &first, all(&first, State::Accepted)).await;
+        assert_eq!(done.unwrap().state, State::Accepted);
     })
     .await;
 }

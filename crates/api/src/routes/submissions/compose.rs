@@ -12,6 +12,9 @@ use crate::error::{ApiError, FieldError, Result};
 use crate::state::ApiState;
 use mail_message::{Address, Draft, DraftAttachment};
 
+/// Texts and files in memory of a message that is put together at once; a larger one has a thread of its own for that.
+const SMALL_BYTES: usize = 32 * 1024;
+
 /// Puts the message together. `unique`: of which its Message-ID is made.
 pub(super) async fn ready(
     state: &ApiState,
@@ -150,15 +153,21 @@ impl Parts {
             sources,
         } = self;
         draft.subject = subject.unwrap_or_default();
+        let files = draft.attachments.iter().map(|file| file.bytes.len());
+        let texts = [&draft.text, &draft.html].into_iter().flatten();
+        let is_small = files.chain(texts.map(String::len)).sum::<usize>() <= SMALL_BYTES;
         let work = move || {
             mail_message::tidy(&mut draft)?;
             let prepared = mail_message::prepare(&draft)?;
             Ok((prepared, draft))
         };
-        let (prepared, draft) = tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| ApiError::internal())?
-            .map_err(refused)?;
+        let done = match is_small {
+            true => work(),
+            false => tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| ApiError::internal())?,
+        };
+        let (prepared, draft) = done.map_err(refused)?;
         let mut sources = sources.into_iter();
         let files = draft.attachments.into_iter().map(|file| {
             let source = sources.next().flatten();

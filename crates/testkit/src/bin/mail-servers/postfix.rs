@@ -138,6 +138,8 @@ fn main_cf(
 compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
+# Who hands over more than is delivered meanwhile is not made to wait a second for each message.
+in_flow_delay = 0s
 maillog_file = {dir}/log
 maillog_file_prefixes = {dir}
 myhostname = mail.test.local
