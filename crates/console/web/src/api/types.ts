@@ -580,6 +580,7 @@ export interface SubmissionInput {
   data?: Record<string, unknown>;
   attachments?: { blob_id: string; filename?: string }[];
   draft_id?: string;
+  draft_version?: number;
   in_reply_to_message_id?: string;
   forward_message_id?: string;
   forward_as?: "inline" | "attachment";
@@ -610,7 +611,7 @@ export interface ServerDraft {
   content: Partial<SubmissionInput>;
   version: number;
   message_id: string | null;
-  on_server: "owed" | "stored" | "gone" | "none";
+  on_server: "owed" | "stored" | "changed" | "gone" | "none";
   created_at: Time;
   updated_at: Time;
 }

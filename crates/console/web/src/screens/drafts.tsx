@@ -15,6 +15,7 @@ import { adopt, isCopyOf } from "./compose/adopt";
 const ON_SERVER: Record<ServerDraft["on_server"], { words: string; title: string } | null> = {
   stored: null,
   owed: { words: "on its way to the server", title: "The copy in the server's Drafts folder is not there yet" },
+  changed: { words: "changed elsewhere", title: "Another program wrote another text in the place of the copy in the server's Drafts folder: this one is neither kept nor sent over it" },
   gone: { words: "kept here alone", title: "Somebody took the copy away from the server's Drafts folder" },
   none: { words: "kept here alone", title: "The mailbox has no Drafts folder that can be written to" },
 };

@@ -168,7 +168,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
     mutationFn: async () => {
       // What is being kept is finished first: the message takes the draft with it.
       const id = keeper.state === "none" ? null : await keeper.keep().catch(() => keeper.id);
-      const body = { ...content, ...when, ...(id ? { draft_id: id } : {}), undo_seconds: UNDO_SECONDS };
+      const body = { ...content, ...when, ...(id ? { draft_id: id, draft_version: keeper.version() } : {}), undo_seconds: UNDO_SECONDS };
       return api.post<Submission>("/v1/submissions", body, key);
     },
     onSuccess: (submission) => {

@@ -8,7 +8,8 @@ import { changes } from "./draft";
 /** So long after the last change. */
 const AFTER = 6_000;
 
-/** `content`: null while it cannot be kept (files are going up, an address is half typed). */
+/** `content`: null while it cannot be kept (files are going up, an address is half typed). What another window or program wrote
+ * since `going` was read is not written over: then nothing is kept. */
 export function useDraftKeeper(content: SubmissionInput | null, going: ServerDraft | null, active: boolean) {
   const known = going?.id ?? null;
   const [id, setId] = useState(known);
@@ -16,6 +17,7 @@ export function useDraftKeeper(content: SubmissionInput | null, going: ServerDra
   const stamp = content ? JSON.stringify(content) : null;
   const kept = useRef(known ? stamp : null);
   const before = useRef<object>(going?.content ?? {});
+  const version = useRef(going?.version);
   const current = useRef({ id, content, stamp });
   current.current = { id, content, stamp };
   // One after the other: the first makes the draft that the next ones change.
@@ -26,9 +28,10 @@ export function useDraftKeeper(content: SubmissionInput | null, going: ServerDra
       if (!content || stamp === kept.current) return known;
       setState("saving");
       try {
-        const draft = known ? await api.patch<ServerDraft>(`/v1/drafts/${known}`, changes(before.current, content)) : await api.post<ServerDraft>("/v1/drafts", content);
+        const draft = known ? await api.patch<ServerDraft>(`/v1/drafts/${known}`, { ...changes(before.current, content), version: version.current }) : await api.post<ServerDraft>("/v1/drafts", content);
         kept.current = stamp;
         before.current = draft.content;
+        version.current = draft.version;
         current.current.id = draft.id;
         setId(draft.id);
         setState("saved");
@@ -46,5 +49,5 @@ export function useDraftKeeper(content: SubmissionInput | null, going: ServerDra
     const timer = setTimeout(() => void keep().catch(() => undefined), AFTER);
     return () => clearTimeout(timer);
   });
-  return { id, state, keep, isKept: () => current.current.stamp !== null && current.current.stamp === kept.current };
+  return { id, state, keep, version: () => version.current, isKept: () => current.current.stamp !== null && current.current.stamp === kept.current };
 }
