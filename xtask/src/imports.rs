@@ -103,6 +103,7 @@ pub const TABLE: &[Rule] = &[
             "imap-client",
             "smtp-client",
             "pop3-client",
+            "sieve-client",
             "mail-message",
         ],
         "proves settings; stores nothing, so that the command line can use it alone",

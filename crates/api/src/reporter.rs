@@ -1,7 +1,8 @@
-//! The one door to mail servers: connection reports, made by the engine or, in tests, by a stand-in. What a report means for
-//! a mailbox: [`crate::proving`].
+//! The one door to mail servers: connection reports, made by the engine or, in tests, by a stand-in (what a report means for a
+//! mailbox: [`crate::proving`]); and the out of office on a mailbox's own server.
 
 use connect::TestRequest;
+use connect::server_reply::ServerReplies;
 use futures_util::future::BoxFuture;
 use model::report::{Report, Step};
 use std::collections::HashMap;
@@ -60,6 +61,11 @@ pub trait Reporter: Send + Sync {
     fn host(&self) -> &str {
         ""
     }
+
+    /// Speaks with servers about what they answer by themselves; a stand-in does not.
+    fn server_replies(&self) -> Option<ServerReplies> {
+        None
+    }
 }
 
 impl Reporter for connect::Engine {
@@ -74,5 +80,9 @@ impl Reporter for connect::Engine {
 
     fn host(&self) -> &str {
         self.ehlo_name()
+    }
+
+    fn server_replies(&self) -> Option<ServerReplies> {
+        Some(Self::server_replies(self))
     }
 }

@@ -10,6 +10,7 @@ use crate::recognise::Peer;
 use crate::report::{Without, judge, judge_servers};
 use crate::request::TestRequest;
 use crate::run::{Run, Task};
+use crate::server_reply::ServerReplies;
 use crate::steps::{self, SignIn};
 use crate::test_message::{TestMessage, TestMessageId};
 use mail_net::Net;
@@ -100,6 +101,11 @@ impl Engine {
     /// The host name that we introduce ourselves with.
     pub fn ehlo_name(&self) -> &str {
         &self.ehlo_name
+    }
+
+    /// Speaks with servers about what they answer by themselves, by the same road.
+    pub fn server_replies(&self) -> ServerReplies {
+        ServerReplies::new(self.net.clone())
     }
 
     /// Runs the ten steps. Each is sent on `on_step` when it begins (`running`) and when it has ended; a step that is known

@@ -6,6 +6,7 @@
 //! - [`detect`] goes from an address to settings, and says where they come from.
 //! - [`engine`] makes the connection report: ten steps, streamed as they end, and a verdict of one sentence.
 //! - [`typed`] turns what people type into settings, or says what is wrong with it. Pure.
+//! - [`server_reply`] has a mailbox's own server answer while nobody is there.
 //! - [`roles`] says what a folder is for.
 
 mod alike;
@@ -19,6 +20,7 @@ mod report;
 mod request;
 pub mod roles;
 mod run;
+pub mod server_reply;
 mod steps;
 mod test_message;
 pub mod typed;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use store::auto_replies::{self, Answer, News};
 use store::submissions::NewSubmission;
 use store::wake::Topic;
-use store::{Store, StoreError, blobs, events, identities, messages};
+use store::{Store, StoreError, events, identities, messages};
 
 /// A message that the server received longer ago is none that has just come, whatever its event says: somebody put it there.
 const OLD_MILLIS: i64 = 2 * 24 * 60 * 60 * 1000;
@@ -42,13 +42,13 @@ impl AutoReplies {
             };
             match self.one(own, event).await {
                 Ok(()) => {}
-                // It is gone, or cannot be read or answered: the others wait for nobody.
-                Err(
-                    error @ (StoreError::NotFound(_)
-                    | StoreError::Corrupt(_)
-                    | StoreError::Conflict(_)),
-                ) => {
+                // It is gone, or cannot be answered: the others wait for nobody.
+                Err(error @ (StoreError::NotFound(_) | StoreError::Conflict(_))) => {
                     tracing::info!(auto_reply_id = own.id, event_id = event.id, %error, "a message is not answered");
+                }
+                // Its bytes are lost: a person has to know, and the others wait for nobody.
+                Err(error @ StoreError::Corrupt(_)) => {
+                    tracing::error!(auto_reply_id = own.id, event_id = event.id, %error, "a message cannot be read, so it is not answered");
                 }
                 Err(error) => return Err(error),
             }
@@ -65,10 +65,17 @@ impl AutoReplies {
         let fresh = own
             .enabled_at
             .is_some_and(|since| since <= event.occurred_at);
-        if event.origin != Origin::Live || !fresh || !own.settings.is_on(now) {
+        if event.origin != Origin::Live || !fresh || !own.answers_here(now) {
             return Ok(());
         }
         let message = messages::get(&self.store, id).await?;
+        // What came while the mailbox's own server answered has its answer.
+        if own
+            .left_server_at
+            .is_some_and(|left| message.received_at <= left)
+        {
+            return Ok(());
+        }
         let roles = || message.folders.iter().filter_map(|at| at.role);
         if roles().any(|role| matches!(role, Role::Junk | Role::Trash | Role::Sent | Role::Drafts))
             || !own.settings.is_on(
@@ -80,7 +87,7 @@ impl AutoReplies {
         {
             return Ok(());
         }
-        let head = beginning(&self.store, id).await?;
+        let head = auto_replies::beginning(&self.store, id, auto_reply::LOOKED_AT as u64).await?;
         let (own_addresses, sends_as) =
             auto_replies::addresses(&self.store, &own.mailbox_id).await?;
         let rules = Rules {
@@ -172,14 +179,6 @@ impl AutoReplies {
         new.subject = draft.subject;
         Ok(Some(new))
     }
-}
-
-/// The header of a stored message and the beginning of its text.
-async fn beginning(store: &Store, id: &str) -> Result<Vec<u8>, StoreError> {
-    let raw = messages::raw(store, id).await?;
-    let place: blobs::Place = raw.place;
-    let end = place.length.min(auto_reply::LOOKED_AT as u64);
-    Ok(store.blobs.read_some(&place, 0..end).await?.to_vec())
 }
 
 impl Task for AutoReplies {

@@ -7,11 +7,15 @@ use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
 use crate::submissions::{self, NewSubmission, Rules};
-use crate::{Store, Tx, events, identities, mailboxes};
-use model::auto_reply::{AutoReply, Settings};
+use crate::{Store, Tx, events, identities, mailboxes, messages};
+
+mod on_server;
+
+use model::auto_reply::{AutoReply, OnServer, Settings};
 use model::event::Event;
 use model::submission::Submission;
 use model::{Timestamp, fresh_id};
+pub use on_server::{begin_on_server, end_on_server, note_server, server_port};
 
 /// Events that are looked at in one step.
 pub const AT_ONCE: i64 = 50;
@@ -19,7 +23,8 @@ pub const AT_ONCE: i64 = 50;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 const COLUMNS: &str = "id, mailbox_id, enabled_at, settings, created_at,
-    (SELECT count(*) FROM auto_replied WHERE auto_reply_id = id)";
+    (SELECT count(*) FROM auto_replied WHERE auto_reply_id = id), on_server, on_server_at, left_server_at,
+    (SELECT offers FROM auto_reply_servers s WHERE s.mailbox_id = auto_replies.mailbox_id)";
 
 /// Makes a mailbox's out of office, in the caller's own transaction.
 ///
@@ -110,22 +115,33 @@ pub async fn change<E: From<StoreError> + Send + 'static>(
             Ok(settings) => settings,
             Err(refused) => return Ok(Err(refused)),
         };
-        let enabled_at = match (settings.enabled, old.enabled_at) {
-            (false, _) => None,
-            (true, Some(since)) => Some(since),
-            (true, None) => {
-                begin_now(tx)?;
-                let sql = "DELETE FROM auto_replied WHERE auto_reply_id = $1";
-                tx.exec(sql, &[(&id).into()])?;
-                Some(now)
-            }
-        };
-        let sql = "UPDATE auto_replies SET enabled_at = $2, settings = $3 WHERE id = $1";
-        let settings = serde_json::to_string(&settings)?;
-        tx.exec(sql, &[(&id).into(), enabled_at.into(), settings.into()])?;
+        set(tx, &old, &settings, now)?;
         Ok(Ok(read(tx, &id)?))
     };
     store.db.write(work).await?
+}
+
+/// Writes settings down. Switched on, or handed to somebody else, it begins anew.
+pub(crate) fn set(
+    tx: &mut Tx<'_>,
+    old: &AutoReply,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<()> {
+    let enabled_at = match (settings.enabled, old.enabled_at) {
+        (false, _) => None,
+        (true, Some(since)) if settings.place == old.settings.place => Some(since),
+        (true, _) => {
+            begin_now(tx)?;
+            let sql = "DELETE FROM auto_replied WHERE auto_reply_id = $1";
+            tx.exec(sql, &[(&old.id).into()])?;
+            Some(now)
+        }
+    };
+    let sql = "UPDATE auto_replies SET enabled_at = $2, settings = $3 WHERE id = $1";
+    let settings = serde_json::to_string(settings)?;
+    let args = [(&old.id).into(), enabled_at.into(), settings.into()];
+    tx.exec(sql, &args).map(drop)
 }
 
 /// Removes one, with what it knows of who got an answer.
@@ -228,7 +244,7 @@ fn queue(
     }
     advance(tx, answer.position)?;
     let own = match read(tx, &answer.auto_reply_id) {
-        Ok(own) if own.settings.is_on(now) => own,
+        Ok(own) if own.answers_here(now) => own,
         Ok(_) | Err(StoreError::NotFound(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -272,6 +288,29 @@ fn had_one(tx: &mut Tx<'_>, own: &AutoReply, sender: &str, now: Timestamp) -> Re
         now.plus_millis(-period).into(),
     ];
     Ok(tx.row(sql, &args)?.is_some())
+}
+
+/// The header of a stored message and the beginning of its text, up to `most` bytes.
+///
+/// # Errors
+/// `NotFound`: the message is gone. `Corrupt`: its bytes are, whatever the rest of the store is like. Else the database or the
+/// bytes are out of reach.
+pub async fn beginning(store: &Store, message_id: &str, most: u64) -> Result<Vec<u8>> {
+    let place = messages::raw(store, message_id).await?.place;
+    let end = place.length.min(most);
+    match store.blobs.read_some(&place, 0..end).await {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        // A segment may have been moved together with others meanwhile: then the message is elsewhere by now.
+        Err(StoreError::Unavailable(_)) if store.blobs.lacks(&place) => {
+            let now_at = messages::raw(store, message_id).await?.place;
+            if now_at.segment == place.segment {
+                let said = format!("segment {} is missing", place.segment);
+                return Err(StoreError::Corrupt(said));
+            }
+            Ok(store.blobs.read_some(&now_at, 0..end).await?.to_vec())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Nothing up to this position has to be looked at again.
@@ -318,7 +357,7 @@ pub async fn addresses(store: &Store, mailbox_id: &str) -> Result<(Vec<String>, 
     ))
 }
 
-fn read(tx: &mut Tx<'_>, id: &str) -> Result<AutoReply> {
+pub(crate) fn read(tx: &mut Tx<'_>, id: &str) -> Result<AutoReply> {
     let sql = format!(
         "SELECT {COLUMNS} FROM auto_replies WHERE id = $1 AND {}",
         not_removed("mailbox_id")
@@ -336,5 +375,11 @@ fn from_row(row: &Row) -> Result<AutoReply> {
         settings: row.json(3)?,
         created_at: row.get(4)?,
         answered: row.get(5)?,
+        on_server: row
+            .get::<Option<String>>(6)?
+            .and_then(|word| OnServer::parse(&word)),
+        on_server_at: row.get(7)?,
+        left_server_at: row.get(8)?,
+        server_offers: row.get::<Option<i64>>(9)?.map(|offers| offers != 0),
     })
 }

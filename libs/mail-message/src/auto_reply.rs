@@ -38,7 +38,8 @@ pub struct Rules {
 pub struct Answer {
     /// Where it goes: where the server noted that the message came from, else to its author.
     pub to: String,
-    /// Who is answered, in lower case: once in each period.
+    /// Whom the answer goes to, in lower case and without the marks that some servers put into it for each message: they get one in
+    /// each period, whatever name the messages carry in From.
     pub sender: String,
     /// The sender is inside.
     pub inside: bool,
@@ -150,9 +151,9 @@ pub fn judge(raw: &[u8], rules: &Rules) -> Result<Answer, Refusal> {
     };
     let to = to.filter(|to| is_address(to)).ok_or(Refusal::NoSender)?;
     no_machine(&fields, &summary)?;
-    let sender = author.unwrap_or_else(|| to.to_lowercase());
     let envelope = to.to_lowercase();
-    let both = [sender.as_str(), envelope.as_str()];
+    let author = author.unwrap_or_else(|| envelope.clone());
+    let both = [author.as_str(), envelope.as_str()];
     if both.iter().any(|address| takes_no_answers(address)) {
         return Err(Refusal::NoReply);
     }
@@ -174,7 +175,7 @@ pub fn judge(raw: &[u8], rules: &Rules) -> Result<Answer, Refusal> {
         false if !rules.answer_outside => Err(Refusal::Outside),
         _ => Ok(Answer {
             to,
-            sender,
+            sender: unmarked(&envelope).to_owned(),
             inside,
             written_to,
             in_reply_to: summary.head.internet_message_id.clone(),
@@ -231,6 +232,16 @@ fn return_path(fields: &Fields<'_>) -> Option<String> {
 fn is_address(text: &str) -> bool {
     text.rsplit_once('@')
         .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}
+
+/// An address of an envelope without the mark of the day by which its server knows its own bounces again (BATV:
+/// `prvs=0123abcd=ann@…`).
+fn unmarked(address: &str) -> &str {
+    let rest = address.strip_prefix("prvs=").and_then(|rest| {
+        let (_, rest) = rest.split_once('=')?;
+        is_address(rest).then_some(rest)
+    });
+    rest.unwrap_or(address)
 }
 
 /// Nothing that a machine, a list or an answer is marked with.
@@ -521,6 +532,17 @@ mod tests {
         assert_eq!(of(&inside, &only), Ok(true));
         only.answer_inside = false;
         assert_eq!(of(&inside, &only), Err(Refusal::Inside));
+    }
+
+    #[test]
+    fn whoever_gets_the_answers_is_one_sender_under_any_name() {
+        let sender = |extra: &str| judge(mail(extra).as_bytes(), &rules()).unwrap().sender;
+        let other_name = "From: b@other.test\nReturn-Path: <A@x.test>\n";
+        assert_eq!(sender(other_name), "a@x.test");
+        let day = "Return-Path: <prvs=0123abcd=a@x.test>\n";
+        let next = "Return-Path: <prvs=1123abce=a@x.test>\n";
+        assert_eq!([sender(day), sender(next)], ["a@x.test", "a@x.test"]);
+        assert_eq!(sender("Return-Path: <prvs=a@x.test>\n"), "prvs=a@x.test");
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Policy {
     pub fn public_only() -> Policy {
         Policy {
             allow: Vec::new(),
-            mail_ports: vec![25, 110, 143, 465, 587, 993, 995, 2525],
+            mail_ports: vec![25, 110, 143, 465, 587, 993, 995, 2525, 4190],
         }
     }
 

@@ -1,4 +1,4 @@
-//! The three protocols behind one face, as far as they are alike: greeting, capabilities, STARTTLS, signing in.
+//! The protocols behind one face, as far as they are alike: greeting, capabilities, STARTTLS, signing in.
 
 use super::Waits;
 use crate::recognise::{self, Failure, Peer, Spoken};
@@ -24,6 +24,8 @@ pub(crate) enum Conversation {
     Pop3(Box<pop3_client::Session>),
     /// Sending.
     Smtp(Box<smtp_client::Session>),
+    /// Changing the server's own rules.
+    Sieve(Box<sieve_client::Session>),
 }
 
 /// An IMAP session with what it is known to offer.
@@ -68,6 +70,12 @@ impl Conversation {
                 let (session, greeting) = started.map_err(|error| recognise::smtp(&error, peer))?;
                 Ok((Self::Smtp(Box::new(session)), greeting.reply.to_string()))
             }
+            Spoken::Sieve => {
+                let started = sieve_client::Session::start(stream, sieve_limits(waits), talk).await;
+                let session = started.map_err(|error| recognise::sieve(&error, peer))?;
+                let program = session.capabilities().implementation.clone();
+                Ok((Self::Sieve(Box::new(session)), program))
+            }
         }
     }
 
@@ -105,6 +113,11 @@ impl Conversation {
                 let done = session.starttls(net, peer.host, pin).await;
                 done.map(drop)
                     .map_err(|error| recognise::smtp(&error, peer))
+            }
+            Self::Sieve(session) => {
+                let done = session.starttls(net, peer.host, pin).await;
+                done.map(drop)
+                    .map_err(|error| recognise::sieve(&error, peer))
             }
         }
         .map_err(|failure| self.with_first_refusal(failure))
@@ -145,6 +158,8 @@ impl Conversation {
                 .await
                 .map(drop)
                 .map_err(|error| recognise::smtp(&error, peer)),
+            // The server says it with its greeting, and again after STARTTLS.
+            Self::Sieve(_) => Ok(()),
         }
     }
 
@@ -154,6 +169,7 @@ impl Conversation {
             Self::Imap(talk) => talk.capabilities.has("STARTTLS"),
             Self::Pop3(session) => session.capabilities().stls,
             Self::Smtp(session) => session.capabilities().starttls,
+            Self::Sieve(session) => session.capabilities().starttls,
         }
     }
 
@@ -188,6 +204,7 @@ impl Conversation {
                 (found.sasl.clone(), found.user || !found.listed)
             }
             Self::Smtp(session) => (session.capabilities().auth.clone(), false),
+            Self::Sieve(session) => (session.capabilities().sasl.clone(), false),
         }
     }
 
@@ -235,6 +252,12 @@ impl Conversation {
                 let done = done.map_err(|error| recognise::smtp(&error, peer))?;
                 Ok(done.mechanism.as_str().to_owned())
             }
+            // At most one refusal by itself, so there is nothing to count.
+            Self::Sieve(session) => {
+                let done = session.login(credentials, peer.host, peer.port).await;
+                let done = done.map_err(|error| recognise::sieve(&error, peer))?;
+                Ok(done.mechanism.as_str().to_owned())
+            }
         }
     }
 
@@ -249,6 +272,7 @@ impl Conversation {
             Self::Imap(talk) => talk.session.tls_info(),
             Self::Pop3(session) => session.stream().and_then(Stream::tls_info),
             Self::Smtp(session) => session.stream().and_then(Stream::tls_info),
+            Self::Sieve(session) => session.stream().and_then(Stream::tls_info),
         }
     }
 
@@ -258,6 +282,7 @@ impl Conversation {
             Self::Imap(talk) => talk.session.logout().await,
             Self::Pop3(session) => drop(session.quit().await),
             Self::Smtp(session) => session.quit().await,
+            Self::Sieve(session) => session.logout().await,
         }
     }
 }
@@ -284,6 +309,18 @@ fn pop3_limits(waits: Waits) -> pop3_client::Limits {
             quit: Duration::from_secs(2),
             message_bytes: SHORT_MESSAGE_BYTES,
             ..pop3_client::Limits::patient()
+        },
+    }
+}
+
+fn sieve_limits(waits: Waits) -> sieve_client::Limits {
+    let patient = sieve_client::Limits::default();
+    match waits {
+        Waits::Patient => patient,
+        Waits::Short => sieve_client::Limits {
+            greeting: SHORT,
+            command: SHORT,
+            ..patient
         },
     }
 }

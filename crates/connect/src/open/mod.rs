@@ -109,6 +109,28 @@ pub async fn smtp(
     }
 }
 
+/// Opens a signed-in ManageSieve session at a port of the receiving server, for a person who waits.
+///
+/// # Errors
+/// A [`Failure`] with the catalogue's id and the step where it arose.
+pub(crate) async fn sieve(
+    net: &Net,
+    peer: &Peer<'_>,
+    pinned: Option<&str>,
+    secret: Option<&Secret>,
+) -> Result<sieve_client::Session, Failure> {
+    let mut opening = Opening::new(net, *peer, pinned, "", Waits::Short);
+    opening.whole_road(secret).await?;
+    match opening.conversation {
+        Some(Conversation::Sieve(session)) => Ok(*session),
+        _ => Err(peer.failure(
+            "internal_error",
+            &[],
+            Some("ManageSieve was asked for and is not set"),
+        )),
+    }
+}
+
 /// Who waits: nobody, or a person in front of a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waits {

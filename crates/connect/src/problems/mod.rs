@@ -12,6 +12,7 @@ mod mailbox;
 mod provider;
 mod request;
 mod sending;
+mod server_reply;
 mod service;
 mod sign_in;
 mod talk;
@@ -144,6 +145,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         sign_in::ENTRIES,
         mailbox::ENTRIES,
         sending::ENTRIES,
+        server_reply::ENTRIES,
         service::ENTRIES,
         request::ENTRIES,
         provider::google::ENTRIES,

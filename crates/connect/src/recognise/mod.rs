@@ -9,6 +9,7 @@ mod net;
 mod oauth;
 mod pause;
 mod pop3;
+mod sieve;
 mod smtp;
 mod texts;
 
@@ -17,6 +18,7 @@ pub(crate) use imap::{greeting_refused as imap_greeting_refused, no_mechanism};
 pub use net::net;
 pub(crate) use net::{certificate_details, day};
 pub use pop3::pop3;
+pub(crate) use sieve::sieve;
 pub use smtp::{smtp, smtp_data, smtp_recipient};
 
 use crate::problems::{self, Facts};
@@ -124,6 +126,8 @@ pub enum Spoken {
     Pop3,
     /// Sending, RFC 6409.
     Smtp,
+    /// Changing what the server does by itself with incoming mail (ManageSieve, RFC 5804).
+    Sieve,
 }
 
 impl Spoken {
@@ -133,6 +137,7 @@ impl Spoken {
             Self::Imap => "IMAP",
             Self::Pop3 => "POP3",
             Self::Smtp => "SMTP",
+            Self::Sieve => "ManageSieve",
         }
     }
 
@@ -146,6 +151,7 @@ impl Spoken {
                 (587, Security::Starttls),
                 (25, Security::Starttls),
             ],
+            Self::Sieve => &[(4190, Security::Starttls)],
         }
     }
 
@@ -200,6 +206,19 @@ impl<'a> Peer<'a> {
             username: &settings.username,
             auth: settings.auth,
             now,
+        }
+    }
+
+    /// The receiving side's own rules, at another port of the same host. Encrypted wherever mail is.
+    pub fn rules_of(settings: &'a Incoming, port: u16, now: Timestamp) -> Self {
+        Self {
+            spoken: Spoken::Sieve,
+            port,
+            security: match settings.security {
+                Security::None => Security::None,
+                Security::Tls | Security::Starttls => Security::Starttls,
+            },
+            ..Self::incoming(settings, now)
         }
     }
 

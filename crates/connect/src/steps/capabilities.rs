@@ -20,7 +20,7 @@ pub(crate) async fn run(
         return Err(failure);
     }
     let good = match &opening.conversation {
-        Some(Conversation::Imap(_)) | None => Good::did(ways(opening)),
+        Some(Conversation::Imap(_) | Conversation::Sieve(_)) | None => Good::did(ways(opening)),
         Some(Conversation::Pop3(session)) => {
             let found = session.capabilities();
             Good::did(format!(
@@ -69,6 +69,7 @@ fn listed(conversation: &Conversation) -> Vec<String> {
                 (found.resp_codes, "RESP-CODES"),
             ])
         }
+        Conversation::Sieve(session) => session.capabilities().sieve.clone(),
         Conversation::Smtp(session) => {
             let found = session.capabilities();
             let mut names = named(&[

@@ -55,6 +55,7 @@ fn with_known_host(failure: Failure, peer: &Peer<'_>, address: &str, table: &Tab
         Spoken::Imap => &provider.imap,
         Spoken::Pop3 => &provider.pop3,
         Spoken::Smtp => &provider.smtp,
+        Spoken::Sieve => &None,
     };
     match server {
         Some(server) if !server.host.eq_ignore_ascii_case(peer.host) => failure.with_remedy(

@@ -689,6 +689,14 @@ test("an out of office is set up, shows who would have got it, and is switched o
   await button("Show").click();
   await page.getByText(/would have been answered/).waitFor();
   await button("Save").click();
+  if (!real) {
+    await button("Ask the server").click();
+    await button("Let the server answer").click();
+    await page.getByText("answers by itself, also while Postroom is down").waitFor();
+    await accessible("the out of office on the server");
+    await button("Let Postroom answer").click();
+    await button("Let the server answer").waitFor();
+  }
   await page.getByRole("switch", { name: "Out of office" }).click();
   await page.getByText("Switched off").waitFor();
   await page.getByRole("button", { name: "Remove the out of office" }).click();

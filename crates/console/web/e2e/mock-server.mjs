@@ -251,7 +251,15 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       db.autoReplies.push(one);
       return [201, one];
     }],
-    ["PATCH", "/v1/auto-replies/:id", ({ id, body }) => edit(db.autoReplies, id, (b) => b, body)],
+    ["POST", "/v1/auto-replies/ask-server", ({ body }) => {
+      for (const one of db.autoReplies) if (one.mailbox_id === body.mailbox_id) one.server_offers = true;
+      return { mailbox_id: body.mailbox_id, offers: true, port: 4190, program: "Dovecot Pigeonhole", active_script: null, at_work: false, reason: null };
+    }],
+    ["PATCH", "/v1/auto-replies/:id", ({ id, body }) => {
+      const one = db.autoReplies.find((known) => known.id === id);
+      const now = { ...one, ...body };
+      return edit(db.autoReplies, id, (b) => b, { ...body, on_server: now.enabled && now.place === "server" ? "set" : null });
+    }],
     ["DELETE", "/v1/auto-replies/:id", ({ id }) => drop(db, "autoReplies", id)],
     ["POST", "/v1/auto-replies/:id/preview", () => sending.autoReplyPreview],
     ["GET", "/v1/identities", () => page(db.identities)],

@@ -1,5 +1,6 @@
 //! Delivery over real sockets, against servers that misbehave on demand.
 
+mod auto_reply;
 mod breakdown;
 mod cuts;
 mod outbox;
@@ -34,7 +35,7 @@ pub struct Fixture {
     pub net: Net,
     /// Whoever runs the couriers.
     pub supervisor: Supervisor,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Fixture {
@@ -56,8 +57,13 @@ impl Fixture {
             clock,
             net: net(&["127.0.0.0/8"]),
             supervisor,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// The folder of the segments.
+    pub fn blobs(&self) -> std::path::PathBuf {
+        self.dir.path().join("blobs")
     }
 
     /// With running couriers.

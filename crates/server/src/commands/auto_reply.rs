@@ -29,6 +29,14 @@ pub enum Command {
         #[command(flatten)]
         parts: Box<Parts>,
     },
+    /// Ask the mailbox's own server whether it can answer by itself, also while Postroom is down
+    Server {
+        /// The mailbox: its address, name or mbx_...
+        mailbox: String,
+        /// Where the server has ManageSieve, if not at 4190
+        #[arg(long)]
+        port: Option<u16>,
+    },
     /// Who of those who wrote lately would have got an answer, and why the others would not
     Preview {
         /// The mailbox: its address, name or mbx_...
@@ -44,6 +52,9 @@ pub enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Leave it on the mailbox's server, which goes on answering: for a server that is gone for good
+        #[arg(long)]
+        leave_on_server: bool,
     },
 }
 
@@ -53,6 +64,9 @@ pub struct Parts {
     /// Switch it on or off; a new one is on
     #[arg(long, value_name = "yes|no", value_parser = mailbox::yes_or_no)]
     enabled: Option<bool>,
+    /// Who answers: postroom, or the mailbox's own server (see `auto-reply server`)
+    #[arg(long, value_name = "WHO", value_parser = ["postroom", "server"])]
+    by: Option<String>,
     /// The text
     #[arg(long)]
     text: Option<String>,
@@ -101,6 +115,9 @@ impl Parts {
         let or_null = |text: &str| (text != NONE).then(|| text.to_owned());
         if let Some(enabled) = self.enabled {
             put("enabled", json!(enabled));
+        }
+        if let Some(by) = &self.by {
+            put("place", json!(by));
         }
         if let Some(text) = &self.text {
             put("text", json!(text));
@@ -175,11 +192,28 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let preview = client.post(&path, &json!({ "days": days })).await?;
             context.output.value(&preview, previewed)?;
         }
-        Command::Remove { mailbox, yes } => {
+        Command::Server { mailbox, port } => {
+            let mut body = json!({ "mailbox_id": mailbox::resolve(client, &mailbox).await? });
+            if let Some(port) = port {
+                body["port"] = json!(port);
+            }
+            let answer = client.post("/v1/auto-replies/ask-server", &body).await?;
+            context.output.value(&answer, asked)?;
+        }
+        Command::Remove {
+            mailbox,
+            yes,
+            leave_on_server,
+        } => {
             let found = get(client, &mailbox).await?;
             confirm(yes, &format!("remove the out of office of {mailbox}"))?;
             let id = output::at(&found, "/id");
-            client.delete(&path(id)).await?;
+            let leave = if leave_on_server {
+                "?leave_on_server=true"
+            } else {
+                ""
+            };
+            client.delete(&format!("{}{leave}", path(id))).await?;
             let removed = json!({ "id": id, "removed": true });
             context.output.value(&removed, |_, _| {
                 format!(
@@ -224,6 +258,7 @@ fn show(_: &Output, one: &Value) -> String {
         format!("Out of office, switched {}", if on { "on" } else { "off" }),
         format!("  id          {}", at("/id")),
         format!("  mailbox     {}", at("/mailbox_id")),
+        format!("  answered by {}", who(one)),
     ];
     for (name, path) in [
         ("from", "/starts_at"),
@@ -251,19 +286,60 @@ fn show(_: &Output, one: &Value) -> String {
     lines.join("\n")
 }
 
+/// Who answers, and what is known of it.
+fn who(one: &Value) -> String {
+    let by = match output::at(one, "/place") {
+        "server" => "the mailbox's own server",
+        _ => "Postroom",
+    };
+    match output::at(one, "/on_server") {
+        "changing" => format!("{by} (it is being changed there)"),
+        "unsure" => {
+            format!("{by} (it is not known what stands on the server: repeat the change)")
+        }
+        _ if one["place"] == json!("postroom") && one["server_offers"] == json!(true) => {
+            format!("{by} (the mailbox's own server could: --by server)")
+        }
+        _ => by.to_owned(),
+    }
+}
+
+fn asked(_: &Output, answer: &Value) -> String {
+    if answer["offers"] != json!(true) {
+        let reason = output::line(output::at(answer, "/reason"));
+        return format!("The mailbox's server does not answer by itself.\n  {reason}");
+    }
+    let mut lines = vec![
+        "The mailbox's server can answer by itself: `postroom auto-reply set MAILBOX --by server`."
+            .to_owned(),
+        format!("  port        {}", answer["port"]),
+    ];
+    for (name, path) in [("program", "/program"), ("script", "/active_script")] {
+        if answer.pointer(path).is_some_and(Value::is_string) {
+            let value = output::line(output::at(answer, path));
+            lines.push(format!("  {name:<11} {value}"));
+        }
+    }
+    if answer["at_work"] == json!(true) {
+        lines.push("  It answers now.".to_owned());
+    }
+    lines.join("\n")
+}
+
 fn table(output: &Output, list: &Value) -> String {
     let rows = output::rows(list).iter().map(|row| {
         let on = row["enabled"] == json!(true);
         [
             output::at(row, "/mailbox_id").to_owned(),
             if on { "on" } else { "off" }.to_owned(),
+            output::at(row, "/place").to_owned(),
             output::at(row, "/starts_at").to_owned(),
             output::at(row, "/ends_at").to_owned(),
             row["answered"].to_string(),
             output::at(row, "/id").to_owned(),
         ]
     });
-    let head = ["MAILBOX", "STATE", "FROM", "UNTIL", "ANSWERED", "ID"];
+    let head = ["MAILBOX", "STATE", "BY", "FROM", "UNTIL", "ANSWERED", "ID"];
     output.table(head, rows.collect())
 }
 

@@ -7,7 +7,7 @@ use testkit::{Api, TestUser, deliver, user};
 
 /// Sends a message from one mailbox to others, and waits until the server has it.
 #[track_caller]
-fn write(api: &Api, from: &str, to: &[&TestUser], subject: &str) {
+pub fn write(api: &Api, from: &str, to: &[&TestUser], subject: &str) {
     let to: Vec<Value> = to.iter().map(|to| json!({"address": to.address})).collect();
     let body = json!({"mailbox_id": from, "to": to, "subject": subject, "text": "Are you there?"});
     wait_state(api, &submit(api, &body), "accepted");
@@ -106,7 +106,8 @@ fn a_sender_gets_one_answer_and_lists_old_mail_and_answers_get_none() {
         .collect();
     let count = |reason: &Value| reasons.iter().filter(|r| **r == reason).count();
     let found = ["list", "automatic", "period"].map(|reason| count(&json!(reason)));
-    assert_eq!((found, reasons.len()), ([1, 1, 2], 6), "{preview:#}");
+    // What was put there by LMTP has another envelope's sender than what Bob sent: that is whom the answers would have gone to.
+    assert_eq!((found, reasons.len()), ([1, 1, 1], 6), "{preview:#}");
     assert_eq!(preview["answered"], json!(count(&Value::Null)));
 
     // By the command line: off, and on again it begins anew.

@@ -5,6 +5,7 @@
 
 mod append;
 mod auto_reply;
+mod auto_reply_on_server;
 mod bad_input;
 mod belonging;
 mod change;

@@ -206,6 +206,11 @@ impl Folder {
         Ok(file)
     }
 
+    /// Whether a segment is missing from the folder.
+    pub(super) fn lacks(&self, segment: &str) -> bool {
+        self.path.is_dir() && matches!(self.path.join(segment).try_exists(), Ok(false))
+    }
+
     /// Full segments that were last written before `older_than`, with their sizes.
     pub(super) fn closed(&self, older_than: model::Timestamp) -> Result<Vec<(String, u64)>> {
         let mut names = Vec::new();

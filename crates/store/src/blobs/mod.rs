@@ -157,6 +157,15 @@ impl Blobs {
         }
     }
 
+    /// Whether the segment of a blob is not in the folder, though the folder is there. A bucket says so when it is read.
+    #[must_use]
+    pub fn lacks(&self, place: &Place) -> bool {
+        match &self.backend {
+            Backend::Local(folder) => folder.lacks(&place.segment),
+            Backend::Bucket(_) => false,
+        }
+    }
+
     /// Reads a whole blob of at most `limit` bytes; of a larger one its beginning.
     ///
     /// # Errors

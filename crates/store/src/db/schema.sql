@@ -59,10 +59,16 @@ CREATE TABLE templates (
 ) {strict};
 CREATE INDEX templates_by_mailbox ON templates (mailbox_id) WHERE mailbox_id IS NOT NULL;
 
--- Out of office. `enabled_at`: since when it answers; null: it is switched off.
+-- Out of office. `enabled_at`: since when it answers; null: it is switched off. `on_server`: what is known of it on the mailbox's own
+-- server (changing, set, unsure), and since when; `left_server_at`: when that server stopped answering.
 CREATE TABLE auto_replies (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL UNIQUE REFERENCES mailboxes (id) ON DELETE CASCADE, enabled_at {int},
-  settings TEXT NOT NULL, created_at {int} NOT NULL
+  settings TEXT NOT NULL, created_at {int} NOT NULL, on_server TEXT, on_server_at {int}, left_server_at {int}
+) {strict};
+-- Whether a mailbox's server answers by itself where it is told to (ManageSieve at this port, with vacation).
+CREATE TABLE auto_reply_servers (
+  mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, port {int} NOT NULL, offers {int} NOT NULL,
+  asked_at {int} NOT NULL
 ) {strict};
 -- Who got an answer, and when last.
 CREATE TABLE auto_replied (

@@ -1,7 +1,7 @@
 //! Out of office: once for each sender and period, and once for each event, on both databases.
 
 use crate::common::both;
-use model::auto_reply::{Audience, AutoReply, Settings, Wording};
+use model::auto_reply::{Audience, AutoReply, OnServer, Place, Settings, Wording};
 use store::auto_replies::{self, Answer};
 use store::submissions::{self, Filter, NewSubmission};
 use store::{Store, StoreError};
@@ -11,6 +11,7 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 fn settings() -> Settings {
     Settings {
         enabled: true,
+        place: Place::Postroom,
         starts_at: None,
         ends_at: None,
         time_zone: "UTC".into(),
@@ -102,6 +103,75 @@ async fn an_event_is_answered_once_and_a_sender_once_in_a_period() {
         assert!(!answer(store, &own, 1_006, "eve@x.test").await);
         let gone = auto_replies::get(store, &own.id).await;
         assert!(matches!(gone, Err(StoreError::NotFound(_))));
+    })
+    .await;
+}
+
+async fn set_place(
+    store: &Store,
+    id: &str,
+    place: Place,
+    on_server: Option<OnServer>,
+) -> AutoReply {
+    let seen = auto_replies::get(store, id).await.unwrap();
+    auto_replies::begin_on_server(store, &seen).await.unwrap();
+    let new = Settings {
+        place,
+        ..seen.settings
+    };
+    auto_replies::end_on_server(store, id, Some(new), on_server)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let mailbox = fixture.mailbox("ann@example.com").await;
+        let own = make(store, &mailbox.id).await.unwrap();
+        assert_eq!((own.on_server, own.server_offers), (None, None));
+        auto_replies::note_server(store, &mailbox.id, 4190, true)
+            .await
+            .unwrap();
+        let port = auto_replies::server_port(store, &mailbox.id).await.unwrap();
+        assert_eq!(port, Some(4190));
+        assert!(answer(store, &own, 1_000, "bob@x.test").await);
+
+        // While it is being changed there, nobody else changes it, and nobody is answered.
+        auto_replies::begin_on_server(store, &own).await.unwrap();
+        let second = auto_replies::begin_on_server(store, &own).await;
+        assert!(matches!(second, Err(StoreError::Conflict(_))), "{second:?}");
+        assert!(!answer(store, &own, 1_001, "carol@x.test").await);
+        // It came to nothing: as before, and who had an answer has had it.
+        let kept = auto_replies::end_on_server(store, &own.id, None, None)
+            .await
+            .unwrap();
+        assert_eq!((kept.on_server, kept.left_server_at), (None, None));
+        assert_eq!((kept.server_offers, kept.answered), (Some(true), 1));
+        assert!(answer(store, &own, 1_002, "carol@x.test").await);
+
+        let there = set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
+        assert_eq!((there.on_server, there.answered), (Some(OnServer::Set), 0));
+        assert!(!answer(store, &own, 1_003, "dan@x.test").await);
+        let unsure = set_place(store, &own.id, Place::Postroom, Some(OnServer::Unsure)).await;
+        assert_eq!(unsure.on_server, Some(OnServer::Unsure));
+        assert!(!answer(store, &own, 1_004, "dan@x.test").await);
+
+        fixture.clock.advance(DAY);
+        let back = set_place(store, &own.id, Place::Postroom, None).await;
+        assert_eq!(back.left_server_at, Some(store.now()));
+        assert!(answer(store, &own, 1_005, "dan@x.test").await);
+
+        // What was seen is not what is there any more.
+        set(store, &own.id, false).await;
+        let late = auto_replies::begin_on_server(store, &back).await;
+        assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+        // A process died in the middle of a change: the next may begin after a while.
+        let seen = auto_replies::get(store, &own.id).await.unwrap();
+        auto_replies::begin_on_server(store, &seen).await.unwrap();
+        fixture.clock.advance(DAY);
+        auto_replies::begin_on_server(store, &seen).await.unwrap();
     })
     .await;
 }

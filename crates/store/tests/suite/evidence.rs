@@ -3,7 +3,7 @@
 use crate::common::{Fixture, START, both};
 use model::event::Origin;
 use model::folder::{Mode, Role};
-use model::mailbox::Mailbox;
+use model::mailbox::{Mailbox, SentCopyFiler};
 use model::message::{Direction, Flags};
 use model::submission::{SentCopyState, State};
 use store::folders::{self, Cursor, ListChange, NewFolder};
@@ -146,6 +146,89 @@ async fn the_copy_in_sent_is_linked_and_no_longer_owed() {
         );
         assert!(found.message_id.is_some());
         assert_eq!(owed(&f).await, 0);
+    })
+    .await;
+}
+
+/// A message goes out, and nothing is known of the provider but this. How its copy stands then, and when we would file it.
+async fn sent(f: &Fixture, mailbox: &Mailbox, known: SentCopyBy) -> (SentCopyState, Option<i64>) {
+    let claimed = sending(f, mailbox).await;
+    let mut recipients = claimed.submission.recipients.clone();
+    recipients[0].state = State::Accepted;
+    let settlement = Settlement {
+        recipients,
+        next_attempt_at: None,
+        held: false,
+        lost: false,
+        problem_id: None,
+        sent_copy_by: known,
+    };
+    let done = submissions::settle(&f.store, &claimed, settlement);
+    let state = done.await.expect("settled").sent_copy.state;
+    let due = store::owed::next_due(&f.store, &mailbox.id);
+    let due = due.await.expect("a time").map(|at| at.0 - f.store.now().0);
+    (state, due)
+}
+
+async fn learned(f: &Fixture, mailbox: &Mailbox) -> Option<SentCopyFiler> {
+    let mailbox = store::mailboxes::get(&f.store, &mailbox.id).await;
+    mailbox.expect("the mailbox").sent_copy_by
+}
+
+#[tokio::test]
+async fn who_files_the_copies_is_learned_from_each_mailbox_and_remembered() {
+    both(|f| async move {
+        // Its server files by itself: the copy shows before we would file it.
+        let ann = f.mailbox("ann@example.com").await;
+        let first = sent(&f, &ann, SentCopyBy::Unknown).await;
+        let unknown = Some(submissions::UNKNOWN_COPY_MILLIS);
+        assert_eq!(first, (SentCopyState::Pending, unknown));
+        assert_eq!(learned(&f, &ann).await, None);
+        seen(&f, &ann, Role::Sent).await;
+        assert_eq!(learned(&f, &ann).await, Some(SentCopyFiler::Server));
+
+        // Another's does not: when we look, there is none, and ours is the one.
+        let bob = f.mailbox("bob@example.com").await;
+        sent(&f, &bob, SentCopyBy::Unknown).await;
+        f.clock.advance(submissions::UNKNOWN_COPY_MILLIS);
+        let lease = lease(&f, &bob).await;
+        let due = store::owed::take(&f.store, &lease, 10).await.expect("due");
+        assert_eq!(due.len(), 1);
+        let filed = store::owed::Confirmed {
+            sent_copy_by: Some(SentCopyFiler::Postroom),
+            ..Default::default()
+        };
+        let done = store::owed::done(&f.store, &lease, &due[0], filed);
+        done.await.expect("filed");
+        assert_eq!(learned(&f, &bob).await, Some(SentCopyFiler::Postroom));
+        // What one mailbox has shown says nothing of the other.
+        assert_eq!(learned(&f, &ann).await, Some(SentCopyFiler::Server));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_mailbox_has_shown_counts_more_than_what_is_known_of_its_provider() {
+    both(|f| async move {
+        let learn = |by: &'static str, id: String| {
+            f.store.db.write(move |tx| {
+                let sql = "UPDATE mailboxes SET sent_copy_by = $2 WHERE id = $1";
+                tx.exec(sql, &[(&id).into(), by.into()]).map(drop)
+            })
+        };
+        let late = Some(submissions::PROVIDER_COPY_MILLIS);
+        for (shown, known, wanted) in [
+            ("server", SentCopyBy::Us, (SentCopyState::Pending, late)),
+            (
+                "postroom",
+                SentCopyBy::Provider,
+                (SentCopyState::Owed, Some(0)),
+            ),
+        ] {
+            let mailbox = f.mailbox("ann@example.com").await;
+            learn(shown, mailbox.id.clone()).await.expect("learned");
+            assert_eq!(sent(&f, &mailbox, known).await, wanted, "{shown}");
+        }
     })
     .await;
 }

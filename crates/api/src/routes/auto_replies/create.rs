@@ -1,4 +1,5 @@
 use super::input::AutoReplyInput;
+use super::on_server;
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::idempotent::{self, Answer};
@@ -8,7 +9,8 @@ use crate::state::ApiState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use model::auto_reply::AutoReply;
+use model::auto_reply::{AutoReply, Settings};
+use model::mailbox::Mailbox;
 use serde_json::json;
 use store::idempotency::Stage;
 use store::{audit, auto_replies};
@@ -37,6 +39,23 @@ pub(crate) async fn create_auto_reply(
     }
     let settings = value.settings(None, &mailbox.address)?;
     let (inner, actor) = (state.clone(), caller.clone());
+    if settings.is_for_server() {
+        let work = |_| async move {
+            let made = made_on_server(&inner, &mailbox, settings).await?;
+            let detail = json!({"mailbox_id": made.mailbox_id, "enabled": made.settings.enabled});
+            audit::append(
+                &inner.store,
+                actor.id(),
+                "auto_reply.created",
+                &made.id,
+                detail,
+            )
+            .await?;
+            Answer::json(StatusCode::CREATED, &made)
+        };
+        let request = ("/v1/auto-replies", &*bytes);
+        return idempotent::once(&state, &caller, &headers, request, work).await;
+    }
     let work = |key| async move {
         let (now, by) = (inner.store.now(), actor.clone());
         let make = move |tx: &mut store::Tx<'_>| -> store::error::Result<AutoReply> {
@@ -56,4 +75,34 @@ pub(crate) async fn create_auto_reply(
         work,
     )
     .await
+}
+
+/// Makes one that the mailbox's server is to answer: switched off, then switched on there. If the server does not take it, none is
+/// made, unless that is not known.
+async fn made_on_server(
+    state: &ApiState,
+    mailbox: &Mailbox,
+    settings: Settings,
+) -> Result<AutoReply> {
+    let now = state.store.now();
+    let (id, off) = (
+        mailbox.id.clone(),
+        Settings {
+            enabled: false,
+            ..settings.clone()
+        },
+    );
+    let make = move |tx: &mut store::Tx<'_>| auto_replies::create_in(tx, &id, &off, now);
+    let made: AutoReply = state.store.db.write(make).await?;
+    let id = made.id.clone();
+    let done = on_server::change(state, mailbox, made, settings).await;
+    if done.is_err()
+        && auto_replies::get(&state.store, &id)
+            .await?
+            .on_server
+            .is_none()
+    {
+        auto_replies::remove(&state.store, &id).await?;
+    }
+    done
 }

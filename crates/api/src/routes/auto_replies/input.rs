@@ -3,7 +3,7 @@
 use crate::error::{ApiError, Result};
 use crate::input::{Checks, present};
 use model::Timestamp;
-use model::auto_reply::{Audience, PERIOD_DAYS, Settings, Wording};
+use model::auto_reply::{Audience, PERIOD_DAYS, Place, Settings, Wording};
 use model::zone::Zone;
 use serde::Deserialize;
 
@@ -26,6 +26,10 @@ pub(crate) struct AutoReplyInput {
     /// Whether it answers, within its dates. Left out of a new one: yes.
     #[serde(default)]
     pub(crate) enabled: Option<bool>,
+    /// Who answers: Postroom, or the mailbox's own server, which then does so also while Postroom is down. Left out of a new one:
+    /// Postroom.
+    #[serde(default)]
+    place: Option<Place>,
     /// From when: `2026-08-01`, `2026-08-01T12:00` in the time zone, or a time with an offset. Null: at once.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -78,6 +82,9 @@ impl AutoReplyInput {
         let mut new = old.cloned().unwrap_or_else(|| fresh(address));
         if let Some(enabled) = self.enabled {
             new.enabled = enabled;
+        }
+        if let Some(place) = self.place {
+            new.place = place;
         }
         if let Some(name) = &self.time_zone {
             new.time_zone.clone_from(name);
@@ -139,6 +146,7 @@ fn fresh(address: &str) -> Settings {
     let domain = address.rsplit_once('@').map(|(_, domain)| domain);
     Settings {
         enabled: true,
+        place: Place::Postroom,
         starts_at: None,
         ends_at: None,
         time_zone: "UTC".into(),

@@ -1,10 +1,12 @@
 //! Out of office: what mailboxes answer by themselves.
 
+mod ask_server;
 mod change;
 mod create;
 mod get;
 mod input;
 mod list;
+mod on_server;
 mod preview;
 mod remove;
 
@@ -24,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
             remove::remove_auto_reply
         ))
         .routes(routes!(preview::preview_auto_reply))
+        .routes(routes!(ask_server::ask_server))
 }
 
 /// Whoever sets one lets mail go out by itself in a mailbox's name: that is managing and sending.

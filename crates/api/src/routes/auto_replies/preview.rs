@@ -148,16 +148,13 @@ async fn came(state: &ApiState, own: &AutoReply, since: Timestamp) -> Result<(Ve
     Ok((found, true))
 }
 
-/// The header and the beginning of the text; none: it has gone meanwhile.
+/// The header and the beginning of the text; none: it has gone meanwhile, or its bytes are lost.
 async fn beginning(state: &ApiState, id: &str) -> Result<Option<Vec<u8>>> {
-    let raw = match messages::raw(&state.store, id).await {
-        Ok(raw) => raw,
-        Err(StoreError::NotFound(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let end = raw.place.length.min(LOOKED_AT as u64);
-    let bytes = state.store.blobs.read_some(&raw.place, 0..end).await?;
-    Ok(Some(bytes.to_vec()))
+    match auto_replies::beginning(&state.store, id, LOOKED_AT as u64).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(StoreError::NotFound(_) | StoreError::Corrupt(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn shown(

@@ -15,7 +15,7 @@ export const identitiesOf = (mailboxes) => [
 ];
 
 export const autoReply = {
-  enabled: true, starts_at: null, ends_at: null, time_zone: "Europe/Berlin", subject: null, text: null, html: null, inside: null, inside_domains: [], audience: "everyone",
+  enabled: true, place: "postroom", on_server: null, server_offers: null, starts_at: null, ends_at: null, time_zone: "Europe/Berlin", subject: null, text: null, html: null, inside: null, inside_domains: [], audience: "everyone",
   exclusions: [], period_days: 7, answered: 0, enabled_at: made, created_at: made,
 };
 

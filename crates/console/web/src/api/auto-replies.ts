@@ -14,6 +14,12 @@ export interface AutoReply extends Wording {
   id: string;
   mailbox_id: string;
   enabled: boolean;
+  /** Who answers: Postroom, or the mailbox's own server. */
+  place: "postroom" | "server";
+  /** What is known of it on that server; null: it does not stand there. */
+  on_server: "changing" | "set" | "unsure" | null;
+  /** Whether that server answers by itself; null: it was not asked. */
+  server_offers: boolean | null;
   starts_at: Time | null;
   ends_at: Time | null;
   time_zone: string;
@@ -27,6 +33,14 @@ export interface AutoReply extends Wording {
   answered: number;
   enabled_at: Time | null;
   created_at: Time;
+}
+
+/** What a mailbox's server says about answering by itself. */
+export interface AutoReplyServer {
+  offers: boolean;
+  port: number;
+  active_script: string | null;
+  reason: string | null;
 }
 
 export interface AutoReplyPreview {

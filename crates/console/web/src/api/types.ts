@@ -78,6 +78,8 @@ export interface Mailbox {
   send_shared?: boolean;
   /** The installation's own sender. */
   system_sender?: boolean;
+  /** Who files the copy in Sent, as the mailbox has shown; null: it has not yet. */
+  sent_copy_by?: "postroom" | "server" | null;
   server_profile_id?: string | null;
   /** The user or the queue that it belongs to. */
   owner: Owner | null;

@@ -149,6 +149,11 @@ pub fn show(output: &Output, mailbox: &Value) -> String {
             lines.push(format!("  sends       {text}"));
         }
     }
+    match text("/sent_copy_by").as_str() {
+        "server" => lines.push("  Sent copy   filed by the mail server".to_owned()),
+        "postroom" => lines.push("  Sent copy   filed by Postroom".to_owned()),
+        _ => {}
+    }
     if let Some(problem) = mailbox
         .pointer("/connection/problem_id")
         .and_then(Value::as_str)

@@ -43,6 +43,8 @@ pub struct Mail {
     pub lmtp: u16,
     /// ManageSieve; none where Pigeonhole is not installed.
     pub sieve: Option<u16>,
+    /// Where Postfix takes what Dovecot itself sends: answers of scripts.
+    pub own_mail: u16,
     /// The socket where Postfix checks a sign-in.
     pub auth_socket: PathBuf,
     /// The users' mail.
@@ -64,6 +66,7 @@ pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, 
         pop3s: machine.port()?,
         lmtp: machine.port()?,
         sieve: has_sieve().then(|| machine.port()).transpose()?,
+        own_mail: machine.port()?,
         auth_socket: dir.join("auth-for-postfix"),
         root,
         token_key: "postroom tests sign their access tokens with this".to_owned(),
@@ -73,7 +76,7 @@ pub fn start(machine: &Machine, certificates: &Certificates) -> Result<(Server, 
     let config = dir.join("dovecot.conf");
     let mut text = configuration(machine, certificates, &mail, &dir);
     if let Some(port) = mail.sieve {
-        text.push_str(&sieve(port));
+        text.push_str(&sieve(port, mail.own_mail));
     }
     fs::write(&config, text)?;
     let server = machine.spawn(
@@ -90,10 +93,11 @@ fn has_sieve() -> bool {
 }
 
 /// Scripts over incoming mail, and the server where users change them.
-fn sieve(port: u16) -> String {
+fn sieve(port: u16, own_mail: u16) -> String {
     format!(
         r"
 protocols = $protocols sieve
+submission_host = 127.0.0.1:{own_mail}
 plugin {{
   sieve = file:~/sieve;active=~/.dovecot.sieve
   sieve_max_script_size = 64k

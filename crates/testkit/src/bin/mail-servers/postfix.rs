@@ -75,7 +75,10 @@ pub fn start(
         &etc.join("main.cf"),
         &main_cf(&dir, &etc, certificates, mail, &helpers),
     )?;
-    write_aged(&etc.join("master.cf"), &master_cf(&submission))?;
+    write_aged(
+        &etc.join("master.cf"),
+        &master_cf(&submission, mail.own_mail),
+    )?;
     let daemons = command_output("postconf", &["-dh", "daemon_directory"])?;
     // "-d": stay in the foreground. The wrapper's checks of a whole installation are not needed here.
     let mut command = Command::new(Path::new(daemons.trim()).join("master"));
@@ -202,7 +205,7 @@ max_idle = 600s
     )
 }
 
-fn master_cf(submission: &Submission) -> String {
+fn master_cf(submission: &Submission, own_mail: u16) -> String {
     let Submission {
         starttls,
         tls,
@@ -218,6 +221,12 @@ fn master_cf(submission: &Submission) -> String {
   -o smtpd_tls_security_level=encrypt
 127.0.0.1:{plain} inet n - n - - smtpd
   -o smtpd_tls_security_level=none
+127.0.0.1:{own_mail} inet n - n - - smtpd
+  -o smtpd_tls_security_level=none
+  -o smtpd_sasl_auth_enable=no
+  -o smtpd_sender_restrictions=
+  -o smtpd_relay_restrictions=permit_auth_destination,reject
+  -o smtpd_recipient_restrictions=permit_auth_destination,reject
 cleanup   unix n - n - 0   cleanup
 qmgr      unix n - n 1 1   qmgr
 tlsmgr    unix - - n 1000? 1 tlsmgr

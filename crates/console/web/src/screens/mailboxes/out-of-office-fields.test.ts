@@ -3,7 +3,7 @@ import type { AutoReply } from "../../api/auto-replies";
 import { bodyOf, typedOf } from "./out-of-office-fields";
 
 const own: AutoReply = {
-  id: "arp_1", mailbox_id: "mbx_1", enabled: true, starts_at: "2026-07-31T22:00:00.000Z", ends_at: null, time_zone: "Europe/Rome", subject: null, text: "Away", html: "<p>Away</p>",
+  id: "arp_1", mailbox_id: "mbx_1", enabled: true, place: "postroom", on_server: null, server_offers: null, starts_at: "2026-07-31T22:00:00.000Z", ends_at: null, time_zone: "Europe/Rome", subject: null, text: "Away", html: "<p>Away</p>",
   inside: { subject: "Ask", text: "Ask Bob", html: null }, inside_domains: ["here.test"], audience: "outside", exclusions: ["a@x.test", "y.test"], period_days: 3, answered: 0,
   enabled_at: null, created_at: "2026-07-01T00:00:00.000Z",
 };

@@ -13,6 +13,7 @@ import { zones } from "../../ui/zones";
 import { textOf } from "../compose/clean";
 import { bodyOf, type Typed, typedOf } from "./out-of-office-fields";
 import { PREVIEW_DAYS, Previewed, SwitchOn } from "./out-of-office-preview";
+import { WhoAnswers } from "./out-of-office-server";
 import { fitsEditor, WordsField } from "./words";
 
 export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
@@ -56,6 +57,7 @@ export function OutOfOfficeCard({ mailbox }: { mailbox: Mailbox }) {
           </li>
         </ul>
       )}
+      {own && mailbox.incoming && <WhoAnswers mailbox={mailbox} own={own} />}
       {editing && <Edit mailbox={mailbox} own={own} onClose={() => setEditing(false)} onMade={setSwitching} />}
       {switching && <SwitchOn mailbox={mailbox} own={switching} onClose={() => setSwitching(null)} />}
       <Confirm open={removing} onClose={() => setRemoving(false)} title="Remove the out of office?" action="Remove" busy={remove.isPending} onConfirm={() => remove.mutate()}>

@@ -46,6 +46,7 @@ export function SendingCard({ mailbox }: { mailbox: Mailbox }) {
           </li>
         ))}
       </ul>
+      {mailbox.outgoing && <SentCopy mailbox={mailbox} />}
       <Shared mailbox={mailbox} />
       {editing && <Edit mailbox={mailbox} identity={editing === "new" ? null : editing} onClose={() => setEditing(null)} />}
       <Confirm open={removing !== null} onClose={() => setRemoving(null)} title={`Remove ${removing?.address}?`} action="Remove" busy={remove.isPending} onConfirm={() => removing && remove.mutate(removing)}>
@@ -58,6 +59,17 @@ export function SendingCard({ mailbox }: { mailbox: Mailbox }) {
 function users({ usable_by }: Identity) {
   const count = usable_by.user_ids.length + usable_by.token_ids.length;
   return count ? `for ${plural(count, "sender")}` : "for nobody";
+}
+
+/** Who files what was sent: learned from what the mailbox shows. */
+function SentCopy({ mailbox }: { mailbox: Mailbox }) {
+  const text =
+    mailbox.incoming?.protocol !== "imap" ? "No copy is filed in Sent: the mailbox is not read by IMAP."
+    : mailbox.sent_copy_by === "server" ? "The mail server files the copy in Sent by itself."
+    : mailbox.read_only ? "Postroom files no copy in Sent: the mailbox is read only."
+    : mailbox.sent_copy_by === "postroom" ? "Postroom files the copy in Sent: the mail server does not do it."
+    : "Who files the copy in Sent shows with the first message: Postroom, unless the mail server does it by itself.";
+  return <div className="body"><p className="small quiet">{text}</p></div>;
 }
 
 /** Who else sends through the mailbox: for administrators. */

@@ -1,0 +1,65 @@
+//! Out of office on the mailbox's own server.
+
+use super::Entry;
+use model::problem::Retry::{AfterChange, Backoff};
+
+pub(super) const ENTRIES: &[Entry] = &[
+    Entry {
+        id: "server_reply_not_offered",
+        step: None,
+        title: "The mailbox's server does not answer by itself",
+        cause: "{host} lets nobody set an out of office from outside: it offers no ManageSieve on port {port}, or none with vacation.",
+        remedy: "Let Postroom answer (`place: postroom`).",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &[
+            "The provider has ManageSieve at another port: ask with that one.",
+            "A firewall on the way closes the port.",
+        ],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "server_reply_not_expressible",
+        step: None,
+        title: "The mailbox's server cannot do all that the out of office says",
+        cause: "{host} does not offer what the out of office needs there: {what}.",
+        remedy: "Change what it says, or let Postroom answer (`place: postroom`).",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["The provider switches more on when it is asked."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "server_reply_script_in_the_way",
+        step: None,
+        title: "A script of the mailbox's owner is in the way",
+        cause: "On {host} a script of the mailbox's owner works already, and Postroom does not touch it: {what}.",
+        remedy: "Take the out of office or the script away where it was made (such as the provider's webmail), or let Postroom answer (`place: postroom`).",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["Another mail program made the script."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "server_reply_refused",
+        step: None,
+        title: "The mailbox's server did not take the out of office",
+        cause: "{host} refused the script that Postroom wrote for the out of office.",
+        remedy: "Read what the server said: often the text is too long, or there is no room for one more script. Or let Postroom answer (`place: postroom`).",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["The server allows fewer days between two answers to one sender."],
+        ..Entry::BASE
+    },
+    Entry {
+        id: "server_reply_unsure",
+        step: None,
+        title: "It is not known whether the mailbox's server answers",
+        cause: "{host} did not say whether it took the change of the out of office before the connection ended.",
+        remedy: "Repeat the change. Until one succeeds Postroom answers nobody, so that nobody gets two answers.",
+        action: "try_again",
+        retry: Backoff,
+        likely_others: &["The server was restarted."],
+        ..Entry::BASE
+    },
+];

@@ -1,0 +1,105 @@
+//! Out of office on the mailbox's own server: what is known of it, and who is changing it.
+//!
+//! A change there goes over the network, so it cannot be one transaction with the row. [`begin_on_server`] notes that one goes
+//! on, [`end_on_server`] what came of it. Between the two Postroom answers nobody; a process that dies between them leaves a note
+//! that says so.
+
+use super::{read, set};
+use crate::error::{Result, StoreError};
+use crate::{Store, mailboxes};
+use model::auto_reply::{AutoReply, OnServer, Settings};
+
+/// Notes that what was seen (`seen`) is being changed on the mailbox's server.
+///
+/// # Errors
+/// No such one; `Conflict`: somebody else has changed it since, or is changing it.
+pub async fn begin_on_server(store: &Store, seen: &AutoReply) -> Result<()> {
+    let (now, seen) = (store.now(), seen.clone());
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::hold(tx, &seen.mailbox_id)?;
+            let there = read(tx, &seen.id)?;
+            if there.on_server_now(now) == Some(OnServer::Changing) {
+                let text =
+                    "somebody is changing it on the mailbox's server now: try again in a moment";
+                return Err(StoreError::Conflict(text.into()));
+            }
+            if there.settings != seen.settings {
+                let text = "somebody has changed the out of office meanwhile: read it again";
+                return Err(StoreError::Conflict(text.into()));
+            }
+            let sql = "UPDATE auto_replies SET on_server = $2, on_server_at = $3 WHERE id = $1";
+            let changing = OnServer::Changing.as_str();
+            tx.exec(sql, &[(&seen.id).into(), changing.into(), now.into()])
+                .map(drop)
+        })
+        .await
+}
+
+/// Notes what came of a change on the mailbox's server. `settings`: those that hold from now on; none: they stay.
+///
+/// # Errors
+/// No such one: it was removed meanwhile.
+pub async fn end_on_server(
+    store: &Store,
+    id: &str,
+    settings: Option<Settings>,
+    on_server: Option<OnServer>,
+) -> Result<AutoReply> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            let old = read(tx, &id)?;
+            let sql = "UPDATE auto_replies SET on_server = $2, on_server_at = $3, left_server_at = coalesce($4, left_server_at)
+                       WHERE id = $1";
+            let state = on_server.map(OnServer::as_str);
+            // Where nothing was changed, nobody left.
+            let left = (on_server.is_none() && settings.is_some()).then_some(now);
+            tx.exec(sql, &[(&id).into(), state.into(), now.into(), left.into()])?;
+            if let Some(settings) = &settings {
+                set(tx, &old, settings, now)?;
+            }
+            read(tx, &id)
+        })
+        .await
+}
+
+/// Notes whether a mailbox's server answers by itself where it is told to, and at which port it was asked.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn note_server(store: &Store, mailbox_id: &str, port: u16, offers: bool) -> Result<()> {
+    let (now, id) = (store.now(), mailbox_id.to_owned());
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::hold(tx, &id)?;
+            let sql = "INSERT INTO auto_reply_servers (mailbox_id, port, offers, asked_at) VALUES ($1, $2, $3, $4)
+                       ON CONFLICT (mailbox_id) DO UPDATE SET port = $2, offers = $3, asked_at = $4";
+            let (port, offers) = (i64::from(port), i64::from(offers));
+            tx.exec(sql, &[(&id).into(), port.into(), offers.into(), now.into()])
+                .map(drop)
+        })
+        .await
+}
+
+/// The port at which the mailbox's server was asked last.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn server_port(store: &Store, mailbox_id: &str) -> Result<Option<u16>> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .glance(move |tx| {
+            let sql = "SELECT port FROM auto_reply_servers WHERE mailbox_id = $1";
+            let port: Option<i64> = tx
+                .row(sql, &[(&id).into()])?
+                .map(|row| row.get(0))
+                .transpose()?;
+            Ok(port.and_then(|port| u16::try_from(port).ok()))
+        })
+        .await
+}
