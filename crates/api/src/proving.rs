@@ -4,8 +4,8 @@ use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::state::ApiState;
 use connect::{TestMessageId, TestRequest};
-use model::mailbox::Mailbox;
-use model::report::{Report, Step, Trigger};
+use model::mailbox::{Mailbox, SentCopyFiler};
+use model::report::{DetailName, Report, Step, Trigger};
 use store::{mailboxes, reports, test_messages};
 use tokio::sync::mpsc;
 
@@ -103,11 +103,21 @@ pub(crate) async fn prove(
     }
     let found = mailbox.login_formats.found(receiving, sending);
     let names = report.accepted.clone();
-    let mailbox =
+    let mut mailbox =
         mailboxes::set_names(&state.store, &mailbox.id, mailbox.version, names, found).await?;
+    if let Some(by) = sent_copy_by(&report) {
+        mailbox = mailboxes::files_copies(&state.store, &mailbox.id, by).await?;
+    }
     Ok(Proven {
         mailbox,
         report,
         current,
     })
+}
+
+/// Who was seen to file the copy of the test message. That nobody did in a short while proves nothing.
+fn sent_copy_by(report: &Report) -> Option<SentCopyFiler> {
+    let mut details = report.steps.iter().flat_map(|step| &step.details);
+    let found = details.find(|detail| detail.name == DetailName::SentCopyBy)?;
+    SentCopyFiler::parse(found.values.first()?)
 }

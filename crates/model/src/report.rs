@@ -78,6 +78,8 @@ text_enum! {
         Authentication = "authentication",
         /// The folder in which the test message arrived.
         ArrivedIn = "arrived_in",
+        /// Who filed the copy of the test message in Sent: `server`, where it was there.
+        SentCopyBy = "sent_copy_by",
     }
 }
 

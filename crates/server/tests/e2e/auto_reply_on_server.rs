@@ -39,7 +39,7 @@ fn scripts(user: &TestUser) -> Vec<String> {
 }
 
 /// Gives the user an active script of their own.
-fn own_script(user: &TestUser, name: &str, script: &str) {
+pub fn own_script(user: &TestUser, name: &str, script: &str) {
     let file = servers().dir.join(format!("{name}-{}", user.address));
     fs::write(&file, script).expect("a file");
     let file = file.to_string_lossy();

@@ -31,6 +31,7 @@ mod providers;
 mod requests;
 mod returned;
 mod send;
+mod sent_copy;
 mod setting;
 mod sync;
 mod tell;

@@ -3,7 +3,7 @@
 use super::{lock, read};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx};
-use model::mailbox::{Mailbox, Proof};
+use model::mailbox::{Mailbox, Proof, SentCopyFiler};
 
 /// One of the two sides of a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,22 @@ pub async fn set_proofs(
                 ],
             )?;
             Ok((read(tx, &id)?, current))
+        })
+        .await
+}
+
+/// Takes note of who was seen to file the copies of what a mailbox sends.
+///
+/// # Errors
+/// No such mailbox.
+pub async fn files_copies(store: &Store, id: &str, by: SentCopyFiler) -> Result<Mailbox> {
+    let id = id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            lock(tx, &id)?;
+            crate::submissions::learn_sent_copy(tx, &id, by)?;
+            read(tx, &id)
         })
         .await
 }

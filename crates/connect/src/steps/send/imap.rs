@@ -58,6 +58,7 @@ pub(super) async fn look_for(
     let (sender, tidied) = timeout_at(end, tidying).await.unwrap_or_default();
     arrived.sender = sender;
     arrived.copy = tidied.copy.words();
+    arrived.copied_by_server = matches!(tidied.copy, Copy::Server);
     arrived.left = tidied.left;
     arrived.read_only = talk.session.is_read_only();
     Ok(Some(arrived))

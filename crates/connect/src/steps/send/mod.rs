@@ -10,7 +10,7 @@ use crate::recognise::{self, Failure, Peer};
 use crate::report::{Good, remedy};
 use crate::test_message::TestMessage;
 use model::Secret;
-use model::mailbox::Auth;
+use model::mailbox::{Auth, SentCopyFiler};
 use model::report::{DetailName, StepCode};
 use smtp_client::{DataResult, Envelope};
 use std::time::Duration;
@@ -87,6 +87,8 @@ struct Arrived {
     sender: Vec<String>,
     /// Who puts a copy into the folder for sent mail, in words.
     copy: String,
+    /// The server was seen to do that.
+    copied_by_server: bool,
     /// The message could not be removed.
     left: bool,
     /// It was not to be removed: the mailbox may only be read.
@@ -101,6 +103,7 @@ impl Arrived {
             junk: false,
             sender: Vec::new(),
             copy: String::new(),
+            copied_by_server: false,
             left: true,
             read_only: false,
         }
@@ -120,7 +123,12 @@ impl Arrived {
             },
         ))
         .with(DetailName::Authentication, self.sender)
-        .with(DetailName::ArrivedIn, [self.folder]);
+        .with(DetailName::ArrivedIn, [self.folder])
+        .with(
+            DetailName::SentCopyBy,
+            self.copied_by_server
+                .then(|| SentCopyFiler::Server.as_str().to_owned()),
+        );
         if !self.junk {
             return good;
         }
