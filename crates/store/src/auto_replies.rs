@@ -15,6 +15,7 @@ use model::auto_reply::{AutoReply, OnServer, Settings};
 use model::event::Event;
 use model::submission::Submission;
 use model::{Timestamp, fresh_id};
+pub(crate) use on_server::other_server;
 pub use on_server::{begin_on_server, end_on_server, note_server, server_port};
 
 /// Events that are looked at in one step.

@@ -11,7 +11,7 @@ mod row;
 pub use connection::{arrived, set_connection};
 pub use create::{NewMailbox, create, create_in};
 pub use names::set_names;
-pub use proofs::{Side, set_proofs, works};
+pub use proofs::{Side, files_copies, set_proofs, works};
 pub use quota::set_quota;
 
 pub use crate::removal::remove;
@@ -162,6 +162,14 @@ pub async fn backfill_remaining(store: &Store) -> Result<i64> {
         .await
 }
 
+/// The hosts of a mailbox, for receiving and for sending.
+fn hosts(incoming: Option<&Incoming>, outgoing: Option<&Outgoing>) -> [Option<String>; 2] {
+    [
+        incoming.map(|side| side.host.to_lowercase()),
+        outgoing.map(|side| side.host.to_lowercase()),
+    ]
+}
+
 /// The secrets of a mailbox, opened.
 ///
 /// # Errors
@@ -286,6 +294,11 @@ pub async fn change(
                     let sql = format!("UPDATE mailboxes SET {side}_secret = NULL WHERE id = $1");
                     tx.exec(&sql, &[(&id).into()])?;
                 }
+            }
+            if hosts(incoming.as_ref(), outgoing.as_ref()) != hosts(old.incoming.as_ref(), old.outgoing.as_ref()) {
+                // What other servers do by themselves says nothing of these.
+                tx.exec("UPDATE mailboxes SET sent_copy_by = NULL WHERE id = $1", &[(&id).into()])?;
+                crate::auto_replies::other_server(tx, &id)?;
             }
             if fetch_since != old.fetch_since || monitored != old.monitored_folders {
                 // More mail may be wanted than is there: the folders are looked through again.

@@ -6,7 +6,7 @@
 
 use super::{read, set};
 use crate::error::{Result, StoreError};
-use crate::{Store, mailboxes};
+use crate::{Store, Tx, mailboxes};
 use model::auto_reply::{AutoReply, OnServer, Settings};
 
 /// Notes that what was seen (`seen`) is being changed on the mailbox's server.
@@ -102,4 +102,18 @@ pub async fn server_port(store: &Store, mailbox_id: &str) -> Result<Option<u16>>
             Ok(port.and_then(|port| u16::try_from(port).ok()))
         })
         .await
+}
+
+/// The mailbox gets another server: what is known of the one before is forgotten.
+///
+/// # Errors
+/// `Conflict`: the one before answers for the mailbox, and would go on.
+pub(crate) fn other_server(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+    let sql = "SELECT 1 FROM auto_replies WHERE mailbox_id = $1 AND on_server IS NOT NULL";
+    if tx.row(sql, &[mailbox_id.into()])?.is_some() {
+        let text = "the mailbox's present server answers for it while nobody is there, and would go on: switch its out of office off first";
+        return Err(StoreError::Conflict(text.into()));
+    }
+    let sql = "DELETE FROM auto_reply_servers WHERE mailbox_id = $1";
+    tx.exec(sql, &[mailbox_id.into()]).map(drop)
 }

@@ -163,6 +163,29 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
         assert_eq!(back.left_server_at, Some(store.now()));
         assert!(answer(store, &own, 1_005, "dan@x.test").await);
 
+        // A mailbox that leaves its server leaves no answers behind.
+        let elsewhere = |host: &str| {
+            let mut incoming = mailbox.incoming.clone();
+            if let Some(incoming) = &mut incoming {
+                incoming.host = host.to_owned();
+            }
+            let change = store::mailboxes::Change {
+                incoming: Some(incoming),
+                ..Default::default()
+            };
+            store::mailboxes::change(store, &mailbox.id, change, None)
+        };
+        set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
+        let refused = elsewhere("imap.elsewhere.test").await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+        let back = set_place(store, &own.id, Place::Postroom, None).await;
+        elsewhere("imap.elsewhere.test").await.unwrap();
+        let port = auto_replies::server_port(store, &mailbox.id).await.unwrap();
+        assert_eq!(port, None);
+
         // What was seen is not what is there any more.
         set(store, &own.id, false).await;
         let late = auto_replies::begin_on_server(store, &back).await;
