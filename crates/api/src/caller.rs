@@ -3,9 +3,11 @@
 use crate::error::{ApiError, Result};
 use model::access::{COMMAND, Scope, Token, User};
 use model::mailbox::Mailbox;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use store::{Store, access};
 
 /// How long memory answers for a token or a session.
 const REMEMBERED: Duration = Duration::from_millis(800);
@@ -28,10 +30,11 @@ struct Known {
     keys_of: String,
 }
 
-/// A caller as it is kept with a job.
+/// A caller as it is kept with a job. `command`: of the command line, whose tokens end with each command.
 #[derive(serde::Deserialize)]
 struct Kept {
     id: String,
+    command: bool,
     scopes: Vec<Scope>,
     mailbox_ids: Option<Vec<String>>,
     user: Option<User>,
@@ -70,21 +73,36 @@ impl Caller {
     /// Who asks and what they may, for work that goes on after the request.
     pub(crate) fn snapshot(&self) -> serde_json::Value {
         serde_json::json!({
-            "id": self.0.id, "scopes": self.0.scopes, "mailbox_ids": self.0.mailbox_ids, "user": self.0.user,
+            "id": self.0.id, "command": self.0.keys_of == COMMAND, "scopes": self.0.scopes, "mailbox_ids": self.0.mailbox_ids,
+            "user": self.0.user,
         })
     }
 
-    /// Whom [`Caller::snapshot`] described.
-    pub(crate) fn of_snapshot(snapshot: serde_json::Value) -> Result<Self> {
-        let kept: Kept = serde_json::from_value(snapshot)?;
-        Ok(Self(Arc::new(Known {
-            keys_of: kept.id.clone(),
-            id: kept.id,
-            scopes: kept.scopes,
-            mailbox_ids: kept.mailbox_ids,
-            user: kept.user,
-            digest: String::new(),
-        })))
+    /// Whom [`Caller::snapshot`] described, with what they may now; `None`: the token was revoked or has ended, or there is no
+    /// such user any more. Who gave a command on the machine itself may what they might then.
+    ///
+    /// # Errors
+    /// The database is out of reach.
+    pub(crate) async fn again(store: &Store, snapshot: &serde_json::Value) -> Result<Option<Self>> {
+        let kept = Kept::deserialize(snapshot)?;
+        if kept.command {
+            return Ok(Some(Self(Arc::new(Known {
+                keys_of: COMMAND.to_owned(),
+                id: kept.id,
+                scopes: kept.scopes,
+                mailbox_ids: kept.mailbox_ids,
+                user: None,
+                digest: String::new(),
+            }))));
+        }
+        Ok(match kept.user {
+            Some(user) => access::user_by_id(store, &user.id)
+                .await?
+                .map(|user| Self::of_user(user, "")),
+            None => access::token_by_id(store, &kept.id)
+                .await?
+                .map(|token| Self::of_token(&token, "")),
+        })
     }
 
     /// `tok_…` or `usr_…`.

@@ -148,6 +148,28 @@ impl ApiError {
         self
     }
 
+    /// The same, or another refusal where something was not found: what failed otherwise is said as it is.
+    #[must_use]
+    pub fn or_missing(self, missing: impl FnOnce() -> Self) -> Self {
+        match self.0.status {
+            StatusCode::NOT_FOUND => missing(),
+            _ => self,
+        }
+    }
+
+    /// Whether it is this field that is wrong.
+    pub fn is_about(&self, pointer: &str) -> bool {
+        self.0.errors.iter().any(|error| error.pointer == pointer)
+    }
+
+    /// Whether it is nobody's mistake, and the same may go well later: the store does not answer, or is full.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self.0.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE
+        )
+    }
+
     /// 403: whoever asks may not send as this.
     pub fn identity_not_allowed(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut error = Self::field(pointer, detail).called("identity_not_allowed");

@@ -8,7 +8,7 @@ text_enum! {
     /// Where a job stands.
     Phase as "JobPhase" {
         Running = "running",
-        /// By hand, until it goes on by hand.
+        /// By hand, until it goes on by hand; or by itself, for what `last_error` says: then it goes on once that is over.
         Paused = "paused",
         Cancelled = "cancelled",
         /// Everything was tried; what failed is counted.
@@ -48,7 +48,7 @@ pub struct Job {
     pub rate: Option<i64>,
     /// When it ends, if it goes on like this; null: not known.
     pub eta: Option<Timestamp>,
-    /// Why the last recipient that failed did.
+    /// Why it cannot go on now, or was ended; else why the last recipient that failed did.
     pub last_error: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,

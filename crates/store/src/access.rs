@@ -179,6 +179,22 @@ pub async fn session_user(store: &Store, digest: &str) -> Result<Option<(User, T
         .await
 }
 
+/// The user with this id; `None`: there is none any more.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn user_by_id(store: &Store, id: &str) -> Result<Option<User>> {
+    let id = id.to_owned();
+    store
+        .db
+        .glance(move |tx| {
+            let sql = "SELECT id, name, email, role, layout FROM users WHERE id = $1";
+            let row = tx.row(sql, &[(&id).into()])?;
+            row.as_ref().map(user_from_row).transpose()
+        })
+        .await
+}
+
 /// Ends a session.
 ///
 /// # Errors
@@ -303,6 +319,24 @@ pub async fn token_by_digest(store: &Store, digest: &str) -> Result<Option<Token
                 "SELECT {TOKEN_COLUMNS} FROM tokens WHERE digest = $1 AND (expires_at IS NULL OR expires_at > $2)"
             );
             let row = tx.row(&sql, &[digest.into(), now.into()])?;
+            row.as_ref().map(token_from_row).transpose()
+        })
+        .await
+}
+
+/// The token with this id, unless it was revoked or has ended.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn token_by_id(store: &Store, id: &str) -> Result<Option<Token>> {
+    let (now, id) = (store.now(), id.to_owned());
+    store
+        .db
+        .glance(move |tx| {
+            let sql = format!(
+                "SELECT {TOKEN_COLUMNS} FROM tokens WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)"
+            );
+            let row = tx.row(&sql, &[(&id).into(), now.into()])?;
             row.as_ref().map(token_from_row).transpose()
         })
         .await

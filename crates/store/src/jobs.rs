@@ -1,11 +1,14 @@
 //! Jobs that make submissions: who gets what, and how far it is. A recipient's message and the note that it was made are
 //! written in one transaction, so that a crash makes nothing twice and leaves nobody out.
+//!
+//! A job that cannot go on now, for a reason that all its recipients share, is stopped: it is paused, says why, and is looked
+//! at again until the reason is gone. What a person paused waits for a person.
 
-use crate::db::{Column, Row};
+use crate::db::{Column, Dialect, Row, Value as Arg};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
 use crate::wake::Topic;
-use crate::{Store, Tx, events};
+use crate::{Store, Tx, events, leases};
 use model::event::NewEvent;
 use model::job::{Job, JobFailure, Phase};
 use model::{Timestamp, fresh_id};
@@ -19,11 +22,15 @@ pub const KEPT_MILLIS: i64 = 30 * 24 * 3_600_000;
 const CLAIM_MILLIS: i64 = 120_000;
 /// How long a job rests whose messages the outbox has not sent yet.
 const REST_MILLIS: i64 = 2_000;
+/// How long a job that was stopped rests before it is looked at again.
+const STOPPED_MILLIS: i64 = 10_000;
 /// Failures that a job shows.
 const SHOWN: i64 = 100;
 
-const COLUMNS: &str =
-    "id, phase, mailbox_id, total, done, failed, last_error, created_at, finished_at";
+const COLUMNS: &str = "id, phase, mailbox_id, total, done, failed, coalesce(stopped, last_error), created_at, finished_at";
+/// What somebody could work on, whoever is at it.
+const OPEN_JOBS: &str =
+    "finished_at IS NULL AND (phase = 'running' OR phase = 'paused' AND stopped IS NOT NULL)";
 
 /// What is needed to make a job.
 #[derive(Clone, Debug)]
@@ -45,12 +52,16 @@ pub struct NewJob {
 pub struct Work {
     /// The job.
     pub id: String,
-    /// As it was asked for.
+    /// It was stopped: before anything is made, [`go_on`] is to be called.
+    pub stopped: bool,
+    /// Who asked, as they were then.
     pub caller: Value,
     /// What is the same for all.
     pub request: Value,
     /// Each with its number.
     pub rows: Vec<(i64, Value)>,
+    /// The outbox has enough of it: nothing more is made now.
+    pub waits: bool,
 }
 
 /// Makes a job: it runs from then on by itself.
@@ -168,14 +179,86 @@ pub async fn set_phase(store: &Store, id: &str, to: Phase) -> Result<Job> {
                 };
             }
             let ended = (to == Phase::Cancelled).then_some(now);
+            // What rests is looked at now; what somebody works on stays theirs.
             tx.exec(
-                "UPDATE jobs SET phase = $2, finished_at = $3 WHERE id = $1",
+                "UPDATE jobs SET phase = $2, finished_at = $3, stopped = NULL,
+                   claimed_until = CASE WHEN claimed_by IS NULL THEN NULL ELSE claimed_until END WHERE id = $1",
                 &[(&id).into(), to.as_str().into(), ended.into()],
             )?;
             tx.wake(Topic::Jobs);
             read(tx, &id, now)
         })
         .await
+}
+
+/// Stops a job for a reason that is wrong with all of it now: it is paused, shows the reason, and is looked at again by itself.
+/// Not where a person has paused or ended it meanwhile.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn stop(store: &Store, work: &Work, reason: String) -> Result<()> {
+    let (id, until) = (work.id.clone(), store.now().plus_millis(STOPPED_MILLIS));
+    store
+        .db
+        .write(move |tx| {
+            let sql = format!(
+                "UPDATE jobs SET phase = 'paused', stopped = $2, claimed_until = $3, claimed_by = NULL WHERE id = $1 AND {OPEN_JOBS}"
+            );
+            tx.exec(&sql, &[(&id).into(), reason.clone().into(), until.into()])
+                .map(drop)
+        })
+        .await
+}
+
+/// Lets a job that was stopped go on. `false`: not any more: a person has paused or ended it meanwhile.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn go_on(store: &Store, work: &Work) -> Result<bool> {
+    let id = work.id.clone();
+    store
+        .db
+        .write(move |tx| {
+            let sql = format!(
+                "UPDATE jobs SET phase = 'running', stopped = NULL WHERE id = $1 AND {OPEN_JOBS}"
+            );
+            Ok(tx.exec(&sql, &[(&id).into()])? == 1)
+        })
+        .await
+}
+
+/// Ends a job that nobody may go on with, and says why; `job.failed` tells it.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn end(store: &Store, work: &Work, reason: String) -> Result<()> {
+    let (id, now) = (work.id.clone(), store.now());
+    store
+        .db
+        .write(move |tx| {
+            let ended = tx.exec(
+                "UPDATE jobs SET phase = 'cancelled', stopped = $2, finished_at = $3, claimed_until = NULL, claimed_by = NULL
+                 WHERE id = $1 AND finished_at IS NULL",
+                &[(&id).into(), (&reason).into(), now.into()],
+            )?;
+            if ended == 0 {
+                return Ok(());
+            }
+            let job = read(tx, &id, now)?;
+            tell(tx, "job.failed", &job, now)
+        })
+        .await
+}
+
+/// What an event says of a job.
+fn tell(tx: &mut Tx<'_>, kind: &'static str, job: &Job, now: Timestamp) -> Result<()> {
+    let mut data =
+        json!({"job_id": job.id, "kind": job.kind, "total": job.total, "failed": job.failed});
+    if kind == "job.failed" {
+        data["done"] = json!(job.done);
+        data["reason"] = json!(job.last_error);
+    }
+    events::append(tx, &[NewEvent::live(kind, &job.mailbox_id, data)], now)
 }
 
 /// The submissions of a job that have not gone out, for whoever cancels it: those that nobody has begun.
@@ -193,34 +276,59 @@ pub async fn waiting(store: &Store, id: &str) -> Result<Vec<String>> {
         .await
 }
 
-/// Whether a job runs, whoever is at it.
+/// Whether a job is open that runs or was stopped, whoever is at it; `free`: one that can be taken now.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn any_runs(store: &Store) -> Result<bool> {
-    let sql = "SELECT 1 FROM jobs WHERE phase = 'running' LIMIT 1";
+pub async fn any_open(store: &Store, free: bool) -> Result<bool> {
+    let (now, node) = (store.now(), store.node.to_string());
     store
         .db
-        .glance(move |tx| Ok(tx.row(sql, &[])?.is_some()))
+        .glance(move |tx| {
+            let (mut sql, mut args) = (format!("SELECT 1 FROM jobs WHERE {OPEN_JOBS}"), Vec::new());
+            if free {
+                let (claim, its) = claimable(tx, &node, now);
+                sql.push_str(&format!(" AND {claim}"));
+                args = its;
+            }
+            Ok(tx.row(&format!("{sql} LIMIT 1"), &args)?.is_some())
+        })
         .await
 }
 
-/// Takes a piece of a job to work on, for two minutes: at most `limit` recipients, and none while the outbox has enough of it.
+/// What nobody is at: a claim ends with its time, and with the node that has it.
+fn claimable(tx: &Tx<'_>, node: &str, now: Timestamp) -> (String, Vec<Arg>) {
+    let mut args = vec![now.into(), node.into()];
+    let gone = match tx.dialect() {
+        // There is one node only: any other one is a former life of it.
+        Dialect::Sqlite => "",
+        Dialect::Postgres => {
+            args.push(leases::alive_since(now).into());
+            " AND NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = claimed_by AND o.seen_at > $3)"
+        }
+    };
+    let sql = format!("(claimed_until IS NULL OR claimed_until <= $1 OR claimed_by <> $2{gone})");
+    (sql, args)
+}
+
+/// Takes a piece of a job to work on, for two minutes at most: at most `limit` recipients, and none while the outbox has enough of it.
 ///
 /// # Errors
 /// The database is out of reach.
 pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
-    let now = store.now();
+    let (now, node) = (store.now(), store.node.to_string());
     store
         .db
         .write(move |tx| {
+            leases::show_life(tx, &node, now)?;
+            let (claim, args) = claimable(tx, &node, now);
             let sql = format!(
-                "SELECT id, caller, request FROM jobs WHERE phase = 'running' AND (claimed_until IS NULL OR claimed_until <= $1)
+                "SELECT id, caller, request, phase FROM jobs WHERE {OPEN_JOBS} AND {claim}
                    AND {} ORDER BY coalesce(claimed_until, 0), id LIMIT 1{}",
                 not_removed("mailbox_id"),
                 tx.dialect().for_update_skip_locked()
             );
-            let Some(row) = tx.row(&sql, &[now.into()])? else {
+            let Some(row) = tx.row(&sql, &args)? else {
                 return Ok(None);
             };
             let id: String = row.get(0)?;
@@ -228,17 +336,22 @@ pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
             let open = tx.row(open, &[(&id).into()])?;
             let open: i64 = open.map_or(Ok(0), |row| row.get(0))?;
             let room = (OPEN - open).clamp(0, limit);
-            let until = if room > 0 { CLAIM_MILLIS } else { REST_MILLIS };
-            let claim = "UPDATE jobs SET claimed_until = $2 WHERE id = $1";
-            tx.exec(claim, &[(&id).into(), now.plus_millis(until).into()])?;
+            let (until, by) = match room {
+                0 => (REST_MILLIS, None),
+                _ => (CLAIM_MILLIS, Some(node)),
+            };
+            let claim = "UPDATE jobs SET claimed_until = $2, claimed_by = $3 WHERE id = $1";
+            tx.exec(claim, &[(&id).into(), now.plus_millis(until).into(), by.into()])?;
             let sql = "SELECT n, body FROM job_rows WHERE job_id = $1 AND state = 'pending' ORDER BY n LIMIT $2";
             let rows = tx.rows(sql, &[(&id).into(), room.into()])?;
             let rows: Result<Vec<_>> = rows.iter().map(|row| Ok((row.get(0)?, row.json(1)?))).collect();
             Ok(Some(Work {
                 id,
+                stopped: row.word(3, Phase::parse)? == Phase::Paused,
                 caller: row.json(1)?,
                 request: row.json(2)?,
                 rows: rows?,
+                waits: room == 0,
             }))
         })
         .await
@@ -292,14 +405,14 @@ fn settle(tx: &mut Tx<'_>, id: &str, n: i64, reason: Option<&str>) -> Result<boo
 /// The database is out of reach.
 pub async fn give_back(store: &Store, work: &Work) -> Result<bool> {
     let (id, worked, now) = (work.id.clone(), !work.rows.is_empty(), store.now());
+    let node = store.node.to_string();
     store
         .db
         .write(move |tx| {
             let left = "SELECT 1 FROM job_rows WHERE job_id = $1 AND state = 'pending' LIMIT 1";
             let left = tx.row(left, &[(&id).into()])?.is_some();
-            if worked {
-                tx.exec("UPDATE jobs SET claimed_until = NULL WHERE id = $1", &[(&id).into()])?;
-            }
+            let free = "UPDATE jobs SET claimed_until = NULL, claimed_by = NULL WHERE id = $1 AND claimed_by = $2";
+            tx.exec(free, &[(&id).into(), node.into()])?;
             if left {
                 return Ok(worked);
             }
@@ -309,9 +422,7 @@ pub async fn give_back(store: &Store, work: &Work) -> Result<bool> {
             )?;
             if ended > 0 {
                 let job = read(tx, &id, now)?;
-                let data = json!({"job_id": job.id, "kind": job.kind, "total": job.total, "failed": job.failed});
-                let event = NewEvent::live("job.completed", &job.mailbox_id, data);
-                events::append(tx, &[event], now)?;
+                tell(tx, "job.completed", &job, now)?;
             }
             Ok(true)
         })

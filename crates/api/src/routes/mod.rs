@@ -82,7 +82,7 @@ pub fn router(setup: Setup) -> Router {
     let description = openapi::complete(document).to_json().unwrap_or_default();
     let state = ApiState::new(&setup, description.into());
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(submissions::merge::run(state.clone()));
+        runtime.spawn(submissions::merging::run(state.clone()));
     }
     let fallback = setup.fallback;
     let router = router

@@ -204,3 +204,109 @@ async fn a_merge_waits_for_the_outbox_is_paused_and_cancelled_with_what_waits() 
         "{ended}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_all_stops_a_merge_and_it_goes_on_by_itself_with_the_template_that_it_began_with()
+ {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let template = template(&fixture).await;
+    let body = json!({"template_id": template, "mailbox_id": a.id, "data": {"place": "Kiel"}, "recipients": people(130)});
+    let made = fixture.post("/v1/merges", &body).await;
+    let job = made.expect(202);
+    let uri = made.header("location").to_owned();
+    until(&fixture, &uri, |job| job["done"] == store::jobs::OPEN).await;
+    // The template is another one now, and then none at all.
+    let other = json!({"subject": "Other", "text": "other words"});
+    let path = format!("/v1/templates/{}", template.as_str().unwrap());
+    fixture.patch(&path, &other).await.expect(200);
+    fixture.delete(&path).await;
+    let mailbox = async |verb: &str| {
+        let uri = format!("/v1/mailboxes/{}/{verb}", a.id);
+        fixture.post(&uri, &json!({})).await
+    };
+    mailbox("disable").await.expect(200);
+    fixture.clock.advance(10_000);
+    let stopped = until(&fixture, &uri, |job| job["phase"] == "paused").await;
+    let why = stopped["last_error"].as_str().unwrap();
+    assert!(why.contains("disabled"), "{stopped}");
+    assert_eq!(
+        (&stopped["done"], &stopped["failed"]),
+        (&json!(100), &json!(0))
+    );
+    // As long as it lasts nothing more comes of it, by hand neither.
+    let act = async |verb: &str| fixture.post(&format!("{uri}/{verb}"), &json!({})).await;
+    assert_eq!(act("resume").await.expect(200)["phase"], "running");
+    until(&fixture, &uri, |job| job["phase"] == "paused").await;
+    // There is room again, and it goes on without anybody's doing.
+    for one in store::jobs::waiting(&fixture.store, job["id"].as_str().unwrap())
+        .await
+        .unwrap()
+    {
+        store::submissions::cancel(&fixture.store, &one)
+            .await
+            .unwrap();
+    }
+    mailbox("enable").await.expect(200);
+    fixture.clock.advance(10_000);
+    let done = until(&fixture, &uri, |job| job["phase"] == "done").await;
+    assert_eq!(
+        (&done["done"], &done["failed"], &done["last_error"]),
+        (&json!(130), &json!(0), &Value::Null)
+    );
+    let list = fixture
+        .get("/v1/submissions?state=queued")
+        .await
+        .expect(200);
+    let list = list["data"].as_array().unwrap().clone();
+    assert_eq!(list.len(), 30);
+    let words = |one: &Value| one["subject"].as_str().unwrap().starts_with("News for P1");
+    assert!(list.iter().all(words), "{list:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_ends_with_the_right_of_whoever_asked_and_what_waits_is_taken_back() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let token = fixture
+        .token(&[Scope::Send, Scope::Read], std::slice::from_ref(&a.id))
+        .await;
+    let body = json!({"template_id": template(&fixture).await, "mailbox_id": a.id, "data": {"place": "Kiel"}, "recipients": people(130)});
+    let made = fixture
+        .with(&token, "POST", "/v1/merges", Some(&body))
+        .await;
+    made.expect(202);
+    let uri = made.header("location").to_owned();
+    until(&fixture, &uri, |job| job["done"] == store::jobs::OPEN).await;
+    let tokens = store::access::list_tokens(&fixture.store, None, 10)
+        .await
+        .unwrap();
+    let its = tokens
+        .iter()
+        .find(|one| !one.mailbox_ids.is_empty())
+        .unwrap();
+    store::access::revoke_token(&fixture.store, &its.id)
+        .await
+        .unwrap();
+    fixture.clock.advance(10_000);
+    let ended = until(&fixture, &uri, |job| job["phase"] == "cancelled").await;
+    let why = ended["last_error"].as_str().unwrap();
+    assert!(
+        why.contains("revoked") && ended["finished_at"].is_string(),
+        "{ended}"
+    );
+    let events = fixture.get("/v1/events?types=job.failed").await.expect(200);
+    let told = &events["data"][0]["data"];
+    assert_eq!((&told["done"], &told["reason"]), (&json!(100), &json!(why)));
+    for _ in 0..200 {
+        let waiting = fixture
+            .get("/v1/submissions?state=queued&limit=1")
+            .await
+            .expect(200);
+        if waiting["data"] == json!([]) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what waits was not taken back");
+}

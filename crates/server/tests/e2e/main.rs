@@ -14,6 +14,7 @@ mod compose;
 mod connect;
 mod crash;
 mod crash_changes;
+mod crash_merging;
 mod crash_sending;
 mod detect;
 mod drafts;

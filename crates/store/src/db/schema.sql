@@ -302,14 +302,15 @@ CREATE TABLE returns (
 ) {strict};
 CREATE INDEX returns_by_submission ON returns (submission_id) WHERE submission_id IS NOT NULL;
 
--- Jobs that make submissions. `caller`: who asked, with what they may; `claimed_until`: a node is at it, or it rests until then.
+-- Jobs that make submissions. `caller`: who asked, with what they may; `claimed_until`: a node (`claimed_by`) is at it, or it rests until then.
+-- `stopped`: why it cannot go on, and nobody paused it by hand; with the phase `cancelled`: why it was ended.
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY, phase TEXT NOT NULL CHECK (phase IN ('running','paused','cancelled','done')),
   mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, owner TEXT NOT NULL, caller TEXT NOT NULL, request TEXT NOT NULL,
-  total {int} NOT NULL, done {int} NOT NULL, failed {int} NOT NULL, last_error TEXT, claimed_until {int}, created_at {int} NOT NULL,
-  finished_at {int}
+  total {int} NOT NULL, done {int} NOT NULL, failed {int} NOT NULL, last_error TEXT, claimed_until {int}, claimed_by TEXT, stopped TEXT,
+  created_at {int} NOT NULL, finished_at {int}
 ) {strict};
-CREATE INDEX jobs_running ON jobs (claimed_until) WHERE phase = 'running';
+CREATE INDEX jobs_open ON jobs (claimed_until) WHERE finished_at IS NULL;
 CREATE TABLE job_rows (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, n {int} NOT NULL, address TEXT NOT NULL, body TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('pending','made','failed')), reason TEXT, PRIMARY KEY (job_id, n)

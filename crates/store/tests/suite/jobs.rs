@@ -7,6 +7,53 @@ use store::jobs::{self, NewJob};
 use store::{StoreError, Tx};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_piece_of_a_node_that_is_gone_is_taken_by_another_one_before_its_time_is_over() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = fixture.mailbox("ann@example.com").await;
+        let now = store.now();
+        let new = NewJob {
+            mailbox_id: a.id.clone(),
+            caller: json!({}),
+            owner: "tok_1".into(),
+            request: json!({}),
+            rows: vec![("p@x.test".into(), json!({}))],
+        };
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
+        let job = store.db.write(make).await.unwrap();
+        let mut other = store.clone();
+        other.node = "other".into();
+        let work = jobs::take(&other, 9).await.unwrap().unwrap();
+        // Longer than a node is silent that lives, and shorter than a claim.
+        fixture.clock.advance(20_000);
+        assert!(jobs::any_open(store, true).await.unwrap());
+        let again = jobs::take(store, 9).await.unwrap().unwrap();
+        assert_eq!(again.rows.len(), 1);
+        // Whoever was thought gone takes nothing away.
+        jobs::give_back(&other, &work).await.unwrap();
+        assert!(jobs::take(store, 9).await.unwrap().is_none());
+        jobs::stop(store, &again, "not now".into()).await.unwrap();
+        let stopped = jobs::get(store, &job.id).await.unwrap().0;
+        assert_eq!(
+            (stopped.phase, stopped.last_error.as_deref()),
+            (Phase::Paused, Some("not now"))
+        );
+        assert!(!jobs::any_open(store, true).await.unwrap(), "it rests");
+        fixture.clock.advance(10_000);
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        assert!(work.stopped);
+        // A person has the last word.
+        jobs::set_phase(store, &job.id, Phase::Paused)
+            .await
+            .unwrap();
+        assert!(!jobs::go_on(store, &work).await.unwrap());
+        jobs::give_back(store, &work).await.unwrap();
+        assert!(!jobs::any_open(store, false).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
     both(|fixture| async move {
         let store = &fixture.store;
@@ -25,7 +72,7 @@ async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
         let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
         let job = store.db.write(make).await.unwrap();
         assert_eq!((job.total, job.done, job.phase), (5, 0, Phase::Running));
-        assert!(jobs::any_runs(store).await.unwrap());
+        assert!(jobs::any_open(store, false).await.unwrap());
         let work = jobs::take(store, 3).await.unwrap().unwrap();
         assert_eq!(work.rows.len(), 3);
         assert_eq!(work.rows[1], (1, json!({"n": 1})));
@@ -73,7 +120,7 @@ async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
         );
         let ended = jobs::set_phase(store, &job.id, Phase::Cancelled).await;
         assert!(matches!(ended, Err(StoreError::Conflict(_))));
-        assert!(!jobs::any_runs(store).await.unwrap());
+        assert!(!jobs::any_open(store, false).await.unwrap());
         let list = async |owner: Option<&str>| {
             let list = jobs::list(store, owner.map(str::to_owned), None, 10).await;
             list.unwrap().len()

@@ -6,6 +6,8 @@ mod list;
 mod pause;
 mod resume;
 
+pub(super) use cancel::take_back;
+
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::state::ApiState;

@@ -49,9 +49,9 @@ pub(super) async fn sender(
     let id = match (&value.mailbox_id, &value.identity_id) {
         (Some(id), _) => id.clone(),
         (None, Some(id)) => {
-            identities::get(&state.store, id)
-                .await
-                .map_err(|_| no_identity())?
+            let found = identities::get(&state.store, id).await;
+            found
+                .map_err(|error| ApiError::from(error).or_missing(no_identity))?
                 .mailbox_id
         }
         (None, None) => implied(state, caller, value).await?,
@@ -62,10 +62,7 @@ pub(super) async fn sender(
     };
     let mailbox = mailboxes::get(&state.store, &id)
         .await
-        .map_err(|error| match error {
-            store::StoreError::NotFound(_) => missing(),
-            other => other.into(),
-        })?;
+        .map_err(|error| ApiError::from(error).or_missing(missing))?;
     if !caller.may_send_through(&mailbox) {
         return Err(missing());
     }

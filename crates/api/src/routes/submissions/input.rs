@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::input::{Checks, present};
+use model::signature::Template;
 use model::submission::{Dsn, Notify, Priority, Wishes};
 use serde::Deserialize;
 use serde_json::Value;
@@ -161,6 +162,10 @@ pub(super) struct NewSubmission {
     /// The stored template that subject, text and HTML are made from, `tpl_…`.
     #[serde(default)]
     pub(super) template_id: Option<String>,
+    /// That template as it was once, for a job.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(super) frozen: Option<Template>,
     /// What the template is filled with.
     #[serde(default)]
     pub(super) data: Option<serde_json::Map<String, Value>>,

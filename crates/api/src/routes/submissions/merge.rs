@@ -1,9 +1,10 @@
 //! One template to many, each with data of their own: asked for as a job, whose messages are made by and by, no more at a time
-//! than the outbox sends soon.
+//! than the outbox sends soon ([`super::merging`]).
 
-use super::author::{self, Sender};
+use super::author;
 use super::create::{can_send, prepare};
 use super::input::NewSubmission;
+use super::template;
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::idempotent::{self, Answer};
@@ -16,24 +17,14 @@ use mail_template::{Form, Missing};
 use model::Timestamp;
 use model::access::Scope;
 use model::job::Job;
-use model::submission::Priority;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::time::Duration;
 use store::idempotency::Stage;
-use store::jobs::{self, NewJob, Work};
-use store::submissions;
-use store::wake::Topic;
+use store::jobs::{self, NewJob};
 
 /// Recipients of one merge.
 const RECIPIENTS: usize = 10_000;
-/// Recipients that are worked on at a time.
-const BATCH: i64 = 25;
-/// How often running jobs are looked for, where nothing tells of one.
-const LOOK: Duration = Duration::from_secs(10);
-/// The same while a job waits for the outbox.
-const SOON: Duration = Duration::from_secs(1);
 
 /// A name with an address.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -114,6 +105,13 @@ pub(crate) async fn create_merge(
     let Json { value, bytes } = json;
     let (mut request, rows) = checked(value)?;
     let first = rows.first().map(|(_, row)| row.clone()).unwrap_or_default();
+    // A template that changes by and by would not be one merge.
+    let template = template::stored(
+        &state,
+        &caller,
+        request["template_id"].as_str().unwrap_or_default(),
+    );
+    request["template"] = serde_json::to_value(template.await?)?;
     let trial = submission(&request, first)?;
     let sender = author::sender(&state, &caller, &trial).await?;
     can_send(&sender.mailbox)?;
@@ -172,7 +170,7 @@ fn checked(value: Input) -> Result<(Value, Vec<(String, Value)>)> {
 }
 
 /// The submission of one recipient.
-fn submission(request: &Value, row: Value) -> Result<NewSubmission> {
+pub(super) fn submission(request: &Value, row: Value) -> Result<NewSubmission> {
     let mut body = request.clone();
     let to = row["to"].clone();
     let mut data = body["data"].as_object().cloned().unwrap_or_default();
@@ -191,102 +189,22 @@ fn submission(request: &Value, row: Value) -> Result<NewSubmission> {
         body["headers"]["List-Unsubscribe"] = json!(format!("<{url}>"));
         body["headers"]["List-Unsubscribe-Post"] = json!("List-Unsubscribe=One-Click");
     }
-    if let Some(fields) = body.as_object_mut() {
-        fields.remove("unsubscribe_url");
-    }
     body["to"] = json!([to]);
     body["data"] = data;
+    for_all(body)
+}
+
+/// What a request says of all its recipients.
+pub(super) fn for_all(mut body: Value) -> Result<NewSubmission> {
+    let template = body["template"].take();
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("unsubscribe_url");
+        fields.remove("template");
+    }
     // What people write one by one goes first.
     body["priority"] = json!("low");
-    serde_json::from_value(body).map_err(|error| ApiError::field("", error.to_string()))
-}
-
-/// Works on merges until the server stops.
-pub(crate) async fn run(state: ApiState) {
-    let mut wakes = state.store.db.wakes().listen(Topic::Jobs);
-    loop {
-        let pause = match some(&state).await {
-            Ok(true) => continue,
-            Ok(false) => match jobs::any_runs(&state.store).await {
-                Ok(true) => SOON,
-                _ => LOOK,
-            },
-            Err(error) => {
-                tracing::warn!(%error, "a merge waits for the store");
-                LOOK
-            }
-        };
-        tokio::select! {
-            () = state.shutdown.cancelled() => return,
-            () = wakes.next() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// Does a piece of a merge. `true`: there may be more.
-async fn some(state: &ApiState) -> Result<bool, store::StoreError> {
-    if state.shutdown.is_cancelled() || !jobs::any_runs(&state.store).await? {
-        return Ok(false);
-    }
-    let Some(work) = jobs::take(&state.store, BATCH).await? else {
-        return Ok(false);
-    };
-    for (n, row) in &work.rows {
-        if state.shutdown.is_cancelled() {
-            break;
-        }
-        one(state, &work, *n, row.clone()).await?;
-    }
-    jobs::give_back(&state.store, &work).await
-}
-
-/// Makes the message of one recipient. What is wrong with it alone is noted, and the others get theirs.
-async fn one(state: &ApiState, work: &Work, n: i64, row: Value) -> Result<(), store::StoreError> {
-    let new = match message(state, work, n, row).await {
-        Ok(new) => new,
-        Err(error) if error.status().is_server_error() => {
-            let text = "the store does not answer".to_owned();
-            return Err(store::StoreError::Unavailable(text));
-        }
-        Err(error) => {
-            let reason = error.problem().detail;
-            return jobs::failed(&state.store, &work.id, n, reason).await;
-        }
-    };
-    let (now, rules, id) = (
-        state.store.now(),
-        state.store.sending.clone(),
-        work.id.clone(),
-    );
-    let queue = move |tx: &mut store::Tx<'_>| {
-        if jobs::made_in(tx, &id, n)? {
-            submissions::create_in(tx, &rules, &new, now)?;
-        }
-        Ok(())
-    };
-    match state.store.db.write(queue).await {
-        Err(store::StoreError::Conflict(reason)) => {
-            jobs::failed(&state.store, &work.id, n, reason).await
-        }
-        done => done,
-    }
-}
-
-async fn message(
-    state: &ApiState,
-    work: &Work,
-    n: i64,
-    row: Value,
-) -> Result<submissions::NewSubmission> {
-    let caller = Caller::of_snapshot(work.caller.clone())?;
-    let value = submission(&work.request, row)?;
-    let sender: Sender = author::sender(state, &caller, &value).await?;
-    can_send(&sender.mailbox)?;
-    let unique = format!("{}_{n}", work.id);
-    let mut new = prepare(state, &caller, &sender, value, &unique).await?;
-    new.job_id = Some(work.id.clone());
-    // Letters that people write go first.
-    new.priority = Priority::Low;
-    Ok(new)
+    let mut value: NewSubmission =
+        serde_json::from_value(body).map_err(|error| ApiError::field("", error.to_string()))?;
+    value.frozen = Some(serde_json::from_value(template)?);
+    Ok(value)
 }

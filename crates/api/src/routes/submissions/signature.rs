@@ -38,7 +38,8 @@ pub(super) async fn wanted(writer: &Writer<'_>, value: &NewSubmission) -> Result
         (Some(Some(id)), _) if id == identities::NO_SIGNATURE => return Ok(None),
         (Some(Some(id)), _) => {
             let found = signatures::visible(writer.state, writer.caller, id).await;
-            Some(found.map_err(|_| ApiError::field("/signature", "is no signature"))?)
+            let missing = || ApiError::field("/signature", "is no signature");
+            Some(found.map_err(|error| error.or_missing(missing))?)
         }
         // An answer for calendars says what it says.
         (None, _) if value.calendar_reply.is_some() => None,

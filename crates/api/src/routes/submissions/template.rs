@@ -2,9 +2,22 @@
 
 use super::input::NewSubmission;
 use super::signature::Writer;
+use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
 use crate::routes::templates::{self, Filled};
+use crate::state::ApiState;
+use model::signature::Template;
+
+fn missing() -> ApiError {
+    ApiError::field("/template_id", "is no template of this mailbox")
+}
+
+/// The stored template, as it is now.
+pub(super) async fn stored(state: &ApiState, caller: &Caller, id: &str) -> Result<Template> {
+    let found = templates::visible(state, caller, id).await;
+    found.map_err(|error| error.or_missing(missing))
+}
 
 /// Fills the template that the request names. A subject of the request's own comes before the template's.
 pub(super) async fn fill(writer: &Writer<'_>, value: &mut NewSubmission) -> Result<()> {
@@ -24,9 +37,10 @@ pub(super) async fn fill(writer: &Writer<'_>, value: &mut NewSubmission) -> Resu
         }
     }
     checks.end()?;
-    let template = templates::visible(writer.state, writer.caller, id).await;
-    let missing = || ApiError::field("/template_id", "is no template of this mailbox");
-    let template = template.map_err(|_| missing())?;
+    let template = match value.frozen.take() {
+        Some(frozen) => frozen,
+        None => stored(writer.state, writer.caller, id).await?,
+    };
     let only = template.mailbox_id.as_ref();
     if only.is_some_and(|only| *only != writer.mailbox.id) {
         return Err(missing());
