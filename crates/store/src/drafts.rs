@@ -2,7 +2,8 @@
 //! that other programs see it, and the copy of the version before goes.
 //!
 //! Each version's copy has a Message-ID of its own (`drf_….3@domain`). When a copy turns up in the Drafts folder, it is the one
-//! that stands here, or one that is over: then it is removed from the server ([`arrived`]).
+//! that stands here, or one that is over: then it is removed from the server ([`arrived`]). One that is not as we wrote it was
+//! changed by another program: it is nobody's to overwrite who has not seen it.
 
 use crate::blobs::Stored;
 use crate::db::{Row, Value};
@@ -21,7 +22,7 @@ const OVER_MILLIS: i64 = 90 * 24 * 3_600_000;
 /// Drafts of one mailbox.
 const MOST: i64 = 1_000;
 const COLUMNS: &str =
-    "id, mailbox_id, content, version, message_id, on_server, created_at, updated_at";
+    "id, mailbox_id, content, version, message_id, on_server, created_at, updated_at, owed_id";
 
 /// Where the copy of a draft is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +32,8 @@ pub enum OnServer {
     Owed,
     /// In the Drafts folder.
     Stored,
+    /// It was there, and another program wrote another text in its place.
+    Changed,
     /// It was there, and somebody took it away.
     Gone,
     /// The mailbox has no Drafts folder that can be written to.
@@ -42,15 +45,16 @@ impl OnServer {
         match self {
             Self::Owed => "owed",
             Self::Stored => "stored",
+            Self::Changed => "changed",
             Self::Gone => "gone",
             Self::None => "none",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Owed, Self::Stored, Self::Gone, Self::None]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        use OnServer::{Changed, Gone, None, Owed, Stored};
+        let all = [Owed, Stored, Changed, Gone, None];
+        all.into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -65,7 +69,7 @@ pub struct Draft {
     pub content: Json,
     /// Grows with each change.
     pub version: i64,
-    /// The copy in the Drafts folder, once it is known here.
+    /// The copy in the Drafts folder, once it is known here, or what another program made of it.
     pub message_id: Option<String>,
     /// Where the copy is.
     pub on_server: OnServer,
@@ -73,6 +77,9 @@ pub struct Draft {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
+    /// The owed change that stores the copy, while it is on its way.
+    #[serde(skip)]
+    owed_id: Option<String>,
 }
 
 /// A version that is to be kept.
@@ -94,7 +101,7 @@ pub struct Version {
     pub internet_message_id: String,
     /// The copy's subject.
     pub subject: String,
-    /// A message in the Drafts folder that this draft takes the place of.
+    /// A message in the Drafts folder that this draft takes the place of: another program's, or what one made of this draft.
     pub replaces: Option<String>,
 }
 
@@ -111,7 +118,8 @@ pub fn unique(id: &str, version: i64) -> String {
 /// Keeps a version, and owes its copy to the server.
 ///
 /// # Errors
-/// [`StoreError::Conflict`]: another version came meanwhile, or there are too many drafts.
+/// [`StoreError::Conflict`]: another version came meanwhile, or there are too many drafts. `draft_changed_elsewhere`: another
+/// program has changed its copy, and this version does not say that it replaces that.
 pub async fn save(store: &Store, new: Version) -> Result<Draft> {
     let now = store.now();
     store.db.write(move |tx| save_in(tx, &new, now)).await
@@ -123,12 +131,12 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
         0 => None,
         _ => Some(read(tx, &new.id)?),
     };
-    if old.as_ref().is_some_and(|old| old.version != new.after) {
-        let text = "the draft was changed meanwhile: read it again";
-        return Err(StoreError::Conflict(text.into()));
+    if let Some(old) = &old {
+        old.is_version(new.after)?;
+        old.is_unchanged(new.replaces.as_deref())?;
     }
     let folder = drafts_folder(tx, &new.mailbox_id)?;
-    let mut on_server = OnServer::None;
+    let (mut on_server, mut owed_id) = (OnServer::None, None);
     if let Some(folder_id) = folder {
         let brought = Brought {
             folder_id,
@@ -140,14 +148,23 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
         };
         // First the new copy, then away with the old one.
         match owed::append_in(tx, &brought, now) {
-            Ok(_) => on_server = OnServer::Owed,
+            Ok(entry) => (on_server, owed_id) = (OnServer::Owed, Some(entry.id)),
             Err(StoreError::ReadOnly | StoreError::Refused { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    let over = old.as_ref().and_then(|old| old.message_id.clone());
-    for message_id in over.iter().chain(&new.replaces) {
-        if on_server == OnServer::Owed {
+    if let Some(old) = &old {
+        old.withdraw(tx)?;
+    }
+    let mut over: Vec<&String> = old
+        .iter()
+        .filter_map(|old| old.message_id.as_ref())
+        .collect();
+    over.extend(&new.replaces);
+    over.dedup();
+    if on_server == OnServer::Owed {
+        wrote(tx, new, now)?;
+        for message_id in over {
             owed::expunge_in(tx, message_id, now)?;
         }
     }
@@ -159,6 +176,7 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
         (new.after + 1).into(),
         on_server.as_str().into(),
         now.into(),
+        owed_id.into(),
     ];
     if let Some(old) = &old {
         if old.mailbox_id != new.mailbox_id {
@@ -166,12 +184,11 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
         }
         let kept = tx.exec(
             "UPDATE drafts SET mailbox_id = $2, content = $3, version = $4, message_id = NULL, on_server = $5,
-               updated_at = $6 WHERE id = $1 AND version = $4 - 1",
+               updated_at = $6, owed_id = $7 WHERE id = $1 AND version = $4 - 1",
             &args,
         )?;
         if kept != 1 {
-            let text = "the draft was changed meanwhile: read it again";
-            return Err(StoreError::Conflict(text.into()));
+            return Err(changed_meanwhile());
         }
     } else {
         let sql = "SELECT count(*) FROM drafts WHERE mailbox_id = $1";
@@ -181,8 +198,8 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
             return Err(StoreError::Conflict(text));
         }
         tx.exec(
-            "INSERT INTO drafts (id, mailbox_id, content, version, on_server, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6)",
+            "INSERT INTO drafts (id, mailbox_id, content, version, on_server, created_at, updated_at, owed_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
             &args,
         )?;
     }
@@ -195,6 +212,56 @@ fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
         )?;
     }
     read(tx, &new.id)
+}
+
+fn changed_meanwhile() -> StoreError {
+    StoreError::Conflict("the draft was changed meanwhile: read it again".into())
+}
+
+impl Draft {
+    fn is_version(&self, wanted: i64) -> Result<()> {
+        match self.version == wanted {
+            true => Ok(()),
+            false => Err(changed_meanwhile()),
+        }
+    }
+
+    /// Nobody overwrites or sends without having seen it what another program made of this.
+    fn is_unchanged(&self, seen: Option<&str>) -> Result<()> {
+        if self.on_server != OnServer::Changed || self.message_id.as_deref() == seen {
+            return Ok(());
+        }
+        let theirs = self.message_id.as_deref().unwrap_or_default();
+        Err(StoreError::Refused {
+            problem_id: "draft_changed_elsewhere",
+            detail: format!(
+                "another program has changed this draft on the server: its text is the message {theirs}"
+            ),
+        })
+    }
+
+    /// Takes a copy back that has not gone to the server yet. One that is under way is removed when it turns up.
+    fn withdraw(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let sql = "DELETE FROM owed WHERE id = $1 AND state <> 'working'";
+        tx.exec(sql, &[self.owed_id.clone().into()]).map(drop)
+    }
+}
+
+/// Remembers the bytes of a version's copy, so that it is known when it turns up.
+fn wrote(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<()> {
+    let old = now.plus_millis(-OVER_MILLIS);
+    tx.exec("DELETE FROM draft_copies WHERE made_at < $1", &[old.into()])?;
+    tx.exec(
+        "INSERT INTO draft_copies (draft_id, version, digest, made_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (draft_id, version) DO UPDATE SET digest = excluded.digest",
+        &[
+            (&new.id).into(),
+            (new.after + 1).into(),
+            (&new.copy.digest).into(),
+            now.into(),
+        ],
+    )
+    .map(drop)
 }
 
 /// The folder for drafts, if the mailbox has one.
@@ -246,22 +313,38 @@ pub async fn list(
         .await
 }
 
-/// Throws a draft away, its copy too.
+/// Throws a draft away, its copy too; what another program made of it stays. `version`: only if it is still this one.
 ///
 /// # Errors
-/// No such draft.
-pub async fn remove(store: &Store, id: &str) -> Result<()> {
+/// No such draft, or another version came meanwhile.
+pub async fn remove(store: &Store, id: &str, version: Option<i64>) -> Result<()> {
     let (now, id) = (store.now(), id.to_owned());
-    store.db.write(move |tx| remove_in(tx, &id, now)).await
+    let gone = move |tx: &mut Tx<'_>| {
+        let old = read(tx, &id)?;
+        take_away(tx, &old, version, now)
+    };
+    store.db.write(gone).await
 }
 
-/// Like [`remove`], in the transaction that sends it.
+/// Ends a draft in the transaction that sends it. `version`: only if it is still this one.
 ///
 /// # Errors
-/// As [`remove`].
-pub fn remove_in(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
+/// As [`remove`]; `draft_changed_elsewhere`: another program has changed its copy.
+pub fn send_in(tx: &mut Tx<'_>, id: &str, version: Option<i64>, now: Timestamp) -> Result<()> {
     let old = read(tx, id)?;
-    if let Some(message_id) = &old.message_id {
+    old.is_unchanged(None)?;
+    take_away(tx, &old, version, now)
+}
+
+fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp) -> Result<()> {
+    let id = old.id.as_str();
+    // Whoever is at the same draft waits for us, and we for them.
+    mailboxes::hold(tx, &old.mailbox_id)?;
+    let old = &read(tx, id)?;
+    old.is_version(version.unwrap_or(old.version))?;
+    old.withdraw(tx)?;
+    let ours = old.on_server != OnServer::Changed;
+    if let Some(message_id) = old.message_id.as_ref().filter(|_| ours) {
         owed::expunge_in(tx, message_id, now)?;
     }
     // Whoever comes second, on another node perhaps, finds none.
@@ -285,33 +368,61 @@ fn is_over(tx: &mut Tx<'_>, id: &str, mailbox_id: &str, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Copies of drafts that have turned up in a Drafts folder, by Message-ID and id. One that is over goes again.
+/// A message in a Drafts folder with the Message-ID of a draft's copy.
+pub(crate) struct Arrived<'a> {
+    /// Its Message-ID.
+    pub(crate) internet_id: &'a str,
+    /// Our id of the message.
+    pub(crate) message_id: &'a str,
+    /// Of its bytes.
+    pub(crate) digest: &'a str,
+    /// It lies where we have stored something.
+    pub(crate) brought: bool,
+}
+
+/// Copies of drafts have turned up in a Drafts folder. One that is over goes again. What another program wrote under the same
+/// Message-ID stays, and is no copy any more.
 pub(crate) fn arrived<'a>(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
-    messages: impl Iterator<Item = (Option<&'a str>, &'a str)>,
+    messages: impl Iterator<Item = Arrived<'a>>,
     now: Timestamp,
 ) -> Result<()> {
-    for (internet_id, message_id) in messages {
-        let Some(internet_id) = internet_id.filter(|id| id.starts_with(BEGINS)) else {
+    for copy in messages.filter(|copy| copy.internet_id.starts_with(BEGINS)) {
+        let Some((id, version)) = of_copy(copy.internet_id) else {
             continue;
         };
-        let Some((id, version)) = of_copy(internet_id) else {
-            continue;
-        };
-        let sql = "SELECT version FROM drafts WHERE id = $1 AND mailbox_id = $2";
+        let sql = "SELECT version, on_server FROM drafts WHERE id = $1 AND mailbox_id = $2";
         let row = tx.row(sql, &[id.into(), mailbox_id.into()])?;
-        let current = row.map(|row| row.get::<i64>(0)).transpose()?;
-        if current == Some(version) {
+        let current = match &row {
+            None => None,
+            Some(row) => Some((row.get::<i64>(0)?, row.word(1, OnServer::parse)?)),
+        };
+        let is_current = current.is_some_and(|(current, _)| current == version);
+        let awaited = is_current && matches!(current, Some((_, OnServer::Owed)));
+        // A server may change the bytes of what it stores: what we wait for, or know the place of, is ours all the same.
+        let ours = awaited || copy.brought || is_as_we_wrote_it(tx, (id, version), copy.digest)?;
+        let state = match ours {
+            true => OnServer::Stored,
+            false => OnServer::Changed,
+        };
+        if current.is_some() && (is_current || !ours) {
             tx.exec(
-                "UPDATE drafts SET message_id = $2, on_server = 'stored' WHERE id = $1",
-                &[id.into(), message_id.into()],
+                "UPDATE drafts SET message_id = $2, on_server = $3 WHERE id = $1",
+                &[id.into(), copy.message_id.into(), state.as_str().into()],
             )?;
-        } else if current.is_some() || was_ours(tx, id, mailbox_id)? {
-            owed::expunge_in(tx, message_id, now)?;
+        } else if ours && (current.is_some() || was_ours(tx, id, mailbox_id)?) {
+            owed::expunge_in(tx, copy.message_id, now)?;
         }
     }
     Ok(())
+}
+
+/// Whether these are the bytes that we gave this version's copy.
+fn is_as_we_wrote_it(tx: &mut Tx<'_>, (id, version): (&str, i64), digest: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM draft_copies WHERE draft_id = $1 AND version = $2 AND digest = $3";
+    let args = [id.into(), version.into(), digest.into()];
+    Ok(tx.row(sql, &args)?.is_some())
 }
 
 /// Whether this was a draft that was kept here, and is over. Another installation's is not.
@@ -361,5 +472,6 @@ fn from_row(row: &Row) -> Result<Draft> {
         on_server: row.word(5, OnServer::parse)?,
         created_at: row.get(6)?,
         updated_at: row.get(7)?,
+        owed_id: row.get(8)?,
     })
 }

@@ -228,6 +228,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "draft_changed_elsewhere",
+        step: None,
+        title: "Another program has changed the draft",
+        cause: "Another mail program wrote another text in the place of the draft's copy in the server's Drafts folder. Postroom writes over nothing, and sends nothing, that whoever asks has not seen.",
+        remedy: "Read the other text (the draft's `message_id`). To keep yours, change the draft with `replaces_message_id` naming that message; to keep theirs, take it over into the draft the same way.",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &["The same person went on writing on a telephone."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "folder_name_invalid",
         step: None,
         title: "A folder cannot have this name",

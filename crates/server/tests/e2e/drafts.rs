@@ -73,6 +73,77 @@ fn a_draft_is_on_the_server_in_its_newest_form_and_gone_when_it_is_sent() {
 }
 
 #[test]
+fn what_another_program_made_of_a_draft_is_not_written_over_by_who_has_not_seen_it() {
+    let ann = user("ann");
+    let postroom = postroom();
+    let mailbox = connect_whole(&postroom, &ann);
+    let to = json!([{"address": ann.address}]);
+    let draft = begun(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "text": "begun here", "to": to}),
+    );
+    let path = format!("/v1/drafts/{}", text(&draft, "id"));
+    let ours = postroom.poll(&path, SOON, |_, value| {
+        (value["on_server"] == "stored").then(|| value["message_id"].clone())
+    });
+    // On a telephone somebody goes on: the same Message-ID with another text, and the copy of before is gone.
+    let mut probe = ImapProbe::login(&ann);
+    probe.examine("Drafts");
+    let uid = probe.search("ALL")[0];
+    let raw = String::from_utf8_lossy(&probe.fetch(uid)).into_owned();
+    ann.seed(
+        "Drafts",
+        [Mail {
+            raw: raw
+                .replace("begun here", "gone on with elsewhere")
+                .into_bytes(),
+            internal_date: 1_767_600_000,
+            flags: vec!["\\Draft"],
+            subject: "s".into(),
+            message_id: None,
+            sentence: None,
+        }],
+    );
+    let theirs = postroom.poll(&path, SOON, |_, value| {
+        (value["on_server"] == "changed").then(|| value["message_id"].clone())
+    });
+    assert_ne!(ours, theirs);
+    let (status, problem) = postroom.patch(&path, &json!({"text": "not seen"}));
+    assert_eq!(
+        (status, &problem["code"]),
+        (409, &json!("draft_changed_elsewhere"))
+    );
+    let (status, problem) = postroom.post(&format!("{path}/send"), &json!({}));
+    assert_eq!(
+        (status, &problem["code"]),
+        (409, &json!("draft_changed_elsewhere"))
+    );
+    let seen = json!({"text": "both texts", "replaces_message_id": theirs});
+    let (status, changed) = postroom.patch(&path, &seen);
+    assert_eq!(status, 200, "{changed:#}");
+    wait_for(SOON, "the new text, and theirs is gone", || {
+        let mut probe = ImapProbe::login(&ann);
+        probe.examine("Drafts");
+        let found: Vec<String> = probe
+            .search("ALL")
+            .into_iter()
+            .map(|uid| String::from_utf8_lossy(&probe.fetch(uid)).into_owned())
+            .collect();
+        let has = |words: &str| found.iter().any(|raw| raw.contains(words));
+        (has("both texts") && !has("elsewhere")).then_some(())
+    });
+    // An older window sends nothing of what it has not read.
+    let send = format!("{path}/send");
+    assert_eq!(postroom.post(&send, &json!({"version": 1})).0, 409);
+    let headers = [("content-type", "application/json"), ("if-match", "\"1\"")];
+    let stale = postroom.send("POST", &send, &headers, b"{}");
+    assert_eq!(stale.status, 412, "{}", stale.text());
+    let (_, draft) = postroom.get(&path);
+    let version = json!({"version": draft["version"]});
+    assert_eq!(postroom.post(&send, &version).0, 202);
+}
+
+#[test]
 fn a_draft_survives_a_power_cut_and_is_sent_by_the_submission_that_names_it() {
     let (ann, bob) = (user("ann"), user("bob"));
     let mut postroom = postroom();

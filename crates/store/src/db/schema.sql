@@ -263,12 +263,18 @@ CREATE TABLE sending_sizes (
 ) {strict};
 
 -- Messages that are being written. `content`: the newest, as a submission takes it; `message_id`: the copy of this `version` in the
--- server's Drafts folder, once it is known here.
+-- server's Drafts folder, once it is known here, or what another program made of it ('changed'); `owed_id`: what stores that copy.
 CREATE TABLE drafts (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, content TEXT NOT NULL, version {int} NOT NULL,
-  message_id TEXT, on_server TEXT NOT NULL CHECK (on_server IN ('owed','stored','gone','none')), created_at {int} NOT NULL, updated_at {int} NOT NULL
+  message_id TEXT, on_server TEXT NOT NULL CHECK (on_server IN ('owed','stored','changed','gone','none')), created_at {int} NOT NULL, updated_at {int} NOT NULL,
+  owed_id TEXT
 ) {strict};
 CREATE INDEX drafts_by_mailbox ON drafts (mailbox_id, updated_at);
+-- Of which bytes the copies of drafts are, also of those that are over.
+CREATE TABLE draft_copies (
+  draft_id TEXT NOT NULL, version {int} NOT NULL, digest TEXT NOT NULL, made_at {int} NOT NULL, PRIMARY KEY (draft_id, version)
+) {strict};
+CREATE INDEX draft_copies_by_age ON draft_copies (made_at);
 -- Drafts that were sent or thrown away: copies that turn up in this mailbox still are over too.
 CREATE TABLE drafts_over (
   id TEXT NOT NULL, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, over_at {int} NOT NULL,

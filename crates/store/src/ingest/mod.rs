@@ -259,10 +259,7 @@ pub(crate) fn run(
     }
     let sent = tidings::sent(tx, mailbox_id, &refs, &place, batch.origin)?;
     if place.role == Some(Role::Drafts) {
-        let ids = refs
-            .iter()
-            .map(|(id, message)| (message.refs.message_id.as_deref(), *id));
-        crate::drafts::arrived(tx, mailbox_id, ids, now)?;
+        tidings::drafts(tx, mailbox_id, &refs, &ours, now)?;
     }
     let filed = matches!(place.role, Some(Role::Sent | Role::All));
     let linked = submissions::link_sent(tx, mailbox_id, &sent, filed, now)?;

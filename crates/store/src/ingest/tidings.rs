@@ -1,8 +1,10 @@
-//! What new messages say of messages that were sent: reports, answers, and copies under another Message-ID.
+//! What new messages say of messages that were sent or are being written: reports, answers, and copies under another Message-ID.
 
 use super::{NewMessage, Place};
 use crate::Tx;
+use crate::drafts::{self, Arrived as Copied};
 use crate::error::Result;
+use crate::own_copies::Ours;
 use crate::submissions::{self, Arrived, Came, Copy, Link};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
@@ -147,4 +149,23 @@ pub(super) fn sent(
             Some((own.to_owned(), (*id).to_owned()))
         })
         .collect())
+}
+
+/// What came to a Drafts folder: copies of what is being written here, or what another program made of them.
+pub(super) fn drafts(
+    tx: &mut Tx<'_>,
+    mailbox_id: &str,
+    new: &[(&str, &NewMessage)],
+    ours: &HashMap<i64, Ours>,
+    now: Timestamp,
+) -> Result<()> {
+    let copies = new.iter().filter_map(|(id, message)| {
+        Some(Copied {
+            internet_id: message.refs.message_id.as_deref()?,
+            message_id: id,
+            digest: &message.stored.digest,
+            brought: ours.contains_key(&message.uid),
+        })
+    });
+    drafts::arrived(tx, mailbox_id, copies, now)
 }

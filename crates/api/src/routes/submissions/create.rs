@@ -136,6 +136,7 @@ async fn create(
     key: Option<Key>,
 ) -> Result<Answer> {
     let draft_id = own_draft(&state, &caller, value.draft_id.as_deref()).await?;
+    let version = value.draft_version;
     let unique = unique(&state, key.as_ref());
     let new = prepare(&state, &caller, &sender, value, &unique).await?;
     let now = state.store.now();
@@ -143,7 +144,7 @@ async fn create(
     let queue = move |tx: &mut store::Tx<'_>| {
         if let Some(id) = &draft_id {
             // Sent once: who comes second finds no draft.
-            store::drafts::remove_in(tx, id, now)?;
+            store::drafts::send_in(tx, id, version, now)?;
         }
         submissions::create_in(tx, &rules, &new, now)
     };

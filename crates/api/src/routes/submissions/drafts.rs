@@ -5,6 +5,7 @@ use super::input::NewSubmission;
 use super::{compose, create};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
+use crate::etag;
 use crate::idempotent;
 use crate::input::{self, Checks, Ids, Json, LargeJson, Query};
 use crate::page::{self, Page};
@@ -21,7 +22,13 @@ use store::drafts::{self, OnServer, Version};
 /// What was written, as a submission takes it.
 type Content = Map<String, Value>;
 /// What only a finished message has.
-const NOT_YET: [&str; 4] = ["raw_base64", "envelope", "send_at", "draft_id"];
+const NOT_YET: [&str; 5] = [
+    "raw_base64",
+    "envelope",
+    "send_at",
+    "draft_id",
+    "draft_version",
+];
 
 /// Where the copy of a draft is.
 #[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
@@ -31,6 +38,8 @@ pub(crate) enum Copied {
     Owed,
     /// In the Drafts folder.
     Stored,
+    /// Another program wrote another text in its place, which is the message `message_id`.
+    Changed,
     /// It was there, and somebody took it away.
     Gone,
     /// The mailbox has no Drafts folder that can be written to.
@@ -49,7 +58,7 @@ pub(crate) struct Draft {
     content: Value,
     /// Grows with each change.
     version: i64,
-    /// The copy in the Drafts folder, once it is known here.
+    /// The copy in the Drafts folder, once it is known here, or what another program made of it.
     message_id: Option<String>,
     /// Where the copy is.
     on_server: Copied,
@@ -70,6 +79,7 @@ impl From<drafts::Draft> for Draft {
             on_server: match draft.on_server {
                 OnServer::Owed => Copied::Owed,
                 OnServer::Stored => Copied::Stored,
+                OnServer::Changed => Copied::Changed,
                 OnServer::Gone => Copied::Gone,
                 OnServer::None => Copied::None,
             },
@@ -125,16 +135,13 @@ pub(crate) async fn create_draft(
         place: _place,
     }: LargeJson<Content>,
 ) -> Result<Response> {
-    let replaces = match value.remove("replaces_message_id") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(id)) => Some(replaced(&state, &caller, id).await?),
-        Some(_) => return Err(ApiError::field("/replaces_message_id", "is no message")),
-    };
+    let replaces = replaced(&state, &caller, &mut value).await?;
     let id = drafts::fresh(state.store.now());
     let draft = save(&state, &caller, id, 0, value, replaces).await?;
     let location = format!("/v1/drafts/{}", draft.id);
     let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::CREATED, headers, axum::Json(draft)).into_response())
+    let made = etag::tagged(draft.version, draft);
+    Ok((StatusCode::CREATED, headers, made).into_response())
 }
 
 /// One draft.
@@ -144,32 +151,32 @@ pub(crate) async fn get_draft(
     caller: Caller,
     State(state): State<ApiState>,
     Ids([id]): Ids<1>,
-) -> Result<axum::Json<Draft>> {
+) -> Result<Response> {
     caller.need(Scope::Read)?;
-    Ok(axum::Json(visible(&state, &caller, &id).await?.into()))
+    let draft = Draft::from(visible(&state, &caller, &id).await?);
+    Ok(etag::tagged(draft.version, draft))
 }
 
-/// Changes a draft, by any of the fields of a submission: those that are given take the place of what was there, null takes one away. With `version`, only
-/// where it is still that one.
-#[utoipa::path(patch, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path)),
+/// Changes a draft, by any of the fields of a submission: those that are given take the place of what was there, null takes one away. With `version`
+/// or `If-Match`, only where it is still that one. What another program has changed on the server (`on_server` is `changed`) is
+/// written over only with `replaces_message_id`, which names what it made of the draft.
+#[utoipa::path(patch, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
     request_body = NewSubmission, responses((status = 200, body = Draft)))]
 pub(crate) async fn change_draft(
     caller: Caller,
     State(state): State<ApiState>,
     Ids([id]): Ids<1>,
+    headers: HeaderMap,
     LargeJson {
         json: Json { mut value, .. },
         place: _place,
     }: LargeJson<Content>,
-) -> Result<axum::Json<Draft>> {
+) -> Result<Response> {
+    caller.need(Scope::Send)?;
     let old = visible(&state, &caller, &id).await?;
-    let version = match value.remove("version") {
-        None | Some(Value::Null) => old.version,
-        Some(version) => version
-            .as_i64()
-            .filter(|version| *version > 0)
-            .ok_or_else(|| ApiError::field("/version", "is no version"))?,
-    };
+    etag::wanted(&headers, old.version)?;
+    let version = version(&mut value)?.unwrap_or(old.version);
+    let replaces = replaced(&state, &caller, &mut value).await?;
     let mut content = match old.content {
         Value::Object(content) => content,
         _ => Content::new(),
@@ -181,43 +188,63 @@ pub(crate) async fn change_draft(
             content.insert(name, change);
         }
     }
-    let draft = save(&state, &caller, id, version, content, None).await?;
-    Ok(axum::Json(draft))
+    let draft = save(&state, &caller, id, version, content, replaces).await?;
+    Ok(etag::tagged(draft.version, draft))
 }
 
-/// Throws a draft away, its copy on the server too.
-#[utoipa::path(delete, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path)), responses((status = 204)))]
+/// The version that the request names, taken out of it.
+fn version(value: &mut Content) -> Result<Option<i64>> {
+    let version = match value.remove("version") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(version) => version.as_i64().filter(|version| *version > 0),
+    };
+    let refuse = || ApiError::field("/version", "is no version");
+    version.map(Some).ok_or_else(refuse)
+}
+
+/// Throws a draft away, its copy on the server too; what another program made of that stays. With `If-Match`, only where it is
+/// still that version.
+#[utoipa::path(delete, path = "/v1/drafts/{id}", tag = "submissions", params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 204)))]
 pub(crate) async fn remove_draft(
     caller: Caller,
     State(state): State<ApiState>,
     Ids([id]): Ids<1>,
+    headers: HeaderMap,
 ) -> Result<StatusCode> {
     caller.need(Scope::Send)?;
-    visible(&state, &caller, &id).await?;
-    drafts::remove(&state.store, &id).await?;
+    let draft = visible(&state, &caller, &id).await?;
+    let seen = etag::wanted(&headers, draft.version)?;
+    drafts::remove(&state.store, &id, seen).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Queues a draft as it is, and with that it is no draft any more. Fields that are given come on top, such as `send_at`.
+/// Queues a draft as it is, and with that it is no draft any more. Fields that are given come on top, such as `send_at`. With
+/// `version` or `If-Match`, only where it is still that one.
 #[utoipa::path(post, path = "/v1/drafts/{id}/send", tag = "submissions",
-    params(("id" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header), ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
     request_body = NewSubmission, responses((status = 202, body = model::submission::Submission)))]
 pub(crate) async fn send_draft(
     caller: Caller,
     State(state): State<ApiState>,
     Ids([id]): Ids<1>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<Content>,
+    Json { mut value, bytes }: Json<Content>,
 ) -> Result<Response> {
     caller.need(Scope::Send)?;
+    let named = version(&mut value)?;
     let (inner, actor, draft_id) = (state.clone(), caller.clone(), id.clone());
+    let seen = headers.clone();
     let work = |key| async move {
         let draft = visible(&inner, &actor, &draft_id).await?;
+        etag::wanted(&seen, draft.version)?;
         let Value::Object(mut content) = draft.content else {
             return Err(ApiError::not_found("the draft"));
         };
         content.extend(value);
         content.insert("draft_id".to_owned(), draft_id.into());
+        let version = named.unwrap_or(draft.version);
+        content.insert("draft_version".to_owned(), version.into());
         let value: NewSubmission = parsed(&content)?;
         create::queue(inner, actor, value, key).await
     };
@@ -240,15 +267,25 @@ async fn visible(state: &ApiState, caller: &Caller, id: &str) -> Result<drafts::
     Ok(draft)
 }
 
-/// A message in the Drafts folder that a draft takes the place of.
-async fn replaced(state: &ApiState, caller: &Caller, id: String) -> Result<String> {
+/// The message in the Drafts folder that a draft takes the place of, taken out of the request: whoever may not remove it may not
+/// write over it.
+async fn replaced(
+    state: &ApiState,
+    caller: &Caller,
+    value: &mut Content,
+) -> Result<Option<String>> {
+    let id = match value.remove("replaces_message_id") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(id)) => id,
+        Some(_) => return Err(ApiError::field("/replaces_message_id", "is no message")),
+    };
+    caller.need(Scope::Write)?;
     let message = crate::routes::messages::visible(state, caller, &id).await?;
     if message.flags.draft {
-        Ok(id)
-    } else {
-        let text = "is no draft of another program";
-        Err(ApiError::field("/replaces_message_id", text))
+        return Ok(Some(id));
     }
+    let text = "is no draft of another program";
+    Err(ApiError::field("/replaces_message_id", text))
 }
 
 fn parsed(content: &Content) -> Result<NewSubmission> {

@@ -194,6 +194,9 @@ pub(super) struct NewSubmission {
     /// The draft that becomes this message: it is gone once this is queued.
     #[serde(default)]
     pub(super) draft_id: Option<String>,
+    /// With `draft_id`: only if it is still this version of it.
+    #[serde(default)]
+    pub(super) draft_version: Option<i64>,
     /// A whole message instead of its parts.
     #[serde(default)]
     pub(super) raw_base64: Option<String>,
@@ -206,6 +209,9 @@ impl NewSubmission {
     /// Refuses wishes that contradict each other.
     pub(super) fn check_what_is_there(&self) -> Result<()> {
         let mut checks = Checks::default();
+        if self.draft_version.is_some() && self.draft_id.is_none() {
+            checks.refuse("/draft_version", "goes with `draft_id` only");
+        }
         if let Some(Dsn { notify, .. }) = &self.dsn
             && notify.contains(&Notify::Never)
             && notify.len() > 1
