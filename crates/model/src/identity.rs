@@ -36,6 +36,19 @@ impl UsableBy {
     }
 }
 
+/// How much may be sent as one identity; null: as much as its mailbox may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = IdentityLimits)]
+pub struct Limits {
+    /// Messages in any minute.
+    #[serde(default)]
+    pub messages_per_minute: Option<u32>,
+    /// Recipients in any 24 hours.
+    #[serde(default)]
+    pub recipients_per_day: Option<u32>,
+}
+
 /// An address that may stand in From, with a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Identity {
@@ -59,6 +72,8 @@ pub struct Identity {
     pub signature_id: Option<String>,
     /// Who may use it.
     pub usable_by: UsableBy,
+    /// How much may be sent as it, besides what its mailbox may send.
+    pub limits: Limits,
     /// When it was made.
     pub created_at: Timestamp,
 }

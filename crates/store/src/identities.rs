@@ -4,7 +4,7 @@ use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
 use crate::{Store, Tx, mailboxes};
-use model::identity::{Identity, UsableBy};
+use model::identity::{Identity, Limits, UsableBy};
 use model::{Timestamp, fresh_id};
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub const IDENTITIES: i64 = 200;
 
 const COLUMNS: &str = "id, mailbox_id, name, address, reply_to, is_main, is_alias, fields, signature_id, everyone, user_ids,
-    token_ids, created_at";
+    token_ids, created_at, limits";
 
 /// What is needed to make an identity.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,8 @@ pub struct NewIdentity {
     pub signature_id: Option<String>,
     /// Who may use it.
     pub usable_by: UsableBy,
+    /// How much may be sent as it.
+    pub limits: Limits,
 }
 
 /// What may change; `None` leaves it.
@@ -56,6 +58,8 @@ pub struct Change {
     pub signature_id: Option<Option<String>>,
     /// Who may use it from now on.
     pub usable_by: Option<UsableBy>,
+    /// New limits, all of them.
+    pub limits: Option<Limits>,
 }
 
 /// Which identities are wanted.
@@ -141,7 +145,7 @@ pub fn create_in(tx: &mut Tx<'_>, new: &NewIdentity, now: Timestamp) -> Result<I
 
 fn insert(tx: &mut Tx<'_>, new: &NewIdentity, now: Timestamp) -> Result<String> {
     let id = fresh_id("idn", now);
-    let args: [Value; 14] = [
+    let args: [Value; 15] = [
         (&id).into(),
         (&new.mailbox_id).into(),
         (&new.name).into(),
@@ -156,11 +160,12 @@ fn insert(tx: &mut Tx<'_>, new: &NewIdentity, now: Timestamp) -> Result<String> 
         serde_json::to_string(&new.usable_by.user_ids)?.into(),
         serde_json::to_string(&new.usable_by.token_ids)?.into(),
         now.into(),
+        serde_json::to_string(&new.limits)?.into(),
     ];
     tx.exec(
         "INSERT INTO identities (id, mailbox_id, name, address, address_key, reply_to, is_main, is_alias, fields, signature_id,
-           everyone, user_ids, token_ids, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+           everyone, user_ids, token_ids, created_at, limits)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &args,
     )?;
     Ok(id)
@@ -285,12 +290,30 @@ pub async fn get(store: &Store, id: &str) -> Result<Identity> {
     store.db.glance(move |tx| read(tx, &id)).await
 }
 
+/// How much may be sent as an identity; without limits, where there is none (any more).
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn limits(store: &Store, id: &str) -> Result<Limits> {
+    let id = id.to_owned();
+    store
+        .db
+        .glance(move |tx| {
+            let row = tx.row(
+                "SELECT limits FROM identities WHERE id = $1",
+                &[(&id).into()],
+            )?;
+            row.map_or(Ok(Limits::default()), |row| row.json(0))
+        })
+        .await
+}
+
 /// Changes an identity.
 ///
 /// # Errors
 /// No such identity, or the mailbox has another one with the new name and address.
 pub async fn change(store: &Store, id: &str, change: Change) -> Result<Identity> {
-    let id = id.to_owned();
+    let (now, id) = (store.now(), id.to_owned());
     store
         .db
         .write(move |tx| {
@@ -304,9 +327,10 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Identity>
                 no_main(tx, &mailbox_id)?;
             }
             let usable_by = change.usable_by.unwrap_or(old.usable_by);
+            let limits = change.limits.unwrap_or(old.limits);
             tx.exec(
                 "UPDATE identities SET name = $2, address = $3, address_key = $4, reply_to = $5, is_main = $6, is_alias = $7,
-                   fields = $8, signature_id = $9, everyone = $10, user_ids = $11, token_ids = $12 WHERE id = $1",
+                   fields = $8, signature_id = $9, everyone = $10, user_ids = $11, token_ids = $12, limits = $13 WHERE id = $1",
                 &[
                     (&id).into(),
                     name.into(),
@@ -320,8 +344,13 @@ pub async fn change(store: &Store, id: &str, change: Change) -> Result<Identity>
                     usable_by.everyone.into(),
                     serde_json::to_string(&usable_by.user_ids)?.into(),
                     serde_json::to_string(&usable_by.token_ids)?.into(),
+                    serde_json::to_string(&limits)?.into(),
                 ],
             )?;
+            if limits != old.limits {
+                // What waits for the old ones is measured by the new ones.
+                crate::submissions::end_rest(tx, &mailbox_id, now)?;
+            }
             read(tx, &id)
         })
         .await
@@ -377,5 +406,6 @@ fn from_row(row: &Row) -> Result<Identity> {
             token_ids: row.json(11)?,
         },
         created_at: row.get(12)?,
+        limits: row.json(13)?,
     })
 }

@@ -206,6 +206,7 @@ pub async fn change(
             if change.is_default == Some(true) && !old.is_default {
                 tx.exec("UPDATE server_profiles SET is_default = 0, version = version + 1 WHERE is_default = 1", &[])?;
             }
+            let limits = change.limits.unwrap_or(old.limits);
             let args = [
                 Value::from(&id),
                 change.name.unwrap_or(old.name).into(),
@@ -214,7 +215,7 @@ pub async fn change(
                 change.login_format.unwrap_or(old.login_format).as_str().into(),
                 change.auth.unwrap_or(old.auth).as_str().into(),
                 serde_json::to_string(&change.domains.unwrap_or(old.domains))?.into(),
-                serde_json::to_string(&change.limits.unwrap_or(old.limits))?.into(),
+                serde_json::to_string(&limits)?.into(),
                 change.is_default.unwrap_or(old.is_default).into(),
                 change.fetch_since.unwrap_or(old.fetch_since).into(),
             ];
@@ -231,6 +232,9 @@ pub async fn change(
             for row in users {
                 let mailbox: String = row.get(0)?;
                 mailboxes::profile::follow(tx, &mailbox, &profile, change.keep_credentials, now)?;
+                if limits != old.limits {
+                    crate::submissions::end_rest(tx, &mailbox, now)?;
+                }
             }
             Ok(profile)
         })

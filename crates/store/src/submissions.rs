@@ -17,7 +17,8 @@ mod turn;
 mod wire_ids;
 
 pub(crate) use answering::{Came, Link, find as find_answered};
-pub use budget::{Budget, set_aside};
+pub(crate) use budget::end_rest;
+pub use budget::{Budget, Permit, set_aside};
 pub use claim::{
     CLAIM_MILLIS, Claimed, at_final_dot, begin, expire_claims, give_back, recover, renew,
 };

@@ -211,6 +211,17 @@ impl Session {
         self.capabilities.chunking = false;
     }
 
+    /// From here on a message goes to no more recipients than this, also where the server does not say so.
+    pub fn limit_recipients(&mut self, most: u32) {
+        let known = &mut self.capabilities.limits.recipients;
+        *known = Some(known.map_or(most, |known| known.min(most)).max(1));
+    }
+
+    /// How many of these recipients one message goes to: the others have to wait for the next.
+    pub fn fitting(&self, to: &[String]) -> usize {
+        self.capabilities.limits.part(to).0.len()
+    }
+
     /// Sends one command and reads its reply; 421 is an error wherever it comes.
     async fn command(&mut self, line: &str, what: &'static str) -> Result<Reply, SmtpError> {
         self.begin()?;

@@ -4,6 +4,11 @@ use connect::providers::Table;
 use model::server_profile::ProfileLimits;
 use store::submissions::Budget;
 
+/// How many recipients one message may have at the provider whose host this is; `None`: the server knows best.
+pub(super) fn recipients_per_message(table: &Table, smtp_host: &str) -> Option<u32> {
+    table.by_mail_host(smtp_host)?.limits.recipients_per_message
+}
+
 /// The budget of a mailbox that sends through this host.
 pub(super) fn of(limits: ProfileLimits, table: &Table, smtp_host: &str) -> Budget {
     let known = table
@@ -35,6 +40,11 @@ mod tests {
             ..ProfileLimits::default()
         };
         assert_eq!(of(own).messages_per_minute, Some(5));
+        assert_eq!(
+            recipients_per_message(&table, "smtp.office365.com"),
+            Some(500)
+        );
+        assert_eq!(recipients_per_message(&table, "smtp.example.com"), None);
         let elsewhere = super::of(ProfileLimits::default(), &table, "smtp.example.com");
         assert_eq!(elsewhere, Budget::default());
     }

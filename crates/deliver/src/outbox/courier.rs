@@ -21,7 +21,7 @@ use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use store::mailboxes::Side;
-use store::submissions::{self, Budget, Claimed, SentCopyBy, Settlement};
+use store::submissions::{self, Budget, Claimed, Permit, SentCopyBy, Settlement};
 use store::wake::Topic;
 use store::{Store, StoreError, mailboxes, owed, server_profiles};
 use tokio::time::{sleep, timeout};
@@ -117,7 +117,15 @@ impl Courier<'_> {
     async fn open(&self) -> Result<Session, Box<Problem>> {
         let opening = connect::open::smtp(self.net, self.outgoing, self.secret.as_ref(), EHLO_NAME);
         match timeout(OPENING, opening).await {
-            Ok(opened) => opened.map_err(|failure| failure.problem),
+            Ok(opened) => {
+                let mut session = opened.map_err(|failure| failure.problem)?;
+                // What the provider is known to take, where its server does not say so.
+                let table = self.providers.current();
+                if let Some(most) = budget::recipients_per_message(&table, &self.outgoing.host) {
+                    session.limit_recipients(most);
+                }
+                Ok(session)
+            }
             Err(_) => {
                 let peer = Peer::outgoing(self.outgoing, self.store.now());
                 Err(peer
@@ -192,9 +200,11 @@ impl Courier<'_> {
             && !stop.is_cancelled()
             && let Some(next) = claimed.pop_front()
         {
-            match submissions::set_aside(self.store, &next, self.budget).await {
-                Ok(None) => {}
-                Ok(Some(until)) => {
+            let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
+            match submissions::set_aside(self.store, &next, self.budget, offered).await {
+                Ok(Permit::Given) => {}
+                Ok(Permit::IdentityRests(_)) => continue,
+                Ok(Permit::MailboxRests(until)) => {
                     let mailbox_id = &self.mailbox.id;
                     tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
                     then = Then::Rest;

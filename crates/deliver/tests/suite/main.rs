@@ -2,6 +2,7 @@
 
 mod auto_reply;
 mod breakdown;
+mod budget;
 mod cuts;
 mod outbox;
 mod verdict;
@@ -75,15 +76,14 @@ impl Fixture {
 
     /// Starts the couriers.
     pub async fn start(&self) {
-        deliver::spawn(
-            &self.supervisor,
-            &self.store,
-            &self.net,
-            Providers::new(None),
-            None,
-        )
-        .await
-        .expect("the couriers");
+        self.start_knowing(Providers::new(None)).await;
+    }
+
+    /// Starts the couriers, which know these providers.
+    pub async fn start_knowing(&self, providers: Providers) {
+        deliver::spawn(&self.supervisor, &self.store, &self.net, providers, None)
+            .await
+            .expect("the couriers");
     }
 
     /// Starts the couriers; a mailbox that cannot send any more gets a report.

@@ -79,6 +79,12 @@ pub struct Parts {
     /// Its signature, sig_...; `central`: the central one; `none`: none
     #[arg(long, value_name = "SIGNATURE")]
     signature: Option<String>,
+    /// Messages that may be sent as it in a minute; 0: as many as its mailbox may
+    #[arg(long, value_name = "NUMBER")]
+    messages_per_minute: Option<u32>,
+    /// Recipients that may be written to as it in 24 hours; 0: as many as its mailbox may
+    #[arg(long, value_name = "NUMBER")]
+    recipients_per_day: Option<u32>,
     /// Who may use it, among those who may send through the mailbox: everyone, nobody, usr_... or tok_...; repeat for several
     #[arg(long, value_name = "WHO", value_parser = who)]
     usable_by: Vec<String>,
@@ -130,6 +136,21 @@ impl Parts {
             Some("central") => body["signature_id"] = Value::Null,
             Some(id) => body["signature_id"] = json!(id),
             None => {}
+        }
+        for (name, limit) in [
+            ("messages_per_minute", self.messages_per_minute),
+            ("recipients_per_day", self.recipients_per_day),
+        ] {
+            let Some(limit) = limit else { continue };
+            if !body["limits"].is_object() {
+                let known = old["limits"].as_object().cloned();
+                body["limits"] = Value::Object(known.unwrap_or_default());
+            }
+            body["limits"][name] = if limit == 0 {
+                Value::Null
+            } else {
+                json!(limit)
+            };
         }
         if !self.usable_by.is_empty() {
             let named = |prefix: &str| -> Vec<&String> {
@@ -305,13 +326,18 @@ mod tests {
             alias: Some(false),
             field: vec![field("phone = 12").unwrap(), field("title=").unwrap()],
             signature: Some("central".into()),
+            messages_per_minute: Some(30),
+            recipients_per_day: Some(0),
             usable_by: vec![who("usr_1").unwrap(), who("tok_2").unwrap()],
         };
         let mut body = json!({});
-        parts.fill(&mut body, &json!({"fields": {"title": "x", "room": "7"}}));
+        let old =
+            json!({"fields": {"title": "x", "room": "7"}, "limits": {"recipients_per_day": 9}});
+        parts.fill(&mut body, &old);
         let wanted = json!({
             "reply_to": null, "is_alias": false, "fields": {"phone": "12", "room": "7"}, "signature_id": null,
             "usable_by": {"everyone": false, "user_ids": ["usr_1"], "token_ids": ["tok_2"]},
+            "limits": {"messages_per_minute": 30, "recipients_per_day": null},
         });
         assert_eq!(body, wanted);
         assert_eq!(users(&body), "usr_1, tok_2");

@@ -41,7 +41,7 @@ CREATE INDEX mailboxes_by_profile ON mailboxes (server_profile_id) WHERE server_
 CREATE TABLE identities (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, name TEXT NOT NULL, address TEXT NOT NULL,
   address_key TEXT NOT NULL, reply_to TEXT, is_main {int} NOT NULL, is_alias {int} NOT NULL, fields TEXT NOT NULL, signature_id TEXT,
-  everyone {int} NOT NULL, user_ids TEXT NOT NULL, token_ids TEXT NOT NULL, created_at {int} NOT NULL
+  everyone {int} NOT NULL, user_ids TEXT NOT NULL, token_ids TEXT NOT NULL, created_at {int} NOT NULL, limits TEXT NOT NULL
 ) {strict};
 CREATE INDEX identities_by_mailbox ON identities (mailbox_id, id);
 CREATE INDEX identities_by_address ON identities (address_key);
@@ -324,10 +324,11 @@ CREATE TABLE job_rows (
 CREATE INDEX job_rows_pending ON job_rows (job_id, n) WHERE state = 'pending';
 CREATE INDEX submissions_by_job ON submissions (job_id, state) WHERE job_id IS NOT NULL;
 
--- What a mailbox has sent: messages by slots of 5 seconds ('minute'), recipients by hours ('day'); and until when it rests.
+-- What a mailbox, or one of its identities (else ''), has sent: messages by slots of 5 seconds ('minute'), recipients by hours ('day'); and
+-- until when the mailbox rests.
 CREATE TABLE sending_used (
-  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, kind TEXT NOT NULL, slot {int} NOT NULL,
-  used {int} NOT NULL, PRIMARY KEY (mailbox_id, kind, slot)
+  mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, identity_id TEXT NOT NULL, kind TEXT NOT NULL, slot {int} NOT NULL,
+  used {int} NOT NULL, PRIMARY KEY (mailbox_id, identity_id, kind, slot)
 ) {strict};
 CREATE TABLE sending_rests (
   mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, until {int} NOT NULL

@@ -114,12 +114,13 @@ fn bare(message_id: &str) -> &str {
         .trim_end_matches('>')
 }
 
-/// Somebody changed the mailbox's settings or wants another try: what was held for it is due now.
+pub(super) const RELEASE: &str =
+    "UPDATE submissions SET held = 0, next_attempt_at = $2 WHERE mailbox_id = $1 AND held = 1";
+
+/// Somebody changed the mailbox's settings or wants another try: what was held for it, or waits for its budget, is due now.
 pub(crate) fn release_held(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp) -> Result<()> {
-    tx.exec(
-        "UPDATE submissions SET held = 0, next_attempt_at = $2 WHERE mailbox_id = $1 AND held = 1",
-        &[mailbox_id.into(), now.into()],
-    )?;
+    super::end_rest(tx, mailbox_id, now)?;
+    tx.exec(RELEASE, &[mailbox_id.into(), now.into()])?;
     let sql =
         "SELECT 1 FROM submissions WHERE mailbox_id = $1 AND next_attempt_at IS NOT NULL LIMIT 1";
     if tx.row(sql, &[mailbox_id.into()])?.is_some() {

@@ -193,6 +193,21 @@ async fn no_more_recipients_are_named_than_the_server_takes() {
 }
 
 #[tokio::test]
+async fn no_more_recipients_are_named_than_the_sender_wants_where_the_server_says_nothing() {
+    let sim = SmtpSim::start(SmtpScript::new());
+    let mut session = session(&sim).await;
+    let all = to(&["a@x", "b@y", "c@z"]);
+    assert_eq!(session.fitting(&all.to), 3);
+    session.limit_recipients(2);
+    session.limit_recipients(5);
+    assert_eq!(session.fitting(&all.to), 2);
+    let outcome = session.send(&all, &b"x"[..]).await.expect("an outcome");
+    assert_eq!(outcome.postponed, ["c@z"]);
+    session.quit().await;
+    assert_eq!(sim.mails()[0].to, ["a@x", "b@y"]);
+}
+
+#[tokio::test]
 async fn a_connection_carries_no_more_messages_than_the_server_says() {
     let sim = SmtpSim::start(SmtpScript::new().offer(&["LIMITS MAILMAX=2"]));
     let mut session = session(&sim).await;

@@ -6,7 +6,7 @@ use crate::input::{Checks, Ids, Json, present};
 use crate::state::ApiState;
 use axum::extract::State;
 use model::access::Scope;
-use model::identity::UsableBy;
+use model::identity::{Limits, UsableBy};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub(crate) struct IdentityChange {
     /// Who may use it from now on.
     #[serde(default)]
     usable_by: Option<UsableBy>,
+    /// How much may be sent as it from now on, all of it.
+    #[serde(default)]
+    limits: Option<Limits>,
 }
 
 /// Changes an identity.
@@ -64,6 +67,7 @@ pub(crate) async fn change_identity(
         reply_to: value.reply_to.as_ref().and_then(Option::as_deref),
         fields: value.fields.as_ref(),
         usable_by: value.usable_by.as_ref(),
+        limits: value.limits.as_ref(),
     };
     input::check(&mut checks, &given);
     if value.is_main == Some(false) && old.is_main {
@@ -82,6 +86,7 @@ pub(crate) async fn change_identity(
         fields: value.fields,
         signature_id: value.signature_id,
         usable_by: value.usable_by,
+        limits: value.limits,
     };
     let changed = identities::change(&state.store, &id, change).await?;
     let detail = json!({"address": changed.address, "usable_by": changed.usable_by});

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::access::Scope;
-use model::identity::UsableBy;
+use model::identity::{Limits, UsableBy};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -47,6 +47,9 @@ pub(crate) struct Input {
     /// Who may use it; left out: everyone who may send through the mailbox.
     #[serde(default)]
     usable_by: UsableBy,
+    /// How much may be sent as it, besides what its mailbox may send.
+    #[serde(default)]
+    limits: Limits,
 }
 
 /// Makes an identity: a further address that a mailbox sends as.
@@ -93,6 +96,7 @@ async fn checked(
         reply_to: value.reply_to.as_deref(),
         fields: Some(&value.fields),
         usable_by: Some(&value.usable_by),
+        limits: Some(&value.limits),
     };
     input::check(&mut checks, &given);
     super::check_signature(state, caller, &mut checks, value.signature_id.as_deref()).await?;
@@ -108,5 +112,6 @@ async fn checked(
         fields: value.fields,
         signature_id: value.signature_id,
         usable_by: value.usable_by,
+        limits: value.limits,
     })
 }

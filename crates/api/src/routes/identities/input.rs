@@ -1,7 +1,7 @@
 //! An identity as it comes in.
 
 use crate::input::Checks;
-use model::identity::UsableBy;
+use model::identity::{Limits, UsableBy};
 use std::collections::BTreeMap;
 
 /// Longest name.
@@ -23,6 +23,7 @@ pub(super) struct Given<'a> {
     pub(super) reply_to: Option<&'a str>,
     pub(super) fields: Option<&'a BTreeMap<String, String>>,
     pub(super) usable_by: Option<&'a UsableBy>,
+    pub(super) limits: Option<&'a Limits>,
 }
 
 /// Notes what is wrong with it.
@@ -38,6 +39,16 @@ pub(super) fn check(checks: &mut Checks, given: &Given<'_>) {
     }
     if let Some(fields) = given.fields {
         check_fields(checks, fields);
+    }
+    if let Some(limits) = given.limits {
+        for (name, limit) in [
+            ("messages_per_minute", limits.messages_per_minute),
+            ("recipients_per_day", limits.recipients_per_day),
+        ] {
+            if limit == Some(0) {
+                checks.refuse(format!("/limits/{name}"), "is 1 at least; null: no limit");
+            }
+        }
     }
     if let Some(usable_by) = given.usable_by {
         for (name, prefix, ids) in [
