@@ -116,12 +116,14 @@ async fn sweep_aged(store: &Store) -> Result<(u64, bool)> {
     store
         .db
         .write(move |tx| {
+            // One that somebody tries again meanwhile is left alone: its row is held, or is not what it was when it is free.
+            let settled = format!(
+                "DELETE FROM submissions WHERE settled_at < $1 AND id IN (
+                   SELECT id FROM submissions WHERE settled_at < $1 ORDER BY settled_at LIMIT $2{})",
+                tx.dialect().for_update_skip_locked()
+            );
             let aged: [(&str, i64); 5] = [
-                (
-                    "DELETE FROM submissions WHERE id IN (
-                       SELECT id FROM submissions WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)",
-                    kept_millis,
-                ),
+                (&settled, kept_millis),
                 // Positions grow with time: only the first ones are looked at, old or not.
                 (
                     "DELETE FROM events WHERE position IN (SELECT e.position FROM

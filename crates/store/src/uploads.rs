@@ -39,6 +39,31 @@ pub struct NewUpload {
     pub content_type: String,
 }
 
+/// How many bytes a further file of this owner may have: to be asked before they are stored.
+///
+/// # Errors
+/// [`StoreError::Conflict`]: its owner has brought as much as may wait.
+pub async fn room(store: &Store, owner: &str) -> Result<u64> {
+    let (now, owner) = (store.now(), owner.to_owned());
+    store
+        .db
+        .read(move |tx| {
+            let (count, bytes) = waiting(tx, &owner, now)?;
+            let left = UPLOADS_BYTES.saturating_sub(bytes);
+            if count >= UPLOADS_KEPT || left <= 0 {
+                return Err(full(count, bytes));
+            }
+            Ok(left.unsigned_abs())
+        })
+        .await
+}
+
+fn full(count: i64, bytes: i64) -> StoreError {
+    StoreError::Conflict(format!(
+        "{count} files with {bytes} bytes wait to be sent: no more may, until they expire"
+    ))
+}
+
 /// Keeps a file for a day.
 ///
 /// # Errors
@@ -51,9 +76,7 @@ pub async fn create(store: &Store, new: NewUpload) -> Result<Upload> {
             let size = i64::try_from(new.stored.place.length).unwrap_or(i64::MAX);
             let (count, bytes) = waiting(tx, &new.owner, now)?;
             if count >= UPLOADS_KEPT || bytes.saturating_add(size) > UPLOADS_BYTES {
-                return Err(StoreError::Conflict(format!(
-                    "{count} files with {bytes} bytes wait to be sent: no more may, until they expire"
-                )));
+                return Err(full(count, bytes));
             }
             blobs::index(tx, std::slice::from_ref(&new.stored), now)?;
             if let Some(again) = same(tx, &new, now)? {

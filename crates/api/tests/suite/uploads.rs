@@ -141,3 +141,24 @@ async fn what_is_too_large_or_may_not_send_is_refused_before_it_is_kept() {
     .await
     .problem(400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_brought_too_much_is_told_before_another_file_is_stored() {
+    let fixture = Fixture::new().await;
+    fixture.mailbox("ann@example.com").await;
+    let send =
+        async |body| upload(&fixture, &fixture.token, "/v1/uploads", "text/plain", body).await;
+    send(Body::from("a file")).await.expect(201);
+    let much = "UPDATE uploads SET size = $1";
+    let args = [(model::limits::UPLOADS_BYTES - 10).into()];
+    let grown = move |tx: &mut store::Tx<'_>| tx.exec(much, &args);
+    fixture.store.db.write(grown).await.unwrap();
+    // What is announced to be too much is not begun, and what is not announced ends where there is no more room.
+    send(Body::from("eleven octets")).await.problem(429);
+    send(Body::from("ten octets")).await.expect(201);
+    // Nobody reads a body that has no place: this one never ends.
+    let endless =
+        Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let problem = send(endless).await.problem(429);
+    assert_eq!(problem["code"], "rate_limited");
+}

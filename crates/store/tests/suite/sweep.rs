@@ -280,3 +280,48 @@ async fn compact_for_ever(dir: std::path::PathBuf) {
         sweep::run(&store).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_tries_again_at_this_moment_is_not_swept() {
+    both(|f| async move {
+        let store = &f.store;
+        let mailbox = f.mailbox("ann@example.com").await;
+        let digest = store.blobs.put(b"Subject: x\r\n\r\nx\r\n").await.unwrap();
+        let to = vec!["bob@x.org".to_owned()];
+        let new = NewSubmission::new(&mailbox.id, digest, &mailbox.address, "one@example.com", to);
+        let id = submissions::create(store, new).await.unwrap().id;
+        let now = store.now();
+        let settled = "UPDATE submissions SET state = 'failed', next_attempt_at = NULL, settled_at = $2 WHERE id = $1";
+        let args = [id.as_str().into(), now.into()];
+        store.db.write(move |tx| tx.exec(settled, &args)).await.unwrap();
+        f.clock.advance(store.sending.kept_millis + 1_000);
+        // Its row is held while the sweep goes by; with one writer only the sweep comes first or last.
+        let (held, is_held) = std::sync::mpsc::channel::<()>();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        let waits = std::sync::Arc::new(std::sync::Mutex::new((held, may_go_on)));
+        let (other, row) = (store.clone(), id.clone());
+        let again = tokio::spawn(async move {
+            let retry = move |tx: &mut store::Tx<'_>| {
+                let sql = "UPDATE submissions SET state = 'queued', settled_at = NULL, next_attempt_at = $2 WHERE id = $1";
+                tx.exec(sql, &[(&row).into(), now.into()])?;
+                if tx.dialect() == store::db::Dialect::Postgres {
+                    let (held, may_go_on) = &*waits.lock().unwrap();
+                    held.send(()).unwrap();
+                    may_go_on.recv().unwrap();
+                }
+                Ok(())
+            };
+            other.db.write(retry).await.unwrap();
+        });
+        let postgres = tokio::task::spawn_blocking(move || is_held.recv().is_ok());
+        if postgres.await.unwrap() {
+            sweep::run(store).await.unwrap();
+            go_on.send(()).unwrap();
+        }
+        again.await.unwrap();
+        sweep::run(store).await.unwrap();
+        let kept = submissions::get(store, &id).await.unwrap();
+        assert_eq!(kept.state, model::submission::State::Queued);
+    })
+    .await;
+}

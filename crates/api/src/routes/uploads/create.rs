@@ -72,9 +72,15 @@ pub(crate) async fn create_upload(
     if announced.is_some_and(|length| length > UPLOAD_BYTES) {
         return Err(too_large());
     }
+    // Before a byte of it is stored; whoever brings several at once is told at their end.
+    let room = uploads::room(&state.store, caller.keys_of()).await;
+    let room = room.map_err(too_much)?;
+    if announced.is_some_and(|length| length > room) {
+        return Err(no_room(room));
+    }
     let place = state.uploads_at_once.clone().acquire_owned().await;
     let place = place.map_err(|_| ApiError::internal())?;
-    let stored = timeout(FILE_PATIENCE, take(&state, body)).await;
+    let stored = timeout(FILE_PATIENCE, take(&state, body, room)).await;
     let stored = stored.unwrap_or_else(|_| Err(late()))?;
     drop(place);
     let new = NewUpload {
@@ -83,16 +89,8 @@ pub(crate) async fn create_upload(
         filename,
         content_type: content_type(&headers),
     };
-    let upload = match uploads::create(&state.store, new).await {
-        Err(StoreError::Conflict(why)) => {
-            return Err(ApiError::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                why,
-            ));
-        }
-        upload => upload?,
-    };
+    let upload = uploads::create(&state.store, new).await;
+    let upload = upload.map_err(too_much)?;
     let upload = Upload {
         blob_id: upload.blob_id,
         filename: upload.filename,
@@ -103,8 +101,24 @@ pub(crate) async fn create_upload(
     Ok((StatusCode::CREATED, Json(upload)).into_response())
 }
 
+/// Whoever has brought too much waits.
+fn too_much(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Conflict(why) => {
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", why)
+        }
+        error => error.into(),
+    }
+}
+
+fn no_room(room: u64) -> ApiError {
+    too_much(StoreError::Conflict(format!(
+        "your files that wait to be sent leave room for {room} bytes, until they expire"
+    )))
+}
+
 /// Stores the body durably, a piece at a time.
-async fn take(state: &ApiState, body: Body) -> Result<Stored> {
+async fn take(state: &ApiState, body: Body, room: u64) -> Result<Stored> {
     let mut batch = state.store.blobs.batch()?;
     batch.begin();
     let mut stream = body.into_data_stream();
@@ -115,8 +129,12 @@ async fn take(state: &ApiState, body: Body) -> Result<Stored> {
         let broken = "the body broke off";
         let piece =
             piece.map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "invalid_request", broken))?;
-        if batch.begun().unwrap_or_default() + piece.len() as u64 > UPLOAD_BYTES {
+        let length = batch.begun().unwrap_or_default() + piece.len() as u64;
+        if length > UPLOAD_BYTES {
             return Err(too_large());
+        }
+        if length > room {
+            return Err(no_room(room));
         }
         append(&mut batch, &piece).await?;
     }
