@@ -10,6 +10,8 @@ mod claim;
 mod due;
 mod evidence;
 mod filing;
+#[cfg(test)]
+mod plans;
 mod returned;
 mod rules;
 mod settle;
@@ -33,7 +35,7 @@ pub use turn::{give_back_mailbox, take_mailbox};
 pub(crate) use wire_ids::{Copy, learn_from_copies};
 
 use crate::blobs::{self, Stored};
-use crate::db::{Row, Value};
+use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
 use crate::wake::Topic;
@@ -267,10 +269,10 @@ pub async fn get(store: &Store, id: &str) -> Result<Submission> {
 
 /// What waits because its mailbox has sent all that it may shows that, and until when.
 fn show_rests(tx: &mut Tx<'_>, submissions: &mut [Submission], now: Timestamp) -> Result<()> {
-    let rests = tx.rows(
-        "SELECT mailbox_id, until FROM sending_rests WHERE until > $1",
-        &[now.into()],
-    )?;
+    let mailboxes: std::collections::HashSet<&str> =
+        submissions.iter().map(|s| s.mailbox_id.as_str()).collect();
+    let mailboxes = serde_json::to_string(&mailboxes)?;
+    let rests = tx.rows(&rests_sql(tx.dialect()), &[now.into(), mailboxes.into()])?;
     for row in &rests {
         let (mailbox_id, until): (String, Timestamp) = (row.get(0)?, row.get(1)?);
         for submission in submissions.iter_mut() {
@@ -283,6 +285,14 @@ fn show_rests(tx: &mut Tx<'_>, submissions: &mut [Submission], now: Timestamp) -
         }
     }
     Ok(())
+}
+
+/// Until when these mailboxes rest.
+fn rests_sql(dialect: Dialect) -> String {
+    format!(
+        "SELECT mailbox_id, until FROM sending_rests WHERE mailbox_id IN {} AND until > $1",
+        dialect.texts(2)
+    )
 }
 
 /// Where the bytes of a submission are, by digest (see [`crate::blobs::find`]).

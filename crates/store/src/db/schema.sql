@@ -254,6 +254,10 @@ CREATE INDEX submissions_settled ON submissions (settled_at) WHERE settled_at IS
 CREATE INDEX submissions_claimed ON submissions (claimed_until) WHERE claimed_until IS NOT NULL;
 CREATE INDEX submissions_by_sender ON submissions (sent_by, id) WHERE sent_by IS NOT NULL;
 CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, id);
+-- Held for a person; unclear for the second time; sent, and no copy of it seen yet.
+CREATE INDEX submissions_held ON submissions (mailbox_id, id) WHERE held = 1;
+CREATE INDEX submissions_doubted ON submissions (next_attempt_at, id) WHERE state = 'unclear' AND lost_answers > 1;
+CREATE INDEX submissions_unseen ON submissions (mailbox_id, created_at) WHERE message_id IS NULL AND attempts > 0;
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
 CREATE INDEX submissions_by_digest ON submissions (digest);
 

@@ -26,6 +26,8 @@ pub const CLAIM_MILLIS: i64 = 60_000;
 
 /// A message that was never handed over goes out again at once, unless whoever sent it has ended so often: no loop of crashes.
 const AT_ONCE: i64 = 3;
+/// What was unclear twice, and whose time is over.
+pub(super) const DOUBT: &str = "state = 'unclear' AND lost_answers > 1 AND next_attempt_at <= $1";
 /// Claims that are looked at in one transaction when they have ended.
 const EXPIRED_AT_ONCE: i64 = 200;
 
@@ -267,8 +269,7 @@ fn end_claims(
 
 /// What has lost its answer twice, and was seen nowhere meanwhile, has failed: nobody can say that it arrived.
 fn end_doubts(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
-    let doubt = "state = 'unclear' AND lost_answers > 1 AND next_attempt_at <= $1";
-    let rows = open_rows(tx, doubt, "next_attempt_at, id", &[now.into()])?;
+    let rows = open_rows(tx, DOUBT, "next_attempt_at, id", &[now.into()])?;
     let mut news = Vec::with_capacity(rows.len());
     for row in &rows {
         let old = from_row(row)?;
@@ -297,10 +298,14 @@ fn open_rows(
     args: &[crate::db::Value],
 ) -> Result<Vec<Row>> {
     let skip = tx.dialect().for_update_skip_locked();
-    let there = not_removed("mailbox_id");
-    let sql = format!(
-        "SELECT {COLUMNS} FROM submissions WHERE {which} AND {there}
-         ORDER BY {order} LIMIT {EXPIRED_AT_ONCE}{skip}"
-    );
+    let sql = format!("{}{skip}", open_sql(which, order));
     tx.rows(&sql, args)
+}
+
+pub(super) fn open_sql(which: &str, order: &str) -> String {
+    let there = not_removed("mailbox_id");
+    format!(
+        "SELECT {COLUMNS} FROM submissions WHERE {which} AND {there}
+         ORDER BY {order} LIMIT {EXPIRED_AT_ONCE}"
+    )
 }

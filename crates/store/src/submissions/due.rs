@@ -9,6 +9,10 @@ use super::turn::MAILBOX_MILLIS;
 /// What may be sent now: open, and its time has come. What has lost its answer twice is not sent a third time.
 pub(super) const DUE: &str = "(state IN ('queued', 'deferred') OR state = 'unclear' AND lost_answers < 2) AND next_attempt_at <= $1";
 
+/// The newest problem that a mailbox's submissions are held for.
+pub(super) const HELD: &str = "SELECT problem_id FROM submissions
+    WHERE mailbox_id = $1 AND held = 1 AND problem_id IS NOT NULL ORDER BY id DESC LIMIT 1";
+
 /// Mailboxes that have something to send now, those that wait longest first, without the `busy` ones.
 ///
 /// # Errors
@@ -99,9 +103,7 @@ pub async fn held_problem(store: &Store, mailbox_id: &str) -> Result<Option<Stri
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT problem_id FROM submissions
-                       WHERE mailbox_id = $1 AND held = 1 AND problem_id IS NOT NULL ORDER BY id DESC LIMIT 1";
-            tx.row(sql, &[mailbox_id.into()])?
+            tx.row(HELD, &[mailbox_id.into()])?
                 .map(|row| row.get(0))
                 .transpose()
         })

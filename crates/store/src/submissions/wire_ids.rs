@@ -157,18 +157,13 @@ pub(crate) fn learn_from_copies(
     let Some(first) = copies.iter().map(|copy| copy.received_at).min() else {
         return Ok(learned);
     };
-    let sql = format!(
-        "SELECT {} FROM submissions WHERE mailbox_id = $1 AND message_id IS NULL AND attempts > 0 AND created_at >= $2
-         ORDER BY id DESC LIMIT $3",
-        super::COLUMNS
-    );
     let args = [
         mailbox_id.into(),
         first.plus_millis(-NEAR_MILLIS).into(),
         CANDIDATES.into(),
     ];
     let mut sent = Vec::new();
-    for row in tx.rows(&sql, &args)? {
+    for row in tx.rows(&unseen_sql(), &args)? {
         sent.push(super::from_row(&row)?.submission);
     }
     for copy in copies {
@@ -186,6 +181,15 @@ pub(crate) fn learn_from_copies(
         }
     }
     Ok(learned)
+}
+
+/// What a mailbox has sent since a time, and whose copy was not seen yet: the newest first.
+pub(super) fn unseen_sql() -> String {
+    format!(
+        "SELECT {} FROM submissions WHERE mailbox_id = $1 AND message_id IS NULL AND attempts > 0 AND created_at >= $2
+         ORDER BY created_at DESC LIMIT $3",
+        super::COLUMNS
+    )
 }
 
 fn is_copy(copy: &Copy<'_>, submission: &Submission) -> bool {
