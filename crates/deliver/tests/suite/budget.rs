@@ -2,7 +2,6 @@
 
 use crate::Fixture;
 use crate::outbox::{queue, state, until};
-use connect::providers::Providers;
 use mail_sim::{SmtpFault, SmtpScript, SmtpSim};
 use model::identity::Limits;
 use model::mailbox::{Auth, Mailbox};
@@ -152,24 +151,19 @@ async fn an_identity_that_may_send_no_more_waits_while_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn what_a_provider_takes_of_one_message_parts_its_recipients_and_each_counts_when_it_is_asked_about()
- {
+async fn a_recipient_counts_when_a_try_asks_about_them() {
     let f = Fixture::new().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("providers.json");
-    let entry = serde_json::json!({"compiled": "2026-01", "providers": [{
-        "id": "here", "name": "Here", "kind": "business", "domains": ["here.example"], "other_hosts": ["127.0.0.1"],
-        "limits": {"recipients_per_message": 2, "recipients_per_day": 6},
-    }]});
-    std::fs::write(&file, entry.to_string()).unwrap();
-    let providers = Providers::new(Some(file));
-    assert_eq!(providers.problem(), None);
-    let script = SmtpScript::new().fault(SmtpFault::TempfailRecipient("a@x.org".into()));
-    let sim = SmtpSim::start(script);
+    let script = SmtpScript::new().offer(&["LIMITS RCPTMAX=2"]);
+    let sim = SmtpSim::start(script.fault(SmtpFault::TempfailRecipient("a@x.org".into())));
     let mailbox = f.mailbox(sim.port(), Auth::None).await;
+    let six = ProfileLimits {
+        recipients_per_day: Some(6),
+        ..ProfileLimits::default()
+    };
+    limit(&f, &mailbox, six).await;
     let all = ["a@x.org", "b@x.org", "c@x.org", "d@x.org", "e@x.org"];
     let id = queue(&f, &mailbox, &all).await.id;
-    f.start_knowing(providers).await;
+    f.start().await;
     let asked = |s: &Submission| s.recipients.iter().all(|r| r.state != State::Queued);
     until(&f, &id, |s| asked(s) && s.state == State::Deferred).await;
     let to: Vec<usize> = sim.mails().iter().map(|mail| mail.to.len()).collect();

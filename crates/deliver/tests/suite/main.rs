@@ -76,14 +76,15 @@ impl Fixture {
 
     /// Starts the couriers.
     pub async fn start(&self) {
-        self.start_knowing(Providers::new(None)).await;
-    }
-
-    /// Starts the couriers, which know these providers.
-    pub async fn start_knowing(&self, providers: Providers) {
-        deliver::spawn(&self.supervisor, &self.store, &self.net, providers, None)
-            .await
-            .expect("the couriers");
+        deliver::spawn(
+            &self.supervisor,
+            &self.store,
+            &self.net,
+            Providers::new(None),
+            None,
+        )
+        .await
+        .expect("the couriers");
     }
 
     /// Starts the couriers; a mailbox that cannot send any more gets a report.

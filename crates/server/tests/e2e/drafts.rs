@@ -86,24 +86,13 @@ fn what_another_program_made_of_a_draft_is_not_written_over_by_who_has_not_seen_
     let ours = postroom.poll(&path, SOON, |_, value| {
         (value["on_server"] == "stored").then(|| value["message_id"].clone())
     });
-    // On a telephone somebody goes on: the same Message-ID with another text, and the copy of before is gone.
+    // On a telephone somebody goes on: the same Message-ID with another text.
     let mut probe = ImapProbe::login(&ann);
     probe.examine("Drafts");
     let uid = probe.search("ALL")[0];
     let raw = String::from_utf8_lossy(&probe.fetch(uid)).into_owned();
-    ann.seed(
-        "Drafts",
-        [Mail {
-            raw: raw
-                .replace("begun here", "gone on with elsewhere")
-                .into_bytes(),
-            internal_date: 1_767_600_000,
-            flags: vec!["\\Draft"],
-            subject: "s".into(),
-            message_id: None,
-            sentence: None,
-        }],
-    );
+    let raw = raw.replace("begun here", "gone on with elsewhere");
+    probe.append("Drafts", "\\Draft", "", raw.as_bytes());
     let theirs = postroom.poll(&path, SOON, |_, value| {
         (value["on_server"] == "changed").then(|| value["message_id"].clone())
     });
