@@ -88,9 +88,11 @@ async fn the_central_signature_goes_below_every_message_that_names_no_other() {
     let mut with = body.clone();
     with["signature"] = json!(central);
     assert!(text(&sent(&fixture, &all, &with).await).contains("<12>"));
-    with["signature"] = Value::Null;
-    let none = sent(&fixture, &all, &with).await;
-    assert!(!text(&none).contains("-- ") && none.attachments.is_empty());
+    for none in [Value::Null, json!("none")] {
+        with["signature"] = none;
+        let none = sent(&fixture, &all, &with).await;
+        assert!(!text(&none).contains("-- ") && none.attachments.is_empty());
+    }
     fixture
         .patch(&identity, &json!({"signature_id": "none"}))
         .await
