@@ -170,6 +170,18 @@ pub fn line(text: &str) -> String {
         .collect()
 }
 
+/// A cell of CSV (RFC 4180), on one line. What a spreadsheet would take for a formula begins with an apostrophe.
+pub fn csv(text: &str) -> String {
+    let safe = line(&text.replace("\r\n", "\n"));
+    let formula = safe.starts_with(['=', '+', '-', '@']);
+    let cell = if formula { format!("'{safe}") } else { safe };
+    if cell.contains([',', '"']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
+    }
+}
+
 /// Safe text of several lines.
 pub fn text(text: &str) -> String {
     let text = text.replace("\r\n", "\n");

@@ -91,6 +91,12 @@ pub struct Parts {
     /// The text for those inside; `none`: the same as for all
     #[arg(long, value_name = "TEXT")]
     inside_text: Option<String>,
+    /// The subject for those inside; `none`: "Auto:" and the subject of the message that is answered
+    #[arg(long, value_name = "SUBJECT")]
+    inside_subject: Option<String>,
+    /// A file with the HTML for those inside; `-`: standard input; `none`: no HTML
+    #[arg(long, value_name = "FILE")]
+    inside_html_file: Option<String>,
     /// A domain that is inside, instead of those before; repeat for several; `none`: no domain
     #[arg(long, value_name = "DOMAIN")]
     inside_domain: Vec<String>,
@@ -106,8 +112,42 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The body of a request: only what was said.
-    fn body(&self) -> Result<Value, Failure> {
+    /// What those inside are told, after what was said; none: nothing was said of it. `old`: before.
+    fn inside(&self, old: &Value) -> Result<Option<Value>, Failure> {
+        let mut inside = match old {
+            Value::Object(wording) => wording.clone(),
+            _ => Map::new(),
+        };
+        let mut said = false;
+        for (name, text) in [
+            ("subject", &self.inside_subject),
+            ("text", &self.inside_text),
+        ] {
+            if let Some(text) = text {
+                inside.insert(name.to_owned(), json!((text != NONE).then_some(text)));
+                said = true;
+            }
+        }
+        if let Some(file) = self.inside_html_file.as_deref() {
+            let html = (file != NONE).then(|| text_file::read(file)).transpose()?;
+            inside.insert("html".to_owned(), json!(html));
+            said = true;
+        }
+        let is_there = |name: &str| inside.get(name).is_some_and(Value::is_string);
+        let words = is_there("text") || is_there("html");
+        let takes_away = self.inside_text.as_deref() == Some(NONE)
+            || self.inside_html_file.as_deref() == Some(NONE);
+        // Without a word of its own it is the same for all; a subject alone is for the server to refuse.
+        let after = if words || !takes_away {
+            Value::Object(inside)
+        } else {
+            Value::Null
+        };
+        Ok(said.then_some(after))
+    }
+
+    /// The body of a request: only what was said. `old`: what is stored.
+    fn body(&self, old: &Value) -> Result<Value, Failure> {
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| {
             body.insert(name.to_owned(), value);
@@ -138,9 +178,8 @@ impl Parts {
                 put(name, json!(or_null(text)));
             }
         }
-        if let Some(text) = &self.inside_text {
-            let inside = or_null(text).map(|text| json!({ "text": text }));
-            put("inside", json!(inside));
+        if let Some(inside) = self.inside(&old["inside"])? {
+            put("inside", inside);
         }
         for (name, list) in [
             ("inside_domains", &self.inside_domain),
@@ -175,9 +214,10 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             context.output.value(&found, show)?;
         }
         Command::Set { mailbox, parts } => {
-            let mut body = parts.body()?;
             let id = mailbox::resolve(client, &mailbox).await?;
-            let set = match of_mailbox(client, &id).await? {
+            let old = of_mailbox(client, &id).await?;
+            let mut body = parts.body(old.as_ref().unwrap_or(&Value::Null))?;
+            let set = match old {
                 Some(old) => client.patch(&path(output::at(&old, "/id")), &body).await?,
                 None => {
                     body["mailbox_id"] = json!(id);
@@ -278,7 +318,13 @@ fn show(_: &Output, one: &Value) -> String {
     }
     lines.push(format!("  again after {} days", one["period_days"]));
     lines.push(format!("  answered    {} senders", one["answered"]));
-    for (name, path) in [("text", "/text"), ("for inside", "/inside/text")] {
+    for (name, path) in [
+        ("text", "/text"),
+        ("HTML", "/html"),
+        ("for inside", "/inside/subject"),
+        ("for inside", "/inside/text"),
+        ("for inside", "/inside/html"),
+    ] {
         if one.pointer(path).is_some_and(Value::is_string) {
             lines.push(format!("  {name:<11} {}", at(path)));
         }
@@ -367,7 +413,7 @@ mod tests {
 
     #[test]
     fn only_what_is_typed_is_asked_for_and_none_takes_away() {
-        assert_eq!(Parts::default().body().unwrap(), json!({}));
+        assert_eq!(Parts::default().body(&Value::Null).unwrap(), json!({}));
         let parts = Parts {
             enabled: Some(false),
             text: Some("Away".into()),
@@ -382,6 +428,30 @@ mod tests {
             "enabled": false, "text": "Away", "ends_at": null, "inside": null, "exclusions": [], "inside_domains": ["here.test"],
             "audience": "outside",
         });
-        assert_eq!(parts.body().unwrap(), wanted);
+        assert_eq!(parts.body(&Value::Null).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_those_inside_are_told_changes_part_by_part() {
+        let old =
+            json!({"inside": {"subject": "Away", "text": "Ask Bob", "html": "<p>Ask Bob</p>"}});
+        let inside = |text: Option<&str>, subject: Option<&str>, html: Option<&str>| {
+            let parts = Parts {
+                inside_text: text.map(Into::into),
+                inside_subject: subject.map(Into::into),
+                inside_html_file: html.map(Into::into),
+                ..Parts::default()
+            };
+            parts.body(&old).unwrap()["inside"].clone()
+        };
+        assert_eq!(
+            inside(Some("Ask Eve"), None, Some("none")),
+            json!({"subject": "Away", "text": "Ask Eve", "html": null})
+        );
+        assert_eq!(
+            inside(None, Some("none"), None),
+            json!({"subject": null, "text": "Ask Bob", "html": "<p>Ask Bob</p>"})
+        );
+        assert_eq!(inside(Some("none"), None, Some("none")), Value::Null);
     }
 }

@@ -24,8 +24,11 @@ pub enum Command {
         /// How many
         #[arg(long, default_value_t = 50)]
         limit: usize,
+        /// As CSV, a line for each recipient, for a spreadsheet; for all of it with --limit
+        #[arg(long)]
+        csv: bool,
     },
-    /// One submission with each recipient's fate
+    /// One submission with each recipient's fate, what stands in the way, and its copy in Sent
     Show {
         /// The submission, sub_...
         id: String,
@@ -53,6 +56,7 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             state,
             scheduled,
             limit,
+            csv,
         } => {
             let mailbox = mailbox::resolve_some(client, mailbox.as_deref()).await?;
             let query = [
@@ -61,11 +65,22 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
                 ("scheduled", scheduled.then(|| "true".to_owned())),
             ];
             let list = client.list("/v1/submissions", &query, limit).await?;
-            context.output.value(&list, table)?;
+            if csv {
+                output::print(&as_csv(&list))?;
+            } else {
+                context.output.value(&list, table)?;
+            }
         }
         Command::Show { id } => {
             let submission = client.get(&path(&id), &[]).await?;
-            context.output.value(&submission, show)?;
+            let reason = reason(client, &submission).await?;
+            context.output.value(&submission, |output, submission| {
+                let shown = show(output, submission);
+                match &reason {
+                    Some(reason) => format!("{shown}\n{}", output::text(reason)),
+                    None => shown,
+                }
+            })?;
         }
         Command::Retry { id } => {
             let submission = client
@@ -91,6 +106,72 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
 
 fn path(id: &str) -> String {
     format!("/v1/submissions/{}", segment(id))
+}
+
+/// What stands in the way and what to do about it; none: nothing does, or it is over.
+async fn reason(client: &Client, submission: &Value) -> Result<Option<String>, Failure> {
+    let state = output::at(submission, "/state");
+    let problem = output::at(submission, "/problem_id");
+    if problem.is_empty() || matches!(state, "accepted" | "cancelled") {
+        return Ok(None);
+    }
+    let entry = client
+        .get(&format!("/v1/problems/{}", segment(problem)), &[])
+        .await?;
+    let at = |path: &str| output::at(&entry, path).to_owned();
+    Ok(Some(format!(
+        "{} ({problem})\n{}",
+        at("/title"),
+        at("/remedy")
+    )))
+}
+
+/// The columns of the CSV.
+const COLUMNS: [(&str, &str); 10] = [
+    ("id", "/id"),
+    ("mailbox_id", "/mailbox_id"),
+    ("state", "/state"),
+    ("subject", "/subject"),
+    ("created_at", "/created_at"),
+    ("send_at", "/send_at"),
+    ("next_attempt_at", "/next_attempt_at"),
+    ("problem_id", "/problem_id"),
+    ("sent_copy", "/sent_copy/state"),
+    ("message_id", "/message_id"),
+];
+
+/// What follows them for each recipient.
+const OF_RECIPIENT: [(&str, &str); 6] = [
+    ("recipient", "/address"),
+    ("recipient_state", "/state"),
+    ("code", "/code"),
+    ("enhanced_code", "/enhanced_code"),
+    ("text", "/text"),
+    ("returned", "/returned/kind"),
+];
+
+/// Submissions as CSV (RFC 4180), a line for each recipient.
+fn as_csv(list: &Value) -> String {
+    let cell = |value: &Value, pointer: &str| match value.pointer(pointer) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => output::csv(text),
+        Some(other) => output::csv(&other.to_string()),
+    };
+    let names = COLUMNS.iter().chain(&OF_RECIPIENT).map(|(name, _)| *name);
+    let head = names.chain(["attempts", "possible_duplicate"]);
+    let mut lines = vec![head.collect::<Vec<_>>().join(",")];
+    for row in output::rows(list) {
+        for recipient in row["recipients"].as_array().into_iter().flatten() {
+            let own = COLUMNS.iter().map(|(_, pointer)| cell(row, pointer));
+            let theirs = OF_RECIPIENT
+                .iter()
+                .map(|(_, pointer)| cell(recipient, pointer));
+            let last = ["/attempts", "/possible_duplicate"].map(|pointer| cell(row, pointer));
+            let all: Vec<_> = own.chain(theirs).chain(last).collect();
+            lines.push(all.join(","));
+        }
+    }
+    lines.join("\r\n") + "\r\n"
 }
 
 fn table(output: &Output, list: &Value) -> String {
@@ -127,6 +208,16 @@ pub fn show(output: &Output, submission: &Value) -> String {
             output::time(submission, "/next_attempt_at")
         ),
     ];
+    let copy = match output::at(submission, "/sent_copy/state") {
+        "filed" => "filed",
+        "owed" => "on its way to the server",
+        "none" => "not wanted, or not possible",
+        _ => "not filed yet",
+    };
+    lines.push(format!("  copy in Sent: {copy}"));
+    if output::at(submission, "/state") == "deferred" && submission["next_attempt_at"].is_null() {
+        lines.push("  It is not tried again before somebody has acted.".to_owned());
+    }
     if submission["possible_duplicate"] == json!(true) {
         lines.push("  It may have been sent twice: the server's last answer was lost.".to_owned());
     }
@@ -201,4 +292,45 @@ fn wishes(submission: &Value) -> Option<String> {
         wishes.push("a reading receipt".to_owned());
     }
     (!wishes.is_empty()).then(|| wishes.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_has_a_line_for_each_recipient_and_nothing_runs_in_a_spreadsheet() {
+        let list = json!({"data": [{
+            "id": "sub_1", "state": "deferred", "subject": "Quote, \"new\"", "attempts": 2, "possible_duplicate": false, "sent_copy": {"state": "pending"},
+            "recipients": [{"address": "a@x.test", "state": "accepted", "code": 250}, {"address": "b@x.test", "state": "deferred", "text": "=cmd()\r\nlater"}],
+        }]});
+        let csv = as_csv(&list);
+        let lines: Vec<_> = csv.split_terminator("\r\n").collect();
+        assert_eq!(lines.len(), 3, "{csv}");
+        assert!(lines[0].starts_with("id,mailbox_id,state,subject,"));
+        assert!(
+            lines[1].contains(r#","Quote, ""new""","#)
+                && lines[1].contains(",a@x.test,accepted,250,"),
+            "{csv}"
+        );
+        assert!(lines[2].contains(",'=cmd() later,"), "{csv}");
+        let count = |line: &str| line.replace(r#""Quote, ""new""""#, "").matches(',').count();
+        assert!(lines.iter().all(|line| count(line) == 17), "{csv}");
+    }
+
+    #[test]
+    fn the_copy_in_sent_and_a_hold_are_told() {
+        let said = show(
+            &Output::new(false),
+            &json!({"state": "deferred", "sent_copy": {"state": "owed"}, "recipients": []}),
+        );
+        assert!(
+            said.contains("copy in Sent: on its way to the server"),
+            "{said}"
+        );
+        assert!(
+            said.contains("not tried again before somebody has acted"),
+            "{said}"
+        );
+    }
 }

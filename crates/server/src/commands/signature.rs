@@ -21,7 +21,7 @@ pub enum Command {
         /// Its name or sig_...
         signature: String,
     },
-    /// Make a signature for everybody; with --central, for every identity that names no other
+    /// Make a signature for everybody; with --personal, for yourself; with --central, for every identity that names no other
     Add {
         /// Its name
         name: String,
@@ -32,8 +32,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         text_file: Option<String>,
         /// Take it wherever no other is named, instead of the one before
-        #[arg(long)]
+        #[arg(long, conflicts_with = "personal")]
         central: bool,
+        /// Keep it for yourself: nobody else sees it
+        #[arg(long)]
+        personal: bool,
     },
     /// Change a signature; what is left out stays
     Edit {
@@ -87,8 +90,13 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             html_file,
             text_file,
             central,
+            personal,
         } => {
-            let kind = if central { Kind::Central } else { Kind::Shared };
+            let kind = match (central, personal) {
+                (true, _) => Kind::Central,
+                (_, true) => Kind::Personal,
+                _ => Kind::Shared,
+            };
             let mut body =
                 json!({"name": name, "kind": kind, "html": text_file::read(&html_file)?});
             if let Some(file) = text_file {

@@ -53,14 +53,26 @@ fn an_owner_limits_and_the_servers_quota_are_set_and_shown_by_the_command_line()
     );
     let usual = json(
         &postroom,
-        &["mailbox", "edit", &mailbox, "--poll-minutes", "usual"],
+        &[
+            "mailbox",
+            "edit",
+            &mailbox,
+            "--poll-minutes",
+            "usual",
+            "--sends-per-minute",
+            "20",
+            "--recipients-per-day",
+            "500",
+        ],
     );
     assert_eq!(
         (
             &usual["limits"]["max_connections"],
-            &usual["limits"]["poll_minutes"]
+            &usual["limits"]["poll_minutes"],
+            &usual["limits"]["sends_per_minute"],
+            &usual["limits"]["recipients_per_day"],
         ),
-        (&2.into(), &Value::Null)
+        (&2.into(), &Value::Null, &20.into(), &500.into())
     );
     let shown = said(&postroom, &["mailbox", "show", &mailbox]);
     assert!(shown.contains("owner       queue Support"), "{shown}");

@@ -192,6 +192,16 @@ fn a_mailbox_is_added_listed_read_and_sent_from_by_commands() {
     assert_eq!(sent["state"], "accepted", "{sent:#}");
     let outbox = ok(&postroom, &["outbox", "list"]);
     assert!(outbox.to_string().contains(text(&sent, "id")), "{outbox:#}");
+    let csv = postroom.run(&["outbox", "list", "--csv"]);
+    let csv = String::from_utf8_lossy(&csv.stdout).into_owned();
+    let recipient = format!(",{},accepted,250,", bob.address);
+    assert!(
+        csv.starts_with("id,mailbox_id,state,subject,") && csv.contains(&recipient),
+        "{csv}"
+    );
+    let shown = postroom.run(&["outbox", "show", text(&sent, "id")]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("copy in Sent: "), "{shown}");
     wait_for(SOON, "it arrives", || {
         let mut probe = testkit::ImapProbe::login(&bob);
         (probe.examine("INBOX").exists == 1).then_some(())

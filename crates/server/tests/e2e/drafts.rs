@@ -194,6 +194,54 @@ fn a_draft_of_another_program_is_continued_and_what_only_looks_like_one_is_left_
         &json!({"mailbox_id": mailbox, "text": "continued here", "replaces_message_id": theirs["id"]}),
     );
     drafts_are(&ann, &["continued here"]);
+    // Gone on with by command: what is not named stays, and files come on top.
+    let report = std::env::temp_dir().join(format!("postroom-draft-{}.txt", std::process::id()));
+    std::fs::write(&report, "the report").expect("written");
+    let edit = |more: &[&str]| {
+        let mut command = vec!["draft", "edit", text(&draft, "id"), "--json"];
+        command.extend(more);
+        let done = postroom.run(&command);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+        serde_json::from_slice::<serde_json::Value>(&done.stdout).expect("JSON")["content"].clone()
+    };
+    let file = report.display().to_string();
+    let edited = edit(&[
+        "--to",
+        "Bob <bob@x.test>",
+        "--signature",
+        "none",
+        "--attach",
+        &file,
+        "--text",
+        "gone on with by command",
+    ]);
+    assert_eq!(
+        (&edited["to"][0]["address"], &edited["signature"]),
+        (&json!("bob@x.test"), &json!("none"))
+    );
+    let again = edit(&[
+        "--subject",
+        "Plans",
+        "--without",
+        "signature",
+        "--attach",
+        &file,
+    ]);
+    assert_eq!(
+        (&again["subject"], &again["text"], &again["signature"]),
+        (
+            &json!("Plans"),
+            &json!("gone on with by command"),
+            &json!(null)
+        )
+    );
+    assert_eq!(
+        again["attachments"].as_array().map(Vec::len),
+        Some(2),
+        "{again:#}"
+    );
+    std::fs::remove_file(&report).expect("removed");
     let done = postroom.run(&["draft", "remove", text(&draft, "id"), "--yes"]);
     assert!(
         done.status.success(),

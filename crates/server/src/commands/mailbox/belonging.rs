@@ -9,10 +9,10 @@ pub struct OwnerChoice(pub Option<Owner>);
 
 /// A number, or as usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(Option<u16>);
+pub struct Limit(Option<u32>);
 
 /// The flags of it.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Belonging {
     /// The user or the queue that it belongs to: `user:NAME`, `queue:NAME` or `none`
     #[arg(long, value_name = "OWNER", value_parser = owner_choice)]
@@ -23,6 +23,21 @@ pub struct Belonging {
     /// Minutes between two looks at this mailbox where the server does not tell of changes; `usual`: as its profile says
     #[arg(long, value_name = "N|usual", value_parser = limit)]
     poll_minutes: Option<Limit>,
+    /// Megabytes that this mailbox may download in a day; `usual`: as its profile or provider says
+    #[arg(long, value_name = "N|usual", value_parser = limit)]
+    download_mb: Option<Limit>,
+    /// Megabytes that this mailbox may upload to its receiving server in a day; `usual`: as its profile or provider says
+    #[arg(long, value_name = "N|usual", value_parser = limit)]
+    upload_mb: Option<Limit>,
+    /// Messages that may be fetched of this mailbox in a day; `usual`: as its profile or provider says
+    #[arg(long, value_name = "N|usual", value_parser = limit)]
+    messages_per_day: Option<Limit>,
+    /// Messages that this mailbox may send in a minute; `usual`: as its profile says
+    #[arg(long, value_name = "N|usual", value_parser = limit)]
+    sends_per_minute: Option<Limit>,
+    /// Recipients that this mailbox may write to in a day; `usual`: as its profile says
+    #[arg(long, value_name = "N|usual", value_parser = limit)]
+    recipients_per_day: Option<Limit>,
 }
 
 impl Belonging {
@@ -38,6 +53,11 @@ impl Belonging {
         for (name, typed) in [
             ("max_connections", self.max_connections),
             ("poll_minutes", self.poll_minutes),
+            ("download_mb_per_day", self.download_mb),
+            ("upload_mb_per_day", self.upload_mb),
+            ("messages_per_day", self.messages_per_day),
+            ("sends_per_minute", self.sends_per_minute),
+            ("recipients_per_day", self.recipients_per_day),
         ] {
             if let Some(Limit(limit)) = typed {
                 limits.insert(name.to_owned(), json!(limit));
@@ -93,16 +113,16 @@ mod tests {
     #[test]
     fn limits_that_are_not_named_stay() {
         let typed = Belonging {
-            owner: None,
             max_connections: Some(Limit(None)),
-            poll_minutes: None,
+            recipients_per_day: Some(Limit(Some(90_000))),
+            ..Belonging::default()
         };
         let old = json!({"limits": {"max_connections": 3, "poll_minutes": 15}});
         let mut body = json!({});
         typed.fill(&mut body, &old);
         assert_eq!(
             body,
-            json!({"limits": {"max_connections": null, "poll_minutes": 15}})
+            json!({"limits": {"max_connections": null, "poll_minutes": 15, "recipients_per_day": 90_000}})
         );
         assert_eq!(limit("4"), Ok(Limit(Some(4))));
         assert!(limit("-1").is_err() && limit("many").is_err());

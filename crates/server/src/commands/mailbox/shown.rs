@@ -120,6 +120,11 @@ pub fn show(output: &Output, mailbox: &Value) -> String {
     for (name, what) in [
         ("max_connections", "connections at once"),
         ("poll_minutes", "minutes between two looks"),
+        ("download_mb_per_day", "MB down in a day"),
+        ("upload_mb_per_day", "MB up in a day"),
+        ("messages_per_day", "messages fetched in a day"),
+        ("sends_per_minute", "messages sent in a minute"),
+        ("recipients_per_day", "recipients in a day"),
     ] {
         if let Some(limit) = mailbox["limits"][name].as_u64() {
             lines.push(format!("  limit       {limit} {what}"));

@@ -28,7 +28,8 @@ impl Author {
             body["mailbox_id"] = Value::Null;
         }
         match self.signature.as_deref() {
-            Some("none") => body["signature"] = Value::Null,
+            // Null would be taken away from a draft.
+            Some("none") => body["signature"] = json!("none"),
             Some(named) => body["signature"] = json!(signature::resolve(client, named).await?),
             None => {}
         }

@@ -10,8 +10,10 @@ pub mod sanitize;
 mod send;
 mod sort;
 mod tags;
+mod written;
 
 pub use read::save;
+pub use written::{Written, people};
 
 use super::context::Context;
 use crate::client::{Client, segment};
