@@ -413,6 +413,52 @@ test("what is left is kept as a draft, and gone on with", async () => {
   await page.getByText("In the outbox").waitFor();
 });
 
+test("what was typed over an older version of a draft is not written over a newer one after a reload", async () => {
+  const subject = `In two windows ${Date.now()}`;
+  const ask = (method, path, body) => page.evaluate(async ([method, path, body]) => {
+    const answer = await fetch(path, { method, headers: { "Content-Type": "application/json", "X-Postroom-CSRF": "1" }, body: body && JSON.stringify(body) });
+    return answer.json();
+  }, [method, path, body]);
+  const box = (await ask("GET", "/v1/mailboxes")).data.find((m) => m.address === mailbox.address);
+  const draft = await ask("POST", "/v1/drafts", { mailbox_id: box.id, to: [{ address: mailbox.address }], subject, text: "First." });
+  const path = `/v1/drafts/${draft.id}`;
+  await page.goto(`${base}/compose?draft=${draft.id}`);
+  const text = page.getByLabel("Text", { exact: true });
+  await text.fill("Typed here.");
+  await ask("PATCH", path, { text: "The newest.", html: null });
+  await page.reload();
+  const note = page.getByText("This draft was changed in another window");
+  await note.waitFor();
+  assert.match(await text.innerText(), /Typed here\./);
+  await accessible("draft that was changed elsewhere");
+  await button("Send").click();
+  await page.getByText(/changed meanwhile/).waitFor();
+  assert.equal((await ask("GET", path)).content.text, "The newest.");
+  await button("Show the newest version").click();
+  await note.waitFor({ state: "detached" });
+  assert.match(await text.innerText(), /The newest\./);
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
+});
+
+test("what became a draft while it was written is the same draft after a reload", async () => {
+  const subject = `Reloaded ${Date.now()}`;
+  const count = () => page.evaluate(async (subject) => (await (await fetch("/v1/drafts")).json()).data.filter((d) => d.content.subject === subject).length, subject);
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByText("Kept as a draft").waitFor();
+  await page.reload();
+  assert.equal(await page.getByLabel("Subject").inputValue(), subject);
+  await page.getByLabel("Text", { exact: true }).fill("More.");
+  await button("Back").click();
+  await page.getByText("Kept as a draft").last().waitFor();
+  await page.waitForURL((url) => url.pathname !== "/compose");
+  assert.equal(await count(), 1);
+  // What is left is among the drafts, and the next new message is empty.
+  await page.goto(`${base}/compose`);
+  assert.equal(await page.getByLabel("Subject").inputValue(), "");
+});
+
 test("drafts of all mailboxes are in one list, and one that another program began becomes ours", async () => {
   const subject = `Begun here ${Date.now()}`;
   const foreign = real ? `Begun elsewhere ${Date.now()}` : "Price list, begun elsewhere";

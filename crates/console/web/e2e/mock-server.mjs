@@ -176,7 +176,9 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["PATCH", "/v1/drafts/:id", ({ id, body }) => {
       const draft = db.drafts.find((d) => d.id === id);
       if (!draft) return gone();
-      Object.assign(draft.content, body);
+      const { version, ...rest } = body;
+      if ((version ?? draft.version) !== draft.version) return changedMeanwhile();
+      Object.assign(draft.content, rest);
       draft.version += 1;
       return draft;
     }],
@@ -221,6 +223,9 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
+      const draft = db.drafts.find((d) => d.id === body.draft_id);
+      if (draft && (body.draft_version ?? draft.version) !== draft.version) return changedMeanwhile();
+      db.drafts = db.drafts.filter((d) => d !== draft);
       const original = db.messages.find((m) => m.id === body.in_reply_to_message_id);
       if (body.calendar_reply) Object.assign(body, { mailbox_id: original.mailbox_id, to: original.from, subject: `${body.calendar_reply[0].toUpperCase()}${body.calendar_reply.slice(1)}: ${original.subject.replace("Invitation: i", "I")}` });
       const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, read_receipt: body.read_receipt ?? false, priority: body.priority ?? "normal", mailbox_id: body.mailbox_id, subject: body.subject ?? shownOf(body, db).subject, state: "queued", send_at: body.send_at ? new Date(body.send_at).toISOString() : null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
@@ -378,6 +383,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
 }
 
 const problem = (status, title, detail, more = {}) => [status, { type: "about:blank", title, status, ...(detail ? { detail } : {}), code: "mock", ...more }, "application/problem+json"];
+const changedMeanwhile = () => problem(409, "Not as things are", "the draft was changed meanwhile: read it again");
 const gone = () => problem(404, "There is nothing with this id");
 const find = (rows, id) => rows.find((r) => r.id === id) ?? gone();
 const edit = (rows, id, clean, body) => {

@@ -17,6 +17,7 @@ import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddr
 import { useDraftKeeper } from "./draft-keeper";
 import { Editor } from "./editor";
 import { handedOver, UNDO_SECONDS } from "./handed-over";
+import { forget, keep, kept, nowSaved, storageKey, type Typed, typedOver } from "./kept";
 import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
 import { Recipients } from "./recipients";
@@ -27,11 +28,19 @@ const TITLES = { reply: "Reply", reply_all: "Reply to all", forward: "Forward" }
 
 export function Compose() {
   const asked = useSearch({ from: "/inside/compose" });
-  const draft = useQuery({ ...serverDraft(asked.draft ?? ""), enabled: Boolean(asked.draft) });
-  if (asked.draft && draft.isPending) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
-  if (draft.isError) return <div className="page"><div className="inner narrow"><Failed error={draft.error} retry={() => void draft.refetch()} /></div></div>;
+  return <Going key={storageKey(asked)} asked={asked} />;
+}
+
+function Going({ asked }: { asked: ComposeSearch }) {
+  // What was begun here and is a draft by now is gone on with after a reload.
+  const [id] = useState(() => asked.draft ?? kept(asked)?.saved?.id);
+  const draft = useQuery({ ...serverDraft(id ?? ""), enabled: Boolean(id) });
+  if (id && draft.isPending) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
+  // Sent or thrown away in another window: what was typed here begins a new one.
+  const isOver = !asked.draft && draft.error instanceof Problem && draft.error.status === 404;
+  if (draft.isError && !isOver) return <div className="page"><div className="inner narrow"><Failed error={draft.error} retry={() => void draft.refetch()} /></div></div>;
   const { in_reply_to_message_id: answered, forward_message_id: forwarded } = draft.data?.content ?? {};
-  const search: ComposeSearch = draft.data ? { draft: asked.draft, message: answered ?? forwarded, mode: answered ? "reply" : forwarded ? "forward" : undefined } : asked;
+  const search: ComposeSearch = draft.data && asked.draft ? { draft: asked.draft, message: answered ?? forwarded, mode: answered ? "reply" : forwarded ? "forward" : undefined } : asked;
   return <Ready search={search} going={draft.data ?? null} />;
 }
 
@@ -40,6 +49,7 @@ function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | 
   const original = useQuery({ ...messageQuery(search.message ?? ""), enabled: Boolean(search.message) });
   const begun = useQuery({ ...answerStart(search.message ?? "", search.mode ?? "reply"), enabled: Boolean(search.message && search.mode) });
   const senders = mailboxes.data?.filter((m) => m.outgoing) ?? [];
+  const [turn, setTurn] = useState(0);
 
   if (mailboxes.isPending || (search.message && (original.isPending || (search.mode && begun.isPending)))) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
   if (mailboxes.isError) return <div className="page"><div className="inner narrow"><Failed error={mailboxes.error} retry={() => void mailboxes.refetch()} /></div></div>;
@@ -48,46 +58,10 @@ function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | 
   if (senders.length === 0) {
     return <Empty icon={SendHorizontal} title="No mailbox can send yet"><p>Add one with its sending side switched on.</p></Empty>;
   }
-  return <Form key={`${search.draft}-${search.mode}-${search.message}`} search={search} going={going} senders={senders} original={original.data ?? null} begun={begun.data ?? null} />;
+  return <Form key={`${search.draft}-${search.mode}-${search.message}-${turn}`} search={search} going={going} senders={senders} original={original.data ?? null} begun={begun.data ?? null} anew={() => setTurn(turn + 1)} />;
 }
 
-interface Kept {
-  key: string;
-  from: string;
-  draft: Draft;
-}
-
-/** What was typed outlives a reload, in this tab only. */
-function storageKey(search: ComposeSearch) {
-  return `postroom.compose.${search.draft ?? search.mode ?? "new"}.${search.message ?? ""}`;
-}
-
-function keep(search: ComposeSearch, what: Kept) {
-  try {
-    sessionStorage.setItem(storageKey(search), JSON.stringify(what));
-  } catch {
-    // Without storage a reload loses the draft; the browser asks before it.
-  }
-}
-
-function forget(search: ComposeSearch) {
-  try {
-    sessionStorage.removeItem(storageKey(search));
-  } catch {
-    // Nothing was kept then.
-  }
-}
-
-function kept(search: ComposeSearch): Kept | null {
-  try {
-    const text = sessionStorage.getItem(storageKey(search));
-    return text ? (JSON.parse(text) as Kept) : null;
-  } catch {
-    return null;
-  }
-}
-
-function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], original: MessageBody | null, begun: AnswerStart | null): Kept {
+function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], original: MessageBody | null, begun: AnswerStart | null): Typed {
   const wanted = going?.mailbox_id ?? original?.mailbox_id ?? search.mailbox;
   const sender = senders.find((m) => m.id === wanted) ?? senders[0];
   const draft = going ? draftOf(going) : begun && search.mode ? draftFrom(begun) : emptyDraft(parseAddresses(search.to ?? ""));
@@ -100,9 +74,20 @@ function written(draft: Draft): Pick<SubmissionInput, "subject" | "text" | "html
   return { subject: draft.subject, ...(isFormatted(draft.html) ? { html: cleaned(draft.html), text: null } : { text: textOf(draft.html), html: null }) };
 }
 
-function Form({ search, going, senders, original, begun }: { search: ComposeSearch; going: ServerDraft | null; senders: Mailbox[]; original: MessageBody | null; begun: AnswerStart | null }) {
+interface FormProps {
+  search: ComposeSearch;
+  going: ServerDraft | null;
+  senders: Mailbox[];
+  original: MessageBody | null;
+  begun: AnswerStart | null;
+  /** Begins again with what is on the server. */
+  anew: () => void;
+}
+
+function Form({ search, going, senders, original, begun, anew }: FormProps) {
   const [first] = useState(() => start(search, going, senders, original, begun));
-  const [{ key, from, draft }, setState] = useState<Kept>(() => kept(search) ?? first);
+  const [typed] = useState(() => typedOver(kept(search), going));
+  const [{ key, from, draft }, setState] = useState<Typed>(() => typed ?? first);
   const files = useAttachments(going?.content.attachments);
   const [copies, setCopies] = useState(draft.cc.length > 0 || draft.bcc.length > 0);
   /** Null: not asked for. */
@@ -125,13 +110,10 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
   const isReply = search.mode === "reply" || search.mode === "reply_all";
   const when = laterBody(later);
   const templates = useTemplates(from);
-  const touched = files.list.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
+  // What became a draft here is found by what this tab remembers: its address does not name it.
+  const touched = Boolean(going && !search.draft) || files.list.length > 0 || JSON.stringify(draft) !== JSON.stringify(first.draft);
 
   const set = (part: Partial<Draft>) => setState((s) => ({ ...s, draft: { ...s.draft, ...part } }));
-  useEffect(() => {
-    if (touched && !done) keep(search, { key, from, draft });
-    else forget(search);
-  }, [search, key, from, draft, touched, done]);
   useEffect(() => {
     if (isReply) text.current?.focus();
   }, [isReply]);
@@ -146,7 +128,11 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
     ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
     ...(search.mode === "forward" && search.message ? { forward_message_id: search.message, forward_as: draft.forwardAs } : {}),
   };
-  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, touched && !done);
+  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, typed?.saved ?? null, touched && !done, (saved) => nowSaved(search, saved));
+  useEffect(() => {
+    if (touched && !done) keep(search, { key, from, draft, saved: keeper.saved() });
+    else forget(search);
+  }, [search, key, from, draft, touched, done]);
   const isOpen = () => touched && !done;
   const blocker = useBlocker({ shouldBlockFn: isOpen, enableBeforeUnload: () => isOpen() && !keeper.isKept(), withResolver: true });
   const [asking, setAsking] = useState(false);
@@ -168,7 +154,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
     mutationFn: async () => {
       // What is being kept is finished first: the message takes the draft with it.
       const id = keeper.state === "none" ? null : await keeper.keep().catch(() => keeper.id);
-      const body = { ...content, ...when, ...(id ? { draft_id: id, draft_version: keeper.version() } : {}), undo_seconds: UNDO_SECONDS };
+      const body = { ...content, ...when, ...(id ? { draft_id: id, draft_version: keeper.saved()?.version } : {}), undo_seconds: UNDO_SECONDS };
       return api.post<Submission>("/v1/submissions", body, key);
     },
     onSuccess: (submission) => {
@@ -237,6 +223,17 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
             e.target.value = "";
           }} />
         </div>
+        {typed?.saved && typed.saved.version !== going?.version && (
+          <div className="compose-files">
+            <Note tone="warn">
+              This draft was changed in another window or program after this was typed, and is not written over. Copy what you still need from here.{" "}
+              <Button size="small" onClick={() => {
+                forget(search);
+                anew();
+              }}>Show the newest version</Button>
+            </Note>
+          </div>
+        )}
         {send.error && <div className="compose-files"><Failed error={send.error} retry={() => submit()} /></div>}
         <div className="compose-line">
           <label htmlFor="compose-from">From</label>
@@ -317,7 +314,7 @@ function Form({ search, going, senders, original, begun }: { search: ComposeSear
           blocker.reset?.();
         }} title="Leave this message?" action="Throw it away" onConfirm={() => {
           setDone(true);
-          sessionStorage.removeItem(storageKey(search));
+          forget(search);
           blocker.proceed?.();
         }}
       >
