@@ -81,6 +81,8 @@ pub struct Inner {
     pub(crate) test_places: crate::reporter::Places,
     pub(crate) hashes_at_once: Semaphore,
     pub(crate) large_at_once: Arc<Semaphore>,
+    /// Messages that are put together from stored ones, whose files are in memory meanwhile.
+    pub(crate) originals_at_once: Arc<Semaphore>,
     pub(crate) parses_at_once: Arc<Semaphore>,
     pub(crate) streams_at_once: Arc<Semaphore>,
     pub(crate) uploads_at_once: Arc<Semaphore>,
@@ -109,6 +111,7 @@ impl ApiState {
             test_places: crate::reporter::Places::new(TESTS_AT_ONCE),
             hashes_at_once: Semaphore::new(HASHES_AT_ONCE),
             large_at_once: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            originals_at_once: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             parses_at_once: Arc::new(Semaphore::new(PARSES_AT_ONCE)),
             streams_at_once: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             uploads_at_once: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),

@@ -22,7 +22,8 @@ pub(crate) use answering::{Came, Link, find as find_answered};
 pub(crate) use budget::end_rest;
 pub use budget::{Budget, Permit, set_aside};
 pub use claim::{
-    CLAIM_MILLIS, Claimed, at_final_dot, begin, expire_claims, give_back, recover, renew,
+    CLAIM_MILLIS, Claimed, Standing, at_final_dot, begin, expire_claims, give_back, recover, renew,
+    standing,
 };
 pub use due::{depth, due_mailboxes, held_problem, is_open_with, next_due};
 pub(crate) use evidence::{link_sent, release_held};

@@ -21,7 +21,7 @@ use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use store::mailboxes::Side;
-use store::submissions::{self, Budget, Claimed, Permit, SentCopyBy, Settlement};
+use store::submissions::{self, Budget, Claimed, Permit, SentCopyBy, Settlement, Standing};
 use store::wake::Topic;
 use store::{Store, StoreError, mailboxes, owed, server_profiles};
 use tokio::time::{sleep, timeout};
@@ -51,7 +51,6 @@ struct Courier<'a> {
     mailbox: &'a Mailbox,
     outgoing: &'a Outgoing,
     secret: Option<Secret>,
-    budget: Budget,
 }
 
 /// Sends what is due for a mailbox, and ends.
@@ -91,11 +90,6 @@ pub(super) async fn serve(
         mailbox: &mailbox,
         outgoing,
         secret,
-        budget: budget::of(
-            server_profiles::limits_of(store, &mailbox).await?,
-            &providers.current(),
-            &outgoing.host,
-        ),
     };
     match courier.open().await {
         Ok(session) => {
@@ -158,6 +152,15 @@ impl Courier<'_> {
         }
     }
 
+    /// What the mailbox may send, as it is now.
+    async fn budget(&self) -> Result<Budget, StoreError> {
+        Ok(budget::of(
+            server_profiles::limits_of(self.store, self.mailbox).await?,
+            &self.providers.current(),
+            &self.outgoing.host,
+        ))
+    }
+
     /// One message after the other over one connection, until nothing has been due for a while.
     async fn send_all(
         &self,
@@ -170,11 +173,13 @@ impl Courier<'_> {
         while session.is_usable() && begun.elapsed() < LONGEST && !stop.is_cancelled() {
             let claimed = submissions::begin(self.store, &self.mailbox.id, CLAIMED_AT_ONCE).await?;
             if !claimed.is_empty() {
-                let (left, sent) = self
-                    .send_some(&mut session, claimed, &mut carried, (place, stop))
-                    .await;
+                let ends = || stop.is_cancelled() || begun.elapsed() >= LONGEST;
+                let (left, sent) = tokio::select! {
+                    done = self.send_some(&mut session, claimed, &mut carried, place, &ends) => done,
+                    never = keep_alive(self.store, &self.mailbox.id) => match never {},
+                };
                 let given_back = submissions::give_back(self.store, left).await;
-                if sent? == Then::Rest {
+                if sent? == Then::End {
                     break;
                 }
                 given_back?;
@@ -192,22 +197,40 @@ impl Courier<'_> {
         session: &mut Session,
         mut claimed: VecDeque<Claimed>,
         carried: &mut u32,
-        (place, stop): (&Place, &CancellationToken),
+        place: &Place,
+        ends: &(dyn Fn() -> bool + Sync),
     ) -> (VecDeque<Claimed>, Result<Then, StoreError>) {
         let mut last: Option<(Claimed, Settlement)> = None;
         let mut then = Then::GoOn;
+        let budget = match self.budget().await {
+            Ok(budget) => budget,
+            Err(error) => return (claimed, Err(error)),
+        };
         while session.is_usable()
-            && !stop.is_cancelled()
+            && !ends()
             && let Some(next) = claimed.pop_front()
         {
+            match submissions::standing(self.store, &next, self.mailbox.version).await {
+                Ok(Standing::Good) => {}
+                Ok(Standing::Over) => continue,
+                Ok(Standing::OtherSettings) => {
+                    claimed.push_front(next);
+                    then = Then::End;
+                    break;
+                }
+                Err(error) => {
+                    claimed.push_front(next);
+                    return (claimed, self.settle(last).await.and(Err(error)));
+                }
+            }
             let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
-            match submissions::set_aside(self.store, &next, self.budget, offered).await {
+            match submissions::set_aside(self.store, &next, budget, offered).await {
                 Ok(Permit::Given) => {}
                 Ok(Permit::IdentityRests(_)) => continue,
                 Ok(Permit::MailboxRests(until)) => {
                     let mailbox_id = &self.mailbox.id;
                     tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
-                    then = Then::Rest;
+                    then = Then::End;
                     break;
                 }
                 Err(error) => {
@@ -272,7 +295,9 @@ impl Courier<'_> {
 
     /// Keeps the connection for a moment. `false`: nothing came, or the mailbox has other settings by now.
     async fn is_called(&self, place: &Place, stop: &CancellationToken) -> Result<bool, StoreError> {
-        place.idles();
+        if !place.idles() {
+            return Ok(false);
+        }
         // What came before that was not for this courier: whoever looks now finds it.
         self.store.db.wakes().send_all(&[Topic::Submissions]);
         tokio::select! {
@@ -323,12 +348,9 @@ impl Courier<'_> {
                 Some(_) => session.send(&envelope, Rewritten::new(body)).await,
             }
         };
-        tokio::select! {
-            sent = sending => match sent {
-                Ok(outcome) => Sent::Outcome(outcome),
-                Err(error) => Sent::Error(error),
-            },
-            never = keep_alive(self.store, claimed) => match never {},
+        match sending.await {
+            Ok(outcome) => Sent::Outcome(outcome),
+            Err(error) => Sent::Error(error),
         }
     }
 
@@ -386,8 +408,8 @@ impl Courier<'_> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     GoOn,
-    /// The mailbox has sent all that it may.
-    Rest,
+    /// The mailbox has sent all that it may, or has other settings.
+    End,
 }
 
 /// What came of handing over one message.
@@ -409,19 +431,12 @@ const fn is_hang_up(error: &SmtpError) -> bool {
     )
 }
 
-/// Prolongs a claim for as long as it is polled.
-async fn keep_alive(store: &Store, claimed: &Claimed) -> std::convert::Infallible {
+/// Prolongs what is claimed for a mailbox for as long as it is polled.
+async fn keep_alive(store: &Store, mailbox_id: &str) -> std::convert::Infallible {
     loop {
         sleep(HEARTBEAT).await;
-        match submissions::renew(store, claimed).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(
-                submission_id = claimed.submission.id,
-                "the claim ended while the server was slow"
-            ),
-            Err(error) => {
-                tracing::warn!(submission_id = claimed.submission.id, %error, "the claim could not be prolonged")
-            }
+        if let Err(error) = submissions::renew(store, mailbox_id).await {
+            tracing::warn!(mailbox_id, %error, "what is being sent could not be kept claimed");
         }
     }
 }
@@ -453,7 +468,7 @@ async fn settle(
                 ))
                 .await;
                 // A failure of this is one of the next try too.
-                let _ = submissions::renew(store, claimed).await;
+                let _ = submissions::renew(store, &claimed.submission.mailbox_id).await;
             }
         }
     }

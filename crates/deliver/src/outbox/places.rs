@@ -92,11 +92,17 @@ impl Place {
         }
     }
 
-    /// From now on the courier has nothing to send: whoever looks finds its mailbox without one at work.
-    pub(super) fn idles(&self) {
-        if let Some(seat) = self.places.lock().get_mut(&self.mailbox_id) {
+    /// From now on the courier has nothing to send: whoever looks finds its mailbox without one at work. `false`: it is not to
+    /// stay, because there are enough who have a connection.
+    pub(super) fn idles(&self) -> bool {
+        let mut places = self.places.lock();
+        if places.len() > MAILBOXES_AT_ONCE {
+            return false;
+        }
+        if let Some(seat) = places.get_mut(&self.mailbox_id) {
             seat.idle = true;
         }
+        true
     }
 
     /// Waits until there is something to send again.
@@ -150,10 +156,14 @@ mod tests {
             places.look(),
             (vec!["mbx_0".to_owned()], MAILBOXES_AT_ONCE - 1)
         );
-        place.idles();
+        assert!(place.idles());
         assert_eq!(places.look(), (Vec::new(), MAILBOXES_AT_ONCE));
         assert!(places.take("mbx_0".to_owned()).is_none());
         place.called().await;
         assert_eq!(places.look().0, ["mbx_0"]);
+        let _others: Vec<_> = (1..=MAILBOXES_AT_ONCE)
+            .map(|n| places.take(format!("mbx_{n}")).unwrap())
+            .collect();
+        assert!(!place.idles(), "there are enough");
     }
 }

@@ -159,15 +159,13 @@ pub async fn at_final_dot(store: &Store, id: &str, attempt: i64) -> Result<()> {
         .await
 }
 
-/// Prolongs a claim while the server takes its time, and with it those of the same mailbox that wait behind it. `false`: the
-/// claim has ended meanwhile.
+/// Prolongs this node's claims of a mailbox while the server takes its time. Returns how many there are.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn renew(store: &Store, claimed: &Claimed) -> Result<bool> {
+pub async fn renew(store: &Store, mailbox_id: &str) -> Result<u64> {
     let (now, node) = (store.now(), store.node.to_string());
-    let (id, attempt) = (claimed.submission.id.clone(), claimed.submission.attempts);
-    let mailbox_id = claimed.submission.mailbox_id.clone();
+    let mailbox_id = mailbox_id.to_owned();
     store
         .db
         .write(move |tx| {
@@ -176,10 +174,40 @@ pub async fn renew(store: &Store, claimed: &Claimed) -> Result<bool> {
             let until = now.plus_millis(CLAIM_MILLIS);
             let sql = "UPDATE submissions SET claimed_until = $3
                        WHERE claimed_until IS NOT NULL AND claimed_by = $2 AND mailbox_id = $1";
-            tx.exec(sql, &[mailbox_id.into(), node.into(), until.into()])?;
-            let sql =
-                "SELECT 1 FROM submissions WHERE id = $1 AND attempts = $2 AND state = 'sending'";
-            Ok(tx.row(sql, &[id.into(), attempt.into()])?.is_some())
+            tx.exec(sql, &[mailbox_id.into(), node.into(), until.into()])
+        })
+        .await
+}
+
+/// What has become of a claim while others went first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is as it was.
+    Good,
+    /// It was cancelled, or somebody else has it.
+    Over,
+    /// Its mailbox was paused, or has other settings.
+    OtherSettings,
+}
+
+/// Looks at a claim before its message goes out. `version`: the mailbox's, as the connection was opened with.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn standing(store: &Store, claimed: &Claimed, version: i64) -> Result<Standing> {
+    let (id, attempt) = (claimed.submission.id.clone(), claimed.submission.attempts);
+    store
+        .db
+        .glance(move |tx| {
+            let sql = "SELECT m.version FROM submissions s JOIN mailboxes m ON m.id = s.mailbox_id
+                       WHERE s.id = $1 AND s.attempts = $2 AND s.state = 'sending' AND m.removed_at IS NULL";
+            let row = tx.row(sql, &[id.into(), attempt.into()])?;
+            let now: Option<i64> = row.map(|row| row.get(0)).transpose()?;
+            Ok(match now {
+                None => Standing::Over,
+                Some(now) if now == version => Standing::Good,
+                Some(_) => Standing::OtherSettings,
+            })
         })
         .await
 }

@@ -4,7 +4,7 @@ use crate::common::{Fixture, START, both};
 use model::mailbox::{Mailbox, Protocol};
 use model::submission::{Priority, SentCopyState, State, Submission};
 use store::StoreError;
-use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement};
+use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement, Standing};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -172,7 +172,7 @@ async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplic
         let claimed = claim(&f, &mailbox).await.unwrap();
         dot(&f, &claimed).await;
         f.clock.advance(MINUTE / 2);
-        assert!(submissions::renew(&f.store, &claimed).await.unwrap());
+        assert_eq!(submissions::renew(&f.store, &mailbox.id).await.unwrap(), 1);
         f.clock.advance(MINUTE / 2);
         assert_eq!(
             submissions::expire_claims(&f.store).await.unwrap(),
@@ -181,7 +181,7 @@ async fn an_expired_claim_is_unclear_and_goes_out_once_more_as_a_possible_duplic
         );
         f.clock.advance(MINUTE);
         assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 1);
-        assert!(!submissions::renew(&f.store, &claimed).await.unwrap());
+        assert_eq!(submissions::renew(&f.store, &mailbox.id).await.unwrap(), 0);
 
         let unclear = submissions::get(&f.store, &id).await.unwrap();
         assert_eq!(
@@ -392,11 +392,19 @@ async fn what_is_claimed_and_not_begun_goes_back_as_it_was() {
 
         // Whoever sends the first prolongs the others with it.
         f.clock.advance(submissions::CLAIM_MILLIS - 1_000);
-        assert!(submissions::renew(&f.store, &first).await.unwrap());
+        assert_eq!(submissions::renew(&f.store, &mailbox.id).await.unwrap(), 3);
         f.clock.advance(2_000);
         assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 0);
 
+        let (store, version) = (&f.store, mailbox.version);
+        let standing = |claimed: Claimed| async move {
+            submissions::standing(store, &claimed, version)
+                .await
+                .unwrap()
+        };
         submissions::cancel(&f.store, &queued[2]).await.unwrap();
+        assert_eq!(standing(claimed[0].clone()).await, Standing::Good);
+        assert_eq!(standing(claimed[1].clone()).await, Standing::Over);
         submissions::give_back(&f.store, claimed).await.unwrap();
         let back = submissions::get(&f.store, &queued[1]).await.unwrap();
         assert_eq!((back.state, back.attempts), (State::Queued, 0));

@@ -49,6 +49,11 @@ async fn put_together(
     if value.envelope.is_some() {
         return Err(ApiError::field("/envelope", "goes with `raw_base64` only"));
     }
+    let place = match value.takes_stored() {
+        true => Some(state.originals_at_once.clone().acquire_owned().await),
+        false => None,
+    };
+    let place = place.transpose().map_err(|_| ApiError::internal())?;
     let written_to = author::written_to(state, caller, &value).await?;
     let author = sender.author(&value, &written_to)?;
     let writer = Writer {
@@ -122,7 +127,11 @@ async fn put_together(
         }
         (None, None) => {}
     }
-    parts.ready(author.identity.id).await
+    let ready = parts.ready(author.identity.id).await?;
+    Ok(Ready {
+        _place: place,
+        ..ready
+    })
 }
 
 /// A message while it is put together.
@@ -182,6 +191,7 @@ impl Parts {
             message_id: prepared.message_id,
             subject: draft.subject,
             identity_id,
+            _place: None,
         })
     }
 }

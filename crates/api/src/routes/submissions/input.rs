@@ -206,6 +206,16 @@ pub(super) struct NewSubmission {
 }
 
 impl NewSubmission {
+    /// Whether the bytes of stored messages are needed for it.
+    pub(super) fn takes_stored(&self) -> bool {
+        self.in_reply_to_message_id.is_some()
+            || self.forward_message_id.is_some()
+            || self
+                .attachments
+                .iter()
+                .any(|file| file.message_id.is_some())
+    }
+
     /// Refuses wishes that contradict each other.
     pub(super) fn check_what_is_there(&self) -> Result<()> {
         let mut checks = Checks::default();

@@ -92,6 +92,7 @@ pub(super) async fn ready(
             message_id,
             subject: head.subject.unwrap_or_default(),
             identity_id: author.identity.id,
+            _place: None,
         })
     });
     done.await.map_err(|_| ApiError::internal())?

@@ -5,6 +5,7 @@ use crate::state::ApiState;
 use mail_message::{Base64Lines, Piece};
 use store::StoreError;
 use store::blobs::{Batch, Place, READ_BYTES, Stored};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes that are appended at once.
 const APPEND: usize = 256 * 1024;
@@ -27,6 +28,8 @@ pub(super) struct Ready {
     pub(super) subject: String,
     /// The identity that it is sent as.
     pub(super) identity_id: String,
+    /// The place in memory of what it takes from stored messages, given back with it.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Where the content of a file is.
