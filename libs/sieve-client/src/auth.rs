@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::error::{RefusalCode, SieveError};
-use crate::limits::QUOTED_BYTES;
+use crate::limits::{ANSWER_BYTES, QUOTED_BYTES};
 use crate::response::{End, Kind, Token};
 use crate::session::Session;
 
@@ -101,9 +101,12 @@ impl Session {
         }
         self.say(&command, &format!("AUTHENTICATE \"{mechanism}\" <hidden>"))
             .await?;
+        let mut room = ANSWER_BYTES;
         loop {
             let within = self.limits.command;
-            let line = self.line(Instant::now() + within, within, WHAT).await?;
+            let line = self
+                .line(&mut room, Instant::now() + within, within, WHAT)
+                .await?;
             if let Some(end) = End::read(&line) {
                 return Ok((exchange, end));
             }
@@ -119,7 +122,9 @@ impl Session {
                 Ok(answer) => self.say(&in_text(&answer), "<hidden>").await?,
                 Err(given_up) => {
                     self.say(&in_text(CANCEL), CANCEL).await?;
-                    let line = self.line(Instant::now() + within, within, WHAT).await?;
+                    let line = self
+                        .line(&mut room, Instant::now() + within, within, WHAT)
+                        .await?;
                     // A yes to a cancelled sign-in would leave us where nobody wanted to be.
                     if End::read(&line).is_some_and(|end| end.kind == Kind::No) {
                         self.end();

@@ -8,6 +8,8 @@ pub(crate) const READ_BYTES: usize = 4 * 1024;
 pub(crate) const SCRIPT_BYTES: usize = 1024 * 1024;
 /// The most lines of one answer: a list of scripts, or of capabilities.
 pub(crate) const ANSWER_LINES: usize = 2000;
+/// All that is kept of one answer, in bytes.
+pub(crate) const ANSWER_BYTES: usize = 2 * SCRIPT_BYTES;
 /// The longest name of a script, in bytes (RFC 5804 section 1.6 asks a server for 512).
 pub(crate) const NAME_BYTES: usize = 512;
 /// The longest text between quotation marks (RFC 5804 section 4); what is longer is counted.

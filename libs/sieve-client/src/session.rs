@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::capability::Capabilities;
 use crate::error::SieveError;
-use crate::limits::{ANSWER_LINES, Limits, READ_BYTES, SCRIPT_BYTES};
+use crate::limits::{ANSWER_BYTES, ANSWER_LINES, Limits, READ_BYTES, SCRIPT_BYTES};
 use crate::response::{End, Kind, Response, Token, tokens};
 
 /// How much of a line that is no greeting is kept for people to see.
@@ -153,8 +153,9 @@ impl Session {
     ) -> Result<Response, SieveError> {
         let deadline = Instant::now() + within;
         let mut lines = Vec::new();
+        let mut room = ANSWER_BYTES;
         loop {
-            let line = self.line(deadline, within, what).await?;
+            let line = self.line(&mut room, deadline, within, what).await?;
             if let Some(end) = End::read(&line) {
                 return Ok(Response { lines, end });
             }
@@ -165,24 +166,28 @@ impl Session {
         }
     }
 
-    /// Reads one line with the counted texts in it.
+    /// Reads one line with the counted texts in it; both take of the `room` that their answer has.
     pub(crate) async fn line(
         &mut self,
+        room: &mut usize,
         deadline: Instant,
         within: Duration,
         what: &'static str,
     ) -> Result<Vec<Token>, SieveError> {
         let mut all = Vec::new();
-        let mut room = SCRIPT_BYTES;
         loop {
             let line = self.wire.read_line(deadline, within, what).await?;
             self.wire.note_received(&line);
+            take(room, line.len())?;
             let (found, counted) = tokens(&line)?;
             all.extend(found);
             let Some(count) = counted else {
                 return Ok(all);
             };
-            room = room.checked_sub(count).ok_or(SieveError::AnswerTooLong)?;
+            if count > SCRIPT_BYTES {
+                return Err(SieveError::AnswerTooLong);
+            }
+            take(room, count)?;
             while self.wire.unread().len() < count {
                 self.wire.fill(deadline, within, what).await?;
             }
@@ -252,6 +257,11 @@ impl Session {
     pub(crate) fn end(&mut self) {
         self.ready = true;
     }
+}
+
+fn take(room: &mut usize, bytes: usize) -> Result<(), SieveError> {
+    *room = room.checked_sub(bytes).ok_or(SieveError::AnswerTooLong)?;
+    Ok(())
 }
 
 impl std::fmt::Debug for Session {

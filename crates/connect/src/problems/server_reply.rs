@@ -8,7 +8,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "server_reply_not_offered",
         step: None,
         title: "The mailbox's server does not answer by itself",
-        cause: "{host} lets nobody set an out of office from outside: it offers no ManageSieve on port {port}, or none with vacation.",
+        cause: "{host} lets nobody set an out of office from outside: it offers no ManageSieve on port {port}, or none with STARTTLS and vacation.",
         remedy: "Let Postroom answer (`place: postroom`).",
         action: "edit_request",
         retry: AfterChange,
@@ -37,7 +37,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         remedy: "Take the out of office or the script away where it was made (such as the provider's webmail), or let Postroom answer (`place: postroom`).",
         action: "edit_request",
         retry: AfterChange,
-        likely_others: &["Another mail program made the script."],
+        likely_others: &[
+            "Another mail program made the script.",
+            "Another mail program, or the owner in the provider's webmail, changed a script that Postroom made: it stays as it is now.",
+        ],
         ..Entry::BASE
     },
     Entry {

@@ -209,15 +209,13 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// The receiving side's own rules, at another port of the same host. Encrypted wherever mail is.
+    /// The receiving side's own rules, at another port of the same host. Always encrypted: the secret was trusted to one port in the
+    /// clear at most, and not to this one.
     pub fn rules_of(settings: &'a Incoming, port: u16, now: Timestamp) -> Self {
         Self {
             spoken: Spoken::Sieve,
             port,
-            security: match settings.security {
-                Security::None => Security::None,
-                Security::Tls | Security::Starttls => Security::Starttls,
-            },
+            security: Security::Starttls,
             ..Self::incoming(settings, now)
         }
     }

@@ -1,11 +1,14 @@
 //! Out of office on the mailbox's own server: the server answers by itself (ManageSieve, RFC 5804; vacation, RFC 5230), also while
 //! Postroom is down.
 //!
-//! A server runs one script over incoming mail. Ours is called [`OURS`]. Where the owner has an active script, it stays as it is: a
+//! A server runs one script over incoming mail. Ours is called [`ANSWERS`]. Where the owner has an active script, it stays as it is: a
 //! second script of ours, [`FRONT`], becomes the active one and includes ours and then theirs (RFC 6609). It says in its first line
-//! which script was active before; switching off makes that one active again. What cannot be done so is refused with the reason.
+//! which script was active before; switching off makes that one active again. What cannot be done so is refused with the reason, and
+//! so is a change of a script of ours that somebody else has changed.
 
+mod ours;
 mod script;
+mod theirs;
 
 pub use script::Wanted;
 
@@ -15,25 +18,14 @@ use mail_net::Net;
 use model::Secret;
 use model::mailbox::Incoming;
 use model::{Clock, Timestamp};
-use script::quoted;
+use ours::{ANSWERS, FRONT, Kept};
 use sieve_client::{Script, Session, SieveError};
+use theirs::Theirs;
 
 /// Where servers have ManageSieve (RFC 5804 section 1.8).
 pub const PORT: u16 = 4190;
-/// Our script.
-const OURS: &str = "postroom-vacation";
-/// Our script that includes ours and the owner's.
-const FRONT: &str = "postroom-active";
-/// How the first line of [`FRONT`] begins; the name of the script that was active before follows in quotation marks.
-const BEFORE: &str = "# Written by Postroom. Active before: ";
-/// The owner's script with one of these may itself answer or refuse messages, which the server does not do twice for one message
-/// (RFC 5230 section 4.7), or does on top of our answer.
-const CONFLICTS: [(&str, &str); 4] = [
-    ("vacation", "answers by itself"),
-    ("vacation-seconds", "answers by itself"),
-    ("reject", "refuses messages"),
-    ("ereject", "refuses messages"),
-];
+/// The most scripts of the owner that are looked at.
+const THEIRS_AT_MOST: usize = 20;
 
 /// Speaks with a mailbox's server about what it does with incoming mail.
 #[derive(Clone, Debug)]
@@ -102,8 +94,13 @@ impl ServerReplies {
         let peer = at.peer(Clock::system().now());
         let mut session = match self.open(at, &peer).await {
             Ok(session) => session,
-            // Nobody listens there, or somebody else does.
-            Err(failure) if matches!(failure.id(), "connection_refused" | "wrong_protocol") => {
+            // Nobody listens there, or somebody else does, or in the clear.
+            Err(failure)
+                if matches!(
+                    failure.id(),
+                    "connection_refused" | "wrong_protocol" | "starttls_not_offered"
+                ) =>
+            {
                 return Err(peer.failure("server_reply_not_offered", &[], None));
             }
             Err(failure) => return Err(failure),
@@ -117,7 +114,7 @@ impl ServerReplies {
         let active = active(&looked?);
         Ok(Found {
             program,
-            at_work: matches!(active.as_deref(), Some(OURS | FRONT)),
+            at_work: matches!(active.as_deref(), Some(ANSWERS | FRONT)),
             active,
         })
     }
@@ -201,36 +198,99 @@ async fn put(session: &mut Session, peer: &Peer<'_>, wanted: &Wanted) -> Result<
     offers(session, peer)?;
     let offered = session.capabilities().clone();
     let written = script::write(wanted, |name| offered.has_extension(name));
-    let ours = written
+    let answers = written
         .map_err(|what| peer.failure("server_reply_not_expressible", &[("what", &what)], None))?;
+    let answers = ours::sealed(&answers);
     let all = scripts(session, peer).await?;
-    let (place, theirs) = place(session, peer, &all).await?;
-    if let Some((name, text)) = &theirs {
-        let include = offered.has_extension("include");
-        if let Some(what) = in_the_way(name, text, include) {
-            let failure = peer.failure("server_reply_script_in_the_way", &[("what", &what)], None);
-            return Err(failure.into());
+    let own = Own::read(session, peer, &all).await?;
+    own.answers_whole(peer)?;
+    let (place, theirs) = place(session, peer, &all, &own).await?;
+    if let Some(first) = theirs.first() {
+        if !offered.has_extension("include") {
+            let what = format!(
+                "the script {:?} is active, and the server cannot run two (the extension include)",
+                first.name
+            );
+            return Err(in_the_way(peer, &what).into());
         }
+        if let Some(what) = theirs.iter().find_map(Theirs::conflict) {
+            return Err(in_the_way(peer, &what).into());
+        }
+        own.front_whole(peer)?;
     }
     if offered.version.is_some() {
-        prepared(session.check_script(&ours).await, peer)?;
+        prepared(session.check_script(&answers).await, peer)?;
     }
-    let stored = session.put_script(OURS, &ours).await;
+    let stored = session.put_script(ANSWERS, &answers).await;
     if place == Standing::AtWork {
         changed(stored, peer)?;
         return Ok(());
     }
     prepared(stored, peer)?;
-    let goes_first = match &theirs {
-        None => OURS,
-        Some((name, _)) => {
-            let stored = session.put_script(FRONT, &front(name)).await;
-            // It may be the active one, and including the same scripts as before.
+    let goes_first = match theirs.first() {
+        None => ANSWERS,
+        Some(first) => {
+            let stored = session.put_script(FRONT, &ours::front(&first.name)).await;
             prepared(stored, peer)?;
             FRONT
         }
     };
     changed(session.set_active(Some(goes_first)).await, peer)
+}
+
+/// What there is of ours.
+struct Own {
+    /// The script that answers.
+    answers: Kept,
+    /// The script that includes it and the owner's.
+    front: Kept,
+}
+
+impl Own {
+    async fn read(session: &mut Session, peer: &Peer<'_>, all: &[Script]) -> Result<Self, Failure> {
+        let mut found = [Kept::Absent, Kept::Absent];
+        for (kept, name) in found.iter_mut().zip([ANSWERS, FRONT]) {
+            if has(all, name) {
+                *kept = Kept::read(name, &text(session, peer, name).await?);
+            }
+        }
+        let [answers, front] = found;
+        Ok(Self { answers, front })
+    }
+
+    /// Refuses where somebody has changed the script that answers.
+    fn answers_whole(&self, peer: &Peer<'_>) -> Result<(), Failure> {
+        whole(&self.answers, ANSWERS, peer)
+    }
+
+    /// Refuses where somebody has changed the script that includes the owner's.
+    fn front_whole(&self, peer: &Peer<'_>) -> Result<(), Failure> {
+        whole(&self.front, FRONT, peer)
+    }
+
+    /// The script that was active before, where it is still there.
+    fn before(&self, all: &[Script]) -> Option<String> {
+        match &self.front {
+            Kept::Whole(before) => before.clone().filter(|name| has(all, name)),
+            Kept::Absent | Kept::Changed => None,
+        }
+    }
+}
+
+fn whole(kept: &Kept, name: &str, peer: &Peer<'_>) -> Result<(), Failure> {
+    if !kept.is_changed() {
+        return Ok(());
+    }
+    let what = format!("the script {name:?} is not as Postroom wrote it");
+    Err(in_the_way(peer, &what))
+}
+
+fn has(all: &[Script], name: &str) -> bool {
+    all.iter().any(|script| script.name == name)
+}
+
+fn in_the_way(peer: &Peer<'_>, what: &str) -> Failure {
+    peer.failure("server_reply_script_in_the_way", &[("what", what)], None)
 }
 
 /// How our script stands.
@@ -242,104 +302,98 @@ enum Standing {
     ToActivate,
 }
 
-/// How our script stands, and the owner's script that has to go on working, with its text.
+/// How our script stands, and the owner's scripts that have to go on working: the active one first, then those that it includes.
 async fn place(
     session: &mut Session,
     peer: &Peer<'_>,
     all: &[Script],
-) -> Result<(Standing, Option<(String, String)>), Failure> {
+    own: &Own,
+) -> Result<(Standing, Vec<Theirs>), Failure> {
     let active = active(all);
-    let theirs = match active.as_deref() {
-        None => return Ok((Standing::ToActivate, None)),
-        Some(OURS) => return Ok((Standing::AtWork, None)),
-        Some(FRONT) => {
-            let before = before(&text(session, peer, FRONT).await?);
-            before.filter(|name| all.iter().any(|script| script.name == *name))
+    let (fronted, theirs) = match active {
+        None => return Ok((Standing::ToActivate, Vec::new())),
+        Some(name) if name == ANSWERS => return Ok((Standing::AtWork, Vec::new())),
+        Some(name) if name == FRONT => {
+            own.front_whole(peer)?;
+            (true, own.before(all))
         }
-        Some(name) => Some(name.to_owned()),
+        Some(name) => (false, Some(name)),
     };
     let Some(name) = theirs else {
-        return Ok((Standing::ToActivate, None));
+        return Ok((Standing::ToActivate, Vec::new()));
     };
-    let text = text(session, peer, &name).await?;
-    let fronted = active.as_deref() == Some(FRONT);
-    if !fronted && includes_ours(&text) {
-        return Ok((Standing::AtWork, None));
+    let theirs = with_included(session, peer, all, &name).await?;
+    if fronted {
+        return Ok((Standing::AtWork, theirs));
     }
-    let standing = if fronted {
-        Standing::AtWork
-    } else {
-        Standing::ToActivate
-    };
-    Ok((standing, Some((name, text))))
+    if theirs.iter().any(Theirs::includes_ours) {
+        return Ok((Standing::AtWork, Vec::new()));
+    }
+    Ok((Standing::ToActivate, theirs))
+}
+
+/// A script of the owner, and all of theirs that it may include, directly or not.
+async fn with_included(
+    session: &mut Session,
+    peer: &Peer<'_>,
+    all: &[Script],
+    name: &str,
+) -> Result<Vec<Theirs>, Failure> {
+    let mut found = Vec::new();
+    let mut names = vec![name.to_owned()];
+    while let Some(name) = names.get(found.len()).cloned() {
+        if found.len() == THEIRS_AT_MOST {
+            let what = format!("it includes more than {THEIRS_AT_MOST} scripts");
+            return Err(in_the_way(peer, &what));
+        }
+        let text = text(session, peer, &name).await?;
+        let one = Theirs { name, text };
+        for script in all {
+            let known = names.contains(&script.name) || [ANSWERS, FRONT].contains(&&*script.name);
+            if !known && one.may_include(&script.name) {
+                names.push(script.name.clone());
+            }
+        }
+        found.push(one);
+    }
+    Ok(found)
 }
 
 async fn take_away(session: &mut Session, peer: &Peer<'_>) -> Result<(), NotDone> {
     let all = scripts(session, peer).await?;
+    let own = Own::read(session, peer, &all).await?;
     match active(&all).as_deref() {
-        Some(OURS) => changed(session.set_active(None).await, peer)?,
+        Some(ANSWERS) => {
+            own.answers_whole(peer)?;
+            changed(session.set_active(None).await, peer)?;
+        }
         Some(FRONT) => {
-            let before = before(&text(session, peer, FRONT).await?);
-            let before = before.filter(|name| all.iter().any(|script| script.name == *name));
+            own.front_whole(peer)?;
+            own.answers_whole(peer)?;
+            let before = own.before(&all);
             changed(session.set_active(before.as_deref()).await, peer)?;
         }
-        // The owner included ours: theirs has to stay whole.
-        Some(name) if includes_ours(&text(session, peer, name).await?) => {
-            let done = session
-                .put_script(OURS, "# Switched off by Postroom.\r\nkeep;\r\n")
-                .await;
-            return changed(done, peer).map(drop);
+        // Where the owner included ours, theirs has to stay whole.
+        Some(name) if has(&all, ANSWERS) => {
+            let theirs = with_included(session, peer, &all, name).await?;
+            if theirs.iter().any(Theirs::includes_ours) {
+                own.answers_whole(peer)?;
+                let idle = ours::sealed(ours::IDLE);
+                let done = session.put_script(ANSWERS, &idle).await;
+                return changed(done, peer).map(drop);
+            }
         }
         _ => {}
     }
-    // What works no more may stay, if the server wants that.
-    for name in [FRONT, OURS] {
-        if all.iter().any(|script| script.name == name)
+    // What works no more may stay, if the server wants that; what somebody has changed does.
+    for (name, kept) in [(FRONT, &own.front), (ANSWERS, &own.answers)] {
+        if matches!(kept, Kept::Whole(_))
             && let Err(error) = session.delete_script(name).await
         {
             tracing::info!(script = name, %error, "an idle script stays on the server");
         }
     }
     Ok(())
-}
-
-/// Why the owner's active script stands in the way, in words.
-fn in_the_way(name: &str, text: &str, include: bool) -> Option<String> {
-    let text = text.to_lowercase();
-    let conflict = CONFLICTS
-        .iter()
-        .find(|(extension, _)| text.contains(&format!("\"{extension}\"")));
-    match conflict {
-        Some((_, does)) => Some(format!("the script {name:?} {does}")),
-        None if !include => Some(format!(
-            "the script {name:?} is active, and the server cannot run two (the extension include)"
-        )),
-        None => None,
-    }
-}
-
-fn includes_ours(text: &str) -> bool {
-    text.contains(&quoted(OURS))
-}
-
-fn front(theirs: &str) -> String {
-    let name = quoted(theirs);
-    format!(
-        "{BEFORE}{name}\r\nrequire [\"include\"];\r\ninclude :personal {};\r\ninclude :personal {name};\r\n",
-        quoted(OURS)
-    )
-}
-
-/// The script that was active before, by the first line of [`FRONT`].
-fn before(front: &str) -> Option<String> {
-    let line = front.lines().next()?.strip_prefix(BEFORE)?;
-    let inner = line.trim_end().strip_prefix('"')?.strip_suffix('"')?;
-    let mut name = String::new();
-    let mut rest = inner.chars();
-    while let Some(c) = rest.next() {
-        name.extend(if c == '\\' { rest.next() } else { Some(c) });
-    }
-    Some(name)
 }
 
 #[cfg(test)]

@@ -53,8 +53,27 @@ async fn started(steps: &[Step]) -> (Session, testkit::script::Peer) {
 
 /// The lines of our script, of which the server hears as many as there are.
 fn script_lines() -> usize {
-    let script = script::write(&wanted(), |_| true).unwrap();
+    let script = ours::sealed(&script::write(&wanted(), |_| true).unwrap());
     script.lines().count()
+}
+
+/// What a server says that gives a script.
+fn given(script: &str) -> &'static str {
+    let said = format!("{{{}}}\r\n{script}\r\nOK\r\n", script.len());
+    Box::leak(said.into_boxed_str())
+}
+
+/// A server that lists these scripts, and is asked for these in turn.
+fn has_scripts(list: &'static str, asked: &[(&str, &str)]) -> Vec<Step> {
+    let mut steps = vec![Hear("LISTSCRIPTS"), Say(list)];
+    for (name, script) in asked {
+        let command = format!("GETSCRIPT \"{name}\"");
+        steps.extend([
+            Hear(Box::leak(command.into_boxed_str())),
+            Say(given(script)),
+        ]);
+    }
+    steps
 }
 
 fn storing(end: &'static str) -> Vec<Step> {
@@ -88,6 +107,8 @@ async fn a_no_changes_nothing_and_says_why() {
     let mut steps = vec![
         Hear("LISTSCRIPTS"),
         Say("\"postroom-vacation\" ACTIVE\r\nOK\r\n"),
+        Hear("GETSCRIPT \"postroom-vacation\""),
+        Say(given(&ours::sealed("keep;"))),
     ];
     steps.extend(storing("NO (QUOTA/MAXSIZE) \"too large\"\r\n"));
     let (mut session, server) = started(&steps).await;
@@ -103,55 +124,113 @@ async fn a_no_changes_nothing_and_says_why() {
 
 #[tokio::test]
 async fn an_owner_who_includes_ours_keeps_a_whole_script() {
-    let (mut session, server) = started(&[
-        Hear("LISTSCRIPTS"),
-        Say("\"mine\" ACTIVE\r\n\"postroom-vacation\"\r\nOK\r\n"),
-        Hear("GETSCRIPT \"mine\""),
-        Say("{40}\r\ninclude :personal \"postroom-vacation\";\r\n\r\nOK\r\n"),
+    let mut steps = has_scripts(
+        "\"mine\" ACTIVE\r\n\"more\"\r\n\"postroom-vacation\"\r\nOK\r\n",
+        &[
+            ("postroom-vacation", &ours::sealed("keep;")),
+            ("mine", "include \"more\";"),
+            ("more", "include :personal \"postroom-vacation\";"),
+        ],
+    );
+    steps.extend([
+        HearAny,
         HearAny,
         Hear("# Switched off by Postroom."),
         Hear("keep;"),
         Hear(""),
         Say("OK\r\n"),
-    ])
-    .await;
+    ]);
+    let (mut session, server) = started(&steps).await;
     take_away(&mut session, &peer()).await.unwrap();
     server.finish(session).await;
 }
 
 #[tokio::test]
 async fn what_the_owner_has_made_active_since_stays_active() {
-    let (mut session, server) = started(&[
-        Hear("LISTSCRIPTS"),
-        Say("\"mine\" ACTIVE\r\n\"postroom-vacation\"\r\n\"postroom-active\"\r\nOK\r\n"),
-        Hear("GETSCRIPT \"mine\""),
-        Say("\"keep;\"\r\nOK\r\n"),
+    let mut steps = has_scripts(
+        "\"mine\" ACTIVE\r\n\"postroom-vacation\"\r\n\"postroom-active\"\r\nOK\r\n",
+        &[
+            ("postroom-vacation", &ours::sealed("keep;")),
+            ("postroom-active", &ours::front("mine")),
+            ("mine", "# include \"postroom-vacation\"\r\nkeep;"),
+        ],
+    );
+    steps.extend([
         Hear("DELETESCRIPT \"postroom-active\""),
         Say("OK\r\n"),
         Hear("DELETESCRIPT \"postroom-vacation\""),
         Say("NO (ACTIVE) \"no\"\r\n"),
-    ])
-    .await;
+    ]);
+    let (mut session, server) = started(&steps).await;
     take_away(&mut session, &peer()).await.unwrap();
     server.finish(session).await;
 }
 
-#[test]
-fn the_front_remembers_what_was_active_before() {
-    for name in ["main", "Regeln \"1\" \\ gr\u{fc}n"] {
-        assert_eq!(before(&front(name)).as_deref(), Some(name));
+/// Neither a change nor its end touches anything: the server hears no more than these questions.
+async fn stands_in_the_way(steps: &[Step], putting: bool, taking_away: bool) {
+    if putting {
+        let (mut session, server) = started(steps).await;
+        let not_done = put(&mut session, &peer(), &wanted()).await.unwrap_err();
+        let found = (not_done.failure.id(), not_done.unsure);
+        assert_eq!(found, ("server_reply_script_in_the_way", false));
+        server.finish(session).await;
     }
-    assert_eq!(before("keep;\r\n"), None);
-    assert!(includes_ours(&front("main")) && !includes_ours("keep;"));
+    if taking_away {
+        let (mut session, server) = started(steps).await;
+        let not_done = take_away(&mut session, &peer()).await.unwrap_err();
+        let found = (not_done.failure.id(), not_done.unsure);
+        assert_eq!(found, ("server_reply_script_in_the_way", false));
+        server.finish(session).await;
+    }
 }
 
-#[test]
-fn an_owners_script_is_in_the_way_where_it_answers_or_cannot_be_included() {
-    assert_eq!(in_the_way("m", "require \"fileinto\"; keep;", true), None);
-    let said = in_the_way("m", "require [\"fileinto\", \"Vacation\"];", true).unwrap();
-    assert!(said.contains("answers by itself"), "{said}");
-    let said = in_the_way("m", "require \"reject\";", true).unwrap();
-    assert!(said.contains("refuses messages"), "{said}");
-    let said = in_the_way("m", "keep;", false).unwrap();
+#[tokio::test]
+async fn a_script_of_ours_that_the_owner_changed_is_neither_overwritten_nor_taken_away() {
+    let (sealed, front) = (ours::sealed("keep;"), ours::front("mine"));
+    let edited = format!("{sealed}\r\nfileinto \"Green\";");
+    let steps = has_scripts(
+        "\"postroom-vacation\" ACTIVE\r\nOK\r\n",
+        &[("postroom-vacation", &edited)],
+    );
+    stands_in_the_way(&steps, true, true).await;
+
+    let list = "\"mine\"\r\n\"postroom-active\" ACTIVE\r\n\"postroom-vacation\"\r\nOK\r\n";
+    for front in ["keep;", "discard;\r\n", &format!("{front}discard;\r\n")] {
+        let asked = [("postroom-vacation", &*sealed), ("postroom-active", front)];
+        stands_in_the_way(&has_scripts(list, &asked), true, true).await;
+    }
+    let asked = [("postroom-vacation", &*edited), ("postroom-active", &front)];
+    stands_in_the_way(&has_scripts(list, &asked), true, true).await;
+
+    // It is not at work: only to be written over it stands in the way.
+    let idle = "\"mine\" ACTIVE\r\n\"postroom-active\"\r\nOK\r\n";
+    let asked = [("postroom-active", "discard;"), ("mine", "keep;")];
+    stands_in_the_way(&has_scripts(idle, &asked), true, false).await;
+    let (mut session, server) = started(&has_scripts(idle, &asked[..1])).await;
+    take_away(&mut session, &peer()).await.unwrap();
+    server.finish(session).await;
+}
+
+#[tokio::test]
+async fn a_script_of_the_owners_that_another_one_includes_can_be_in_the_way() {
+    let list = "\"mine\" ACTIVE\r\n\"rules\"\r\n\"other\"\r\n\"holiday\"\r\nOK\r\n";
+    let asked = [
+        ("mine", "include :personal \"rules\"; # \"other\""),
+        ("rules", "include \"mine\"; include \"holiday\";"),
+        ("holiday", "require \"vacation\";\r\nvacation \"Gone.\";"),
+    ];
+    stands_in_the_way(&has_scripts(list, &asked), true, false).await;
+
+    let nothing = [Say(
+        "\"IMPLEMENTATION\" \"mx\"\r\n\"SIEVE\" \"vacation\"\r\nOK\r\n",
+    )];
+    let asked = [("mine", "keep;")];
+    let steps = has_scripts("\"mine\" ACTIVE\r\nOK\r\n", &asked);
+    let (io, server) = play(&[&nothing[..], &steps].concat());
+    let session = Session::start(Stream::from_io(io), Limits::default(), None).await;
+    let mut session = session.unwrap();
+    let not_done = put(&mut session, &peer(), &wanted()).await.unwrap_err();
+    let said = not_done.failure.to_string();
     assert!(said.contains("include"), "{said}");
+    server.finish(session).await;
 }

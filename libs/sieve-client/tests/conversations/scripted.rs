@@ -181,6 +181,16 @@ async fn other_servers_and_nonsense_are_told_apart() {
         Err(SieveError::AnswerTooLong)
     ));
     peer.finish(session).await;
+    // Each text alone would have room.
+    let large: &'static str =
+        Box::leak(format!("{{1000000}}\r\n{}\r\n", "x".repeat(1_000_000)).into_boxed_str());
+    let many = [Hear("LISTSCRIPTS"), Say(large), Say(large), Say(large)];
+    let (mut session, peer) = started(&many).await;
+    assert!(matches!(
+        session.list_scripts().await,
+        Err(SieveError::AnswerTooLong)
+    ));
+    peer.finish(session).await;
     let (mut session, peer) = started(&[Hear("LISTSCRIPTS"), Say("\"a\"\r\n"), Close]).await;
     assert!(matches!(
         session.list_scripts().await,
