@@ -8,16 +8,19 @@ use mail_message::auto_reply::{self, Rules};
 use model::auto_reply::{Audience, AutoReply};
 use model::event::{Event, Origin};
 use model::folder::Role;
+use model::mailbox::Protocol;
 use model::{Timestamp, fresh_id};
 use runner::{CancellationToken, Next, StepError, Task};
 use std::time::Duration;
 use store::auto_replies::{self, Answer, News};
 use store::submissions::NewSubmission;
 use store::wake::Topic;
-use store::{Store, StoreError, events, identities, messages};
+use store::{Store, StoreError, events, identities, mailboxes, messages};
 
 /// A message that the server received longer ago is none that has just come, whatever its event says: somebody put it there.
 const OLD_MILLIS: i64 = 2 * 24 * 60 * 60 * 1000;
+/// So long after the mailbox's own server stopped answering, what comes over POP3 may still have come before.
+const POP3_MARGIN_MILLIS: i64 = 10 * 60 * 1000;
 /// The shortest time from one look at the log to the next: nobody waits for an automatic answer.
 const PACE: Duration = Duration::from_millis(200);
 
@@ -70,11 +73,12 @@ impl AutoReplies {
         }
         let message = messages::get(&self.store, id).await?;
         // What came while the mailbox's own server answered has its answer.
-        if own
-            .left_server_at
-            .is_some_and(|left| message.received_at <= left)
-        {
-            return Ok(());
+        if let Some(left) = own.left_server_at {
+            let mailbox = mailboxes::get(&self.store, &own.mailbox_id).await?;
+            let protocol = mailbox.incoming.map(|side| side.protocol);
+            if server_answered(left, protocol, message.received_at, event.occurred_at) {
+                return Ok(());
+            }
         }
         let roles = || message.folders.iter().filter_map(|at| at.role);
         if roles().any(|role| matches!(role, Role::Junk | Role::Trash | Role::Sent | Role::Drafts))
@@ -181,6 +185,20 @@ impl AutoReplies {
     }
 }
 
+/// Whether a message came while the mailbox's own server answered, which it did until `left`. Over POP3 `received_at` is what the
+/// sender wrote into the message, and when it was `fetched` says only that it came before.
+fn server_answered(
+    left: Timestamp,
+    protocol: Option<Protocol>,
+    received_at: Timestamp,
+    fetched: Timestamp,
+) -> bool {
+    match protocol {
+        Some(Protocol::Pop3) => received_at.min(fetched) <= left.plus_millis(POP3_MARGIN_MILLIS),
+        Some(Protocol::Imap) | None => received_at <= left,
+    }
+}
+
 impl Task for AutoReplies {
     async fn run_once(&mut self, _: &CancellationToken) -> Result<Next, StepError> {
         let Some(news) = auto_replies::news(&self.store).await? else {
@@ -199,5 +217,26 @@ impl Task for AutoReplies {
 
     fn pace(&self) -> Duration {
         PACE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_may_have_answered_is_not_answered_again() {
+        let (left, margin) = (Timestamp(1_000), POP3_MARGIN_MILLIS);
+        let soon = left.plus_millis(1);
+        let late = left.plus_millis(margin + 1);
+        let answered = |protocol: Protocol, received_at: Timestamp, fetched: Timestamp| {
+            server_answered(left, Some(protocol), received_at, fetched)
+        };
+        assert!(answered(Protocol::Imap, left, late));
+        assert!(!answered(Protocol::Imap, soon, soon));
+        // A sender's clock may be fast or slow; and what is fetched first may have waited.
+        assert!(answered(Protocol::Pop3, late, soon));
+        assert!(answered(Protocol::Pop3, soon, late));
+        assert!(!answered(Protocol::Pop3, late, late));
     }
 }

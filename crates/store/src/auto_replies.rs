@@ -15,7 +15,7 @@ use model::auto_reply::{AutoReply, OnServer, Settings};
 use model::event::Event;
 use model::submission::Submission;
 use model::{Timestamp, fresh_id};
-pub(crate) use on_server::other_server;
+pub(crate) use on_server::leave_server;
 pub use on_server::{begin_on_server, end_on_server, note_server, server_port};
 
 /// Events that are looked at in one step.
@@ -145,16 +145,21 @@ pub(crate) fn set(
     tx.exec(sql, &args).map(drop)
 }
 
-/// Removes one, with what it knows of who got an answer.
+/// Removes one, with what it knows of who got an answer. `leave`: even where it stands on the mailbox's server.
 ///
 /// # Errors
-/// No such one.
-pub async fn remove(store: &Store, id: &str) -> Result<()> {
+/// No such one; `Conflict`: it stands on the mailbox's server, or may.
+pub async fn remove(store: &Store, id: &str, leave: bool) -> Result<()> {
     let id = id.to_owned();
     store
         .db
         .write(move |tx| {
-            read(tx, &id)?;
+            let mailbox_id = read(tx, &id)?.mailbox_id;
+            mailboxes::hold(tx, &mailbox_id)?;
+            if read(tx, &id)?.on_server.is_some() && !leave {
+                let text = "the out of office stands on the mailbox's server, or is being changed there: read it again";
+                return Err(StoreError::Conflict(text.into()));
+            }
             let sql = "DELETE FROM auto_replies WHERE id = $1";
             tx.exec(sql, &[(&id).into()]).map(drop)
         })

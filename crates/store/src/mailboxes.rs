@@ -170,6 +170,11 @@ fn hosts(incoming: Option<&Incoming>, outgoing: Option<&Outgoing>) -> [Option<St
     ]
 }
 
+/// Where a mailbox's own server keeps what it does with incoming mail: its host and the name there.
+fn rules_at(incoming: Option<&Incoming>) -> Option<(String, &str)> {
+    incoming.map(|side| (side.host.to_lowercase(), side.username.as_str()))
+}
+
 /// The secrets of a mailbox, opened.
 ///
 /// # Errors
@@ -298,7 +303,9 @@ pub async fn change(
             if hosts(incoming.as_ref(), outgoing.as_ref()) != hosts(old.incoming.as_ref(), old.outgoing.as_ref()) {
                 // What other servers do by themselves says nothing of these.
                 tx.exec("UPDATE mailboxes SET sent_copy_by = NULL WHERE id = $1", &[(&id).into()])?;
-                crate::auto_replies::other_server(tx, &id)?;
+            }
+            if rules_at(incoming.as_ref()) != rules_at(old.incoming.as_ref()) {
+                crate::auto_replies::leave_server(tx, &id)?;
             }
             if fetch_since != old.fetch_since || monitored != old.monitored_folders {
                 // More mail may be wanted than is there: the folders are looked through again.

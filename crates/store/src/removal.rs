@@ -23,13 +23,14 @@ pub(crate) fn not_removed(column: &str) -> String {
 /// Removes a mailbox with all its mail: it is gone for everybody once this returns, with its credentials.
 ///
 /// # Errors
-/// No such mailbox.
+/// No such mailbox; `Conflict`: its server answers for it, and would go on.
 pub async fn remove(store: &Store, id: &str) -> Result<()> {
     let (now, id) = (store.now(), id.to_owned());
     store
         .db
         .write(move |tx| {
             let old = mailboxes::lock(tx, &id)?;
+            crate::auto_replies::leave_server(tx, &id)?;
             tx.exec(
                 "UPDATE mailboxes SET removed_at = $2, lifecycle = 'disabled', connection_state = 'off',
                    incoming_secret = NULL, outgoing_secret = NULL, server_profile_id = NULL, send_shared = 0, system_sender = 0

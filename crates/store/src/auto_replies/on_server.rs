@@ -9,11 +9,12 @@ use crate::error::{Result, StoreError};
 use crate::{Store, Tx, mailboxes};
 use model::auto_reply::{AutoReply, OnServer, Settings};
 
-/// Notes that what was seen (`seen`) is being changed on the mailbox's server.
+/// Notes that what was seen (`seen`) is being changed on the mailbox's server. Gives what was there until now, of which more than the
+/// settings may have changed since.
 ///
 /// # Errors
 /// No such one; `Conflict`: somebody else has changed it since, or is changing it.
-pub async fn begin_on_server(store: &Store, seen: &AutoReply) -> Result<()> {
+pub async fn begin_on_server(store: &Store, seen: &AutoReply) -> Result<AutoReply> {
     let (now, seen) = (store.now(), seen.clone());
     store
         .db
@@ -31,8 +32,8 @@ pub async fn begin_on_server(store: &Store, seen: &AutoReply) -> Result<()> {
             }
             let sql = "UPDATE auto_replies SET on_server = $2, on_server_at = $3 WHERE id = $1";
             let changing = OnServer::Changing.as_str();
-            tx.exec(sql, &[(&seen.id).into(), changing.into(), now.into()])
-                .map(drop)
+            tx.exec(sql, &[(&seen.id).into(), changing.into(), now.into()])?;
+            Ok(there)
         })
         .await
 }
@@ -104,11 +105,11 @@ pub async fn server_port(store: &Store, mailbox_id: &str) -> Result<Option<u16>>
         .await
 }
 
-/// The mailbox gets another server: what is known of the one before is forgotten.
+/// The mailbox goes, or gets another server or another name there: what is known of the one before is forgotten.
 ///
 /// # Errors
 /// `Conflict`: the one before answers for the mailbox, and would go on.
-pub(crate) fn other_server(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+pub(crate) fn leave_server(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
     let sql = "SELECT 1 FROM auto_replies WHERE mailbox_id = $1 AND on_server IS NOT NULL";
     if tx.row(sql, &[mailbox_id.into()])?.is_some() {
         let text = "the mailbox's present server answers for it while nobody is there, and would go on: switch its out of office off first";

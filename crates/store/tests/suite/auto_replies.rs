@@ -99,7 +99,7 @@ async fn an_event_is_answered_once_and_a_sender_once_in_a_period() {
             .await
             .unwrap();
         assert_eq!(sent.len(), 4);
-        auto_replies::remove(store, &own.id).await.unwrap();
+        auto_replies::remove(store, &own.id, false).await.unwrap();
         assert!(!answer(store, &own, 1_006, "eve@x.test").await);
         let gone = auto_replies::get(store, &own.id).await;
         assert!(matches!(gone, Err(StoreError::NotFound(_))));
@@ -163,11 +163,12 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
         assert_eq!(back.left_server_at, Some(store.now()));
         assert!(answer(store, &own, 1_005, "dan@x.test").await);
 
-        // A mailbox that leaves its server leaves no answers behind.
-        let elsewhere = |host: &str| {
+        // A mailbox that leaves its server, or its name there, leaves no answers behind.
+        let elsewhere = |host: &str, username: &str| {
             let mut incoming = mailbox.incoming.clone();
             if let Some(incoming) = &mut incoming {
                 incoming.host = host.to_owned();
+                incoming.username = username.to_owned();
             }
             let change = store::mailboxes::Change {
                 incoming: Some(incoming),
@@ -176,13 +177,41 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
             store::mailboxes::change(store, &mailbox.id, change, None)
         };
         set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
-        let refused = elsewhere("imap.elsewhere.test").await;
+        let incoming = mailbox.incoming.clone().unwrap();
+        for (host, name) in [
+            ("imap.elsewhere.test", incoming.username.as_str()),
+            (incoming.host.as_str(), "carol"),
+        ] {
+            let refused = elsewhere(host, name).await;
+            assert!(
+                matches!(refused, Err(StoreError::Conflict(_))),
+                "{refused:?}"
+            );
+        }
+        let mut outgoing = mailbox.outgoing.clone();
+        if let Some(outgoing) = &mut outgoing {
+            outgoing.host = "smtp.elsewhere.test".to_owned();
+        }
+        let sends_elsewhere = store::mailboxes::Change {
+            outgoing: Some(outgoing),
+            ..Default::default()
+        };
+        store::mailboxes::change(store, &mailbox.id, sends_elsewhere, None)
+            .await
+            .unwrap();
+        // Nor does one that goes, or an out of office that is removed while it stands there.
+        let refused = store::mailboxes::remove(store, &mailbox.id).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+        let refused = auto_replies::remove(store, &own.id, false).await;
         assert!(
             matches!(refused, Err(StoreError::Conflict(_))),
             "{refused:?}"
         );
         let back = set_place(store, &own.id, Place::Postroom, None).await;
-        elsewhere("imap.elsewhere.test").await.unwrap();
+        elsewhere("imap.elsewhere.test", "carol").await.unwrap();
         let port = auto_replies::server_port(store, &mailbox.id).await.unwrap();
         assert_eq!(port, None);
 
@@ -194,7 +223,18 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
         let seen = auto_replies::get(store, &own.id).await.unwrap();
         auto_replies::begin_on_server(store, &seen).await.unwrap();
         fixture.clock.advance(DAY);
-        auto_replies::begin_on_server(store, &seen).await.unwrap();
+        let there = auto_replies::begin_on_server(store, &seen).await.unwrap();
+        assert_eq!(
+            (seen.on_server, there.on_server),
+            (None, Some(OnServer::Changing))
+        );
+        // Nobody removes it meanwhile but who leaves it there.
+        let refused = auto_replies::remove(store, &own.id, false).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict(_))),
+            "{refused:?}"
+        );
+        auto_replies::remove(store, &own.id, true).await.unwrap();
     })
     .await;
 }

@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::error::{ApiError, Result};
 use crate::idempotent::{self, Answer};
 use crate::input::Json;
+use crate::proving;
 use crate::routes::mailboxes;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -13,7 +14,7 @@ use model::auto_reply::{AutoReply, Settings};
 use model::mailbox::Mailbox;
 use serde_json::json;
 use store::idempotency::Stage;
-use store::{audit, auto_replies};
+use store::{StoreError, audit, auto_replies};
 
 /// Makes a mailbox's out of office: what it answers by itself, when and to whom. Each mailbox has one at most.
 #[utoipa::path(post, path = "/v1/auto-replies", tag = "auto-replies", request_body = AutoReplyInput,
@@ -40,6 +41,7 @@ pub(crate) async fn create_auto_reply(
     let settings = value.settings(None, &mailbox.address)?;
     let (inner, actor) = (state.clone(), caller.clone());
     if settings.is_for_server() {
+        proving::admit(&state, &caller)?;
         let work = |_| async move {
             let made = made_on_server(&inner, &mailbox, settings).await?;
             let detail = json!({"mailbox_id": made.mailbox_id, "enabled": made.settings.enabled});
@@ -96,13 +98,12 @@ async fn made_on_server(
     let made: AutoReply = state.store.db.write(make).await?;
     let id = made.id.clone();
     let done = on_server::change(state, mailbox, made, settings).await;
-    if done.is_err()
-        && auto_replies::get(&state.store, &id)
-            .await?
-            .on_server
-            .is_none()
-    {
-        auto_replies::remove(&state.store, &id).await?;
+    if done.is_err() {
+        match auto_replies::remove(&state.store, &id, false).await {
+            // It stands there, or may: then it stays here too. Or somebody was faster.
+            Ok(()) | Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     done
 }

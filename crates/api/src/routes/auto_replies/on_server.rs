@@ -109,7 +109,7 @@ pub(super) async fn change(
     };
     let state = state.clone();
     to_the_end(async move {
-        auto_replies::begin_on_server(&state.store, &old).await?;
+        let old = auto_replies::begin_on_server(&state.store, &old).await?;
         let done = match &wanted {
             Some(wanted) => server.replies.put(&server.at(), wanted).await,
             None => server.take_away().await,

@@ -2,6 +2,7 @@ use super::on_server;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::{Ids, Query};
+use crate::proving;
 use crate::routes::mailboxes;
 use crate::state::ApiState;
 use axum::extract::State;
@@ -34,9 +35,10 @@ pub(crate) async fn remove_auto_reply(
     let detail = json!({"mailbox_id": old.mailbox_id, "on_server": old.on_server});
     if old.on_server.is_some() && !params.leave_on_server {
         let mailbox = mailboxes::visible(&state, &caller, &old.mailbox_id).await?;
+        proving::admit(&state, &caller)?;
         on_server::take_away(&state, &mailbox, old).await?;
     }
-    auto_replies::remove(&state.store, &id).await?;
+    auto_replies::remove(&state.store, &id, params.leave_on_server).await?;
     audit::append(&state.store, caller.id(), "auto_reply.removed", &id, detail).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use model::access::Scope;
 use serde_json::json;
-use store::{audit, auto_replies, mailboxes};
+use store::{StoreError, audit, mailboxes};
 
 /// Removes a mailbox with everything stored of it. The mail on its server stays as it is. An out of office on its server has to be
 /// removed before.
@@ -19,13 +19,17 @@ pub(crate) async fn remove_mailbox(
 ) -> Result<StatusCode> {
     caller.need(Scope::Manage)?;
     let mailbox = super::visible(&state, &caller, &id).await?;
-    let away = auto_replies::list(&state.store, Some(vec![id.clone()]), None, 1).await?;
-    if away.iter().any(|one| one.on_server.is_some()) {
-        let text = "the mailbox's own server answers for it while nobody is there, and would go on";
-        let remedy = "Remove its out of office first (`DELETE /v1/auto-replies/ID`, or `postroom auto-reply remove MAILBOX`).";
-        return Err(ApiError::conflict(text).remedy(remedy));
-    }
-    mailboxes::remove(&state.store, &id).await?;
+    let refused = |error: StoreError| match error {
+        // The store knows one: the mailbox's own server answers for it.
+        error @ StoreError::Conflict(_) => {
+            let remedy = "Remove its out of office first (`DELETE /v1/auto-replies/ID`, or `postroom auto-reply remove MAILBOX`).";
+            ApiError::from(error).remedy(remedy)
+        }
+        error => error.into(),
+    };
+    mailboxes::remove(&state.store, &id)
+        .await
+        .map_err(refused)?;
     let detail = json!({"address": mailbox.address});
     audit::append(&state.store, caller.id(), "mailbox.removed", &id, detail).await?;
     Ok(StatusCode::NO_CONTENT)
