@@ -416,15 +416,16 @@ pub async fn give_back(store: &Store, work: &Work) -> Result<bool> {
             if left {
                 return Ok(worked);
             }
-            let ended = tx.exec(
-                "UPDATE jobs SET phase = 'done', finished_at = $2 WHERE id = $1 AND phase = 'running'",
-                &[(&id).into(), now.into()],
-            )?;
+            // One that was stopped too: nothing is left that its reason could keep from being made.
+            let done = format!(
+                "UPDATE jobs SET phase = 'done', stopped = NULL, finished_at = $2 WHERE id = $1 AND {OPEN_JOBS}"
+            );
+            let ended = tx.exec(&done, &[(&id).into(), now.into()])?;
             if ended > 0 {
                 let job = read(tx, &id, now)?;
                 tell(tx, "job.completed", &job, now)?;
             }
-            Ok(true)
+            Ok(ended > 0)
         })
         .await
 }

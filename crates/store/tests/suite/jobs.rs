@@ -54,6 +54,43 @@ async fn a_piece_of_a_node_that_is_gone_is_taken_by_another_one_before_its_time_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_stopped_when_all_was_made_is_done() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = fixture.mailbox("ann@example.com").await;
+        let now = store.now();
+        let new = NewJob {
+            mailbox_id: a.id.clone(),
+            caller: json!({}),
+            owner: "tok_1".into(),
+            request: json!({}),
+            rows: vec![("p@x.test".into(), json!({}))],
+        };
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
+        let job = store.db.write(make).await.unwrap();
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        let id = work.id.clone();
+        let made = store.db.write(move |tx| jobs::made_in(tx, &id, 0)).await;
+        assert!(made.unwrap());
+        // The last message is made, and whoever made it did not hear of it.
+        jobs::stop(store, &work, "no answer".into()).await.unwrap();
+        fixture.clock.advance(10_000);
+        let rest = jobs::take(store, 9).await.unwrap().unwrap();
+        assert!(rest.stopped && rest.rows.is_empty());
+        assert!(jobs::give_back(store, &rest).await.unwrap());
+        let done = jobs::get(store, &job.id).await.unwrap().0;
+        assert_eq!((done.phase, done.done), (Phase::Done, 1));
+        assert!(done.finished_at.is_some() && done.last_error.is_none());
+        assert!(!jobs::any_open(store, false).await.unwrap());
+        let told = fixture.event_types().await;
+        assert!(told.contains(&"job.completed".to_owned()));
+        // What has ended is nothing to come back to at once.
+        assert!(!jobs::give_back(store, &rest).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
     both(|fixture| async move {
         let store = &fixture.store;
