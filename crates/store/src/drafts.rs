@@ -320,7 +320,7 @@ pub async fn list(
 pub async fn remove(store: &Store, id: &str, version: Option<i64>) -> Result<()> {
     let (now, id) = (store.now(), id.to_owned());
     let gone = move |tx: &mut Tx<'_>| {
-        let old = read(tx, &id)?;
+        let old = hold(tx, &id)?;
         take_away(tx, &old, version, now)
     };
     store.db.write(gone).await
@@ -331,16 +331,20 @@ pub async fn remove(store: &Store, id: &str, version: Option<i64>) -> Result<()>
 /// # Errors
 /// As [`remove`]; `draft_changed_elsewhere`: another program has changed its copy.
 pub fn send_in(tx: &mut Tx<'_>, id: &str, version: Option<i64>, now: Timestamp) -> Result<()> {
-    let old = read(tx, id)?;
+    let old = hold(tx, id)?;
     old.is_unchanged(None)?;
     take_away(tx, &old, version, now)
 }
 
+/// Reads a draft as it is once nobody else is at it: whoever comes after waits for us, and we for them.
+fn hold(tx: &mut Tx<'_>, id: &str) -> Result<Draft> {
+    let Draft { mailbox_id, .. } = read(tx, id)?;
+    mailboxes::hold(tx, &mailbox_id)?;
+    read(tx, id)
+}
+
 fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp) -> Result<()> {
     let id = old.id.as_str();
-    // Whoever is at the same draft waits for us, and we for them.
-    mailboxes::hold(tx, &old.mailbox_id)?;
-    let old = &read(tx, id)?;
     old.is_version(version.unwrap_or(old.version))?;
     old.withdraw(tx)?;
     let ours = old.on_server != OnServer::Changed;
