@@ -124,7 +124,7 @@ fn large_file(world: &World) -> Row {
     assert_eq!(upload.status, 201, "{}", upload.text());
     let upload: Value = serde_json::from_slice(&upload.body).expect("JSON");
     let mut message: Value = serde_json::from_str(&setting.message(0)).expect("JSON");
-    message["attachments"] = json!([{"blob_id": upload["id"]}]);
+    message["attachments"] = json!([{"blob_id": upload["blob_id"]}]);
     let (status, answer) = setting.postroom.post("/v1/submissions", &message);
     assert_eq!(status, 202, "{answer:#}");
     setting.wait_until_sent();

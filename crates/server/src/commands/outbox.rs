@@ -111,10 +111,10 @@ fn path(id: &str) -> String {
 /// What stands in the way and what to do about it; none: nothing does, or it is over.
 async fn reason(client: &Client, submission: &Value) -> Result<Option<String>, Failure> {
     let state = output::at(submission, "/state");
-    let problem = output::at(submission, "/problem_id");
-    if problem.is_empty() || matches!(state, "accepted" | "cancelled") {
+    let over = matches!(state, "accepted" | "cancelled");
+    let Some(problem) = submission["problem_id"].as_str().filter(|_| !over) else {
         return Ok(None);
-    }
+    };
     let entry = client
         .get(&format!("/v1/problems/{}", segment(problem)), &[])
         .await?;
@@ -248,8 +248,10 @@ pub fn show(output: &Output, submission: &Value) -> String {
 
 /// What came back for a recipient after the server had taken the message, in a few words.
 fn came_back(returned: &Value) -> String {
-    let word = match output::at(returned, "/kind") {
-        "" => return String::new(),
+    let Some(kind) = returned["kind"].as_str() else {
+        return String::new();
+    };
+    let word = match kind {
         "bounce" if returned["permanent"] == json!(true) => "returned for good",
         "bounce" => "returned",
         "delayed" => "delayed",
@@ -264,12 +266,12 @@ fn came_back(returned: &Value) -> String {
         "guess" => ", as it seems",
         _ => "",
     };
-    let parts = [
-        format!("{word}{seems}"),
-        output::at(returned, "/status").to_owned(),
-        output::at(returned, "/diagnostic").to_owned(),
-    ];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let said = ["status", "diagnostic"].map(|name| returned[name].as_str().map(str::to_owned));
+    let parts: Vec<_> = [Some(format!("{word}{seems}"))]
+        .into_iter()
+        .chain(said)
+        .flatten()
+        .collect();
     output::line(&parts.join(": "))
 }
 
@@ -316,6 +318,13 @@ mod tests {
         assert!(lines[2].contains(",'=cmd() later,"), "{csv}");
         let count = |line: &str| line.replace(r#""Quote, ""new""""#, "").matches(',').count();
         assert!(lines.iter().all(|line| count(line) == 17), "{csv}");
+    }
+
+    #[test]
+    fn what_did_not_come_back_is_not_told() {
+        assert_eq!(came_back(&Value::Null), "");
+        let bounce = json!({"kind": "bounce", "permanent": true, "confidence": "sure", "status": "5.1.1", "diagnostic": null});
+        assert_eq!(came_back(&bounce), "returned for good: 5.1.1");
     }
 
     #[test]

@@ -202,6 +202,30 @@ fn a_mailbox_is_added_listed_read_and_sent_from_by_commands() {
     let shown = postroom.run(&["outbox", "show", text(&sent, "id")]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("copy in Sent: "), "{shown}");
+    let to_wait = [
+        "--subject",
+        "Later",
+        "--text",
+        "x",
+        "--send-at",
+        "2099-01-01",
+    ];
+    let mut later = vec![
+        "message",
+        "send",
+        "--mailbox",
+        &ann.address,
+        "--to",
+        &bob.address,
+    ];
+    later.extend(to_wait);
+    let waiting = ok(&postroom, &later);
+    let shown = postroom.run(&["outbox", "show", text(&waiting, "id")]);
+    let printed = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(
+        shown.status.success() && printed.contains("queued"),
+        "{printed}"
+    );
     wait_for(SOON, "it arrives", || {
         let mut probe = testkit::ImapProbe::login(&bob);
         (probe.examine("INBOX").exists == 1).then_some(())
