@@ -210,26 +210,15 @@ impl Courier<'_> {
             && !ends()
             && let Some(next) = claimed.pop_front()
         {
-            match submissions::standing(self.store, &next, self.mailbox.version).await {
-                Ok(Standing::Good) => {}
-                Ok(Standing::Over) => continue,
-                Ok(Standing::OtherSettings) => {
-                    claimed.push_front(next);
+            match self.may_go(session, &next, budget).await {
+                Ok(May::Go) => {}
+                Ok(May::Skip) => continue,
+                Ok(May::End) => {
                     then = Then::End;
                     break;
                 }
-                Err(error) => {
+                Ok(May::EndBefore) => {
                     claimed.push_front(next);
-                    return (claimed, self.settle(last).await.and(Err(error)));
-                }
-            }
-            let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
-            match submissions::set_aside(self.store, &next, budget, offered).await {
-                Ok(Permit::Given) => {}
-                Ok(Permit::IdentityRests(_)) => continue,
-                Ok(Permit::MailboxRests(until)) => {
-                    let mailbox_id = &self.mailbox.id;
-                    tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
                     then = Then::End;
                     break;
                 }
@@ -250,6 +239,32 @@ impl Courier<'_> {
             }
         }
         (claimed, self.settle(last).await.map(|()| then))
+    }
+
+    /// Whether a claimed message goes out, with its part of the budget set aside.
+    async fn may_go(
+        &self,
+        session: &Session,
+        next: &Claimed,
+        budget: Budget,
+    ) -> Result<May, StoreError> {
+        match submissions::standing(self.store, next, self.mailbox.version).await? {
+            Standing::Good => {}
+            Standing::Over => return Ok(May::Skip),
+            Standing::OtherSettings => return Ok(May::EndBefore),
+        }
+        let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
+        Ok(
+            match submissions::set_aside(self.store, next, budget, offered).await? {
+                Permit::Given => May::Go,
+                Permit::IdentityRests(_) => May::Skip,
+                Permit::MailboxRests(until) => {
+                    let mailbox_id = &self.mailbox.id;
+                    tracing::info!(mailbox_id, %until, "the mailbox has sent all that it may, and rests");
+                    May::End
+                }
+            },
+        )
     }
 
     /// Sends a message over the connection, or over a fresh one where this has become of no use. What is to be written down.
@@ -402,6 +417,17 @@ impl Courier<'_> {
             tracing::info!(message_id, %error, "the answered message could not be marked");
         }
     }
+}
+
+/// Whether a claimed message goes out.
+enum May {
+    Go,
+    /// It was cancelled or put off; the next one may.
+    Skip,
+    /// It was put off, and nothing more goes out.
+    End,
+    /// Neither it nor anything behind it goes out; it is still claimed.
+    EndBefore,
 }
 
 /// What comes after some messages.

@@ -258,11 +258,8 @@ impl Attempt<'_> {
 
     /// The next rung; the last one for ever.
     fn ladder(&self) -> Timestamp {
-        let rungs = &self.rules.ladder_millis;
-        let rung = usize::try_from(self.claimed.submission.attempts - 1).unwrap_or(0);
-        let pause = rungs.get(rung).or(rungs.last()).copied();
-        let millis = pause.unwrap_or(LEAST_PAUSE_MILLIS) as f64
-            * (1.0 + self.jitter.clamp(0.0, 1.0) * JITTER_PERCENT / 100.0);
+        let pause = self.rules.pause_millis(self.claimed.submission.attempts);
+        let millis = pause as f64 * (1.0 + self.jitter.clamp(0.0, 1.0) * JITTER_PERCENT / 100.0);
         self.now.plus_millis(millis as i64)
     }
 

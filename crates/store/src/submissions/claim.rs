@@ -279,7 +279,7 @@ fn end_claims(
         let pause = match lost {
             true => rules.unclear_millis,
             false if old.submission.attempts < AT_ONCE => 0,
-            false => rules.first_pause_millis(),
+            false => rules.pause_millis(1),
         };
         let settlement = Settlement {
             recipients,

@@ -25,12 +25,12 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The pause after the first try.
-    pub fn first_pause_millis(&self) -> i64 {
-        self.ladder_millis
-            .first()
-            .copied()
-            .unwrap_or(LADDER_MILLIS[0])
+    /// The pause after so many tries; the last one of the ladder is for all that follow.
+    pub fn pause_millis(&self, tries: i64) -> i64 {
+        let rung = usize::try_from(tries - 1).unwrap_or(0);
+        let last = self.ladder_millis.len().saturating_sub(1);
+        let rung = self.ladder_millis.get(rung.min(last));
+        rung.copied().unwrap_or(LADDER_MILLIS[0])
     }
 }
 
