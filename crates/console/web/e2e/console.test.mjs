@@ -459,6 +459,35 @@ test("what became a draft while it was written is the same draft after a reload"
   assert.equal(await page.getByLabel("Subject").inputValue(), "");
 });
 
+test("a draft is begun again by the same request while nobody knows whether it was begun", async () => {
+  const subject = `Begun once ${Date.now()}`;
+  const asked = [];
+  await page.goto(`${base}/compose?to=${mailbox.address}`);
+  // The server makes it, and its answer is lost.
+  await page.route("**/v1/drafts", async (route) => {
+    const request = route.request();
+    if (request.method() !== "POST") return route.continue();
+    asked.push({ key: request.headers()["idempotency-key"], body: request.postData() });
+    if (asked.length > 1) return route.continue();
+    await route.fetch();
+    await route.abort("connectionreset");
+  });
+  await page.getByLabel("Subject").fill(subject);
+  await page.getByText("Not kept").waitFor();
+  await page.getByLabel("Text", { exact: true }).fill("More than there was.");
+  await page.getByText("Kept as a draft").waitFor();
+  await page.unroute("**/v1/drafts");
+  complaints.splice(0);
+  assert.equal(asked.length, 2);
+  assert.ok(asked[0].key);
+  assert.deepEqual(asked[1], asked[0]);
+  // What was typed since then is in it.
+  const texts = await page.evaluate(async (subject) => (await (await fetch("/v1/drafts")).json()).data.filter((d) => d.content.subject === subject).map((d) => d.content.text), subject);
+  assert.ok(texts.includes("More than there was."), texts);
+  await button("Send").click();
+  await page.getByText("In the outbox").waitFor();
+});
+
 test("drafts of all mailboxes are in one list, and one that another program began becomes ours", async () => {
   const subject = `Begun here ${Date.now()}`;
   const foreign = real ? `Begun elsewhere ${Date.now()}` : "Price list, begun elsewhere";

@@ -17,7 +17,7 @@ import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddr
 import { useDraftKeeper } from "./draft-keeper";
 import { Editor } from "./editor";
 import { handedOver, UNDO_SECONDS } from "./handed-over";
-import { forget, keep, kept, nowSaved, storageKey, type Typed, typedOver } from "./kept";
+import { forget, keep, kept, note, storageKey, type Typed, typedOver } from "./kept";
 import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
 import { Recipients } from "./recipients";
@@ -128,9 +128,9 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
     ...(search.mode === "forward" && search.message ? { forward_message_id: search.message, forward_as: draft.forwardAs } : {}),
   };
-  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, typed?.saved ?? null, touched && !done, (saved) => nowSaved(search, saved));
+  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, typed, touched && !done, { saved: (saved) => note(search, { saved }), begun: (begun) => note(search, { begun }) });
   useEffect(() => {
-    if (touched && !done) keep(search, { key, from, draft, saved: keeper.saved() });
+    if (touched && !done) keep(search, { key, from, draft, saved: keeper.saved(), begun: keeper.begun() });
     else forget(search);
   }, [search, key, from, draft, touched, done]);
   const isOpen = () => touched && !done;

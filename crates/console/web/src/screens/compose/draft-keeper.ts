@@ -3,20 +3,31 @@
 import { useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
 import type { ServerDraft, SubmissionInput } from "../../api/types";
+import { type Begun, begin } from "./begun";
 import { changes } from "./draft";
 import type { Saved } from "./kept";
 
 /** So long after the last change. */
 const AFTER = 6_000;
 
-/** `content`: null while it cannot be kept (files are going up, an address is half typed). `typedOver`: `content` is not what
- * `going` says, but was typed before, over this version. What another window or program wrote since then is not written over:
- * then nothing is kept. `onSaved` hears of each version before whoever waits for `keep`. */
-export function useDraftKeeper(content: SubmissionInput | null, going: ServerDraft | null, typedOver: Saved | null, active: boolean, onSaved: (saved: Saved) => void) {
+/** What the keeper tells, to be remembered over a reload. */
+export interface Notes {
+  /** A version is on the server. It is told before whoever waits for `keep` hears of it. */
+  saved: (saved: Saved) => void;
+  /** The request that begins the draft is about to leave; null: it was answered. */
+  begun: (begun: Begun | null) => void;
+}
+
+/** `content`: null while it cannot be kept (files are going up, an address is half typed). `typed`: `content` is not what
+ * `going` says, but was typed before a reload, over this version, or while the draft was being begun. What another window or
+ * program wrote since then is not written over: then nothing is kept. */
+export function useDraftKeeper(content: SubmissionInput | null, going: ServerDraft | null, typed: { saved: Saved | null; begun?: Begun | null } | null, active: boolean, notes: Notes) {
   const known = going?.id ?? null;
   const [id, setId] = useState(known);
   const [state, setState] = useState<"none" | "saving" | "saved" | "failed">(known ? "saved" : "none");
   const stamp = content ? JSON.stringify(content) : null;
+  const typedOver = typed?.saved ?? null;
+  const begun = useRef(typed?.begun ?? null);
   const kept = useRef(known && !typedOver ? stamp : null);
   const before = useRef<object>(going?.content ?? {});
   const version = useRef(typedOver?.version ?? going?.version);
@@ -29,16 +40,27 @@ export function useDraftKeeper(content: SubmissionInput | null, going: ServerDra
       const { content, stamp } = current.current;
       if (!content || stamp === kept.current) return known;
       setState("saving");
-      try {
-        const draft = known ? await api.patch<ServerDraft>(`/v1/drafts/${known}`, { ...changes(before.current, content), version: version.current }) : await api.post<ServerDraft>("/v1/drafts", content);
+      const took = (draft: ServerDraft, stamp: string | null) => {
         kept.current = stamp;
         before.current = draft.content;
         version.current = draft.version;
         current.current.id = draft.id;
-        onSaved({ id: draft.id, version: draft.version });
+        notes.saved({ id: draft.id, version: draft.version });
         setId(draft.id);
-        setState("saved");
         return draft.id;
+      };
+      try {
+        let id = known;
+        if (!id) {
+          const first = await begin(begun.current, content, (one) => api.post<ServerDraft>("/v1/drafts", one.content, one.key), (one) => {
+            begun.current = one;
+            notes.begun(one);
+          });
+          id = took(first.draft, JSON.stringify(first.content));
+        }
+        if (stamp !== kept.current) id = took(await api.patch<ServerDraft>(`/v1/drafts/${id}`, { ...changes(before.current, content), version: version.current }), stamp);
+        setState("saved");
+        return id;
       } catch (error) {
         setState("failed");
         throw error;
@@ -54,5 +76,5 @@ export function useDraftKeeper(content: SubmissionInput | null, going: ServerDra
     // Nothing else begins the time anew: the page is drawn again whenever a mailbox says how far it is.
   }, [active, stamp, state]);
   const saved = (): Saved | null => (current.current.id && version.current ? { id: current.current.id, version: version.current } : null);
-  return { id, state, keep, saved, isKept: () => current.current.stamp !== null && current.current.stamp === kept.current };
+  return { id, state, keep, saved, begun: () => begun.current, isKept: () => current.current.stamp !== null && current.current.stamp === kept.current };
 }

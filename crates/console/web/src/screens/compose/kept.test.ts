@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { emptyDraft } from "./draft";
-import { forget, keep, kept, nowSaved, typedOver } from "./kept";
+import { forget, keep, kept, note, typedOver } from "./kept";
 
 const what = { key: "k", from: "mbx_1", draft: { ...emptyDraft(), subject: "Plan" }, saved: null };
 
@@ -31,9 +31,18 @@ describe("what was typed before a reload", () => {
   it("remembers the draft that it became, and goes on with it", () => {
     const search = { mode: "reply", message: "msg_1" } as const;
     keep(search, what);
-    nowSaved(search, { id: "drf_1", version: 1 });
+    note(search, { saved: { id: "drf_1", version: 1 } });
     expect(kept(search)).toEqual({ ...what, saved: { id: "drf_1", version: 1 } });
     expect(typedOver(kept(search), { id: "drf_1", version: 1 })?.draft.subject).toBe("Plan");
+  });
+
+  it("remembers what was asked of the server to begin a draft, until that is answered", () => {
+    const begun = { key: "b", content: { mailbox_id: "mbx_1", to: [], subject: "Plan" } };
+    keep({}, what);
+    note({}, { begun });
+    expect(typedOver(kept({}), null)?.begun).toEqual(begun);
+    note({}, { begun: null });
+    expect(typedOver(kept({}), null)?.begun).toBeNull();
   });
 
   it("begins a new draft where the one that it became is gone", () => {
@@ -43,7 +52,7 @@ describe("what was typed before a reload", () => {
   it("does not come back once it is forgotten", () => {
     keep({}, what);
     forget({});
-    nowSaved({}, { id: "drf_1", version: 1 });
+    note({}, { saved: { id: "drf_1", version: 1 } });
     expect(kept({})).toBeNull();
   });
 });

@@ -2,6 +2,7 @@
 
 import type { ComposeSearch } from "../../addresses";
 import type { ServerDraft } from "../../api/types";
+import type { Begun } from "./begun";
 import type { Draft } from "./draft";
 
 export interface Typed {
@@ -16,6 +17,8 @@ export type Saved = Pick<ServerDraft, "id" | "version">;
 export interface Kept extends Typed {
   /** What the text goes on from; null: it is no draft yet. */
   saved: Saved | null;
+  /** What is asked of the server to begin a draft, while it has not answered. */
+  begun?: Begun | null;
 }
 
 export function storageKey(search: ComposeSearch) {
@@ -47,10 +50,10 @@ export function kept(search: ComposeSearch): Kept | null {
   }
 }
 
-/** What was typed has become this version. */
-export function nowSaved(search: ComposeSearch, saved: Saved) {
+/** What was typed has become this version, or is about to become a draft. */
+export function note(search: ComposeSearch, part: Pick<Kept, "saved"> | Pick<Kept, "begun">) {
   const what = kept(search);
-  if (what) keep(search, { ...what, saved });
+  if (what) keep(search, { ...what, ...part });
 }
 
 /** What was typed before a reload, where it belongs to the draft as it is now. It stays with the version that it was typed over:
