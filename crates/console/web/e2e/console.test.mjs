@@ -722,8 +722,14 @@ test("a template goes out to many as a job, after a look at the first", async ()
   const list = page.getByLabel("Recipients", { exact: true });
   await list.fill("name,number\nMira,1");
   await page.getByText(/No column of the first line/).waitFor();
-  await list.fill(`email;name;number\n${mailbox.address};Mira;1\n${mailbox.address};Lee;2\n`);
-  await page.getByText("2 recipients").waitFor();
+  await list.fill(`email;name;number\n${mailbox.address};Mira;1\nlee;Lee;2\n`);
+  await page.getByText("Line 3, column 1 (“email”): “lee” is no address.").waitFor();
+  await accessible("recipients with a mistake");
+  await page.getByLabel("File of recipients").setInputFiles({ name: "all.csv", mimeType: "text/csv", buffer: Buffer.from(`"E-Mail";name;number\r\n${mailbox.address};"Mira";1\r\n${mailbox.address};"Lee; ""the other""";2\r\n`) });
+  await page.getByText("2 recipients; each gets").waitFor();
+  const rows = page.getByRole("region", { name: "Recipients, as understood" });
+  await rows.getByRole("columnheader", { name: "number" }).waitFor();
+  await rows.getByRole("cell", { name: 'Lee; "the other"' }).waitFor();
   await page.getByText("Dear Mira,").waitFor();
   await accessible("a template for many");
   await button("Send to 2").click();

@@ -139,6 +139,12 @@ const SCREENS = {
     await next(page, "Send Order confirmation to many");
     await page.getByLabel("Recipients", { exact: true }).fill("email,name,order.number\nmira.okafor@northern-cranes.example,Mira,7741\nlee.park@portside.example,Lee,7742\n");
     await page.frameLocator("iframe").getByText("Dear Mira").waitFor();
+    await page.getByRole("region", { name: "Recipients, as understood" }).scrollIntoViewIfNeeded();
+  }],
+  "merge-mistake": [full, "/settings/templates", async (page) => {
+    await next(page, "Send Order confirmation to many");
+    await page.getByLabel("Recipients", { exact: true }).fill('email;name;order.number\nmira.okafor@northern-cranes.example;Mira;7741\nlee.park;"Lee";7742\n');
+    await page.getByText(/^Line 3/).waitFor();
   }],
   compose: [full, "/compose?mode=reply_all&message=msg_0003"],
   "compose-rich": [full, "/compose?to=ann@harbour-tools.example", async (page) => {

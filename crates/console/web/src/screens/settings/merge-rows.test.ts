@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MOST, rowsOf } from "./merge-rows";
+import { cellOf, columnsOf, MOST, rowsOf } from "./merge-rows";
 
 describe("recipients", () => {
   it("are read from CSV with a header, quotes and any usual separator", () => {
@@ -18,9 +18,19 @@ describe("recipients", () => {
 
   it("are told what is wrong with them, and none is left out in silence", () => {
     for (const [text, problem] of [
-      ["name\nMira", "No column"], ["email\nmira", "“mira” (2) is no address"], ["email\na@x.test,b", "Line 2 has 2 fields"], ["email", "no recipient"], ["[1]", "Recipient 1"], ["[", "no JSON"],
-      ["email,recipient\na@x.test,b", "given by Postroom"], [`email\n${"a@x.test\n".repeat(MOST + 1)}`, "fit into one job"],
+      ["name\nMira", "No column"], ["name,email\nLee,l@x.test\n\nMira,mira", "Line 4, column 2 (“email”): “mira” is no address"],
+      ["email\na@x.test,b", "Line 2, column 2: “b” stands in a column that the first line does not name"], ["email,name\na@x.test", "Line 2, column 2 (“name”): the line ends before"],
+      ['email,name\na@x.test,"two\nlines"\nb@x.test,"c', "Line 4, column 2 (“name”): the quote that begins here is never closed"], ["email,name,name\n", "Line 1, column 3 (“name”): another column has this name"],
+      ["email,order,order.number\n", "Line 1, column 3 (“order.number”): it cannot stand beside the column “order”"], ["email", "no recipient"], ["[1]", "Recipient 1: it is no object"], ["[", "no JSON"],
+      ['[{"email": "a@x.test"}, {"email": "mira"}]', "Recipient 2: “mira” is no address"], ["email,recipient\na@x.test,b", "Line 1, column 2 (“recipient”): “recipient” is given by Postroom"],
+      ['[{"email": "a@x.test", "recipient": 1}]', "Recipient 1: “recipient” is given"], [`email\n${"a@x.test\n".repeat(MOST + 1)}`, "fit into one job"],
     ] as const) expect(rowsOf(text).problem).toContain(problem);
     expect(rowsOf(" ")).toEqual({ rows: [], problem: null });
+  });
+
+  it("are shown in columns, as a template names what is in them", () => {
+    const rows = rowsOf('[{"email": "a@x.test", "order": {"number": 7, "lines": ["x"]}}, {"email": "b@x.test", "name": "Bo"}]').rows;
+    expect(columnsOf(rows)).toEqual(["order.number", "order.lines", "name"]);
+    expect(rows.map((row) => columnsOf(rows).map((column) => cellOf(row, column)))).toEqual([["7", '["x"]', ""], ["", "", "Bo"]]);
   });
 });

@@ -10,6 +10,7 @@ import { count, plural } from "../../ui/format";
 import { Dialog, toast } from "../../ui/overlays";
 import { browserZone, instant, zones } from "../../ui/zones";
 import { MessageFrame } from "../inbox/frame";
+import { MergeRows } from "./merge-rows-view";
 import { rowsOf } from "./merge-rows";
 import { usePreview } from "./preview";
 
@@ -80,6 +81,7 @@ export function Merge({ template, onClose }: { template: Template; onClose: () =
             e.target.value = "";
           }} />
         </div>
+        {first && !problem && <MergeRows rows={rows} />}
         <div className="form-grid">
           <Field label="Not before" hint="Empty: now." className="c6" error={refused?.at("/send_at")}>
             {(ids) => <input {...ids} className="input" type="datetime-local" value={at} onChange={(e) => setAt(e.target.value)} />}
