@@ -176,9 +176,11 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
     ["PATCH", "/v1/drafts/:id", ({ id, body }) => {
       const draft = db.drafts.find((d) => d.id === id);
       if (!draft) return gone();
-      const { version, ...rest } = body;
+      const { version, replaces_message_id: replaced, ...rest } = body;
       if ((version ?? draft.version) !== draft.version) return changedMeanwhile();
-      Object.assign(draft.content, rest);
+      if (draft.on_server === "changed" && replaced !== draft.message_id) return problem(409, "Another program has changed the draft", "Its text is another message.", { code: "draft_changed_elsewhere" });
+      db.messages = db.messages.filter((m) => m.id !== replaced);
+      Object.assign(draft, { on_server: "owed", message_id: null, content: Object.fromEntries(Object.entries({ ...draft.content, ...rest }).filter(([, value]) => value !== null)) });
       draft.version += 1;
       return draft;
     }],
@@ -366,6 +368,16 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       resolve({
         url: `http://127.0.0.1:${server.address().port}`,
         emit,
+        /** As if another mail program had written this in the place of a draft's copy; the id of that message. */
+        changeElsewhere: (draftId, text) => {
+          const draft = db.drafts.find((d) => d.id === draftId);
+          const id = `msg_${randomUUID().slice(0, 8)}`;
+          const like = seed.messages.find((m) => m.flags.draft);
+          db.messages.unshift({ ...structuredClone(like), id, thread_id: `thr_${id}`, mailbox_id: draft.mailbox_id, from: [], to: draft.content.to ?? [], subject: draft.content.subject, received_at: new Date().toISOString() });
+          bodies.set(id, { ...structuredClone(bodies.get(like.id)), text, html: null, attachments: [] });
+          Object.assign(draft, { on_server: "changed", message_id: id });
+          return id;
+        },
         /** Fills the inbox of the first mailbox, as if its mail had been fetched. */
         seed: () => {
           const id = db.mailboxes[0].id;

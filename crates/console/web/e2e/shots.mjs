@@ -170,6 +170,12 @@ const SCREENS = {
     await page.getByLabel(/reading receipt/).check();
     await page.getByText("Priority").scrollIntoViewIfNeeded();
   }],
+  "compose-settle": [full, "/compose?draft=drf_1", async (page) => {
+    await page.getByLabel("Text", { exact: true }).fill("Dear Lee,\n\nthe second plan is attached. The slings are 4 m now.");
+    await page.evaluate(() => fetch("/v1/drafts/drf_1", { method: "PATCH", headers: { "Content-Type": "application/json", "X-Postroom-CSRF": "1" }, body: JSON.stringify({ text: "Dear Lee,\n\nthe second plan is attached, with the new crane.\n\nAnn" }) }));
+    await page.getByRole("region", { name: "Changed elsewhere" }).waitFor();
+    await page.mouse.move(0, 0);
+  }],
   "compose-template": [full, "/compose?to=ann@harbour-tools.example", async (page) => {
     await next(page, "Use a template");
     await page.getByLabel("Template", { exact: true }).selectOption({ label: "Order confirmation" });

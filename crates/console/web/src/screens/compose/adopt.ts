@@ -54,10 +54,21 @@ async function filesOf(message: MessageBody): Promise<Upload[]> {
   return files;
 }
 
-/** Makes it ours. */
-export async function adopt(id: string): Promise<ServerDraft> {
+async function read(id: string, answers: string | null): Promise<Adopted> {
   const message = await api.get<MessageBody>(`/v1/messages/${id}?body=text,html`);
   const html = message.html ? cleaned(message.html) : "";
   const [files, answered, identities] = await Promise.all([filesOf(message), answeredBy(message), all<Identity>("/v1/identities", new AbortController().signal)]);
-  return api.post<ServerDraft>("/v1/drafts", adopted(message, isFormatted(html) ? html : null, files, answered, identities));
+  return adopted(message, isFormatted(html) ? html : null, files, answered ?? answers, identities);
+}
+
+/** Makes it ours. */
+export const adopt = async (id: string): Promise<ServerDraft> => api.post<ServerDraft>("/v1/drafts", await read(id, null));
+
+/** What a message says whole, and a draft therefore has no more. */
+const TAKEN_AWAY = { text: null, html: null, template_id: null, data: null, attachments: null, reply_to: null, identity_id: null, forward_message_id: null, forward_as: null };
+
+/** Makes of a draft what another program made of its copy on the server (`message_id`). */
+export async function takeOver(draft: ServerDraft, id: string): Promise<ServerDraft> {
+  const theirs = await read(id, draft.content.in_reply_to_message_id ?? null);
+  return api.patch<ServerDraft>(`/v1/drafts/${draft.id}`, { ...TAKEN_AWAY, ...theirs, version: draft.version });
 }

@@ -10,6 +10,7 @@ import type { AnswerStart, Mailbox, MessageBody, ServerDraft, Submission, Submis
 import type { ComposeSearch } from "../../addresses";
 import { Button, CopyLine, Empty, Failed, Note, Waiting } from "../../ui/basics";
 import { Confirm, toast } from "../../ui/overlays";
+import { takeOver } from "./adopt";
 import { Attachments, useAttachments } from "./attachments";
 import { type Author, AuthorFields, authorOf } from "./author-fields";
 import { cleaned, htmlOf, isFormatted, textOf } from "./clean";
@@ -21,6 +22,7 @@ import { forget, keep, kept, note, storageKey, type Typed, typedOver } from "./k
 import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
 import { Recipients } from "./recipients";
+import { Settle } from "./settle";
 import { ChooseTemplate, TemplateInPlace, useTemplates } from "./template";
 import { DeliveryWishes, wishesBody, wishesOf } from "./wishes";
 
@@ -49,7 +51,7 @@ function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | 
   const original = useQuery({ ...messageQuery(search.message ?? ""), enabled: Boolean(search.message) });
   const begun = useQuery({ ...answerStart(search.message ?? "", search.mode ?? "reply"), enabled: Boolean(search.message && search.mode) });
   const senders = mailboxes.data?.filter((m) => m.outgoing) ?? [];
-  const [turn, setTurn] = useState(0);
+  const [{ turn, from }, setTurn] = useState({ turn: 0, from: going });
 
   if (mailboxes.isPending || (search.message && (original.isPending || (search.mode && begun.isPending)))) return <div className="page"><div className="inner narrow"><Waiting lines={10} /></div></div>;
   if (mailboxes.isError) return <div className="page"><div className="inner narrow"><Failed error={mailboxes.error} retry={() => void mailboxes.refetch()} /></div></div>;
@@ -58,7 +60,7 @@ function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | 
   if (senders.length === 0) {
     return <Empty icon={SendHorizontal} title="No mailbox can send yet"><p>Add one with its sending side switched on.</p></Empty>;
   }
-  return <Form key={`${search.draft}-${search.mode}-${search.message}-${turn}`} search={search} going={going} senders={senders} original={original.data ?? null} begun={begun.data ?? null} anew={() => setTurn(turn + 1)} />;
+  return <Form key={`${search.draft}-${search.mode}-${search.message}-${turn}`} search={search} going={from} senders={senders} original={original.data ?? null} begun={begun.data ?? null} anew={(from) => setTurn({ turn: turn + 1, from })} />;
 }
 
 function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], original: MessageBody | null, begun: AnswerStart | null): Typed {
@@ -80,8 +82,8 @@ interface FormProps {
   senders: Mailbox[];
   original: MessageBody | null;
   begun: AnswerStart | null;
-  /** Begins again with what is on the server. */
-  anew: () => void;
+  /** Begins again with this. */
+  anew: (going: ServerDraft) => void;
 }
 
 function Form({ search, going, senders, original, begun, anew }: FormProps) {
@@ -170,7 +172,11 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     onSettled: () => {
       underWay.current = false;
     },
-    onError: (error) => error instanceof Problem && error.status > 0 && error.status < 500 && setState((s) => ({ ...s, key: freshKey() })),
+    onError: (error) => {
+      if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) return;
+      setState((s) => ({ ...s, key: freshKey() }));
+      if (error.status === 409) void keeper.look();
+    },
   });
   useEffect(() => {
     // Leaves only after `done` is set, so that the guard does not ask.
@@ -181,7 +187,8 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
 
   const problem = send.error instanceof Problem ? send.error : null;
   const blockedBy =
-    everyone.length === 0 ? "Name at least one recipient."
+    keeper.theirs ? "Choose first which text stays."
+    : everyone.length === 0 ? "Name at least one recipient."
     : wrong.length ? `“${wrong[0]?.address}” is not an address.`
     : files.list.some((a) => a.error) ? "A file did not go up: try it again, or remove it."
     : goingUp ? "The files are still going up."
@@ -192,6 +199,16 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     if (blockedBy || underWay.current || done) return;
     underWay.current = true;
     send.mutate();
+  };
+  const takeTheirs = async () => {
+    const { theirs } = keeper;
+    if (!theirs) return;
+    const newest = theirs.on_server === "changed" && theirs.message_id ? await takeOver(theirs, theirs.message_id) : theirs;
+    client.setQueryData(serverDraft(newest.id).queryKey, newest);
+    forget(search);
+    // What became a draft in this window has no address of its own yet.
+    if (going) anew(newest);
+    else await navigate({ to: "/compose", search: { draft: newest.id }, replace: true, ignoreBlocker: true });
   };
   const drop = (event: DragEvent) => {
     event.preventDefault();
@@ -223,17 +240,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
             e.target.value = "";
           }} />
         </div>
-        {typed?.saved && typed.saved.version !== going?.version && (
-          <div className="compose-files">
-            <Note tone="warn">
-              This draft was changed in another window or program after this was typed, and is not written over. Copy what you still need from here.{" "}
-              <Button size="small" onClick={() => {
-                forget(search);
-                anew();
-              }}>Show the newest version</Button>
-            </Note>
-          </div>
-        )}
+        {keeper.theirs && <Settle mine={draft} theirs={keeper.theirs} keepMine={keeper.keepMine} takeTheirs={takeTheirs} />}
         {send.error && <div className="compose-files"><Failed error={send.error} retry={() => submit()} /></div>}
         <div className="compose-line">
           <label htmlFor="compose-from">From</label>
