@@ -32,6 +32,25 @@ fn compose(prefix: &str, now: Timestamp, random: [u8; 10]) -> String {
     id
 }
 
+/// An id below every id with this prefix that is made from `at` on: where a list of what is younger than something begins.
+pub fn least_id(prefix: &str, at: Timestamp) -> String {
+    compose(prefix, at, [0; 10])
+}
+
+/// When an id was made, whatever its prefix; `None`: it is no id.
+pub fn made_at(id: &str) -> Option<Timestamp> {
+    let (prefix, _) = id.split_once('_')?;
+    let letters = has_prefix(id, prefix).then(|| &id.as_bytes()[prefix.len() + 1..])?;
+    // Ten letters have 50 bits; the first two are none of the 48 of the time.
+    letters[..10]
+        .iter()
+        .try_fold(0, |millis, letter| {
+            let value = ALPHABET.iter().position(|one| one == letter)?;
+            Some(millis << 5 | i64::try_from(value).ok()?)
+        })
+        .map(Timestamp)
+}
+
 /// Whether `id` has the form of an id with this prefix.
 pub fn has_prefix(id: &str, prefix: &str) -> bool {
     id.len() == prefix.len() + 27
@@ -53,6 +72,16 @@ mod tests {
         assert!(older < newer);
         assert!(has_prefix(&older, "msg"));
         assert!(!has_prefix(&older, "thr"));
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made_and_where_what_is_younger_begins() {
+        let at = Timestamp(1_795_334_400_123);
+        let id = fresh_id("msg", at);
+        assert_eq!(made_at(&id), Some(at));
+        assert_eq!(made_at("msg_1"), None);
+        assert_eq!(made_at("nothing"), None);
+        assert!(least_id("msg", at) <= id && id < least_id("msg", Timestamp(at.0 + 1)));
     }
 
     #[test]

@@ -33,6 +33,6 @@ pub mod traffic;
 pub mod webhook;
 pub mod zone;
 
-pub use id::fresh_id;
+pub use id::{fresh_id, least_id, made_at};
 pub use secret::Secret;
 pub use time::{Clock, Timestamp};

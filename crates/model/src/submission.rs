@@ -75,7 +75,19 @@ pub struct Dsn {
     pub r#return: Option<Return>,
 }
 
-/// What a submission asks of those who carry it.
+text_enum! {
+    /// What is said to an invitation.
+    CalendarAnswer {
+        /// Will come.
+        Accepted = "accepted",
+        /// May come.
+        Tentative = "tentative",
+        /// Will not come.
+        Declined = "declined",
+    }
+}
+
+/// What a submission asks of those who carry it, and what else of the request is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Wishes {
@@ -87,6 +99,8 @@ pub struct Wishes {
     pub read_receipt: bool,
     /// The IANA time zone in which `send_at` was named.
     pub time_zone: Option<String>,
+    /// It answers an invitation, and says this.
+    pub calendar_reply: Option<CalendarAnswer>,
 }
 
 /// One recipient's fate.

@@ -336,7 +336,12 @@ pub struct Filter {
     pub states: Vec<State>,
     /// Only what waits for its `send_at`.
     pub scheduled: bool,
+    /// Only what answers this stored message.
+    pub answers: Option<String>,
 }
+
+/// How far the clocks of the node that stores a message and of the one that queues its answer may be apart.
+const CLOCKS_APART_MILLIS: i64 = 24 * 3_600_000;
 
 /// Submissions, newest first, older than the one with the id `before`.
 ///
@@ -349,34 +354,52 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Submission>> {
     let now = store.now();
+    // What answers a message is not older than that: so the whole outbox need not be looked at.
+    let answers = match filter.answers {
+        None => None,
+        Some(id) => match model::made_at(&id) {
+            Some(made) => Some((
+                id,
+                model::least_id("sub", made.plus_millis(-CLOCKS_APART_MILLIS)),
+            )),
+            None => return Ok(Vec::new()),
+        },
+    };
     store
         .db
         .read(move |tx| {
             let texts = |n| tx.dialect().texts(n);
-            let mut sql = format!(
-                "SELECT {COLUMNS} FROM submissions WHERE ($1 = '' OR id < $1) AND $3 <> '' AND $4 <> '' AND {}",
-                not_removed("mailbox_id")
-            );
-            if filter.mailbox_ids.is_some() {
-                let own = filter.or_sent_by.as_ref().map_or("", |_| " OR sent_by = $5");
-                sql.push_str(&format!(" AND (mailbox_id IN {}{own})", texts(3)));
-            }
-            if !filter.states.is_empty() {
-                sql.push_str(&format!(" AND state IN {}", texts(4)));
-            }
-            if filter.scheduled {
-                sql.push_str(&format!(" AND state = 'queued' AND send_at > {}", now.0));
-            }
-            sql.push_str(" ORDER BY id DESC LIMIT $2");
             let mut args = vec![
                 before.unwrap_or_default().into(),
                 limit.into(),
                 serde_json::to_string(filter.mailbox_ids.as_deref().unwrap_or_default())?.into(),
                 serde_json::to_string(&filter.states)?.into(),
             ];
-            if let (Some(_), Some(caller)) = (&filter.mailbox_ids, filter.or_sent_by) {
-                args.push(caller.into());
+            let mut sql = format!(
+                "SELECT {COLUMNS} FROM submissions WHERE ($1 = '' OR id < $1) AND $3 <> '' AND $4 <> '' AND {}",
+                not_removed("mailbox_id")
+            );
+            match (&filter.mailbox_ids, filter.or_sent_by) {
+                (None, _) => {}
+                (Some(_), None) => sql.push_str(&format!(" AND mailbox_id IN {}", texts(3))),
+                (Some(_), Some(caller)) => {
+                    args.push(caller.into());
+                    let own = format!(" OR sent_by = ${}", args.len());
+                    sql.push_str(&format!(" AND (mailbox_id IN {}{own})", texts(3)));
+                }
             }
+            if !filter.states.is_empty() {
+                sql.push_str(&format!(" AND state IN {}", texts(4)));
+            }
+            if let Some((answered, since)) = answers {
+                args.extend([Value::from(since), answered.into()]);
+                let n = args.len();
+                sql.push_str(&format!(" AND id > ${} AND answers_message_id = ${n}", n - 1));
+            }
+            if filter.scheduled {
+                sql.push_str(&format!(" AND state = 'queued' AND send_at > {}", now.0));
+            }
+            sql.push_str(" ORDER BY id DESC LIMIT $2");
             let mut found = tx
                 .rows(&sql, &args)?
                 .iter()

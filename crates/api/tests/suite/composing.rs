@@ -227,6 +227,7 @@ async fn an_invitation_is_answered_to_the_one_who_invited() {
         json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "calendar_reply": "declined"});
     let (submission, read, bytes) = sent(&fixture, &body).await;
     assert_eq!(submission["subject"], "Declined: Plan");
+    assert_eq!(submission["calendar_reply"], "declined");
     assert_eq!(addresses(&read.head.to), ["bo@x.test"]);
     assert_eq!(read.head.in_reply_to.as_deref(), Some("1@x.test"));
     let calendar = read
@@ -253,6 +254,29 @@ async fn an_invitation_is_answered_to_the_one_who_invited() {
         raw.contains("method=\"REPLY\"") || raw.contains("method=REPLY"),
         "{raw}"
     );
+
+    // What was said is found by what it answers, and so is a word to the one who invited.
+    fixture.clock.advance(1);
+    let word = json!({"mailbox_id": a.id, "in_reply_to_message_id": id, "text": "Sorry"});
+    let word = fixture.post("/v1/submissions", &word).await.expect(202);
+    assert_eq!(word["calendar_reply"], Value::Null);
+    let other = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t"});
+    fixture.post("/v1/submissions", &other).await.expect(202);
+    let found = async |id: &str| {
+        let path = format!("/v1/submissions?in_reply_to_message_id={id}");
+        let list = fixture.get(&path).await.expect(200);
+        let ids = list["data"].as_array().unwrap().iter();
+        ids.map(|one| one["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(id.as_str().unwrap()).await,
+        [word["id"].clone(), submission["id"].clone()]
+    );
+    assert_eq!(
+        found("msg_00000000000000000000000000").await,
+        [Value::Null; 0]
+    );
+    assert_eq!(found("nothing").await, [Value::Null; 0]);
 
     let b = fixture.mailbox("bo@example.com").await;
     fixture

@@ -632,6 +632,9 @@ test("an invitation says what it is about, and is answered once", async () => {
   await page.getByText("Not answered").waitFor();
   await card.getByRole("button", { name: "Accept" }).dblclick();
   await card.getByText("You said that you will come.").waitFor();
+  await page.reload();
+  await card.getByText("You said that you will come.").waitFor();
+  assert.equal(await card.getByRole("button", { name: "Accept" }).isDisabled(), true);
   await page.goto(`${base}/outbox`);
   const row = page.locator("[data-submission]", { hasText: "Accepted: Inspection of crane 4" });
   await row.getByText("Accepted", { exact: true }).first().waitFor({ timeout: 30_000 });

@@ -221,7 +221,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const ms = db.messages.filter((m) => m.thread_id === id);
       return ms.length ? { ...threadOf(ms), messages: [...ms].sort((a, b) => a.received_at.localeCompare(b.received_at)) } : gone();
     }],
-    ["GET", "/v1/submissions", ({ query }) => page(db.submissions.filter((s) => (!query.get("state") || s.state === query.get("state")) && (!query.get("scheduled") || (s.state === "queued" && Date.parse(s.send_at) > Date.now()))), query)],
+    ["GET", "/v1/submissions", ({ query }) => page(db.submissions.filter((s) => (!query.get("state") || s.state === query.get("state")) && (!query.get("in_reply_to_message_id") || s.answers === query.get("in_reply_to_message_id")) && (!query.get("scheduled") || (s.state === "queued" && Date.parse(s.send_at) > Date.now()))), query)],
     ["POST", "/v1/submissions", ({ body, key }) => {
       const known = db.submissions.find((s) => s.key === key);
       if (known) return [202, known];
@@ -230,7 +230,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       db.drafts = db.drafts.filter((d) => d !== draft);
       const original = db.messages.find((m) => m.id === body.in_reply_to_message_id);
       if (body.calendar_reply) Object.assign(body, { mailbox_id: original.mailbox_id, to: original.from, subject: `${body.calendar_reply[0].toUpperCase()}${body.calendar_reply.slice(1)}: ${original.subject.replace("Invitation: i", "I")}` });
-      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, read_receipt: body.read_receipt ?? false, priority: body.priority ?? "normal", mailbox_id: body.mailbox_id, subject: body.subject ?? shownOf(body, db).subject, state: "queued", send_at: body.send_at ? new Date(body.send_at).toISOString() : null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
+      const s = { ...structuredClone(seed.submissions[0]), id: `sub_${randomUUID().slice(0, 8)}`, key, dsn: body.dsn ?? null, require_tls: body.require_tls ?? false, read_receipt: body.read_receipt ?? false, calendar_reply: body.calendar_reply ?? null, answers: body.in_reply_to_message_id ?? null, priority: body.priority ?? "normal", mailbox_id: body.mailbox_id, subject: body.subject ?? shownOf(body, db).subject, state: "queued", send_at: body.send_at ? new Date(body.send_at).toISOString() : null, attempts: 0, created_at: new Date().toISOString(), recipients: [...body.to, ...(body.cc ?? []), ...(body.bcc ?? [])].map((a) => ({ address: a.address, state: "queued", code: null, enhanced_code: null, text: null })) };
       db.submissions.unshift(s);
       emit("submission.queued");
       if (body.send_at) return [202, s];

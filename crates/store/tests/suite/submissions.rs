@@ -661,6 +661,28 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
             ..Filter::default()
         };
         assert!(list(of_nobody, None, 9).await.is_empty());
+
+        let answered = model::fresh_id("msg", f.clock.now());
+        f.clock.advance(1);
+        let mut answer = new(&f, &ann, &["x@x"]).await;
+        answer.answers_message_id = Some(answered.clone());
+        answer.sent_by = Some("tok_1".to_owned());
+        let answer = submissions::create(&f.store, answer).await.unwrap().id;
+        let answers = |mailbox_id: Option<&str>, sent_by: &str| Filter {
+            mailbox_ids: mailbox_id.map(|id| vec![id.to_owned()]),
+            or_sent_by: Some(sent_by.to_owned()),
+            answers: Some(answered.clone()),
+            ..Filter::default()
+        };
+        for seen in [
+            answers(None, "tok_2"),
+            answers(Some(&ann.id), "tok_2"),
+            answers(Some(&bob.id), "tok_1"),
+        ] {
+            assert_eq!(list(seen, None, 9).await, std::slice::from_ref(&answer));
+        }
+        let of_another = answers(Some(&bob.id), "tok_2");
+        assert!(list(of_another, None, 9).await.is_empty());
     })
     .await;
 }

@@ -2,7 +2,7 @@
 //! or the message itself, an answer to an invitation the calendar.
 
 use super::compose::Parts;
-use super::input::{CalendarAnswer, ForwardAs};
+use super::input::ForwardAs;
 use super::ready::Source;
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
@@ -12,6 +12,7 @@ use mail_message::calendar::{self, Invitation};
 use mail_message::reply::{self, ReplyParts};
 use mail_message::{Address, CalendarPart, DraftAttachment, LineScan, Message, Outside};
 use model::access::Scope;
+use model::submission::CalendarAnswer;
 use store::blobs::{Place, READ_BYTES};
 use store::messages::Raw;
 
@@ -109,7 +110,11 @@ impl Wanted<'_> {
         let invitation = invitation
             .map_err(|why| ApiError::field("/calendar_reply", format!("the message {why}")))?;
         let start = reply::reply(&original, &self.own, false);
-        let answer = answer.of_invitation();
+        let answer = match answer {
+            CalendarAnswer::Accepted => calendar::Answer::Accepted,
+            CalendarAnswer::Tentative => calendar::Answer::Tentative,
+            CalendarAnswer::Declined => calendar::Answer::Declined,
+        };
         let draft = &mut parts.draft;
         let text = invitation.answer(answer, &draft.from, &self.own, draft.date_ms);
         draft.calendar = Some(CalendarPart {

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::input::{Checks, present};
 use model::signature::Template;
-use model::submission::{Dsn, Notify, Priority, Wishes};
+use model::submission::{CalendarAnswer, Dsn, Notify, Priority, Wishes};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,29 +58,6 @@ pub(super) enum ForwardAs {
     Inline,
     /// The whole message as a file, byte for byte.
     Attachment,
-}
-
-/// What is said to an invitation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum CalendarAnswer {
-    /// Will come.
-    Accepted,
-    /// May come.
-    Tentative,
-    /// Will not come.
-    Declined,
-}
-
-impl CalendarAnswer {
-    pub(super) const fn of_invitation(self) -> mail_message::calendar::Answer {
-        use mail_message::calendar::Answer;
-        match self {
-            Self::Accepted => Answer::Accepted,
-            Self::Tentative => Answer::Tentative,
-            Self::Declined => Answer::Declined,
-        }
-    }
 }
 
 /// To whom a raw message goes, whatever its header says.
@@ -259,6 +236,7 @@ impl NewSubmission {
             require_tls: self.require_tls,
             read_receipt: self.read_receipt,
             time_zone: self.time_zone.clone(),
+            calendar_reply: self.calendar_reply,
         }
     }
 

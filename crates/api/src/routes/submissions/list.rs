@@ -19,6 +19,8 @@ pub(crate) struct Params {
     mailbox_id: Option<String>,
     /// States, separated by commas.
     state: Option<String>,
+    /// Only what answers this stored message (`msg_…`), to its sender or as an invitation.
+    in_reply_to_message_id: Option<String>,
     /// Only what waits for its time (`send_at`).
     #[serde(default)]
     scheduled: bool,
@@ -56,6 +58,7 @@ pub(crate) async fn list_submissions(
         or_sent_by,
         states: states.collect::<Result<_>>()?,
         scheduled: params.scheduled,
+        answers: params.in_reply_to_message_id,
     };
     let found = submissions::list(&state.store, filter, before, limit).await?;
     Ok(Json(Page::new(found, limit, |submission| {

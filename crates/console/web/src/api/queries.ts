@@ -254,6 +254,17 @@ export const invitation = (message: string, attachment: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+/** What was said to the invitation in a message, by the newest answer that is sent or on its way. */
+export const invitationAnswer = (message: string) =>
+  queryOptions({
+    queryKey: ["submissions", "answers", message],
+    queryFn: async ({ signal }) => answerGiven((await api.get<Page<Submission>>(path("/v1/submissions", { in_reply_to_message_id: message }), signal)).data),
+  });
+
+/** `answers`: newest first, among them words to whoever invites. */
+export const answerGiven = (answers: Pick<Submission, "state" | "calendar_reply">[]) =>
+  answers.find((one) => one.calendar_reply && one.state !== "cancelled" && one.state !== "failed")?.calendar_reply ?? null;
+
 /** How many messages wait for their time to be sent: exact up to a page. */
 export const scheduled = queryOptions({
   queryKey: ["submissions", "scheduled", "count"],

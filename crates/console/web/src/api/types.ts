@@ -515,6 +515,9 @@ export type Priority = "high" | "normal" | "low";
 
 export type SubmissionState = "queued" | "sending" | "accepted" | "deferred" | "unclear" | "failed" | "cancelled";
 
+/** What is said to an invitation. */
+export type CalendarAnswer = "accepted" | "tentative" | "declined";
+
 export interface Submission {
   id: string;
   mailbox_id: string;
@@ -524,6 +527,8 @@ export interface Submission {
   undo_until?: Time | null;
   priority?: Priority;
   time_zone?: string | null;
+  /** It answers an invitation, and says this. */
+  calendar_reply?: CalendarAnswer | null;
   job_id?: string | null;
   message_id: string | null;
   internet_message_id: string;

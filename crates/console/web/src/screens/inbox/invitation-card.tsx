@@ -4,8 +4,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CalendarDays, Check, CircleHelp, X } from "lucide-react";
 import { useState } from "react";
 import { api, freshKey } from "../../api/client";
-import { invitation as invitationQuery } from "../../api/queries";
-import type { MessageBody, Submission } from "../../api/types";
+import { invitationAnswer, invitation as invitationQuery } from "../../api/queries";
+import type { CalendarAnswer, MessageBody, Submission } from "../../api/types";
 import { Button } from "../../ui/basics";
 import { fullTime } from "../../ui/format";
 import { toast, toastProblem } from "../../ui/overlays";
@@ -16,7 +16,6 @@ const ANSWERS = [
   { answer: "tentative", label: "Maybe", said: "You said that you may come.", icon: CircleHelp },
   { answer: "declined", label: "Decline", said: "You said that you will not come.", icon: X },
 ] as const;
-type Answer = (typeof ANSWERS)[number]["answer"];
 
 /** So long an answer waits in the outbox, to be taken back. */
 const UNDO_SECONDS = 10;
@@ -29,23 +28,25 @@ export function InvitationCard({ body }: { body: MessageBody }) {
   const file = body.direction === "incoming" ? body.attachments.find((a) => isCalendar(a.content_type)) : undefined;
   const { data: calendar } = useQuery({ ...invitationQuery(body.id, file?.id ?? ""), enabled: Boolean(file) });
   const found = calendar ? invitationOf(calendar) : null;
-  const [said, setSaid] = useState<Answer | null>(null);
+  const answer = invitationAnswer(body.id);
+  const given = useQuery({ ...answer, enabled: Boolean(found) });
+  const said = given.data ?? null;
   // One for each answer: a double click answers once.
   const [key, setKey] = useState(freshKey);
   const client = useQueryClient();
   const give = useMutation({
-    mutationFn: (answer: Answer) =>
+    mutationFn: (answer: CalendarAnswer) =>
       api.post<Submission>("/v1/submissions", { in_reply_to_message_id: body.id, calendar_reply: answer, undo_seconds: UNDO_SECONDS }, key),
-    onSuccess: (submission, answer) => {
-      setSaid(answer);
+    onSuccess: (submission, said) => {
+      client.setQueryData(answer.queryKey, said);
       toast("The answer is in the outbox", {
         description: `It goes to ${submission.recipients[0]?.address ?? "whoever invites"} in ${UNDO_SECONDS} seconds.`,
         ms: UNDO_SECONDS * 1_000,
         action: {
           label: "Undo",
           run: () => void api.delete(`/v1/submissions/${submission.id}`).then(() => {
-            setSaid(null);
             toast("Not answered");
+            return client.invalidateQueries({ queryKey: ["submissions"] });
           }).catch(toastProblem),
         },
       });
