@@ -351,9 +351,12 @@ fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp)
     if let Some(message_id) = old.message_id.as_ref().filter(|_| ours) {
         owed::expunge_in(tx, message_id, now)?;
     }
-    // Whoever comes second, on another node perhaps, finds none.
-    if tx.exec("DELETE FROM drafts WHERE id = $1", &[id.into()])? != 1 {
-        return Err(StoreError::NotFound("the draft"));
+    // Whoever comes second, on another node perhaps, finds none, or another version: one that went to another mailbox meanwhile is
+    // under the lock of that one.
+    let sql = "DELETE FROM drafts WHERE id = $1 AND version = $2";
+    if tx.exec(sql, &[id.into(), old.version.into()])? != 1 {
+        read(tx, id)?;
+        return Err(changed_meanwhile());
     }
     is_over(tx, id, &old.mailbox_id, now)
 }

@@ -8,6 +8,7 @@ mod ahead;
 mod auto_replies;
 mod belonging;
 mod blobs;
+mod drafts;
 mod events;
 mod evidence;
 mod headers_only;
