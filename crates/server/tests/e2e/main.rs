@@ -29,6 +29,7 @@ mod owed;
 mod pop3;
 mod profiles;
 mod providers;
+mod provider_limits;
 mod requests;
 mod returned;
 mod send;

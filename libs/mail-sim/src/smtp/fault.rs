@@ -21,6 +21,8 @@ pub enum SmtpFault {
     RejectData(String),
     /// 552 5.3.4 to MAIL FROM with a larger SIZE, and to larger data.
     RejectSize(usize),
+    /// 452 4.5.3 to every further recipient of a message that has so many; EHLO says nothing of it.
+    MostRecipients(usize),
     /// 451 4.7.1 for every recipient's first try.
     Greylist,
     /// This line instead of a greeting ("421 4.3.2 too busy"), then the connection is closed.

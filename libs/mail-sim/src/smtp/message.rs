@@ -71,7 +71,9 @@ impl Session {
         domains.push(domain(&recipient));
         domains.sort();
         domains.dedup();
-        let crowded = self.limit("RCPTMAX") == Some(letter.mail.to.len())
+        let full = SmtpFault::MostRecipients(letter.mail.to.len());
+        let crowded = self.faults().contains(&full)
+            || self.limit("RCPTMAX") == Some(letter.mail.to.len())
             || self
                 .limit("RCPTDOMAINMAX")
                 .is_some_and(|limit| domains.len() > limit);
