@@ -110,10 +110,14 @@ pub async fn server_port(store: &Store, mailbox_id: &str) -> Result<Option<u16>>
 /// # Errors
 /// `Conflict`: the one before answers for the mailbox, and would go on.
 pub(crate) fn leave_server(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
-    let sql = "SELECT 1 FROM auto_replies WHERE mailbox_id = $1 AND on_server IS NOT NULL";
-    if tx.row(sql, &[mailbox_id.into()])?.is_some() {
-        let text = "the mailbox's present server answers for it while nobody is there, and would go on: switch its out of office off first";
-        return Err(StoreError::Conflict(text.into()));
+    let sql = "SELECT m.address FROM auto_replies a JOIN mailboxes m ON m.id = a.mailbox_id
+               WHERE a.mailbox_id = $1 AND a.on_server IS NOT NULL";
+    if let Some(row) = tx.row(sql, &[mailbox_id.into()])? {
+        let address: String = row.get(0)?;
+        let text = format!(
+            "{address}: its present server answers for the mailbox while nobody is there, and would go on: switch its out of office off first"
+        );
+        return Err(StoreError::Conflict(text));
     }
     let sql = "DELETE FROM auto_reply_servers WHERE mailbox_id = $1";
     tx.exec(sql, &[mailbox_id.into()]).map(drop)

@@ -1,9 +1,9 @@
 //! A mailbox follows its server profile.
 
-use super::{json_or_null, lock, release, wake};
+use super::{hosts, json_or_null, lock, release, rules_at, wake};
 use crate::db::Value;
 use crate::error::Result;
-use crate::{Tx, events};
+use crate::{Tx, auto_replies, events};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::mailbox::{Incoming, Outgoing, Proof, Security};
@@ -12,6 +12,9 @@ use serde_json::json;
 
 /// Gives a mailbox the profile's servers; who signs in and how stays. What was proven must be proven again, and a secret for
 /// another server is forgotten unless it may be kept: the mailbox is then held until somebody enters it again.
+///
+/// # Errors
+/// `Conflict`: the server for receiving is another one, and the one before answers for the mailbox.
 pub(crate) fn follow(
     tx: &mut Tx<'_>,
     id: &str,
@@ -25,6 +28,16 @@ pub(crate) fn follow(
     let (new_incoming, new_outgoing) = (incoming != old.incoming, outgoing != old.outgoing);
     if !new_incoming && !new_outgoing {
         return Ok(());
+    }
+    if rules_at(incoming.as_ref()) != rules_at(old.incoming.as_ref()) {
+        auto_replies::leave_server(tx, id)?;
+    }
+    if hosts(incoming.as_ref(), outgoing.as_ref())
+        != hosts(old.incoming.as_ref(), old.outgoing.as_ref())
+    {
+        // What other servers do by themselves says nothing of these.
+        let sql = "UPDATE mailboxes SET sent_copy_by = NULL WHERE id = $1";
+        tx.exec(sql, &[id.into()])?;
     }
     let proof = |new: bool, old: Proof| if new { Proof::Untested } else { old };
     let args = [

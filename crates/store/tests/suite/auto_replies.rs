@@ -27,9 +27,17 @@ fn settings() -> Settings {
     }
 }
 
-async fn make(store: &Store, mailbox_id: &str) -> Result<AutoReply, StoreError> {
+pub async fn make(store: &Store, mailbox_id: &str) -> Result<AutoReply, StoreError> {
+    make_with(store, mailbox_id, settings()).await
+}
+
+async fn make_with(
+    store: &Store,
+    mailbox_id: &str,
+    settings: Settings,
+) -> Result<AutoReply, StoreError> {
     let (now, id) = (store.now(), mailbox_id.to_owned());
-    let make = move |tx: &mut store::Tx<'_>| auto_replies::create_in(tx, &id, &settings(), now);
+    let make = move |tx: &mut store::Tx<'_>| auto_replies::create_in(tx, &id, &settings, now);
     store.db.write(make).await
 }
 

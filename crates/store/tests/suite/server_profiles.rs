@@ -252,3 +252,53 @@ async fn the_name_that_a_server_accepted_is_saved() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_profile_leaves_no_server_behind_that_answers_for_a_mailbox() {
+    both(|f| async move {
+        let profile = server_profiles::create(&f.store, new("Corp", &[]))
+            .await
+            .unwrap();
+        let mailbox = mailbox(&f, &profile).await;
+        let own = crate::auto_replies::make(&f.store, &mailbox.id)
+            .await
+            .unwrap();
+        let there = Some(model::auto_reply::OnServer::Set);
+        store::auto_replies::begin_on_server(&f.store, &own)
+            .await
+            .unwrap();
+        store::auto_replies::end_on_server(&f.store, &own.id, None, there)
+            .await
+            .unwrap();
+        let elsewhere = || Change {
+            incoming: Some(Some(incoming("imap.other.example"))),
+            ..Change::default()
+        };
+        let refused = server_profiles::change(&f.store, &profile.id, elsewhere(), None).await;
+        let Err(StoreError::Conflict(text)) = &refused else {
+            panic!("{refused:?}")
+        };
+        assert!(text.contains("ann@corp.example"), "{text}");
+        let kept = server_profiles::get(&f.store, &profile.id).await.unwrap();
+        assert_eq!(kept.incoming, profile.incoming);
+        // Where it sends is another matter.
+        let mut outgoing = profile.outgoing.clone();
+        if let Some(outgoing) = &mut outgoing {
+            outgoing.host = "smtp.other.example".to_owned();
+        }
+        let sends_elsewhere = Change {
+            outgoing: Some(outgoing),
+            ..Change::default()
+        };
+        server_profiles::change(&f.store, &profile.id, sends_elsewhere, None)
+            .await
+            .unwrap();
+        store::auto_replies::end_on_server(&f.store, &own.id, None, None)
+            .await
+            .unwrap();
+        server_profiles::change(&f.store, &profile.id, elsewhere(), None)
+            .await
+            .unwrap();
+    })
+    .await;
+}
