@@ -106,16 +106,16 @@ impl ServerReplies {
             Err(failure) => return Err(failure),
         };
         let looked = match offers(&session, &peer) {
-            Ok(()) => scripts(&mut session, &peer).await,
+            Ok(()) => at_work(&mut session, &peer).await,
             Err(failure) => Err(failure),
         };
         let program = session.capabilities().implementation.clone();
         session.logout().await;
-        let active = active(&looked?);
+        let (active, at_work) = looked?;
         Ok(Found {
             program,
-            at_work: matches!(active.as_deref(), Some(ANSWERS | FRONT)),
             active,
+            at_work,
         })
     }
 
@@ -164,6 +164,24 @@ async fn scripts(session: &mut Session, peer: &Peer<'_>) -> Result<Vec<Script>, 
 fn active(scripts: &[Script]) -> Option<String> {
     let active = scripts.iter().find(|script| script.active);
     active.map(|script| script.name.clone())
+}
+
+/// The script that the server runs, and whether ours is at work by it.
+async fn at_work(
+    session: &mut Session,
+    peer: &Peer<'_>,
+) -> Result<(Option<String>, bool), Failure> {
+    let all = scripts(session, peer).await?;
+    let active = active(&all);
+    let at_work = match active.as_deref() {
+        Some(ANSWERS | FRONT) => true,
+        Some(name) if has(&all, ANSWERS) => {
+            includes_ours(session, peer, &all, name).await?
+                && !ours::is_idle(&text(session, peer, ANSWERS).await?)
+        }
+        _ => false,
+    };
+    Ok((active, at_work))
 }
 
 async fn text(session: &mut Session, peer: &Peer<'_>, name: &str) -> Result<String, Failure> {
@@ -222,11 +240,18 @@ async fn put(session: &mut Session, peer: &Peer<'_>, wanted: &Wanted) -> Result<
         prepared(session.check_script(&answers).await, peer)?;
     }
     let stored = session.put_script(ANSWERS, &answers).await;
-    if place == Standing::AtWork {
-        changed(stored, peer)?;
-        return Ok(());
-    }
-    prepared(stored, peer)?;
+    match place {
+        Standing::AtWork => return changed(stored, peer).map(drop),
+        Standing::IncludedTwice => {
+            // Ours runs already before the next command.
+            changed(stored, peer)?;
+            let alone = own.before(&all);
+            changed(session.set_active(alone.as_deref()).await, peer)?;
+            delete(session, FRONT).await;
+            return Ok(());
+        }
+        Standing::ToActivate => prepared(stored, peer)?,
+    };
     let goes_first = match theirs.first() {
         None => ANSWERS,
         Some(first) => {
@@ -298,6 +323,8 @@ fn in_the_way(peer: &Peer<'_>, what: &str) -> Failure {
 enum Standing {
     /// The server runs it already, by itself or because the owner's script includes it.
     AtWork,
+    /// The server would run it twice: our other script includes it, and so does the owner's, which is to be active alone.
+    IncludedTwice,
     /// It has to be made active, together with the owner's where there is one.
     ToActivate,
 }
@@ -323,13 +350,13 @@ async fn place(
         return Ok((Standing::ToActivate, Vec::new()));
     };
     let theirs = with_included(session, peer, all, &name).await?;
-    if fronted {
-        return Ok((Standing::AtWork, theirs));
-    }
-    if theirs.iter().any(Theirs::includes_ours) {
-        return Ok((Standing::AtWork, Vec::new()));
-    }
-    Ok((Standing::ToActivate, theirs))
+    let included = theirs.iter().any(Theirs::includes_ours);
+    Ok(match (fronted, included) {
+        (true, true) => (Standing::IncludedTwice, Vec::new()),
+        (true, false) => (Standing::AtWork, theirs),
+        (false, true) => (Standing::AtWork, Vec::new()),
+        (false, false) => (Standing::ToActivate, theirs),
+    })
 }
 
 /// A script of the owner, and all of theirs that it may include, directly or not.
@@ -371,29 +398,53 @@ async fn take_away(session: &mut Session, peer: &Peer<'_>) -> Result<(), NotDone
             own.front_whole(peer)?;
             own.answers_whole(peer)?;
             let before = own.before(&all);
+            let included = match &before {
+                Some(name) => includes_ours(session, peer, &all, name).await?,
+                None => false,
+            };
             changed(session.set_active(before.as_deref()).await, peer)?;
-        }
-        // Where the owner included ours, theirs has to stay whole.
-        Some(name) if has(&all, ANSWERS) => {
-            let theirs = with_included(session, peer, &all, name).await?;
-            if theirs.iter().any(Theirs::includes_ours) {
-                own.answers_whole(peer)?;
-                let idle = ours::sealed(ours::IDLE);
-                let done = session.put_script(ANSWERS, &idle).await;
-                return changed(done, peer).map(drop);
+            if included {
+                switch_off(session, peer).await?;
+                delete(session, FRONT).await;
+                return Ok(());
             }
+        }
+        Some(name) if has(&all, ANSWERS) && includes_ours(session, peer, &all, name).await? => {
+            own.answers_whole(peer)?;
+            return switch_off(session, peer).await;
         }
         _ => {}
     }
     // What works no more may stay, if the server wants that; what somebody has changed does.
     for (name, kept) in [(FRONT, &own.front), (ANSWERS, &own.answers)] {
-        if matches!(kept, Kept::Whole(_))
-            && let Err(error) = session.delete_script(name).await
-        {
-            tracing::info!(script = name, %error, "an idle script stays on the server");
+        if matches!(kept, Kept::Whole(_)) {
+            delete(session, name).await;
         }
     }
     Ok(())
+}
+
+/// Whether a script of the owner includes ours, directly or not.
+async fn includes_ours(
+    session: &mut Session,
+    peer: &Peer<'_>,
+    all: &[Script],
+    name: &str,
+) -> Result<bool, Failure> {
+    let theirs = with_included(session, peer, all, name).await?;
+    Ok(theirs.iter().any(Theirs::includes_ours))
+}
+
+/// Has ours do nothing: where the owner included it, theirs has to stay whole.
+async fn switch_off(session: &mut Session, peer: &Peer<'_>) -> Result<(), NotDone> {
+    let idle = ours::sealed(ours::IDLE);
+    changed(session.put_script(ANSWERS, &idle).await, peer).map(drop)
+}
+
+async fn delete(session: &mut Session, name: &str) {
+    if let Err(error) = session.delete_script(name).await {
+        tracing::info!(script = name, %error, "an idle script stays on the server");
+    }
 }
 
 #[cfg(test)]

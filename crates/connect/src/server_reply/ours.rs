@@ -54,6 +54,11 @@ pub(super) fn sealed(text: &str) -> String {
     format!("{SEALED}{}\r\n{text}", hash(text))
 }
 
+/// Whether this text of [`ANSWERS`] stays there without a task.
+pub(super) fn is_idle(text: &str) -> bool {
+    plain(text) == plain(&sealed(IDLE))
+}
+
 /// The text for [`FRONT`].
 pub(super) fn front(theirs: &str) -> String {
     let name = quoted(theirs);

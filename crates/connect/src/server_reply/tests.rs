@@ -146,6 +146,67 @@ async fn an_owner_who_includes_ours_keeps_a_whole_script() {
 }
 
 #[tokio::test]
+async fn an_owner_who_includes_ours_behind_our_front_does_not_have_it_run_twice() {
+    let list = "\"mine\"\r\n\"postroom-active\" ACTIVE\r\n\"postroom-vacation\"\r\nOK\r\n";
+    let asked = [
+        ("postroom-vacation", &*ours::sealed("keep;")),
+        ("postroom-active", &ours::front("mine")),
+        ("mine", "include :personal \"postroom-vacation\";"),
+    ];
+    // A change: theirs alone is active from then on.
+    let mut steps = has_scripts(list, &asked);
+    steps.extend(storing("OK\r\n"));
+    steps.extend([
+        Hear("SETACTIVE \"mine\""),
+        Say("OK\r\n"),
+        Hear("DELETESCRIPT \"postroom-active\""),
+        Say("OK\r\n"),
+    ]);
+    let (mut session, server) = started(&steps).await;
+    put(&mut session, &peer(), &wanted()).await.unwrap();
+    server.finish(session).await;
+
+    // The end: theirs has to stay whole, and ours stays without a task.
+    let mut steps = has_scripts(list, &asked);
+    steps.extend([
+        Hear("SETACTIVE \"mine\""),
+        Say("OK\r\n"),
+        HearAny,
+        HearAny,
+        Hear("# Switched off by Postroom."),
+        Hear("keep;"),
+        Hear(""),
+        Say("OK\r\n"),
+        Hear("DELETESCRIPT \"postroom-active\""),
+        Say("OK\r\n"),
+    ]);
+    let (mut session, server) = started(&steps).await;
+    take_away(&mut session, &peer()).await.unwrap();
+    server.finish(session).await;
+}
+
+#[tokio::test]
+async fn ours_is_seen_at_work_where_the_owner_includes_it() {
+    let list = "\"mine\" ACTIVE\r\n\"postroom-vacation\"\r\nOK\r\n";
+    let include = "include :personal \"postroom-vacation\";";
+    for (mine, ours, at_work_now) in [
+        (include, "vacation \"Away.\";", true),
+        (include, ours::IDLE, false),
+    ] {
+        let sealed = ours::sealed(ours);
+        let asked = [("mine", mine), ("postroom-vacation", &*sealed)];
+        let (mut session, server) = started(&has_scripts(list, &asked)).await;
+        let found = at_work(&mut session, &peer()).await.unwrap();
+        assert_eq!(found, (Some("mine".to_owned()), at_work_now), "{ours}");
+        server.finish(session).await;
+    }
+    let (mut session, server) = started(&has_scripts(list, &[("mine", "keep;")])).await;
+    let found = at_work(&mut session, &peer()).await.unwrap();
+    assert_eq!(found, (Some("mine".to_owned()), false));
+    server.finish(session).await;
+}
+
+#[tokio::test]
 async fn what_the_owner_has_made_active_since_stays_active() {
     let mut steps = has_scripts(
         "\"mine\" ACTIVE\r\n\"postroom-vacation\"\r\n\"postroom-active\"\r\nOK\r\n",
