@@ -16,7 +16,7 @@ use model::event::Event;
 use model::submission::Submission;
 use model::{Timestamp, fresh_id};
 pub(crate) use on_server::leave_server;
-pub use on_server::{begin_on_server, end_on_server, note_server, server_port};
+pub use on_server::{Asked, begin_on_server, end_on_server, note_server, server_port};
 
 /// Events that are looked at in one step.
 pub const AT_ONCE: i64 = 50;
@@ -30,7 +30,7 @@ const COLUMNS: &str = "id, mailbox_id, enabled_at, settings, created_at,
 /// Makes a mailbox's out of office, in the caller's own transaction.
 ///
 /// # Errors
-/// No such mailbox, one that only receives, or it has one already.
+/// No such mailbox, one that only receives, or it has one already; `server_reply_left_there`: its server answers for it still.
 pub fn create_in(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
@@ -44,6 +44,7 @@ pub fn create_in(
         return Err(StoreError::Conflict(text.into()));
     }
     if settings.enabled {
+        on_server::nobody_else_answers(tx, mailbox_id)?;
         begin_now(tx)?;
     }
     let id = fresh_id("arp", now);
@@ -101,7 +102,7 @@ pub async fn get(store: &Store, id: &str) -> Result<AutoReply> {
 /// Changes one, from what it is to what `change` makes of it. Switched on, it begins anew: whoever had an answer gets another.
 ///
 /// # Errors
-/// No such one, or what `change` says.
+/// No such one, or what `change` says; `server_reply_left_there`: it is switched on, and the mailbox's server answers still.
 pub async fn change<E: From<StoreError> + Send + 'static>(
     store: &Store,
     id: &str,
@@ -133,6 +134,7 @@ pub(crate) fn set(
         (false, _) => None,
         (true, Some(since)) if settings.place == old.settings.place => Some(since),
         (true, _) => {
+            on_server::nobody_else_answers(tx, &old.mailbox_id)?;
             begin_now(tx)?;
             let sql = "DELETE FROM auto_replied WHERE auto_reply_id = $1";
             tx.exec(sql, &[(&old.id).into()])?;
@@ -150,15 +152,19 @@ pub(crate) fn set(
 /// # Errors
 /// No such one; `Conflict`: it stands on the mailbox's server, or may.
 pub async fn remove(store: &Store, id: &str, leave: bool) -> Result<()> {
-    let id = id.to_owned();
+    let (id, now) = (id.to_owned(), store.now());
     store
         .db
         .write(move |tx| {
             let mailbox_id = read(tx, &id)?.mailbox_id;
             mailboxes::hold(tx, &mailbox_id)?;
-            if read(tx, &id)?.on_server.is_some() && !leave {
-                let text = "the out of office stands on the mailbox's server, or is being changed there: read it again";
-                return Err(StoreError::Conflict(text.into()));
+            match (read(tx, &id)?.on_server, leave) {
+                (None, _) => {}
+                (Some(_), true) => on_server::left_there(tx, &mailbox_id, now)?,
+                (Some(_), false) => {
+                    let text = "the out of office stands on the mailbox's server, or is being changed there: read it again";
+                    return Err(StoreError::Conflict(text.into()));
+                }
             }
             let sql = "DELETE FROM auto_replies WHERE id = $1";
             tx.exec(sql, &[(&id).into()]).map(drop)

@@ -65,4 +65,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         likely_others: &["The server was restarted."],
         ..Entry::BASE
     },
+    Entry {
+        id: "server_reply_left_there",
+        step: None,
+        title: "The mailbox's own server still answers",
+        cause: "Somebody removed an out of office here and left it on the mailbox's own server, which goes on answering. Postroom does not answer besides, so that nobody gets two answers.",
+        remedy: "Set the out of office on that server (`place: server`) and then take it back from there, which takes the old one away too. If it is gone from there already, have the server asked (`POST /v1/auto-replies/ask-server`, `postroom auto-reply server`): once it says that none is at work, Postroom answers.",
+        action: "edit_request",
+        retry: AfterChange,
+        likely_others: &[
+            "The mailbox has moved to another server, and its settings name the old one.",
+        ],
+        ..Entry::BASE
+    },
 ];

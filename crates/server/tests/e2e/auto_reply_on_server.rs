@@ -257,4 +257,25 @@ fn while_the_server_is_out_of_reach_nothing_is_changed() {
     let (status, _) = postroom.delete(&format!("{path}?leave_on_server=true"));
     assert_eq!(status, 204);
     assert_eq!(postroom.get(&path).0, 404);
+
+    // But it answers still: nobody answers besides, before it is known to have stopped.
+    let here = json!({"mailbox_id": a, "text": "Away."});
+    let (status, refused) = postroom.post("/v1/auto-replies", &here);
+    let found = (status, &refused["code"]);
+    assert_eq!(
+        found,
+        (409, &json!("server_reply_left_there")),
+        "{refused:#}"
+    );
+    road.set(Fault::None);
+    assert_eq!(ask(&postroom, &a, road.port())["at_work"], true);
+    assert_eq!(postroom.post("/v1/auto-replies", &here).0, 409);
+    let (status, made) = postroom.post(
+        "/v1/auto-replies",
+        &json!({"mailbox_id": a, "place": "server", "text": "Away."}),
+    );
+    assert_eq!(status, 201, "{made:#}");
+    let path = format!("/v1/auto-replies/{}", text(&made, "id"));
+    change(&postroom, &path, &json!({"place": "postroom"}));
+    assert_eq!(scripts(&ann), Vec::<String>::new());
 }

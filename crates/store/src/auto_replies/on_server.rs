@@ -7,7 +7,11 @@
 use super::{read, set};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx, mailboxes};
+use model::Timestamp;
 use model::auto_reply::{AutoReply, OnServer, Settings};
+
+/// Where a server has ManageSieve that was never asked at another port (RFC 5804 section 1.8).
+const USUAL_PORT: i64 = 4190;
 
 /// Notes that what was seen (`seen`) is being changed on the mailbox's server. Gives what was there until now, of which more than the
 /// settings may have changed since.
@@ -60,6 +64,8 @@ pub async fn end_on_server(
             let left = (on_server.is_none() && settings.is_some()).then_some(now);
             tx.exec(sql, &[(&id).into(), state.into(), now.into(), left.into()])?;
             if let Some(settings) = &settings {
+                // What was left there before is this one now, or was taken away with it.
+                nothing_left_there(tx, &old.mailbox_id)?;
                 set(tx, &old, settings, now)?;
             }
             read(tx, &id)
@@ -67,11 +73,22 @@ pub async fn end_on_server(
         .await
 }
 
-/// Notes whether a mailbox's server answers by itself where it is told to, and at which port it was asked.
+/// What was found out about a mailbox's server.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The port for ManageSieve at which it was asked.
+    pub port: u16,
+    /// It answers by itself where it is told to.
+    pub offers: bool,
+    /// It answers now, because of a script of ours.
+    pub at_work: bool,
+}
+
+/// Notes what a mailbox's server said.
 ///
 /// # Errors
 /// The database is out of reach.
-pub async fn note_server(store: &Store, mailbox_id: &str, port: u16, offers: bool) -> Result<()> {
+pub async fn note_server(store: &Store, mailbox_id: &str, asked: Asked) -> Result<()> {
     let (now, id) = (store.now(), mailbox_id.to_owned());
     store
         .db
@@ -79,11 +96,40 @@ pub async fn note_server(store: &Store, mailbox_id: &str, port: u16, offers: boo
             mailboxes::hold(tx, &id)?;
             let sql = "INSERT INTO auto_reply_servers (mailbox_id, port, offers, asked_at) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (mailbox_id) DO UPDATE SET port = $2, offers = $3, asked_at = $4";
-            let (port, offers) = (i64::from(port), i64::from(offers));
-            tx.exec(sql, &[(&id).into(), port.into(), offers.into(), now.into()])
-                .map(drop)
+            let (port, offers) = (i64::from(asked.port), i64::from(asked.offers));
+            tx.exec(sql, &[(&id).into(), port.into(), offers.into(), now.into()])?;
+            match asked.at_work {
+                true => Ok(()),
+                false => nothing_left_there(tx, &id),
+            }
         })
         .await
+}
+
+/// Notes that the mailbox's server was left to answer by an out of office that is removed here.
+pub(super) fn left_there(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO auto_reply_servers (mailbox_id, port, offers, asked_at, left_there) VALUES ($1, $2, 1, $3, 1)
+               ON CONFLICT (mailbox_id) DO UPDATE SET left_there = 1";
+    let args = [mailbox_id.into(), USUAL_PORT.into(), now.into()];
+    tx.exec(sql, &args).map(drop)
+}
+
+fn nothing_left_there(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+    let sql = "UPDATE auto_reply_servers SET left_there = 0 WHERE mailbox_id = $1";
+    tx.exec(sql, &[mailbox_id.into()]).map(drop)
+}
+
+/// Refuses to answer here where the mailbox's server was left to answer, as far as is known.
+pub(super) fn nobody_else_answers(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+    let sql = "SELECT 1 FROM auto_reply_servers WHERE mailbox_id = $1 AND left_there = 1";
+    if tx.row(sql, &[mailbox_id.into()])?.is_none() {
+        return Ok(());
+    }
+    let detail = "an out of office was left on the mailbox's own server, which goes on answering: senders would get two answers";
+    Err(StoreError::Refused {
+        problem_id: "server_reply_left_there",
+        detail: detail.into(),
+    })
 }
 
 /// The port at which the mailbox's server was asked last.

@@ -65,10 +65,11 @@ CREATE TABLE auto_replies (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL UNIQUE REFERENCES mailboxes (id) ON DELETE CASCADE, enabled_at {int},
   settings TEXT NOT NULL, created_at {int} NOT NULL, on_server TEXT, on_server_at {int}, left_server_at {int}
 ) {strict};
--- Whether a mailbox's server answers by itself where it is told to (ManageSieve at this port, with vacation).
+-- Whether a mailbox's server answers by itself where it is told to (ManageSieve at this port, with vacation), and whether an out of
+-- office that was removed here was left there.
 CREATE TABLE auto_reply_servers (
   mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, port {int} NOT NULL, offers {int} NOT NULL,
-  asked_at {int} NOT NULL
+  asked_at {int} NOT NULL, left_there {int} NOT NULL DEFAULT 0
 ) {strict};
 -- Who got an answer, and when last.
 CREATE TABLE auto_replied (

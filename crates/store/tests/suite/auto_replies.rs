@@ -115,6 +115,71 @@ async fn an_event_is_answered_once_and_a_sender_once_in_a_period() {
     .await;
 }
 
+async fn asked(store: &Store, mailbox_id: &str, at_work: bool) {
+    let asked = auto_replies::Asked {
+        port: 4190,
+        offers: true,
+        at_work,
+    };
+    auto_replies::note_server(store, mailbox_id, asked)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_mailboxs_server_was_left_to_answer_nobody_answers_besides() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let mailbox = fixture.mailbox("ann@example.com").await;
+        let left_there = |result: Result<AutoReply, StoreError>| {
+            let refused = matches!(
+                result,
+                Err(StoreError::Refused {
+                    problem_id: "server_reply_left_there",
+                    ..
+                })
+            );
+            assert!(refused, "{result:?}");
+        };
+        for known in [false, true] {
+            let own = make(store, &mailbox.id).await.unwrap();
+            if known {
+                asked(store, &mailbox.id, false).await;
+            }
+            set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
+            auto_replies::remove(store, &own.id, true).await.unwrap();
+            left_there(make(store, &mailbox.id).await);
+            // It answers still.
+            asked(store, &mailbox.id, true).await;
+            left_there(make(store, &mailbox.id).await);
+            asked(store, &mailbox.id, false).await;
+            let own = make(store, &mailbox.id).await.unwrap();
+            set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
+            auto_replies::remove(store, &own.id, true).await.unwrap();
+            // One that is switched off can be made, and takes the place of the one there.
+            let off = Settings {
+                enabled: false,
+                ..settings()
+            };
+            let made = make_with(store, &mailbox.id, off).await.unwrap();
+            left_there(
+                auto_replies::change(store, &made.id, |old: &AutoReply| {
+                    Ok::<_, StoreError>(Settings {
+                        enabled: true,
+                        ..old.settings.clone()
+                    })
+                })
+                .await,
+            );
+            set_place(store, &made.id, Place::Server, Some(OnServer::Set)).await;
+            set_place(store, &made.id, Place::Postroom, None).await;
+            set(store, &made.id, true).await;
+            auto_replies::remove(store, &made.id, false).await.unwrap();
+        }
+    })
+    .await;
+}
+
 async fn set_place(
     store: &Store,
     id: &str,
@@ -139,9 +204,7 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
         let mailbox = fixture.mailbox("ann@example.com").await;
         let own = make(store, &mailbox.id).await.unwrap();
         assert_eq!((own.on_server, own.server_offers), (None, None));
-        auto_replies::note_server(store, &mailbox.id, 4190, true)
-            .await
-            .unwrap();
+        asked(store, &mailbox.id, false).await;
         let port = auto_replies::server_port(store, &mailbox.id).await.unwrap();
         assert_eq!(port, Some(4190));
         assert!(answer(store, &own, 1_000, "bob@x.test").await);

@@ -7,7 +7,7 @@ use crate::routes::mailboxes;
 use crate::state::ApiState;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use store::auto_replies;
+use store::auto_replies::{self, Asked};
 
 /// Whose server to ask.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -78,8 +78,12 @@ pub(crate) async fn ask_server(
     }
     // A port that was guessed in vain says nothing about the server.
     if answer.offers || !server.guessed {
-        let (store, id) = (&state.store, &mailbox.id);
-        auto_replies::note_server(store, id, server.port, answer.offers).await?;
+        let asked = Asked {
+            port: server.port,
+            offers: answer.offers,
+            at_work: answer.at_work,
+        };
+        auto_replies::note_server(&state.store, &mailbox.id, asked).await?;
     }
     Ok(axum::Json(answer))
 }

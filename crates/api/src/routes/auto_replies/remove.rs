@@ -16,7 +16,8 @@ use store::{audit, auto_replies};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Params {
-    /// Leaves it on the mailbox's server, which goes on answering: for a server that is gone for good.
+    /// Leaves it on the mailbox's server, which goes on answering: for a server that is gone for good. Postroom answers for the
+    /// mailbox again once that server, or the mailbox's next one, is known to have none.
     #[serde(default)]
     leave_on_server: bool,
 }
