@@ -2,7 +2,7 @@
 //!
 //! - [`servers`]: where Dovecot, Postfix, Cyrus, Courier, PostgreSQL and S3 of this run listen (the program `mail-servers` starts
 //!   them; nextest's setup script calls it).
-//! - [`user`]: a mailbox of the test's own; [`TestUser::seed`] fills it before the first sign-in, [`deliver`] by LMTP.
+//! - [`user`]: a mailbox of the test's own; [`TestUser::seed`] fills it before the first sign-in, [`deliver`] and [`deliver_from`] by LMTP.
 //! - [`ImapProbe`]: a second, independent IMAP client, and with it the [`oracle`] that results are compared with.
 //! - [`Generator`]: deterministic mail; [`Random`]: the same numbers on every machine. - [`Proxy`]: a connection that can be cut; [`MindingProxy`]: cut at one command. - [`Postroom`]: the real binary.
 //! - [`SecondClient`]: random things done to a mailbox; [`replay`]: what the events alone tell of it.
@@ -41,7 +41,7 @@ pub use databases::{S3Bucket, bucket, postgres_database};
 pub use generator::{Generator, Mail, Profile};
 pub use http::{Response, SseEvent, SseReader};
 pub use json_api::Api;
-pub use lmtp::deliver;
+pub use lmtp::{deliver, deliver_from};
 pub use minding::{Deed, MindingProxy};
 pub use postroom::{Launch, Postroom, wait_for};
 pub use probe::{Contents, ImapProbe, Oracle, Reply, Selected, oracle, sha256_hex};

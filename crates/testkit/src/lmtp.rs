@@ -10,6 +10,14 @@ use crate::{Brand, TestUser, maildir};
 /// # Panics
 /// When the server refuses it; the text is the server's.
 pub fn deliver(user: &TestUser, raw: &[u8]) {
+    deliver_from(user, "sender@elsewhere.test", raw);
+}
+
+/// Like [`deliver`], from this envelope's sender, as far as the server keeps one.
+///
+/// # Panics
+/// As [`deliver`].
+pub fn deliver_from(user: &TestUser, sender: &str, raw: &[u8]) {
     let Some(port) = Brand::of(user).lmtp_port() else {
         return maildir::deliver_into(user, raw);
     };
@@ -34,7 +42,7 @@ pub fn deliver(user: &TestUser, raw: &[u8]) {
     };
     step(b"", "220");
     step(b"LHLO testkit\r\n", "250");
-    step(b"MAIL FROM:<sender@elsewhere.test>\r\n", "250");
+    step(format!("MAIL FROM:<{sender}>\r\n").as_bytes(), "250");
     step(format!("RCPT TO:<{}>\r\n", user.address).as_bytes(), "250");
     step(b"DATA\r\n", "354");
     let mut data = Vec::with_capacity(raw.len() + 16);

@@ -279,3 +279,43 @@ fn while_the_server_is_out_of_reach_nothing_is_changed() {
     change(&postroom, &path, &json!({"place": "postroom"}));
     assert_eq!(scripts(&ann), Vec::<String>::new());
 }
+
+#[test]
+fn an_owner_who_includes_ours_has_one_answer_sent_and_keeps_a_whole_script() {
+    let [ann, bob] = ["twice-ann", "twice-bob"].map(user);
+    let own = |rest: &str| format!("require [\"include\", \"fileinto\", \"mailbox\"];\n{rest}");
+    own_script(&ann, "main", &own("fileinto :create \"Mine\";\n"));
+    let postroom = postroom();
+    let [a, b] = [&ann, &bob].map(|user| connect_whole(&postroom, user));
+    ask(&postroom, &a, port());
+    let (status, made) = postroom.post(
+        "/v1/auto-replies",
+        &json!({"mailbox_id": a, "place": "server", "text": "Away."}),
+    );
+    assert_eq!(status, 201, "{made:#}");
+    let path = format!("/v1/auto-replies/{}", text(&made, "id"));
+    let all_three = ["main", "postroom-active ACTIVE", "postroom-vacation"];
+    assert_eq!(scripts(&ann), all_three);
+
+    // The owner includes it besides, and does not make that script active.
+    let file = servers().dir.join(format!("include-{}", ann.address));
+    let includes = own("include :personal \"postroom-vacation\";\nfileinto :create \"Mine\";\n");
+    fs::write(&file, includes).expect("a file");
+    let file = file.to_string_lossy();
+    servers().doveadm(&["sieve", "put", "-u", &ann.address, "main", &file]);
+    change(&postroom, &path, &json!({"text": "Far away."}));
+    assert_eq!(scripts(&ann), ["main ACTIVE", "postroom-vacation"]);
+    assert_eq!(ask(&postroom, &a, port())["at_work"], true);
+    write(&postroom, &b, &[&ann], "Lunch");
+    let answers = arrived(&bob, "INBOX", 1);
+    assert_eq!(of(&answers, "Far away."), 1, "{answers:?}");
+    arrived(&ann, "Mine", 1);
+
+    // Switched off, the owner's script is whole still.
+    change(&postroom, &path, &json!({"enabled": false}));
+    assert_eq!(scripts(&ann), ["main ACTIVE", "postroom-vacation"]);
+    assert_eq!(ask(&postroom, &a, port())["at_work"], false);
+    write(&postroom, &b, &[&ann], "And now?");
+    arrived(&ann, "Mine", 2);
+    assert_eq!(arrived(&bob, "INBOX", 1).len(), 1);
+}
