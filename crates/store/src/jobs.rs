@@ -27,10 +27,14 @@ const STOPPED_MILLIS: i64 = 10_000;
 /// Failures that a job shows.
 const SHOWN: i64 = 100;
 
-const COLUMNS: &str = "id, phase, mailbox_id, total, done, failed, coalesce(stopped, last_error), created_at, finished_at";
-/// What somebody could work on, whoever is at it.
+const COLUMNS: &str = "id, phase, mailbox_id, total, done, failed,
+  CASE WHEN ending = 1 AND finished_at IS NULL THEN 'it is being cancelled' ELSE coalesce(stopped, last_error) END,
+  created_at, finished_at";
+/// What more can be made of, whoever is at it.
 const OPEN_JOBS: &str =
     "finished_at IS NULL AND (phase = 'running' OR phase = 'paused' AND stopped IS NOT NULL)";
+/// What somebody could work on, whoever is at it: also what only waits for its end.
+const TO_DO: &str = "finished_at IS NULL AND (ending = 1 OR phase = 'running' OR phase = 'paused' AND stopped IS NOT NULL)";
 
 /// What is needed to make a job.
 #[derive(Clone, Debug)]
@@ -62,6 +66,8 @@ pub struct Work {
     pub rows: Vec<(i64, Value)>,
     /// The outbox has enough of it: nothing more is made now.
     pub waits: bool,
+    /// It is being cancelled ([`begin_cancel`]): what waits is to be taken back, and then it ends.
+    pub ending: bool,
 }
 
 /// Makes a job: it runs from then on by itself.
@@ -159,10 +165,40 @@ pub async fn get(store: &Store, id: &str) -> Result<(Job, String, Vec<JobFailure
         .await
 }
 
+/// Writes down that a job is to be cancelled: nothing more is made from here on. It has not ended yet: whoever asks for this
+/// takes back what [`waiting`] names and then ends it ([`set_phase`]). If nobody lives to do so, [`take`] gives it to somebody.
+///
+/// # Errors
+/// No such job, or it is done.
+pub async fn begin_cancel(store: &Store, id: &str) -> Result<()> {
+    let (id, now) = (id.to_owned(), store.now());
+    store
+        .db
+        .write(move |tx| {
+            match lock(tx, &id, now)?.phase {
+                Phase::Cancelled => return Ok(()),
+                Phase::Done => return Err(over(Phase::Done)),
+                Phase::Running | Phase::Paused => {}
+            }
+            tx.exec(
+                "UPDATE jobs SET phase = 'paused', stopped = NULL, ending = 1,
+                   claimed_until = CASE WHEN claimed_by IS NULL THEN NULL ELSE claimed_until END WHERE id = $1",
+                &[(&id).into()],
+            )?;
+            tx.wake(Topic::Jobs);
+            Ok(())
+        })
+        .await
+}
+
+fn over(phase: Phase) -> StoreError {
+    StoreError::Conflict(format!("the job is {phase} already"))
+}
+
 /// Pauses a job, lets it go on, or ends it; what is in the outbox already is not touched.
 ///
 /// # Errors
-/// No such job, or it has ended.
+/// No such job, or it has ended, or is being cancelled.
 pub async fn set_phase(store: &Store, id: &str, to: Phase) -> Result<Job> {
     let (id, now) = (id.to_owned(), store.now());
     store
@@ -172,11 +208,12 @@ pub async fn set_phase(store: &Store, id: &str, to: Phase) -> Result<Job> {
             if matches!(old.phase, Phase::Done | Phase::Cancelled) {
                 return match old.phase == to {
                     true => Ok(old),
-                    false => Err(StoreError::Conflict(format!(
-                        "the job is {} already",
-                        old.phase
-                    ))),
+                    false => Err(over(old.phase)),
                 };
+            }
+            let ending = tx.row("SELECT 1 FROM jobs WHERE id = $1 AND ending = 1", &[(&id).into()])?;
+            if ending.is_some() && to != Phase::Cancelled {
+                return Err(StoreError::Conflict("the job is being cancelled".into()));
             }
             let ended = (to == Phase::Cancelled).then_some(now);
             // What rests is looked at now; what somebody works on stays theirs.
@@ -261,7 +298,8 @@ fn tell(tx: &mut Tx<'_>, kind: &'static str, job: &Job, now: Timestamp) -> Resul
     events::append(tx, &[NewEvent::live(kind, &job.mailbox_id, data)], now)
 }
 
-/// The submissions of a job that have not gone out, for whoever cancels it: those that nobody has begun.
+/// The submissions of a job that have not gone out, for whoever cancels it. Some of those that a courier has are with the server
+/// already, and cannot be taken back.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -270,13 +308,13 @@ pub async fn waiting(store: &Store, id: &str) -> Result<Vec<String>> {
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT id FROM submissions WHERE job_id = $1 AND state IN ('queued', 'deferred') ORDER BY id";
+            let sql = "SELECT id FROM submissions WHERE job_id = $1 AND state IN ('queued', 'deferred', 'sending') ORDER BY id";
             tx.rows(sql, &[(&id).into()])?.iter().map(|row| row.get(0)).collect()
         })
         .await
 }
 
-/// Whether a job is open that runs or was stopped, whoever is at it; `free`: one that can be taken now.
+/// Whether a job is open that runs, was stopped or is being cancelled, whoever is at it; `free`: one that can be taken now.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -285,7 +323,7 @@ pub async fn any_open(store: &Store, free: bool) -> Result<bool> {
     store
         .db
         .glance(move |tx| {
-            let (mut sql, mut args) = (format!("SELECT 1 FROM jobs WHERE {OPEN_JOBS}"), Vec::new());
+            let (mut sql, mut args) = (format!("SELECT 1 FROM jobs WHERE {TO_DO}"), Vec::new());
             if free {
                 let (claim, its) = claimable(tx, &node, now);
                 sql.push_str(&format!(" AND {claim}"));
@@ -323,7 +361,7 @@ pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
             leases::show_life(tx, &node, now)?;
             let (claim, args) = claimable(tx, &node, now);
             let sql = format!(
-                "SELECT id, caller, request, phase FROM jobs WHERE {OPEN_JOBS} AND {claim}
+                "SELECT id, caller, request, phase, ending FROM jobs WHERE {TO_DO} AND {claim}
                    AND {} ORDER BY coalesce(claimed_until, 0), id LIMIT 1{}",
                 not_removed("mailbox_id"),
                 tx.dialect().for_update_skip_locked()
@@ -335,9 +373,10 @@ pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
             let open = "SELECT count(*) FROM submissions WHERE job_id = $1 AND state IN ('queued', 'sending')";
             let open = tx.row(open, &[(&id).into()])?;
             let open: i64 = open.map_or(Ok(0), |row| row.get(0))?;
-            let room = (OPEN - open).clamp(0, limit);
+            let ending = row.get::<i64>(4)? == 1;
+            let room = if ending { 0 } else { (OPEN - open).clamp(0, limit) };
             let (until, by) = match room {
-                0 => (REST_MILLIS, None),
+                0 if !ending => (REST_MILLIS, None),
                 _ => (CLAIM_MILLIS, Some(node)),
             };
             let claim = "UPDATE jobs SET claimed_until = $2, claimed_by = $3 WHERE id = $1";
@@ -351,7 +390,8 @@ pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
                 caller: row.json(1)?,
                 request: row.json(2)?,
                 rows: rows?,
-                waits: room == 0,
+                waits: room == 0 && !ending,
+                ending,
             }))
         })
         .await

@@ -319,7 +319,7 @@ CREATE TABLE jobs (
   id TEXT PRIMARY KEY, phase TEXT NOT NULL CHECK (phase IN ('running','paused','cancelled','done')),
   mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, owner TEXT NOT NULL, caller TEXT NOT NULL, request TEXT NOT NULL,
   total {int} NOT NULL, done {int} NOT NULL, failed {int} NOT NULL, last_error TEXT, claimed_until {int}, claimed_by TEXT, stopped TEXT,
-  created_at {int} NOT NULL, finished_at {int}
+  created_at {int} NOT NULL, finished_at {int}, ending {int} NOT NULL DEFAULT 0
 ) {strict};
 CREATE INDEX jobs_open ON jobs (claimed_until) WHERE finished_at IS NULL;
 CREATE TABLE job_rows (

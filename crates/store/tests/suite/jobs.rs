@@ -188,3 +188,47 @@ async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_being_cancelled_makes_nothing_more_and_waits_for_its_end() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = fixture.mailbox("ann@example.com").await;
+        let now = store.now();
+        let new = NewJob {
+            mailbox_id: a.id.clone(),
+            caller: json!({}),
+            owner: "tok_1".into(),
+            request: json!({}),
+            rows: vec![("p@x.test".into(), json!({}))],
+        };
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
+        let job = store.db.write(make).await.unwrap();
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        jobs::begin_cancel(store, &job.id).await.unwrap();
+        let id = job.id.clone();
+        let made = move |tx: &mut Tx<'_>| jobs::made_in(tx, &id, 0);
+        assert!(!store.db.write(made).await.unwrap());
+        jobs::stop(store, &work, "not now".into()).await.unwrap();
+        jobs::give_back(store, &work).await.unwrap();
+        let shown = jobs::get(store, &job.id).await.unwrap().0;
+        assert_eq!(
+            (shown.phase, shown.last_error.as_deref(), shown.finished_at),
+            (Phase::Paused, Some("it is being cancelled"), None)
+        );
+        // Nobody lets it go on, and somebody is to end it.
+        for phase in [Phase::Running, Phase::Paused] {
+            let refused = jobs::set_phase(store, &job.id, phase).await;
+            assert!(matches!(refused, Err(StoreError::Conflict(_))));
+        }
+        assert!(jobs::any_open(store, true).await.unwrap());
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        assert!(work.ending && work.rows.is_empty() && !work.waits);
+        let ended = jobs::set_phase(store, &job.id, Phase::Cancelled).await;
+        let ended = ended.unwrap();
+        assert!(ended.finished_at.is_some() && ended.last_error.is_none());
+        jobs::begin_cancel(store, &job.id).await.unwrap();
+        assert!(!jobs::any_open(store, false).await.unwrap());
+    })
+    .await;
+}

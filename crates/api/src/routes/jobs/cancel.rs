@@ -18,16 +18,22 @@ pub(crate) async fn cancel_job(
 ) -> Result<Json<Job>> {
     caller.need(Scope::Send)?;
     super::visible(&state, &caller, &id).await?;
-    let job = jobs::set_phase(&state.store, &id, Phase::Cancelled).await?;
-    take_back(&state.store, &id).await?;
-    Ok(Json(job))
+    jobs::begin_cancel(&state.store, &id).await?;
+    Ok(Json(end(&state.store, &id).await?))
 }
 
-/// Cancels what a job has in the outbox and nobody has begun.
+/// Ends a job that is being cancelled, as the last thing: one that has ended is looked at by nobody, so nothing of it may wait
+/// any more. If the process dies before that, whoever takes the job next does the rest.
+pub(crate) async fn end(store: &Store, id: &str) -> Result<Job, StoreError> {
+    take_back(store, id).await?;
+    jobs::set_phase(store, id, Phase::Cancelled).await
+}
+
+/// Cancels what a job has in the outbox and its server does not have yet.
 pub(crate) async fn take_back(store: &Store, id: &str) -> Result<(), StoreError> {
     for waiting in jobs::waiting(store, id).await? {
         match submissions::cancel(store, &waiting).await {
-            // The courier was faster.
+            // The server has it, or may have it.
             Ok(_) | Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error),
         }

@@ -6,7 +6,7 @@ mod list;
 mod pause;
 mod resume;
 
-pub(super) use cancel::take_back;
+pub(super) use cancel::{end, take_back};
 
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};

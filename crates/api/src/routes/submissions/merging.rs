@@ -8,7 +8,7 @@ use super::merge::{for_all, submission};
 use super::signature::{self, Writer};
 use crate::caller::Caller;
 use crate::error::ApiError;
-use crate::routes::jobs::take_back;
+use crate::routes::jobs::{end, take_back};
 use crate::state::ApiState;
 use axum::http::StatusCode;
 use model::access::Scope;
@@ -57,6 +57,8 @@ enum Halt {
     End(String),
     /// Somebody has paused or ended it.
     Left,
+    /// Somebody has asked for its end, and may not have lived to see to it.
+    Cancel,
 }
 
 impl Halt {
@@ -82,9 +84,13 @@ async fn some(state: &ApiState) -> Result<bool, StoreError> {
         }
         Err(Halt::End(reason)) => {
             tracing::info!(job_id = work.id, reason, "a job is ended");
-            jobs::end(&state.store, &work, reason).await?;
-            take_back(&state.store, &work.id).await.map(|()| true)
+            // In this order: after a crash in between the job is still open, and whoever takes it next does the rest.
+            match take_back(&state.store, &work.id).await {
+                Ok(()) => jobs::end(&state.store, &work, reason).await.map(|()| true),
+                Err(error) => Err(error),
+            }
         }
+        Err(Halt::Cancel) => end(&state.store, &work.id).await.map(|_| true),
     };
     if done.is_err() {
         // Whoever comes next need not wait for the end of the claim.
@@ -94,6 +100,9 @@ async fn some(state: &ApiState) -> Result<bool, StoreError> {
 }
 
 async fn piece(state: &ApiState, work: &Work) -> Result<(), Halt> {
+    if work.ending {
+        return Err(Halt::Cancel);
+    }
     if work.rows.is_empty() && !work.waits {
         return Ok(());
     }
