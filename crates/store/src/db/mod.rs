@@ -68,6 +68,9 @@ trait Connection {
     fn roll_back(&mut self);
     /// Whether the transaction failed only because others ran beside it (SQLSTATE 40001, 40P01).
     fn collided(&self) -> bool;
+    /// A number that is another one when a row was written in the open transaction. `None`: there is none open, or it is not
+    /// known.
+    fn written(&self) -> Option<u64>;
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64>;
     fn query(&mut self, sql: &str, args: &[Value]) -> Result<Vec<Row>>;
     /// Runs a statement for each of `rows`, behind the arguments that all have.
@@ -330,10 +333,13 @@ fn work_alone<C: Connection>(connection: &mut C, exit: &Exit) {
 
 /// The same; transactions that stand in line share their commit.
 fn work_in_groups(connection: &mut sqlite::Sqlite, exit: &Exit) {
+    let mut last = 0;
     while let Some(job) = exit.next() {
         match job {
             Job::Alone(job) => guard(connection, job),
-            Job::Shared(first) => group::run(connection, first, || exit.next_shared()),
+            Job::Shared(first) => {
+                last = group::run(connection, first, last, |within| exit.next_shared(within));
+            }
         }
     }
 }
@@ -351,6 +357,8 @@ fn guard<C: Connection>(connection: &mut C, job: impl FnOnce(&mut dyn Connection
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     topics: Vec<Topic>,
+    /// Something was written that is not counted.
+    batched: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -358,6 +366,7 @@ impl<'a> Tx<'a> {
         Self {
             connection,
             topics: Vec::new(),
+            batched: false,
         }
     }
 }
@@ -397,6 +406,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database's refusal.
     pub fn batch(&mut self, sql: &str) -> Result<()> {
+        self.batched = true;
         self.connection.batch(sql)
     }
 

@@ -151,6 +151,11 @@ impl Connection for Postgres {
         }
     }
 
+    fn written(&self) -> Option<u64> {
+        // Each transaction has its own commit.
+        None
+    }
+
     fn collided(&self) -> bool {
         self.collided
     }

@@ -109,21 +109,6 @@ impl Sqlite {
 }
 
 impl Sqlite {
-    /// Begins a part of a transaction that can be undone by itself.
-    pub(super) fn savepoint(&mut self) -> Result<()> {
-        self.run_bare("SAVEPOINT part")
-    }
-
-    /// Undoes the part.
-    pub(super) fn roll_back_to_savepoint(&mut self) -> Result<()> {
-        self.run_bare("ROLLBACK TO part")
-    }
-
-    /// Ends the part; what is left of it is the transaction's.
-    pub(super) fn release_savepoint(&mut self) -> Result<()> {
-        self.run_bare("RELEASE part")
-    }
-
     fn run_bare(&self, sql: &str) -> Result<()> {
         let mut statement = self.0.prepare_cached(sql).map_err(to_error)?;
         statement.execute([]).map_err(to_error)?;
@@ -185,6 +170,10 @@ impl Connection for Sqlite {
     fn collided(&self) -> bool {
         // There is one writer.
         false
+    }
+
+    fn written(&self) -> Option<u64> {
+        (!self.0.is_autocommit()).then(|| self.0.total_changes())
     }
 
     fn execute(&mut self, sql: &str, args: &[Value]) -> Result<u64> {
