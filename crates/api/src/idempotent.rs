@@ -128,28 +128,70 @@ where
     F: FnOnce(Option<Key>) -> Fut,
     Fut: Future<Output = Result<Answer>> + Send + 'static,
 {
-    let Some(key) = key_of(state, caller, headers, request)? else {
+    let key = key_of(state, caller, headers, request)?;
+    work_under(state, key, Claims::First, request.0, work).await
+}
+
+/// The same for work that writes nothing but one transaction by [`make`]: where nothing is known of the key, that
+/// transaction claims it as well, which spares one.
+pub(crate) async fn once_in_one<F, Fut>(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: (&str, &[u8]),
+    work: F,
+) -> Result<Response>
+where
+    F: FnOnce(Option<Key>) -> Fut,
+    Fut: Future<Output = Result<Answer>> + Send + 'static,
+{
+    let key = key_of(state, caller, headers, request)?;
+    work_under(state, key, Claims::WithTheAnswer, request.0, work).await
+}
+
+/// When a key is claimed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claims {
+    /// Before the work.
+    First,
+    /// In the transaction that is the work, if nobody else has it.
+    WithTheAnswer,
+}
+
+async fn work_under<F, Fut>(
+    state: &ApiState,
+    key: Option<Key>,
+    claims: Claims,
+    path: &str,
+    work: F,
+) -> Result<Response>
+where
+    F: FnOnce(Option<Key>) -> Fut,
+    Fut: Future<Output = Result<Answer>> + Send + 'static,
+{
+    let Some(mut key) = key else {
         let answer = in_background(work(None)).await?;
-        return Ok(answer.into_response(request.0));
+        return Ok(answer.into_response(path));
     };
     let running = Running::begin(state, &key);
-    match idempotency::claim(&state.store, key.clone(), running.is_none()).await? {
-        Claim::Yours => {}
-        Claim::Answered { status, body } => return Ok(replayed(status, &body, request.0)),
-        Claim::InProgress => {
-            let detail = "a request with this idempotency key is at work";
-            return Err(
-                ApiError::new(StatusCode::CONFLICT, "idempotency_in_progress", detail)
-                    .retry_after(1),
-            );
+    if claims == Claims::WithTheAnswer && !idempotency::is_known(&state.store, &key).await? {
+        if running.is_none() {
+            return Err(in_progress());
         }
-        Claim::OtherRequest => {
-            let detail = "this idempotency key was used for another request";
-            return Err(ApiError::new(
-                StatusCode::CONFLICT,
-                "idempotency_conflict",
-                detail,
-            ));
+        key.claimed = false;
+    } else {
+        match idempotency::claim(&state.store, key.clone(), running.is_none()).await? {
+            Claim::Yours => {}
+            Claim::Answered { status, body } => return Ok(replayed(status, &body, path)),
+            Claim::InProgress => return Err(in_progress()),
+            Claim::OtherRequest => {
+                let detail = "this idempotency key was used for another request";
+                return Err(ApiError::new(
+                    StatusCode::CONFLICT,
+                    "idempotency_conflict",
+                    detail,
+                ));
+            }
         }
     }
     let work = work(Some(key.clone()));
@@ -164,17 +206,25 @@ where
                 }
                 Ok(answer)
             }
-            Err(error) => {
+            Err(error) if key.claimed => {
                 // If nothing was made, the key may be used again, with a better request.
                 if let Err(error) = idempotency::give_up(&state.store, key).await {
                     tracing::warn!(%error, "could not give an idempotency key back");
                 }
                 Err(error)
             }
+            // Another node has claimed it meanwhile: its answer is the one.
+            Err(_) if idempotency::is_known(&state.store, &key).await? => Err(in_progress()),
+            Err(error) => Err(error),
         }
     })
     .await?;
-    Ok(answer.into_response(request.0))
+    Ok(answer.into_response(path))
+}
+
+fn in_progress() -> ApiError {
+    let detail = "a request with this idempotency key is at work";
+    ApiError::new(StatusCode::CONFLICT, "idempotency_in_progress", detail).retry_after(1)
 }
 
 async fn in_background(
@@ -215,6 +265,7 @@ fn key_of(
         key: key.to_owned(),
         request_digest: base64::engine::general_purpose::STANDARD.encode(digest.finish()),
         process: state.process.clone(),
+        claimed: true,
     }))
 }
 

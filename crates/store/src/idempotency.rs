@@ -1,8 +1,9 @@
 //! Idempotency keys: a POST that is repeated with the same key is done once and answered the same.
 //!
 //! A key is claimed before the work and settled in the transaction that makes what was asked for ([`settle_in`]), so that no
-//! crash can come between the two. Where more work follows (a new mailbox is tested), that answer stands for the final one
-//! should the process not live to give it. Answers are sealed, because some of them show a secret once.
+//! crash can come between the two. Where that transaction is all the work, it claims the key as well. Where more work follows
+//! (a new mailbox is tested), its answer stands for the final one should the process not live to give it. Answers are sealed,
+//! because some of them show a secret once.
 
 use crate::db::Dialect;
 use crate::error::{Result, StoreError};
@@ -26,6 +27,8 @@ pub struct Key {
     pub request_digest: String,
     /// This process: after a restart, its unsettled claims are void.
     pub process: String,
+    /// It was claimed before the work; else the answer claims it.
+    pub claimed: bool,
 }
 
 /// What is known of a key.
@@ -46,6 +49,17 @@ pub enum Claim {
     OtherRequest,
 }
 
+/// Whether anything is known of a key.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn is_known(store: &Store, key: &Key) -> Result<bool> {
+    let args = [(&key.owner).into(), (&key.key).into()];
+    let sql = "SELECT 1 FROM idempotency WHERE owner = $1 AND key = $2";
+    let known = move |tx: &mut Tx<'_>| Ok(tx.row(sql, &args)?.is_some());
+    store.db.glance(known).await
+}
+
 /// Claims a key. `running`: this process is at work under the same key.
 ///
 /// # Errors
@@ -55,22 +69,7 @@ pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
     store
         .db
         .write(move |tx| {
-            tx.exec(
-                "DELETE FROM idempotency WHERE created_at < $1",
-                &[now.plus_millis(-IDEMPOTENCY_MILLIS).into()],
-            )?;
-            let claimed = tx.exec(
-                "INSERT INTO idempotency (key, owner, request_digest, process, status, body, created_at)
-                 VALUES ($1, $2, $3, $4, 0, '', $5) ON CONFLICT (owner, key) DO NOTHING",
-                &[
-                    (&key.key).into(),
-                    (&key.owner).into(),
-                    (&key.request_digest).into(),
-                    (&key.process).into(),
-                    now.into(),
-                ],
-            )?;
-            if claimed == 1 {
+            if insert(tx, &key, &key.process, 0, "", now)? {
                 return Ok(Claim::Yours);
             }
             let sql = format!(
@@ -114,6 +113,35 @@ pub async fn claim(store: &Store, key: Key, running: bool) -> Result<Claim> {
         .await
 }
 
+/// Writes a key down. `false`: it is known already. Old ones go.
+fn insert(
+    tx: &mut Tx<'_>,
+    key: &Key,
+    process: &str,
+    status: u16,
+    sealed: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    tx.exec(
+        "DELETE FROM idempotency WHERE created_at < $1",
+        &[now.plus_millis(-IDEMPOTENCY_MILLIS).into()],
+    )?;
+    let inserted = tx.exec(
+        "INSERT INTO idempotency (key, owner, request_digest, process, status, body, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner, key) DO NOTHING",
+        &[
+            (&key.key).into(),
+            (&key.owner).into(),
+            (&key.request_digest).into(),
+            process.into(),
+            i64::from(status).into(),
+            sealed.into(),
+            now.into(),
+        ],
+    )?;
+    Ok(inserted == 1)
+}
+
 /// How far the work under a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -152,21 +180,24 @@ pub fn settle_in(
         Stage::Made => key.process.as_str(),
         Stage::Done => "",
     };
-    let settled = tx.exec(
-        "UPDATE idempotency SET status = $4, body = $5, process = $6
-         WHERE owner = $1 AND key = $2 AND process = $3",
-        &[
+    let settled = if key.claimed {
+        let args = [
             (&key.owner).into(),
             (&key.key).into(),
             (&key.process).into(),
             i64::from(status).into(),
             sealed.into(),
             next.into(),
-        ],
-    )?;
+        ];
+        let sql = "UPDATE idempotency SET status = $4, body = $5, process = $6
+                   WHERE owner = $1 AND key = $2 AND process = $3";
+        tx.exec(sql, &args)? == 1
+    } else {
+        insert(tx, key, next, status, &sealed, store.now())?
+    };
     match settled {
-        1 => Ok(()),
-        _ => Err(StoreError::Conflict(
+        true => Ok(()),
+        false => Err(StoreError::Conflict(
             "another request has taken this idempotency key over".into(),
         )),
     }

@@ -119,7 +119,9 @@ async fn what_is_made_and_its_answer_are_one_transaction() {
     let cut = fixture.store.db.write(|tx| {
         tx.batch(
             "CREATE TRIGGER cut BEFORE UPDATE ON idempotency WHEN new.status <> 0
-             BEGIN SELECT RAISE(ABORT, 'cut'); END",
+             BEGIN SELECT RAISE(ABORT, 'cut'); END;
+             CREATE TRIGGER cut_too BEFORE INSERT ON idempotency WHEN new.status <> 0
+             BEGIN SELECT RAISE(ABORT, 'cut'); END;",
         )
     });
     cut.await.unwrap();
@@ -153,7 +155,10 @@ async fn what_is_made_and_its_answer_are_one_transaction() {
         let list = fixture.get(uri).await.expect(200);
         assert_eq!(list["data"].as_array().unwrap().len(), kept, "{uri}");
     }
-    let mend = fixture.store.db.write(|tx| tx.batch("DROP TRIGGER cut"));
+    let mend = fixture
+        .store
+        .db
+        .write(|tx| tx.batch("DROP TRIGGER cut; DROP TRIGGER cut_too;"));
     mend.await.unwrap();
     for (uri, body) in &requests {
         let made = post(&fixture, uri, uri, body).await;

@@ -158,6 +158,7 @@ fn key(process: &str, digest: &str) -> Key {
         key: "k".into(),
         request_digest: digest.into(),
         process: process.into(),
+        claimed: true,
     }
 }
 
@@ -229,6 +230,29 @@ async fn a_claim_that_nobody_works_under_is_taken_over_and_then_cannot_be_settle
         idempotency::settle(store, key("new", "d"), 202, Secret::new("{}"))
             .await
             .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_claims_its_key_itself_and_only_one_does() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let unclaimed = |process: &str| Key {
+            claimed: false,
+            ..key(process, "d")
+        };
+        let settle = async |key| idempotency::settle(store, key, 202, Secret::new("{}")).await;
+        assert!(!idempotency::is_known(store, &unclaimed("p")).await.unwrap());
+        settle(unclaimed("p")).await.unwrap();
+        assert!(idempotency::is_known(store, &unclaimed("p")).await.unwrap());
+        let second = settle(unclaimed("q")).await;
+        assert!(matches!(second, Err(StoreError::Conflict(_))));
+        let again = idempotency::claim(store, key("q", "d"), false).await;
+        assert!(matches!(again, Ok(Claim::Answered { status: 202, .. })));
+        // A day later it is free again.
+        fixture.clock.advance(24 * 3_600_000 + 1);
+        settle(unclaimed("q")).await.unwrap();
     })
     .await;
 }

@@ -42,7 +42,7 @@ pub(crate) async fn create_submission(
         drop(place);
         answer
     };
-    idempotent::once(&state, &caller, &headers, ("/v1/submissions", &bytes), work).await
+    idempotent::once_in_one(&state, &caller, &headers, ("/v1/submissions", &bytes), work).await
 }
 
 pub(super) fn can_send(mailbox: &Mailbox) -> Result<()> {

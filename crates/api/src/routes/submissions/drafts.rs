@@ -250,7 +250,7 @@ pub(crate) async fn send_draft(
     };
     // The key stands for this draft too.
     let request = [id.as_bytes(), b"\n", &bytes].concat();
-    idempotent::once(
+    idempotent::once_in_one(
         &state,
         &caller,
         &headers,
