@@ -9,6 +9,7 @@ mod buffer;
 pub(crate) mod compact;
 mod local;
 mod reader;
+mod shared;
 mod upload;
 mod writer;
 
@@ -53,6 +54,7 @@ pub struct Place {
 #[derive(Clone)]
 pub struct Blobs {
     backend: Backend,
+    shared: Arc<shared::Shared>,
 }
 
 #[derive(Clone)]
@@ -67,7 +69,10 @@ impl Blobs {
             Location::Folder(path) => Backend::Local(Arc::new(local::Folder::open(path)?)),
             Location::Bucket(config) => Backend::Bucket(Arc::new(bucket::Bucket::open(config)?)),
         };
-        Ok(Self { backend })
+        Ok(Self {
+            backend,
+            shared: Arc::default(),
+        })
     }
 
     /// Takes over the segments that an earlier process left half full, or makes sure that the bucket's prefix is
@@ -119,11 +124,18 @@ impl Blobs {
         Ok(Batch::new(sink, places))
     }
 
-    /// Stores one blob durably by itself.
+    /// Stores one blob durably. Small ones that come at the same moment share a sync.
     ///
     /// # Errors
     /// The disk is full, or the bucket out of reach.
     pub async fn put(&self, bytes: &[u8]) -> Result<Stored> {
+        if bytes.len() <= shared::SMALL {
+            return self.shared.put(self, Bytes::copy_from_slice(bytes)).await;
+        }
+        self.put_alone(bytes).await
+    }
+
+    async fn put_alone(&self, bytes: &[u8]) -> Result<Stored> {
         let mut batch = self.batch()?;
         batch.begin();
         batch.append(bytes).await?;
@@ -148,6 +160,12 @@ impl Blobs {
         let to = place.position + end;
         match &self.backend {
             Backend::Local(folder) => {
+                // Little is read sooner than another thread is woken for it.
+                if to - from <= shared::SMALL as u64
+                    && let Some(bytes) = folder.read_cached(&place.segment, from, to)
+                {
+                    return Ok(bytes);
+                }
                 let (folder, segment) = (folder.clone(), place.segment.clone());
                 tokio::task::spawn_blocking(move || folder.read(&segment, from, to))
                     .await

@@ -43,6 +43,9 @@ pub(super) enum Source {
 impl Ready {
     /// Stores the message durably.
     pub(super) async fn store(&self, state: &ApiState) -> Result<Stored> {
+        if let Some(bytes) = self.in_memory() {
+            return Ok(state.store.blobs.put(&bytes).await?);
+        }
         let mut batch = state.store.blobs.batch()?;
         batch.begin();
         for piece in &self.pieces {
@@ -61,6 +64,23 @@ impl Ready {
             return Err(StoreError::Corrupt("a file changed its length".into()).into());
         }
         Ok(stored)
+    }
+}
+
+impl Ready {
+    /// All of a small message without files.
+    fn in_memory(&self) -> Option<Vec<u8>> {
+        let is_small = self.length <= APPEND as u64;
+        let pieces = self.pieces.iter().filter(|_| is_small);
+        let pieces: Vec<&[u8]> = pieces.map(bytes_of).collect::<Option<_>>()?;
+        is_small.then(|| pieces.concat())
+    }
+}
+
+fn bytes_of(piece: &Piece) -> Option<&[u8]> {
+    match piece {
+        Piece::Bytes(bytes) => Some(bytes),
+        Piece::File { .. } => None,
     }
 }
 
