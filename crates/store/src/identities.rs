@@ -290,24 +290,6 @@ pub async fn get(store: &Store, id: &str) -> Result<Identity> {
     store.db.glance(move |tx| read(tx, &id)).await
 }
 
-/// How much may be sent as an identity; without limits, where there is none (any more).
-///
-/// # Errors
-/// The database is out of reach.
-pub async fn limits(store: &Store, id: &str) -> Result<Limits> {
-    let id = id.to_owned();
-    store
-        .db
-        .glance(move |tx| {
-            let row = tx.row(
-                "SELECT limits FROM identities WHERE id = $1",
-                &[(&id).into()],
-            )?;
-            row.map_or(Ok(Limits::default()), |row| row.json(0))
-        })
-        .await
-}
-
 /// Changes an identity.
 ///
 /// # Errors

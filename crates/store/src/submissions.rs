@@ -31,7 +31,7 @@ pub(crate) use filing::learn as learn_sent_copy;
 pub use filing::{PROVIDER_COPY_MILLIS, SentCopyBy, UNKNOWN_COPY_MILLIS};
 pub(crate) use returned::{Arrived, came_back};
 pub use rules::{Rules, UNCLEAR_MILLIS};
-pub use settle::{Settlement, settle, settle_due};
+pub use settle::{SettledAtDot, Settlement, settle, settle_at_final_dot, settle_due};
 pub use turn::{give_back_mailbox, take_mailbox};
 pub(crate) use wire_ids::{Copy, learn_from_copies};
 
@@ -196,14 +196,37 @@ pub fn create_in(
         now.into(),
         new.sent_by.clone().into(),
     ];
-    let sql = format!(
+    // The row is not asked back for: what it says is known.
+    tx.exec(
         "INSERT INTO submissions (id, mailbox_id, identity_id, state, send_at, digest, size, envelope_from,
            internet_message_id, subject, recipients, attempts, next_attempt_at, give_up_at, sent_copy,
            possible_duplicate, answers_message_id, priority, undo_until, wishes, job_id, created_at, sent_by)
-         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14, $15, $16, $17, $18, $19)
-         RETURNING {COLUMNS}"
-    );
-    let submission = one(tx.row(&sql, &args)?.as_ref())?.submission;
+         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, 'pending', 0, $13, $14, $15, $16, $17, $18, $19)",
+        &args,
+    )?;
+    let submission = Submission {
+        id,
+        mailbox_id: new.mailbox_id.clone(),
+        identity_id: new.identity_id.clone(),
+        state: State::Queued,
+        send_at: new.send_at,
+        undo_until: new.undo_until,
+        priority: new.priority,
+        wishes: new.wishes.clone(),
+        job_id: new.job_id.clone(),
+        message_id: None,
+        internet_message_id: new.internet_message_id.clone(),
+        subject: new.subject.clone(),
+        attempts: 0,
+        next_attempt_at: Some(due),
+        recipients,
+        sent_copy: SentCopy {
+            state: SentCopyState::Pending,
+        },
+        possible_duplicate: false,
+        problem_id: None,
+        created_at: now,
+    };
     events::append(tx, &[event("submission.queued", &submission)], now)?;
     tx.wake(Topic::Submissions);
     Ok(submission)

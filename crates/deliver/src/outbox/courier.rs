@@ -1,11 +1,12 @@
 //! One mailbox's courier: opens the connection, sends what is due, settles each message.
 
-use super::body::{AtEnd, Body};
+use super::body::Body;
 use super::breakdown::Breakdown;
 use super::budget;
 use super::places::Place;
 use super::sent_copy;
 use super::seven_bit::Rewritten;
+use super::unsettled::{Unsettled, count};
 use super::verdict::Attempt;
 use super::wishes;
 use connect::providers::Providers;
@@ -14,11 +15,11 @@ use mail_net::Net;
 use model::mailbox::{Auth, Mailbox, Outgoing, Proof, Protocol};
 use model::message::FlagChange;
 use model::problem::Problem;
-use model::submission::{State, Submission};
 use model::{Secret, Timestamp};
-use runner::{CancellationToken, backoff, jitter};
+use runner::{CancellationToken, jitter};
 use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 use store::mailboxes::Side;
 use store::submissions::{self, Budget, Claimed, Permit, SentCopyBy, Settlement, Standing};
@@ -40,8 +41,8 @@ const KEPT_OPEN: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 /// Messages that are put off in one transaction.
 const PUT_OFF_AT_ONCE: i64 = 200;
-/// Tries to write down an outcome; the pauses between them double.
-const SETTLE_TRIES: u32 = 9;
+/// How long what came of a message waits for the final dot of the next one, to be written down with it.
+const WAITS_FOR_DOT: Duration = Duration::from_millis(5);
 
 /// What is needed to send for one mailbox.
 struct Courier<'a> {
@@ -200,7 +201,7 @@ impl Courier<'_> {
         place: &Place,
         ends: &(dyn Fn() -> bool + Sync),
     ) -> (VecDeque<Claimed>, Result<Then, StoreError>) {
-        let mut last: Option<(Claimed, Settlement)> = None;
+        let last = Unsettled::default();
         let mut then = Then::GoOn;
         let budget = match self.budget().await {
             Ok(budget) => budget,
@@ -224,21 +225,35 @@ impl Courier<'_> {
                 }
                 Err(error) => {
                     claimed.push_front(next);
-                    return (claimed, self.settle(last).await.and(Err(error)));
+                    return (claimed, self.settle(&last).await.and(Err(error)));
                 }
             }
-            // The last one is settled while this one goes out.
-            let (sent, settled) = tokio::join!(
-                self.send_over(session, &next, carried),
-                self.settle(last.take())
-            );
-            last = Some((next, sent));
+            let (sent, settled) = self.send_beside(&last, session, &next, carried).await;
+            last.put(next, sent);
             place.gets_on();
             if let Err(error) = settled {
-                return (claimed, self.settle(last).await.and(Err(error)));
+                return (claimed, self.settle(&last).await.and(Err(error)));
             }
         }
-        (claimed, self.settle(last).await.map(|()| then))
+        (claimed, self.settle(&last).await.map(|()| then))
+    }
+
+    /// Sends a message, while what came of the last one is written down: together with the final dot, or before that where it
+    /// takes its time.
+    async fn send_beside(
+        &self,
+        last: &Unsettled,
+        session: &mut Session,
+        next: &Claimed,
+        carried: &mut u32,
+    ) -> (Settlement, Result<(), StoreError>) {
+        let mut sending = pin!(self.send_over(session, next, carried, last));
+        let sent = tokio::select! {
+            sent = &mut sending => sent,
+            () = sleep(WAITS_FOR_DOT) => return tokio::join!(sending, self.settle(last)),
+        };
+        // A message that was refused has no dot.
+        (sent, self.settle(last).await)
     }
 
     /// Whether a claimed message goes out, with its part of the budget set aside.
@@ -248,14 +263,14 @@ impl Courier<'_> {
         next: &Claimed,
         budget: Budget,
     ) -> Result<May, StoreError> {
-        match submissions::standing(self.store, next, self.mailbox.version).await? {
-            Standing::Good => {}
+        let own = match submissions::standing(self.store, next, self.mailbox.version).await? {
+            Standing::Good(own) => own,
             Standing::Over => return Ok(May::Skip),
             Standing::OtherSettings => return Ok(May::EndBefore),
-        }
+        };
         let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
         Ok(
-            match submissions::set_aside(self.store, next, budget, offered).await? {
+            match submissions::set_aside(self.store, next, budget, own, offered).await? {
                 Permit::Given => May::Go,
                 Permit::IdentityRests(_) => May::Skip,
                 Permit::MailboxRests(until) => {
@@ -273,8 +288,9 @@ impl Courier<'_> {
         session: &mut Session,
         claimed: &Claimed,
         carried: &mut u32,
+        last: &Unsettled,
     ) -> Settlement {
-        let mut sent = self.send(session, claimed).await;
+        let mut sent = self.send(session, claimed, last).await;
         // A server may hang up between two messages, or take no more of them over one connection; nothing of this one went
         // out, so it may go at once over a fresh one. Not so on the first message: a server that always hangs up is no
         // reason to hurry. A server that offers chunks and does not know them gets the message without, whenever that is.
@@ -287,7 +303,7 @@ impl Courier<'_> {
                     }
                     std::mem::replace(session, fresh).quit().await;
                     *carried = 0;
-                    sent = self.send(session, claimed).await;
+                    sent = self.send(session, claimed, last).await;
                 }
                 Err(problem) => sent = Sent::NotOpened(problem),
             }
@@ -296,16 +312,13 @@ impl Courier<'_> {
         self.judge(claimed, &sent)
     }
 
-    /// Writes down what came of a message.
-    async fn settle(&self, sent: Option<(Claimed, Settlement)>) -> Result<(), StoreError> {
-        let Some((claimed, settlement)) = sent else {
-            return Ok(());
-        };
-        let settled = settle(self.store, &claimed, settlement).await?;
-        if settled.is_some_and(|s| s.state == State::Accepted) {
-            self.mark_answered(&claimed).await;
+    /// Writes down what came of the last message, unless that is done.
+    async fn settle(&self, last: &Unsettled) -> Result<(), StoreError> {
+        let settled = last.settle(self.store).await;
+        if let Some(message_id) = last.answered() {
+            self.mark_answered(&message_id).await;
         }
-        Ok(())
+        settled
     }
 
     /// Keeps the connection for a moment. `false`: nothing came, or the mailbox has other settings by now.
@@ -327,7 +340,7 @@ impl Courier<'_> {
         }
     }
 
-    async fn send(&self, session: &mut Session, claimed: &Claimed) -> Sent {
+    async fn send(&self, session: &mut Session, claimed: &Claimed, last: &Unsettled) -> Sent {
         let body_failed = |error| Sent::Error(SmtpError::Body(std::io::Error::other(error)));
         let body = match Body::find(self.store, &claimed.digest).await {
             Ok(body) => body,
@@ -356,7 +369,7 @@ impl Courier<'_> {
             smtputf8: shape.utf8_header && session.capabilities().smtputf8,
             eight_bit: shape.eight_bit && rewritten.is_none(),
         };
-        let body = body.read(self.at_final_dot(claimed));
+        let body = body.read(last.at_final_dot(self.store, claimed));
         let sending = async {
             match rewritten {
                 None => session.send(&envelope, body).await,
@@ -367,17 +380,6 @@ impl Courier<'_> {
             Ok(outcome) => Sent::Outcome(outcome),
             Err(error) => Sent::Error(error),
         }
-    }
-
-    /// Writes down that the final dot leaves; it does not, if the message was cancelled meanwhile or somebody else has it.
-    fn at_final_dot(&self, claimed: &Claimed) -> AtEnd {
-        let (store, id) = (self.store.clone(), claimed.submission.id.clone());
-        let attempt = claimed.submission.attempts;
-        Box::pin(async move {
-            submissions::at_final_dot(&store, &id, attempt)
-                .await
-                .map_err(std::io::Error::other)
-        })
     }
 
     fn judge(&self, claimed: &Claimed, sent: &Sent) -> Settlement {
@@ -400,15 +402,11 @@ impl Courier<'_> {
     }
 
     /// The message that was answered gets its mark, as in any mail program.
-    async fn mark_answered(&self, claimed: &Claimed) {
+    async fn mark_answered(&self, message_id: &str) {
         let keeps_flags = matches!(&self.mailbox.incoming, Some(i) if i.protocol == Protocol::Imap);
-        let Some(message_id) = claimed
-            .answers_message_id
-            .as_deref()
-            .filter(|_| keeps_flags)
-        else {
+        if !keeps_flags {
             return;
-        };
+        }
         let change = FlagChange {
             answered: Some(true),
             ..FlagChange::default()
@@ -465,44 +463,6 @@ async fn keep_alive(store: &Store, mailbox_id: &str) -> std::convert::Infallible
             tracing::warn!(mailbox_id, %error, "what is being sent could not be kept claimed");
         }
     }
-}
-
-/// Writes the outcome down, and does not give up easily: it is the only proof of what was sent.
-async fn settle(
-    store: &Store,
-    claimed: &Claimed,
-    settlement: Settlement,
-) -> Result<Option<Submission>, StoreError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match submissions::settle(store, claimed, settlement.clone()).await {
-            Ok(settled) => {
-                count(&settled);
-                return Ok(Some(settled));
-            }
-            // The mailbox was removed meanwhile, or somebody else took over: there is nothing to write down.
-            Err(StoreError::NotFound(_) | StoreError::Fenced) => return Ok(None),
-            Err(error) if tries == SETTLE_TRIES => return Err(error),
-            Err(error) => {
-                tracing::warn!(submission_id = claimed.submission.id, %error, "an outcome could not be written down yet");
-                sleep(backoff(
-                    tries,
-                    Duration::from_millis(250),
-                    Duration::from_secs(30),
-                    jitter(),
-                ))
-                .await;
-                // A failure of this is one of the next try too.
-                let _ = submissions::renew(store, &claimed.submission.mailbox_id).await;
-            }
-        }
-    }
-}
-
-fn count(settled: &Submission) {
-    metrics::counter!("postroom_submissions_total", "result" => settled.state.as_str())
-        .increment(1);
 }
 
 /// Puts off everything that is due: the mailbox cannot send now. `confirmed`: the problem was met more than once.

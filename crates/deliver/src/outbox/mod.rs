@@ -11,6 +11,7 @@ mod courier;
 mod places;
 mod sent_copy;
 mod seven_bit;
+mod unsettled;
 pub mod verdict;
 mod wishes;
 

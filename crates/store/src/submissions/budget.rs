@@ -80,8 +80,8 @@ impl Window {
     }
 }
 
-/// Sets aside what a claimed message needs that goes to so many recipients (`offered`) now. Where there is not enough, it was
-/// given back as if it had not been claimed.
+/// Sets aside what a claimed message needs that goes to so many recipients (`offered`) now, of its mailbox's `budget` and of its
+/// identity's `own`. Where there is not enough, it was given back as if it had not been claimed.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -89,12 +89,9 @@ pub async fn set_aside(
     store: &Store,
     claimed: &Claimed,
     budget: Budget,
+    own: Budget,
     offered: usize,
 ) -> Result<Permit> {
-    let own = match &claimed.submission.identity_id {
-        Some(id) => Budget::from(crate::identities::limits(store, id).await?),
-        None => Budget::default(),
-    };
     if budget.is_boundless() && own.is_boundless() {
         return Ok(Permit::Given);
     }

@@ -6,6 +6,7 @@
 //! lost its power) has two fates. Before the dot nobody has the message: it goes out again as if nothing had been. After
 //! it the server may or may not have it: it becomes `unclear`, never `queued`, and so is not blindly sent again.
 
+use super::budget::Budget;
 use super::due::DUE;
 use super::filing::SentCopyBy;
 use super::rules::Rules;
@@ -14,10 +15,12 @@ use super::turn::prolong;
 use super::{COLUMNS, UNCLEAR_PROBLEM, from_row, one, overall};
 use crate::db::{Dialect, Row};
 use crate::error::{Result, StoreError};
+use crate::mailboxes::maybe_json;
 use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events, leases};
 use model::Timestamp;
+use model::identity::Limits;
 use model::submission::{State, Submission};
 use std::collections::VecDeque;
 
@@ -143,20 +146,19 @@ pub(super) fn give_back_in(tx: &mut Tx<'_>, claimed: &Claimed) -> Result<()> {
 /// [`StoreError::Fenced`]: it was cancelled, or the claim has ended; the dot must not leave. The database is out of reach: nor
 /// then.
 pub async fn at_final_dot(store: &Store, id: &str, attempt: i64) -> Result<()> {
-    let (now, id) = (store.now(), id.to_owned());
-    store
-        .db
-        .write(move |tx| {
-            let until = now.plus_millis(CLAIM_MILLIS);
-            let sql = "UPDATE submissions SET dot_attempt = attempts, claimed_until = $3,
-                         possible_duplicate = CASE WHEN lost_answers > 0 THEN 1 ELSE possible_duplicate END
-                       WHERE id = $1 AND attempts = $2 AND state = 'sending'";
-            match tx.exec(sql, &[id.into(), attempt.into(), until.into()])? {
-                1 => Ok(()),
-                _ => Err(StoreError::Fenced),
-            }
-        })
-        .await
+    let id = id.to_owned();
+    store.db.write(move |tx| dot_in(tx, &id, attempt)).await
+}
+
+/// [`at_final_dot`] inside a transaction; nothing is written where it is refused.
+pub(super) fn dot_in(tx: &mut Tx<'_>, id: &str, attempt: i64) -> Result<()> {
+    let sql = "UPDATE submissions SET dot_attempt = attempts,
+                 possible_duplicate = CASE WHEN lost_answers > 0 THEN 1 ELSE possible_duplicate END
+               WHERE id = $1 AND attempts = $2 AND state = 'sending'";
+    match tx.exec(sql, &[id.into(), attempt.into()])? {
+        1 => Ok(()),
+        _ => Err(StoreError::Fenced),
+    }
 }
 
 /// Prolongs this node's claims of a mailbox while the server takes its time. Returns how many there are.
@@ -182,8 +184,8 @@ pub async fn renew(store: &Store, mailbox_id: &str) -> Result<u64> {
 /// What has become of a claim while others went first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It is as it was.
-    Good,
+    /// It is as it was; so much may be sent as its identity.
+    Good(Budget),
     /// It was cancelled, or somebody else has it.
     Over,
     /// Its mailbox was paused, or has other settings.
@@ -199,15 +201,17 @@ pub async fn standing(store: &Store, claimed: &Claimed, version: i64) -> Result<
     store
         .db
         .glance(move |tx| {
-            let sql = "SELECT m.version FROM submissions s JOIN mailboxes m ON m.id = s.mailbox_id
+            let sql = "SELECT m.version, i.limits FROM submissions s JOIN mailboxes m ON m.id = s.mailbox_id
+                         LEFT JOIN identities i ON i.id = s.identity_id
                        WHERE s.id = $1 AND s.attempts = $2 AND s.state = 'sending' AND m.removed_at IS NULL";
-            let row = tx.row(sql, &[id.into(), attempt.into()])?;
-            let now: Option<i64> = row.map(|row| row.get(0)).transpose()?;
-            Ok(match now {
-                None => Standing::Over,
-                Some(now) if now == version => Standing::Good,
-                Some(_) => Standing::OtherSettings,
-            })
+            let Some(row) = tx.row(sql, &[id.into(), attempt.into()])? else {
+                return Ok(Standing::Over);
+            };
+            if row.get::<i64>(0)? != version {
+                return Ok(Standing::OtherSettings);
+            }
+            let limits: Option<Limits> = maybe_json(&row, 1)?;
+            Ok(Standing::Good(limits.unwrap_or_default().into()))
         })
         .await
 }

@@ -1,6 +1,6 @@
 //! The server's last word is written down, with its event and what is now owed to the mailbox.
 
-use super::claim::Claimed;
+use super::claim::{Claimed, dot_in};
 use super::due::DUE;
 use super::filing::{Filing, SentCopyBy};
 use super::rules::UNCLEAR_MILLIS;
@@ -40,28 +40,83 @@ pub async fn settle(
     claimed: &Claimed,
     settlement: Settlement,
 ) -> Result<Submission> {
-    let now = store.now();
-    let (id, mailbox_id, attempt) = (
-        claimed.submission.id.clone(),
-        claimed.submission.mailbox_id.clone(),
-        claimed.submission.attempts,
-    );
+    let (now, attempt) = (store.now(), Attempt::of(claimed));
+    store
+        .db
+        .write(move |tx| settle_in(tx, &attempt, settlement, now))
+        .await
+}
+
+/// What came of the message before, as [`settle`] tells it, and whether the final dot may leave.
+pub type SettledAtDot = (Result<Submission>, Result<()>);
+
+/// [`settle`] for one message and [`at_final_dot`](super::at_final_dot) for the `next` one of the same mailbox, in one transaction. Either may
+/// be refused by itself.
+///
+/// # Errors
+/// The database is out of reach: nothing is written, and the dot must not leave.
+pub async fn settle_at_final_dot(
+    store: &Store,
+    claimed: &Claimed,
+    settlement: Settlement,
+    next: &Claimed,
+) -> Result<SettledAtDot> {
+    let (now, attempt) = (store.now(), Attempt::of(claimed));
+    let (next, next_attempt) = (next.submission.id.clone(), next.submission.attempts);
     store
         .db
         .write(move |tx| {
-            // First the mailbox, then the message: the order of everyone who needs both.
-            let filing = Filing::lock(tx, &mailbox_id)?;
-            let old = lock(tx, &id)?;
-            if old.submission.attempts != attempt
-                || !matches!(old.submission.state, State::Sending | State::Unclear)
-            {
-                return Err(StoreError::Fenced);
-            }
-            let (submission, news) = apply(tx, &filing, &old, settlement, now)?;
-            events::append(tx, &news, now)?;
-            Ok(submission)
+            let settled = refused(settle_in(tx, &attempt, settlement, now))?;
+            let dot = refused(dot_in(tx, &next, next_attempt))?;
+            Ok((settled, dot))
         })
         .await
+}
+
+/// What was refused before anything was written is an outcome; another failure is one of the transaction.
+fn refused<T>(done: Result<T>) -> Result<Result<T>> {
+    match done {
+        Err(StoreError::Fenced | StoreError::NotFound(_)) | Ok(_) => Ok(done),
+        Err(error) => Err(error),
+    }
+}
+
+/// Which attempt is settled.
+#[derive(Clone)]
+struct Attempt {
+    id: String,
+    mailbox_id: String,
+    number: i64,
+}
+
+impl Attempt {
+    fn of(claimed: &Claimed) -> Self {
+        Self {
+            id: claimed.submission.id.clone(),
+            mailbox_id: claimed.submission.mailbox_id.clone(),
+            number: claimed.submission.attempts,
+        }
+    }
+}
+
+/// [`settle`] inside a transaction; what it refuses it refuses before it writes.
+fn settle_in(
+    tx: &mut Tx<'_>,
+    attempt: &Attempt,
+    settlement: Settlement,
+    now: Timestamp,
+) -> Result<Submission> {
+    // First the mailbox, then the message: the order of everyone who needs both.
+    let filing = Filing::lock(tx, &attempt.mailbox_id)?;
+    let old = lock(tx, &attempt.id)?;
+    if old.submission.attempts != attempt.number
+        || !matches!(old.submission.state, State::Sending | State::Unclear)
+    {
+        return Err(StoreError::Fenced);
+    }
+    let (submission, news) = apply(tx, &filing, &old, settlement, now)?;
+    events::append(tx, &news, now)?;
+    Ok(submission)
 }
 
 /// Settles up to `limit` due submissions of a mailbox that cannot send now, as `decide` says, one by
