@@ -338,7 +338,7 @@ pub async fn any_open(store: &Store, free: bool) -> Result<bool> {
 fn claimable(tx: &Tx<'_>, node: &str, now: Timestamp) -> (String, Vec<Arg>) {
     let mut args = vec![now.into(), node.into()];
     let gone = match tx.dialect() {
-        // There is one node only: any other one is a former life of it.
+        // There is one node only, which gives up the claims of its former life when it begins.
         Dialect::Sqlite => "",
         Dialect::Postgres => {
             args.push(leases::alive_since(now).into());
@@ -347,6 +347,13 @@ fn claimable(tx: &Tx<'_>, node: &str, now: Timestamp) -> (String, Vec<Arg>) {
     };
     let sql = format!("(claimed_until IS NULL OR claimed_until <= $1 OR claimed_by <> $2{gone})");
     (sql, args)
+}
+
+/// The only server of a store begins: nobody works on anything (see [`leases::enter_alone`]).
+pub(crate) fn enter_alone_in(tx: &mut Tx<'_>) -> Result<()> {
+    let sql =
+        "UPDATE jobs SET claimed_until = NULL, claimed_by = NULL WHERE claimed_by IS NOT NULL";
+    tx.exec(sql, &[]).map(drop)
 }
 
 /// Takes a piece of a job to work on, for two minutes at most: at most `limit` recipients, and none while the outbox has enough of it.

@@ -210,7 +210,7 @@ pub async fn leave(store: &Store) -> Result<()> {
         .await
 }
 
-/// The only server of a store begins: every lease and every node of a former life is void. To be called
+/// The only server of a store begins: every lease, every node and every claim on a job of a former life is void. To be called
 /// with the lock on the data directory held, which proves that no other server is alive.
 ///
 /// # Errors
@@ -221,7 +221,7 @@ pub async fn enter_alone(store: &Store) -> Result<()> {
         .write(|tx| {
             tx.exec("UPDATE leases SET expires_at = 0, node = ''", &[])?;
             tx.exec("DELETE FROM nodes", &[])?;
-            Ok(())
+            crate::jobs::enter_alone_in(tx)
         })
         .await
 }

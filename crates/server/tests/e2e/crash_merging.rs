@@ -1,7 +1,8 @@
 //! Killed anywhere while a template goes out to many: every recipient has one message, none is lost and none is made twice.
+//! Killed while one is cancelled: what was taken back goes to nobody, and the next start takes back the rest.
 //! `POSTROOM_CRASH_ROUNDS` and `POSTROOM_CRASH_SEED` are those of [`crate::crash_sending`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use std::{cell::Cell, thread};
 
@@ -134,4 +135,76 @@ fn check(api: &Api, sim: &SmtpSim, jobs: usize) {
         made.values().all(|times| *times == 1),
         "and one only: {made:?}"
     );
+}
+
+/// Kills of every run of the tests, while a merge is being cancelled.
+const CANCELS: u64 = 8;
+/// The longest that a server lives after it was asked to cancel, in milliseconds.
+const CANCELLING: u64 = 120;
+
+#[test]
+fn killed_while_a_merge_is_cancelled_what_was_taken_back_does_not_go_out() {
+    let rounds = number("POSTROOM_CRASH_ROUNDS", CANCELS);
+    let mut random = Random(number("POSTROOM_CRASH_SEED", 13));
+    let sim = SmtpSim::start(SmtpScript::new());
+    let mut postroom = launch().start();
+    let outgoing =
+        json!({"host": "127.0.0.1", "port": sim.port(), "security": "none", "auth": "none"});
+    // Slow enough that much waits.
+    let slow = json!({"incoming": null, "outgoing": outgoing, "limits": {"sends_per_minute": 60}});
+    let mailbox = connect(&postroom, with(settings(&user("sender")), slow));
+    let body = json!({"name": "News", "subject": "News for {{ name }}", "text": "Dear {{ name }}"});
+    let (status, template) = postroom.post("/v1/templates", &body);
+    assert_eq!(status, 201, "{template:#}");
+    let application = Application {
+        template: text(&template, "id").to_owned(),
+        mailbox,
+        asked: Cell::new(0),
+    };
+    let (mut cut_short, mut taken_back) = (0, 0);
+    for round in 0..rounds {
+        let job = application.merge(&postroom);
+        wait_for(SOON, "much waits", || {
+            let (_, shown) = postroom.get(&format!("/v1/jobs/{job}"));
+            (shown["done"].as_u64()? >= 50).then_some(())
+        });
+        let cancel = format!("/v1/jobs/{job}/cancel");
+        let api = postroom.api().clone();
+        let json = [("content-type", "application/json")];
+        let told = thread::scope(|scope| {
+            let asked = scope.spawn(|| api.try_send("POST", &cancel, &json, b"{}"));
+            thread::sleep(Duration::from_millis(random.below(CANCELLING)));
+            postroom.kill9();
+            asked.join().expect("who cancels").is_ok()
+        });
+        postroom.restart();
+        let found = phase(&postroom, &job);
+        assert!(!told || found == "cancelled", "{found}");
+        if found == "running" {
+            // The request did not get so far.
+            assert_eq!(postroom.post(&cancel, &json!({})).0, 200);
+        }
+        cut_short += usize::from(found == "paused");
+        let uri = format!("/v1/jobs/{job}");
+        let mut shown = Value::Null;
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_for(SOON, "the merge has ended", || {
+                shown = postroom.get(&uri).1;
+                (shown["phase"] == "cancelled").then_some(())
+            });
+        }));
+        assert!(ended.is_ok(), "{round}, {found}: {shown:#}");
+        for state in ["queued", "deferred"] {
+            let left = all(&postroom, &format!("/v1/submissions?state={state}"));
+            assert!(left.is_empty(), "{round}: {left:#?}");
+        }
+    }
+    let received: BTreeSet<String> = sim.mails().into_iter().flat_map(|mail| mail.to).collect();
+    for submission in all(&postroom, "/v1/submissions?state=cancelled") {
+        let address = text(&submission["recipients"][0], "address");
+        assert!(!received.contains(address), "{submission:#}");
+        taken_back += 1;
+    }
+    assert!(taken_back > 0);
+    println!("{rounds} kills, {cut_short} cut short, {taken_back} taken back");
 }
