@@ -72,6 +72,11 @@ impl Client {
         })
     }
 
+    /// Whether the token is of this command alone, made on the server's machine: what belongs to it belongs to nobody afterwards.
+    pub const fn is_of_one_command(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// GET.
     ///
     /// # Errors

@@ -73,6 +73,16 @@ pub enum Command {
     },
 }
 
+/// A personal signature is its owner's, who has to be somebody tomorrow too.
+fn nobodys() -> Failure {
+    Failure::usage("a personal signature needs somebody whom it belongs to")
+        .because(
+            "without POSTROOM_TOKEN this command speaks for the machine, and not for you"
+                .to_owned(),
+        )
+        .remedy("set POSTROOM_TOKEN to a token of yours, or leave --personal out")
+}
+
 /// Runs one of them.
 pub async fn run(context: &Context, client: &Client, command: Command) -> Result<Exit, Failure> {
     match command {
@@ -92,6 +102,9 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             central,
             personal,
         } => {
+            if personal && client.is_of_one_command() {
+                return Err(nobodys());
+            }
             let kind = match (central, personal) {
                 (true, _) => Kind::Central,
                 (_, true) => Kind::Personal,

@@ -4,7 +4,7 @@ use mail_sim::{ImapScript, ImapSim, SmtpScript, SmtpSim};
 use serde_json::{Value, json};
 use testkit::{Api, ImapProbe, Mail, Postroom, TestUser, user, wait_for};
 
-use crate::setting::{SOON, all, connect, connect_whole, postroom, simulated, text, with};
+use crate::setting::{SOON, all, connect, connect_whole, launch, postroom, simulated, text, with};
 
 /// Hands over a message and waits until the server has taken it.
 #[track_caller]
@@ -321,4 +321,95 @@ fn the_command_line_sends_files_pictures_forwards_and_whole_messages() {
         mail_message::read(&arrived(&fay)).head.subject.as_deref(),
         Some("whole")
     );
+}
+
+#[test]
+fn the_command_line_sends_files_that_lie_on_the_server_already() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let postroom = postroom();
+    let original = format!(
+        "From: Bob <{}>\r\nTo: {}\r\nSubject: Plans\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\nMessage-ID: <plans@x.test>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nTwo of them.\r\n\
+         --b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=one.csv\r\n\r\na,1\r\n\
+         --b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=two.pdf\r\n\r\n%PDF two\r\n--b--\r\n",
+        bob.address, ann.address
+    );
+    seeded(&ann, &original);
+    connect_whole(&postroom, &ann);
+    let id = text(&all(&postroom, "/v1/messages").remove(0), "id").to_owned();
+    let shown = postroom.run(&["message", "show", &id, "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    let second = format!("{id}/{}", text(&shown["attachments"][1], "id"));
+    let blob = uploaded(&postroom, b"from elsewhere");
+    // An upload is of the token that brought it.
+    let same_token = launch()
+        .env("POSTROOM_TOKEN", postroom.token.clone().expect("a token"))
+        .env(
+            "POSTROOM_URL",
+            format!("http://127.0.0.1:{}", postroom.port),
+        );
+    let command = |attached: &[&str]| {
+        let send = [
+            "message",
+            "send",
+            "--mailbox",
+            &ann.address,
+            "--to",
+            &bob.address,
+            "--subject",
+            "s",
+            "--text",
+            "t",
+        ];
+        [&send, attached, &["--wait"]].concat().join("\n")
+    };
+    let send = |attached: &[&str]| {
+        let command = command(attached);
+        same_token.run(&command.lines().collect::<Vec<_>>())
+    };
+    let done = send(&["--attach-stored", &second, "--attach-upload", &blob]);
+    assert!(done.status.success(), "{done:?}");
+    let raw = arrived(&bob);
+    let read = mail_message::read(&raw);
+    let got: Vec<_> = read
+        .attachments
+        .iter()
+        .map(|file| {
+            let bytes = mail_message::attachment(&raw, file.index)
+                .expect("a file")
+                .bytes;
+            (file.filename.as_str(), file.content_type.as_str(), bytes)
+        })
+        .collect();
+    let wanted = [
+        ("two.pdf", "application/pdf", b"%PDF two".to_vec()),
+        (
+            "large.bin",
+            "application/octet-stream",
+            b"from elsewhere".to_vec(),
+        ),
+    ];
+    assert_eq!(got, wanted);
+
+    // What is not there is told, and nothing goes out.
+    for (flag, named) in [
+        ("--attach-stored", format!("{id}/att_99")),
+        (
+            "--attach-upload",
+            "upl_00000000000000000000000000".to_owned(),
+        ),
+        ("--attach-stored", "report.csv".to_owned()),
+    ] {
+        let refused = send(&[flag, &named]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && !told.is_empty(),
+            "{flag} {named}"
+        );
+    }
+    let stranger = command(&["--attach-upload", &blob]);
+    let stranger = postroom.run(&stranger.lines().collect::<Vec<_>>());
+    let told = String::from_utf8_lossy(&stranger.stderr).into_owned();
+    assert!(told.contains("no upload of yours"), "{told}");
+    assert_eq!(all(&postroom, "/v1/submissions").len(), 1);
 }

@@ -1,10 +1,10 @@
 //! As whom mail goes out, and through which mailbox: on Postfix and Dovecot.
 
 use serde_json::{Value, json};
-use testkit::{Api, ImapProbe, Postroom, TestUser, sending_user, user, wait_for};
+use testkit::{Api, ImapProbe, Launch, Postroom, TestUser, sending_user, user, wait_for};
 
 use crate::setting::{
-    SOON, connect, connect_whole, mail, postroom, settings, text, wait_count, with,
+    SOON, connect, connect_whole, launch, mail, postroom, settings, text, wait_count, with,
 };
 
 #[track_caller]
@@ -189,6 +189,103 @@ fn the_installations_own_sender_sends_for_those_without_a_mailbox_and_shows_them
         (status, &problem["code"]),
         (403, &json!("identity_not_allowed"))
     );
+}
+
+#[test]
+fn a_personal_signature_is_used_and_seen_by_its_owner_alone() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let postroom = postroom();
+    connect_whole(&postroom, &ann);
+    let html = postroom.data_dir().join("mine.html");
+    std::fs::write(&html, "<p>The desk of {{ identity.address }}</p>").expect("a file");
+    let html = html.to_str().expect("a path").to_owned();
+    let add = [
+        "signature",
+        "add",
+        "Mine",
+        "--html-file",
+        &html,
+        "--personal",
+    ];
+    // On the server's machine the command has a token for itself, which is nobody afterwards.
+    let nobody = postroom.run(&add);
+    let told = String::from_utf8_lossy(&nobody.stderr).into_owned();
+    assert!(
+        !nobody.status.success() && told.contains("POSTROOM_TOKEN"),
+        "{told}"
+    );
+
+    let somebody = |name: &str| {
+        let scopes = ["--scope", "send", "--scope", "read"];
+        let token = said(
+            &postroom,
+            &[&["token", "create", "--name", name], &scopes[..]].concat(),
+        );
+        let url = format!("http://127.0.0.1:{}", postroom.api().port);
+        let caller = launch()
+            .env("POSTROOM_TOKEN", text(&token, "token"))
+            .env("POSTROOM_URL", url);
+        (text(&token, "id").to_owned(), caller)
+    };
+    let (desk_id, desk) = somebody("desk");
+    let (_, other) = somebody("other");
+    let as_json = |caller: &Launch, arguments: &[&str]| -> Value {
+        let output = caller.run(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let made = as_json(&desk, &add);
+    assert_eq!(
+        (&made["kind"], &made["owner_id"]),
+        (&json!("personal"), &json!(desk_id))
+    );
+    let listed = |caller: &Launch| as_json(caller, &["signature", "list"])["data"].clone();
+    assert_eq!(listed(&desk)[0]["id"], made["id"]);
+    assert_eq!(listed(&other), json!([]));
+    let id = text(&made, "id");
+    for refused in [
+        &["signature", "show", id][..],
+        &["signature", "edit", id, "--name", "Taken"],
+        &["signature", "remove", id, "--yes"],
+        &[
+            "message",
+            "send",
+            "--to",
+            &bob.address,
+            "--text",
+            "t",
+            "--signature",
+            id,
+        ],
+    ] {
+        assert!(!other.run(refused).status.success(), "{refused:?}");
+    }
+    let both = desk.run(&[&add[..], &["--central"]].concat());
+    assert!(!both.status.success(), "{both:?}");
+
+    as_json(
+        &desk,
+        &[
+            "message",
+            "send",
+            "--mailbox",
+            &ann.address,
+            "--to",
+            &bob.address,
+            "--text",
+            "Hello.",
+            "--signature",
+            "Mine",
+            "--wait",
+        ],
+    );
+    let mail = arrived(&bob);
+    assert!(
+        mail.contains(&format!("The desk of {}", ann.address)),
+        "{mail}"
+    );
+    as_json(&desk, &["signature", "remove", "Mine", "--yes"]);
+    assert_eq!(listed(&desk), json!([]));
 }
 
 #[test]

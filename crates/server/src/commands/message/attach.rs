@@ -18,7 +18,7 @@ pub struct Files {
     /// A file of a stored message, such as msg_.../att_2; repeat for several
     #[arg(long, value_name = "MESSAGE/ATTACHMENT", value_parser = stored)]
     attach_stored: Vec<Stored>,
-    /// A file that was uploaded (POST /v1/uploads), as its blob_id; repeat for several
+    /// A file that was uploaded with the same token (POST /v1/uploads), as its blob_id; repeat for several
     #[arg(long, value_name = "BLOB")]
     attach_upload: Vec<String>,
 }
