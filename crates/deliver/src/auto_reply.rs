@@ -1,8 +1,7 @@
 //! Out of office: each message that has just come is judged, and answered where it may be.
 //!
-//! What was there before is never answered: only what came live, or came since it was switched on while we were away and is recent
-//! still. The answer is queued in one transaction with how far the log was looked through, so a process that dies leaves no message
-//! answered twice.
+//! What was there before, or was only caught up with, is never answered: only events of origin `live` are. The answer is queued
+//! in one transaction with how far the log was looked through, so a process that dies leaves no message answered twice.
 
 use mail_message::Address;
 use mail_message::auto_reply::{self, Rules};
@@ -12,7 +11,6 @@ use model::folder::Role;
 use model::mailbox::Protocol;
 use model::{Timestamp, fresh_id};
 use runner::{CancellationToken, Next, StepError, Task};
-use serde_json::Value;
 use std::time::Duration;
 use store::auto_replies::{self, Answer, News};
 use store::submissions::NewSubmission;
@@ -67,18 +65,13 @@ impl AutoReplies {
         let (Some(id), Some(position)) = (id, events::parse_cursor(&event.cursor)) else {
             return Ok(());
         };
-        let Some(since) = own.enabled_at.filter(|since| *since <= event.occurred_at) else {
-            return Ok(());
-        };
-        if !own.answers_here(now) || event.origin == Origin::Backfill || is_ours(event) {
+        let fresh = own
+            .enabled_at
+            .is_some_and(|since| since <= event.occurred_at);
+        if event.origin != Origin::Live || !fresh || !own.answers_here(now) {
             return Ok(());
         }
         let message = messages::get(&self.store, id).await?;
-        if event.origin == Origin::CatchUp
-            && !came_since(since, message.received_at, &message.head, event.occurred_at)
-        {
-            return Ok(());
-        }
         // What came while the mailbox's own server answered has its answer.
         if let Some(left) = own.left_server_at {
             let mailbox = mailboxes::get(&self.store, &own.mailbox_id).await?;
@@ -192,22 +185,6 @@ impl AutoReplies {
     }
 }
 
-/// Whether we have put the message there ourselves.
-fn is_ours(event: &Event) -> bool {
-    event.data["by"] == "api"
-}
-
-/// Whether a message that was only caught up with (we did not run, or the line was down) came since the out of office was switched
-/// on. The server says when it came, in whole seconds; a mailbox that was moved here from elsewhere comes now with old letters, so
-/// what its writer says counts too.
-fn came_since(since: Timestamp, received_at: Timestamp, head: &str, found_at: Timestamp) -> bool {
-    let second = Timestamp(since.0 - since.0.rem_euclid(1_000));
-    let head: Value = serde_json::from_str(head).unwrap_or_default();
-    let written = head["date"].as_str().and_then(Timestamp::parse);
-    let recent = written.is_none_or(|at| at.plus_millis(OLD_MILLIS) >= found_at);
-    received_at >= second && recent
-}
-
 /// Whether a message came while the mailbox's own server answered, which it did until `left`. Over POP3 `received_at` is what the
 /// sender wrote into the message, and when it was `fetched` says only that it came before.
 fn server_answered(
@@ -246,21 +223,6 @@ impl Task for AutoReplies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_was_caught_up_with_is_answered_where_it_is_news_still() {
-        let since = Timestamp(10_000_700);
-        let found_at = since.plus_millis(1_000);
-        let came = |received_at: i64, date: Option<Timestamp>| {
-            let head = json!({"date": date.map(|at| at.to_string())});
-            came_since(since, Timestamp(received_at), &head.to_string(), found_at)
-        };
-        assert!(came(10_000_000, None) && !came(9_999_000, None));
-        let old = Timestamp(found_at.0 - OLD_MILLIS);
-        assert!(came(10_000_000, Some(old)));
-        assert!(!came(10_000_000, Some(old.plus_millis(-1_000))));
-    }
 
     #[test]
     fn what_the_server_may_have_answered_is_not_answered_again() {
