@@ -125,7 +125,11 @@ pub async fn save(store: &Store, new: Version) -> Result<Draft> {
     store.db.write(move |tx| save_in(tx, &new, now)).await
 }
 
-fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
+/// Like [`save`], as the last act of the caller's own transaction (with an idempotency key).
+///
+/// # Errors
+/// As [`save`].
+pub fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
     mailboxes::lock(tx, &new.mailbox_id)?;
     let old = match new.after {
         0 => None,

@@ -198,3 +198,21 @@ async fn a_process_that_dies_while_it_tests_a_new_mailbox_leaves_the_mailbox_and
     let list = fixture.get("/v1/mailboxes").await.expect(200);
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_begun_once_however_often_it_is_asked_for() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("a@example.com").await;
+    let body = json!({"mailbox_id": a.id, "subject": "s", "text": "t"});
+    let first = post(&fixture, "/v1/drafts", "k", &body).await;
+    let again = post(&fixture, "/v1/drafts", "k", &body).await;
+    assert_eq!(first.expect(201), again.expect(201));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    for answer in [&first, &again] {
+        let place = format!("/v1/drafts/{}", first.json()["id"].as_str().unwrap());
+        assert_eq!(answer.header("etag"), "\"1\"");
+        assert_eq!(answer.header("location"), place);
+    }
+    let list = fixture.get("/v1/drafts").await.expect(200);
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+}

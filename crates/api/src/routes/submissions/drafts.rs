@@ -11,16 +11,19 @@ use crate::input::{self, Checks, Ids, Json, LargeJson, Query};
 use crate::page::{self, Page};
 use crate::state::ApiState;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use model::Timestamp;
 use model::access::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::drafts::{self, OnServer, Version};
+use store::idempotency::Stage;
 
 /// What was written, as a submission takes it.
 type Content = Map<String, Value>;
+/// The ETag of a draft that was just begun.
+const FIRST_VERSION: HeaderValue = HeaderValue::from_static("\"1\"");
 /// What only a finished message has.
 const NOT_YET: [&str; 5] = [
     "raw_base64",
@@ -126,22 +129,33 @@ pub(crate) async fn list_drafts(
 
 /// Begins a draft: the fields of a submission, whatever is there of them yet. Its files are uploaded before. A copy goes to the
 /// Drafts folder of the mailbox's server; with `replaces_message_id` (a message of that folder, from another program) in its place.
-#[utoipa::path(post, path = "/v1/drafts", tag = "submissions", request_body = NewSubmission, responses((status = 201, body = Draft)))]
+#[utoipa::path(post, path = "/v1/drafts", tag = "submissions", request_body = NewSubmission,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
+    responses((status = 201, body = Draft)))]
 pub(crate) async fn create_draft(
     caller: Caller,
     State(state): State<ApiState>,
-    LargeJson {
-        json: Json { mut value, .. },
-        place: _place,
-    }: LargeJson<Content>,
+    headers: HeaderMap,
+    LargeJson { json, place }: LargeJson<Content>,
 ) -> Result<Response> {
-    let replaces = replaced(&state, &caller, &mut value).await?;
-    let id = drafts::fresh(state.store.now());
-    let draft = save(&state, &caller, id, 0, value, replaces).await?;
-    let location = format!("/v1/drafts/{}", draft.id);
-    let headers = [(header::LOCATION, location)];
-    let made = etag::tagged(draft.version, draft);
-    Ok((StatusCode::CREATED, headers, made).into_response())
+    let Json { mut value, bytes } = json;
+    let (inner, actor) = (state.clone(), caller.clone());
+    let work = |key| async move {
+        let replaces = replaced(&inner, &actor, &mut value).await?;
+        let now = inner.store.now();
+        let version = prepared(&inner, &actor, drafts::fresh(now), 0, value, replaces).await?;
+        let begin =
+            move |tx: &mut store::Tx<'_>| Ok(Draft::from(drafts::save_in(tx, &version, now)?));
+        let made = idempotent::make(&inner, key, Stage::Done, StatusCode::CREATED, begin).await;
+        drop(place);
+        Ok(made?.1)
+    };
+    let made = idempotent::once_in_one(&state, &caller, &headers, ("/v1/drafts", &bytes), work);
+    let mut made = made.await?;
+    if made.status() == StatusCode::CREATED {
+        made.headers_mut().insert(header::ETAG, FIRST_VERSION);
+    }
+    Ok(made)
 }
 
 /// One draft.
@@ -188,7 +202,8 @@ pub(crate) async fn change_draft(
             content.insert(name, change);
         }
     }
-    let draft = save(&state, &caller, id, version, content, replaces).await?;
+    let version = prepared(&state, &caller, id, version, content, replaces).await?;
+    let draft = Draft::from(drafts::save(&state.store, version).await?);
     Ok(etag::tagged(draft.version, draft))
 }
 
@@ -292,14 +307,15 @@ fn parsed(content: &Content) -> Result<NewSubmission> {
     input::parse(&serde_json::to_vec(content)?)
 }
 
-async fn save(
+/// The next version of a draft, with its copy; what is left is to write it down.
+async fn prepared(
     state: &ApiState,
     caller: &Caller,
     id: String,
     after: i64,
     mut content: Content,
     replaces: Option<String>,
-) -> Result<Draft> {
+) -> Result<Version> {
     caller.need(Scope::Send)?;
     let mut checks = Checks::default();
     for name in NOT_YET.iter().filter(|name| content.contains_key(**name)) {
@@ -327,7 +343,7 @@ async fn save(
     let ready = compose::copy(state, caller, &sender, value, &unique).await?;
     create::fits(ready.length)?;
     let copy = ready.store(state).await?;
-    let version = Version {
+    Ok(Version {
         id,
         mailbox_id,
         after,
@@ -337,6 +353,5 @@ async fn save(
         internet_message_id: ready.message_id,
         subject: ready.subject,
         replaces,
-    };
-    Ok(drafts::save(&state.store, version).await?.into())
+    })
 }
