@@ -298,6 +298,12 @@ fn tell(tx: &mut Tx<'_>, kind: &'static str, job: &Job, now: Timestamp) -> Resul
     events::append(tx, &[NewEvent::live(kind, &job.mailbox_id, data)], now)
 }
 
+/// Whether a job was cancelled, or is just being so: nothing of it goes out any more.
+pub(crate) fn is_cancelled(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM jobs WHERE id = $1 AND (ending = 1 OR phase = 'cancelled')";
+    Ok(tx.row(sql, &[id.into()])?.is_some())
+}
+
 /// The submissions of a job that have not gone out, for whoever cancels it. Some of those that a courier has are with the server
 /// already, and cannot be taken back.
 ///
@@ -308,7 +314,7 @@ pub async fn waiting(store: &Store, id: &str) -> Result<Vec<String>> {
     store
         .db
         .read(move |tx| {
-            let sql = "SELECT id FROM submissions WHERE job_id = $1 AND state IN ('queued', 'deferred', 'sending') ORDER BY id";
+            let sql = "SELECT id FROM submissions WHERE job_id = $1 AND state IN ('queued', 'deferred', 'sending', 'unclear') ORDER BY id";
             tx.rows(sql, &[(&id).into()])?.iter().map(|row| row.get(0)).collect()
         })
         .await

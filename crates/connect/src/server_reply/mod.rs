@@ -239,17 +239,15 @@ async fn put(session: &mut Session, peer: &Peer<'_>, wanted: &Wanted) -> Result<
     if offered.version.is_some() {
         prepared(session.check_script(&answers).await, peer)?;
     }
+    if place == Standing::IncludedTwice {
+        // Ours goes on running, once, with what it says.
+        let alone = own.before(&all);
+        prepared(session.set_active(alone.as_deref()).await, peer)?;
+        delete(session, FRONT).await;
+    }
     let stored = session.put_script(ANSWERS, &answers).await;
     match place {
-        Standing::AtWork => return changed(stored, peer).map(drop),
-        Standing::IncludedTwice => {
-            // Ours runs already before the next command.
-            changed(stored, peer)?;
-            let alone = own.before(&all);
-            changed(session.set_active(alone.as_deref()).await, peer)?;
-            delete(session, FRONT).await;
-            return Ok(());
-        }
+        Standing::AtWork | Standing::IncludedTwice => return changed(stored, peer).map(drop),
         Standing::ToActivate => prepared(stored, peer)?,
     };
     let goes_first = match theirs.first() {

@@ -315,7 +315,7 @@ impl Courier<'_> {
     /// Writes down what came of the last message, unless that is done.
     async fn settle(&self, last: &Unsettled) -> Result<(), StoreError> {
         let settled = last.settle(self.store).await;
-        if let Some(message_id) = last.answered() {
+        for message_id in last.answered() {
             self.mark_answered(&message_id).await;
         }
         settled

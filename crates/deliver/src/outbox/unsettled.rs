@@ -3,6 +3,7 @@
 use super::body::AtEnd;
 use model::submission::{State, Submission};
 use runner::{backoff, jitter};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::submissions::{self, Claimed, Settlement};
@@ -12,15 +13,15 @@ use tokio::time::sleep;
 /// Tries to write down an outcome; the pauses between them double.
 const SETTLE_TRIES: u32 = 9;
 
-/// One message's outcome that is not written down yet, if there is one.
+/// Outcomes that are not written down yet: one, or two where the database was out of reach.
 #[derive(Clone, Default)]
-pub(super) struct Unsettled(Arc<Mutex<Slot>>);
+pub(super) struct Unsettled(Arc<Mutex<Slots>>);
 
 #[derive(Default)]
-struct Slot {
-    last: Option<Arc<Outcome>>,
-    /// The stored message that was answered by one that was accepted, and has no mark yet.
-    answered: Option<String>,
+struct Slots {
+    waiting: VecDeque<Arc<Outcome>>,
+    /// Stored messages that were answered by one that was accepted, and have no mark yet.
+    answered: Vec<String>,
 }
 
 struct Outcome {
@@ -29,20 +30,20 @@ struct Outcome {
 }
 
 impl Unsettled {
-    /// Puts an outcome here; the one before is written down.
+    /// Puts an outcome here, behind one that could not be written down.
     pub(super) fn put(&self, claimed: Claimed, settlement: Settlement) {
-        self.slot().last = Some(Arc::new(Outcome {
+        self.slots().waiting.push_back(Arc::new(Outcome {
             claimed,
             settlement,
         }));
     }
 
-    /// Writes down that the final dot of `next` leaves, and with it what is here. The dot does not leave if the message was
+    /// Writes down that the final dot of `next` leaves, and with it the outcome that is here. The dot does not leave if the message was
     /// cancelled meanwhile, somebody else has it, or it cannot be written down.
     pub(super) fn at_final_dot(&self, store: &Store, next: &Claimed) -> AtEnd {
         let (this, store, next) = (self.clone(), store.clone(), next.clone());
         Box::pin(async move {
-            let last = this.slot().last.clone();
+            let last = this.slots().waiting.front().cloned();
             let dot = match last {
                 None => {
                     let attempt = next.submission.attempts;
@@ -71,60 +72,64 @@ impl Unsettled {
     /// # Errors
     /// The database is out of reach for minutes.
     pub(super) async fn settle(&self, store: &Store) -> Result<(), StoreError> {
-        let Some(last) = self.slot().last.clone() else {
-            return Ok(());
-        };
-        let Outcome {
-            claimed,
-            settlement,
-        } = &*last;
-        let mut tries = 0;
         loop {
-            tries += 1;
-            match submissions::settle(store, claimed, settlement.clone()).await {
-                Ok(settled) => {
-                    self.written(&last, Some(settled));
-                    return Ok(());
-                }
-                // The mailbox was removed meanwhile, or somebody else took over: there is nothing to write down.
-                Err(StoreError::NotFound(_) | StoreError::Fenced) => {
-                    self.written(&last, None);
-                    return Ok(());
-                }
-                Err(error) if tries == SETTLE_TRIES => return Err(error),
-                Err(error) => {
-                    tracing::warn!(submission_id = claimed.submission.id, %error, "an outcome could not be written down yet");
-                    sleep(backoff(
-                        tries,
-                        Duration::from_millis(250),
-                        Duration::from_secs(30),
-                        jitter(),
-                    ))
-                    .await;
-                    // A failure of this is one of the next try too.
-                    let _ = submissions::renew(store, &claimed.submission.mailbox_id).await;
-                }
-            }
+            let Some(next) = self.slots().waiting.front().cloned() else {
+                return Ok(());
+            };
+            let settled = settle(store, &next).await?;
+            self.written(&next, settled);
         }
     }
 
-    /// The message that was answered by what was written down, told once.
-    pub(super) fn answered(&self) -> Option<String> {
-        self.slot().answered.take()
+    /// The messages that were answered by what was written down, each told once.
+    pub(super) fn answered(&self) -> Vec<String> {
+        std::mem::take(&mut self.slots().answered)
     }
 
     fn written(&self, done: &Arc<Outcome>, settled: Option<Submission>) {
-        let mut slot = self.slot();
-        slot.last.take_if(|last| Arc::ptr_eq(last, done));
+        let mut slots = self.slots();
+        slots.waiting.retain(|waiting| !Arc::ptr_eq(waiting, done));
         let Some(settled) = settled else { return };
         count(&settled);
         if settled.state == State::Accepted {
-            slot.answered = done.claimed.answers_message_id.clone();
+            slots
+                .answered
+                .extend(done.claimed.answers_message_id.clone());
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Slot> {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes one down. `None`: there is nothing to write down any more, as the mailbox was removed meanwhile or somebody else took
+/// over.
+async fn settle(store: &Store, outcome: &Outcome) -> Result<Option<Submission>, StoreError> {
+    let Outcome {
+        claimed,
+        settlement,
+    } = outcome;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match submissions::settle(store, claimed, settlement.clone()).await {
+            Ok(settled) => return Ok(Some(settled)),
+            Err(StoreError::NotFound(_) | StoreError::Fenced) => return Ok(None),
+            Err(error) if tries == SETTLE_TRIES => return Err(error),
+            Err(error) => {
+                tracing::warn!(submission_id = claimed.submission.id, %error, "an outcome could not be written down yet");
+                sleep(backoff(
+                    tries,
+                    Duration::from_millis(250),
+                    Duration::from_secs(30),
+                    jitter(),
+                ))
+                .await;
+                // A failure of this is one of the next try too.
+                let _ = submissions::renew(store, &claimed.submission.mailbox_id).await;
+            }
+        }
     }
 }
 

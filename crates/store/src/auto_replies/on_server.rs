@@ -57,6 +57,7 @@ pub async fn end_on_server(
         .db
         .write(move |tx| {
             let old = read(tx, &id)?;
+            mailboxes::hold(tx, &old.mailbox_id)?;
             let sql = "UPDATE auto_replies SET on_server = $2, on_server_at = $3, left_server_at = coalesce($4, left_server_at)
                        WHERE id = $1";
             let state = on_server.map(OnServer::as_str);

@@ -124,12 +124,14 @@ impl Blobs {
         Ok(Batch::new(sink, places))
     }
 
-    /// Stores one blob durably. Small ones that come at the same moment share a sync.
+    /// Stores one blob durably. Small ones that come at the same moment share a sync of the disk.
     ///
     /// # Errors
     /// The disk is full, or the bucket out of reach.
     pub async fn put(&self, bytes: &[u8]) -> Result<Stored> {
-        if bytes.len() <= shared::SMALL {
+        // One upload to a bucket after the other would take longer than all of them at once.
+        let shares = matches!(self.backend, Backend::Local(_));
+        if shares && bytes.len() <= shared::SMALL {
             return self.shared.put(self, Bytes::copy_from_slice(bytes)).await;
         }
         self.put_alone(bytes).await

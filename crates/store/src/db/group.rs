@@ -76,7 +76,8 @@ where
         let done = done.and_then(|value| Ok((value, tx.notify_other_nodes()?)));
         let batched = tx.batched;
         let failed = self.done.insert(done).is_err();
-        match failed && (batched || connection.written() != before) {
+        let written = connection.written();
+        match written.is_none() || failed && (batched || written != before) {
             true => Ran::Part,
             false => Ran::Whole,
         }

@@ -261,6 +261,7 @@ CREATE INDEX submissions_doubted ON submissions (next_attempt_at, id) WHERE stat
 CREATE INDEX submissions_unseen ON submissions (mailbox_id, created_at) WHERE message_id IS NULL AND attempts > 0;
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
 CREATE INDEX submissions_by_digest ON submissions (digest);
+CREATE INDEX submissions_by_answered ON submissions (answers_message_id, id) WHERE answers_message_id IS NOT NULL;
 
 -- How large a message a mailbox's sending server takes, as it said last.
 CREATE TABLE sending_sizes (

@@ -15,7 +15,7 @@ use super::turn::prolong;
 use super::{COLUMNS, UNCLEAR_PROBLEM, from_row, one, overall};
 use crate::db::{Dialect, Row};
 use crate::error::{Result, StoreError};
-use crate::mailboxes::maybe_json;
+use crate::mailboxes::{self, maybe_json};
 use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events, leases};
@@ -172,6 +172,10 @@ pub async fn renew(store: &Store, mailbox_id: &str) -> Result<u64> {
         .db
         .write(move |tx| {
             leases::show_life(tx, &node, now)?;
+            match mailboxes::hold(tx, &mailbox_id) {
+                Err(StoreError::NotFound(_)) => return Ok(0),
+                held => held?,
+            }
             prolong(tx, &mailbox_id, &node, now)?;
             let until = now.plus_millis(CLAIM_MILLIS);
             let sql = "UPDATE submissions SET claimed_until = $3

@@ -7,7 +7,7 @@ use super::rules::UNCLEAR_MILLIS;
 use super::{COLUMNS, event, from_row, lock, overall};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
-use crate::{Store, Tx, events};
+use crate::{Store, Tx, events, jobs};
 use model::Timestamp;
 use model::event::NewEvent;
 use model::submission::{Recipient, SentCopy, SentCopyState, State, Submission};
@@ -29,6 +29,20 @@ pub struct Settlement {
     pub sent_copy_by: SentCopyBy,
 }
 
+impl Settlement {
+    /// For a message of a job that was cancelled while the server had it: whoever did not get it gets it no more, and where that
+    /// is not known only evidence, or a person, goes on.
+    fn end_without_another_try(&mut self) {
+        for recipient in &mut self.recipients {
+            match recipient.state {
+                State::Queued | State::Deferred => recipient.state = State::Cancelled,
+                State::Unclear => self.held = true,
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Writes down what became of an attempt, with its event and, where it was accepted, what is now
 /// owed to the mailbox: the copy in Sent. It still counts after the claim has ended, as long as
 /// nobody else has claimed the message since: a late word of the server is better than none.
@@ -43,7 +57,11 @@ pub async fn settle(
     let (now, attempt) = (store.now(), Attempt::of(claimed));
     store
         .db
-        .write(move |tx| settle_in(tx, &attempt, settlement, now))
+        .write(move |tx| {
+            // First the mailbox, then the message: the order of everyone who needs both.
+            let filing = Filing::lock(tx, &attempt.mailbox_id)?;
+            settle_in(tx, &filing, &attempt, settlement, now)
+        })
         .await
 }
 
@@ -66,8 +84,13 @@ pub async fn settle_at_final_dot(
     store
         .db
         .write(move |tx| {
-            let settled = refused(settle_in(tx, &attempt, settlement, now))?;
+            // All rows before the events, whose lock everybody waits for.
+            let filing = refused(Filing::lock(tx, &attempt.mailbox_id))?;
             let dot = refused(dot_in(tx, &next, next_attempt))?;
+            let settled = match filing {
+                Ok(filing) => refused(settle_in(tx, &filing, &attempt, settlement, now))?,
+                Err(gone) => Err(gone),
+            };
             Ok((settled, dot))
         })
         .await
@@ -102,19 +125,18 @@ impl Attempt {
 /// [`settle`] inside a transaction; what it refuses it refuses before it writes.
 fn settle_in(
     tx: &mut Tx<'_>,
+    filing: &Filing,
     attempt: &Attempt,
     settlement: Settlement,
     now: Timestamp,
 ) -> Result<Submission> {
-    // First the mailbox, then the message: the order of everyone who needs both.
-    let filing = Filing::lock(tx, &attempt.mailbox_id)?;
     let old = lock(tx, &attempt.id)?;
     if old.submission.attempts != attempt.number
         || !matches!(old.submission.state, State::Sending | State::Unclear)
     {
         return Err(StoreError::Fenced);
     }
-    let (submission, news) = apply(tx, &filing, &old, settlement, now)?;
+    let (submission, news) = apply(tx, filing, &old, settlement, now)?;
     events::append(tx, &news, now)?;
     Ok(submission)
 }
@@ -164,9 +186,14 @@ pub(super) fn apply(
     tx: &mut Tx<'_>,
     filing: &Filing,
     old: &Claimed,
-    settlement: Settlement,
+    mut settlement: Settlement,
     now: Timestamp,
 ) -> Result<(Submission, Vec<NewEvent>)> {
+    if let Some(job_id) = &old.submission.job_id
+        && jobs::is_cancelled(tx, job_id)?
+    {
+        settlement.end_without_another_try();
+    }
     let before = old.submission.sent_copy.state;
     let taken = settlement
         .recipients
@@ -252,7 +279,8 @@ fn news(before: &Submission, after: &Submission) -> Vec<NewEvent> {
         State::Deferred => Some("submission.deferred"),
         State::Failed => Some("submission.failed"),
         State::Unclear => Some("submission.unclear"),
-        State::Queued | State::Sending | State::Cancelled => None,
+        State::Cancelled => Some("submission.cancelled").filter(|_| before.state != after.state),
+        State::Queued | State::Sending => None,
     };
     // An hourly try that ends as the last one did is no news.
     let same = before.problem_id == after.problem_id

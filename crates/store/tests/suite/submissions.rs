@@ -3,8 +3,10 @@
 use crate::common::{Fixture, START, both};
 use model::mailbox::{Mailbox, Protocol};
 use model::submission::{Priority, SentCopyState, State, Submission};
-use store::StoreError;
+use serde_json::json;
+use store::jobs::{self, NewJob};
 use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement, Standing};
+use store::{StoreError, Tx};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -818,6 +820,87 @@ async fn a_transaction_that_the_database_ends_in_a_deadlock_is_run_again() {
                 .collect::<Result<Vec<_>, _>>()
         });
         assert_eq!(values.await.unwrap(), ["xx", "xx"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_written_down_with_the_next_dot_and_either_may_be_refused_by_itself() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        for _ in 0..4 {
+            queue(&f, &mailbox, &["bob@x.org"]).await;
+        }
+        let claimed = submissions::begin(&f.store, &mailbox.id, 4).await.unwrap();
+        let with_dot = async |last: &Claimed, next: &Claimed| {
+            let accepted = all(last, State::Accepted);
+            submissions::settle_at_final_dot(&f.store, last, accepted, next)
+                .await
+                .unwrap()
+        };
+        let state = async |n: usize| {
+            let id = &claimed[n].submission.id;
+            submissions::get(&f.store, id).await.unwrap().state
+        };
+        let (settled, dot) = with_dot(&claimed[0], &claimed[1]).await;
+        assert_eq!(
+            (settled.unwrap().state, dot.is_ok()),
+            (State::Accepted, true)
+        );
+        // What is settled stays as it is; the dot of another may leave all the same.
+        let (again, dot) = with_dot(&claimed[0], &claimed[2]).await;
+        assert!(matches!(again, Err(StoreError::Fenced)) && dot.is_ok());
+        // A cancelled one does not go out, and the outcome counts all the same.
+        submissions::cancel(&f.store, &claimed[3].submission.id)
+            .await
+            .unwrap();
+        let (settled, dot) = with_dot(&claimed[1], &claimed[3]).await;
+        assert!(settled.is_ok() && matches!(dot, Err(StoreError::Fenced)));
+        assert_eq!(state(1).await, State::Accepted);
+        assert_eq!(state(3).await, State::Cancelled);
+        // The dot of the third has left: it is not known who has it.
+        f.clock.advance(submissions::CLAIM_MILLIS + 1);
+        assert_eq!(submissions::expire_claims(&f.store).await.unwrap(), 1);
+        assert_eq!(state(2).await, State::Unclear);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_puts_off_of_a_cancelled_job_goes_out_no_more() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let now = f.store.now();
+        let job = NewJob {
+            mailbox_id: mailbox.id.clone(),
+            caller: json!({}),
+            owner: "tok_1".into(),
+            request: json!({}),
+            rows: vec![("bob@x.org".into(), json!({}))],
+        };
+        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &job, now);
+        let job = f.store.db.write(make).await.unwrap();
+        for outcome in [State::Deferred, State::Unclear, State::Accepted] {
+            let one = NewSubmission {
+                job_id: Some(job.id.clone()),
+                ..new(&f, &mailbox, &["bob@x.org"]).await
+            };
+            submissions::create(&f.store, one).await.unwrap();
+            let claimed = claim(&f, &mailbox).await.expect("it is due");
+            dot(&f, &claimed).await;
+            // The first is cancelled while the server has it, the others after that.
+            if outcome == State::Deferred {
+                jobs::begin_cancel(&f.store, &job.id).await.unwrap();
+            }
+            let done = submissions::settle(&f.store, &claimed, all(&claimed, outcome));
+            let done = done.await.unwrap();
+            let wanted = match outcome {
+                State::Deferred => State::Cancelled,
+                known => known,
+            };
+            assert_eq!((done.state, done.next_attempt_at), (wanted, None));
+            assert!(claim(&f, &mailbox).await.is_none());
+        }
     })
     .await;
 }

@@ -152,11 +152,17 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     );
   }, [blocker.status]);
 
+  // A try that nobody answered may have been taken. The same text is handed over again as it was then, under its key; another
+  // text under that key is refused where it was taken, so that nothing goes out twice.
+  const unanswered = useRef<{ text: string; body: object } | null>(null);
   const send = useMutation({
     mutationFn: async () => {
+      const text = JSON.stringify({ ...content, ...when });
+      if (unanswered.current?.text === text) return api.post<Submission>("/v1/submissions", unanswered.current.body, key);
       // What is being kept is finished first: the message takes the draft with it.
       const id = keeper.state === "none" ? null : await keeper.keep().catch(() => keeper.id);
       const body = { ...content, ...when, ...(id ? { draft_id: id, draft_version: keeper.saved()?.version } : {}), undo_seconds: UNDO_SECONDS };
+      unanswered.current = { text, body };
       return api.post<Submission>("/v1/submissions", body, key);
     },
     onSuccess: (submission) => {
@@ -174,6 +180,9 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     },
     onError: (error) => {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) return;
+      // The key is taken: a try of this message that nobody answered was heard all the same, and is in the outbox.
+      if (error.code === "idempotency_conflict" || error.code === "idempotency_in_progress") return;
+      unanswered.current = null;
       setState((s) => ({ ...s, key: freshKey() }));
       if (error.status === 409) void keeper.look();
     },
@@ -186,6 +195,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
   }, [done, canGoBack, router, navigate]);
 
   const problem = send.error instanceof Problem ? send.error : null;
+  const wasTaken = problem?.code === "idempotency_conflict";
   const blockedBy =
     keeper.theirs ? "Choose first which text stays."
     : everyone.length === 0 ? "Name at least one recipient."
@@ -241,7 +251,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
           }} />
         </div>
         {keeper.theirs && <Settle mine={draft} theirs={keeper.theirs} keepMine={keeper.keepMine} takeTheirs={takeTheirs} />}
-        {send.error && <div className="compose-files"><Failed error={send.error} retry={() => submit()} /></div>}
+        {send.error && <div className="compose-files">{wasTaken ? <Note tone="bad" title="It is on its way already">An earlier try of this message was taken, and is in the outbox. What was changed since is not in it.</Note> : <Failed error={send.error} retry={() => submit()} />}</div>}
         <div className="compose-line">
           <label htmlFor="compose-from">From</label>
           <select id="compose-from" className="bare" value={from} onChange={(e) => setState((s) => ({ ...s, from: e.target.value }))}>
