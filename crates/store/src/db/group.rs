@@ -14,10 +14,6 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 const MOST: usize = 64;
 /// And how long they may take together: the first one waits for the last.
 const LONGEST: Duration = Duration::from_millis(10);
-/// From so many transactions in the last commit on, the next commit waits for those that are about to come.
-const MANY: usize = 4;
-/// How long it waits for each.
-const GAP: Duration = Duration::from_micros(300);
 
 /// What running a transaction left in the open one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,21 +99,19 @@ where
     }
 }
 
-/// Runs a transaction, and with it those that `more` has within the time that it is given. `last`: how many the last commit
-/// had. Returns how many this one had.
+/// Runs a transaction, and with it those that `more` has by then. (To wait for those that are about to come saves commits, but
+/// whoever sends one message after the other waits for each of them.)
 pub(super) fn run(
     connection: &mut Sqlite,
     first: Box<dyn Transaction>,
-    last: usize,
-    mut more: impl FnMut(Duration) -> Option<Box<dyn Transaction>>,
-) -> usize {
+    mut more: impl FnMut() -> Option<Box<dyn Transaction>>,
+) {
     let mut group = Vec::new();
     if connection.begin().is_err() {
         group.push(first);
         return alone(connection, group);
     }
     let begun = Instant::now();
-    let gap = if last >= MANY { GAP } else { Duration::ZERO };
     let mut next = Some(first);
     while let Some(mut transaction) = next {
         // A panic must not take the thread, and with it the store, away.
@@ -136,22 +130,19 @@ pub(super) fn run(
             }
         }
         let room = group.len() < MOST && begun.elapsed() < LONGEST;
-        next = if room { more(gap) } else { None };
+        next = if room { more() } else { None };
     }
     if connection.commit().is_err() {
         connection.roll_back();
         return alone(connection, group);
     }
-    let count = group.len();
     for transaction in group {
         transaction.answer();
     }
-    count
 }
 
 /// Each in a transaction of its own, so that each meets its own failure.
-fn alone(connection: &mut Sqlite, group: Vec<Box<dyn Transaction>>) -> usize {
-    let count = group.len();
+fn alone(connection: &mut Sqlite, group: Vec<Box<dyn Transaction>>) {
     for transaction in group {
         let outcome = catch_unwind(AssertUnwindSafe(|| transaction.alone(connection)));
         if outcome.is_err() {
@@ -159,7 +150,6 @@ fn alone(connection: &mut Sqlite, group: Vec<Box<dyn Transaction>>) -> usize {
             connection.roll_back();
         }
     }
-    count
 }
 
 #[cfg(test)]
@@ -215,7 +205,7 @@ mod tests {
             let mut waiting = std::mem::take(&mut self.waiting).into_iter();
             for _ in 0..most {
                 let Some(first) = waiting.next() else { break };
-                run(&mut self.connection, first, 0, |_| waiting.next());
+                run(&mut self.connection, first, || waiting.next());
             }
             let answers = self.answers.drain(..).map(|mut a| a.try_recv().ok());
             let answers = answers.collect();

@@ -3,8 +3,7 @@
 use super::Job;
 use super::group::Transaction;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// So many jobs of the first lane pass one that waits in the second: a stream of news must not stop the filling.
 const PASSED_AT_MOST: u32 = 16;
@@ -29,14 +28,8 @@ pub(super) struct Lanes {
 /// The receiving side, shared by the threads.
 #[derive(Clone)]
 pub(super) struct Exit {
-    tokens: Arc<Mutex<Tokens>>,
+    tokens: Arc<Mutex<mpsc::Receiver<()>>>,
     jobs: Arc<Mutex<Jobs>>,
-}
-
-struct Tokens {
-    coming: mpsc::Receiver<()>,
-    /// One that has come, and whose job was left in its lane.
-    left: bool,
 }
 
 #[derive(Default)]
@@ -51,10 +44,7 @@ pub(super) fn lanes() -> (Lanes, Exit) {
     let (sender, receiver) = mpsc::channel();
     let jobs = Arc::new(Mutex::new(Jobs::default()));
     let exit = Exit {
-        tokens: Arc::new(Mutex::new(Tokens {
-            coming: receiver,
-            left: false,
-        })),
+        tokens: Arc::new(Mutex::new(receiver)),
         jobs: jobs.clone(),
     };
     let tokens = sender;
@@ -81,45 +71,30 @@ impl Lanes {
     }
 }
 
-impl Tokens {
-    /// Takes a token. `within`: how long it waits for one; `None`: as long as somebody can send.
-    fn take(&mut self, within: Option<Duration>) -> Option<()> {
-        if std::mem::take(&mut self.left) {
-            return Some(());
-        }
-        match within {
-            None => self.coming.recv().ok(),
-            Some(Duration::ZERO) => self.coming.try_recv().ok(),
-            Some(within) => self.coming.recv_timeout(within).ok(),
-        }
+impl Exit {
+    /// Waits for the next job; `None` when nobody can send any more.
+    pub(super) fn next(&self) -> Option<Job> {
+        self.tokens.lock().ok()?.recv().ok()?;
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next()
     }
 }
 
 impl Exit {
-    /// Waits for the next job; `None` when nobody can send any more.
-    pub(super) fn next(&self) -> Option<Job> {
-        self.tokens.lock().ok()?.take(None)?;
-        self.jobs().next()
-    }
-
-    /// The next job, if it comes in this time, is first in line, and can share a commit.
-    pub(super) fn next_shared(&self, within: Duration) -> Option<Box<dyn Transaction>> {
-        // A job stands in its lane a moment before its token does: one that has none yet is for the next round.
-        let mut tokens = self.tokens.lock().ok()?;
-        tokens.take(Some(within))?;
-        let mut jobs = self.jobs();
-        if !jobs.is_overdue()
-            && matches!(jobs.now.front(), Some(Job::Shared(_)))
-            && let Some(Job::Shared(transaction)) = jobs.next()
-        {
-            return Some(transaction);
+    /// The next job, if it stands in line already, is first, and can share a commit.
+    pub(super) fn next_shared(&self) -> Option<Box<dyn Transaction>> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.is_overdue() || !matches!(jobs.now.front(), Some(Job::Shared(_))) {
+            return None;
         }
-        tokens.left = true;
-        None
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        // A job stands in its lane a moment before its token does: one that has none yet is for the next round.
+        self.tokens.lock().ok()?.try_recv().ok()?;
+        match jobs.next() {
+            Some(Job::Shared(transaction)) => Some(transaction),
+            _ => None,
+        }
     }
 }
 

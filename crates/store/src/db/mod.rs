@@ -333,13 +333,10 @@ fn work_alone<C: Connection>(connection: &mut C, exit: &Exit) {
 
 /// The same; transactions that stand in line share their commit.
 fn work_in_groups(connection: &mut sqlite::Sqlite, exit: &Exit) {
-    let mut last = 0;
     while let Some(job) = exit.next() {
         match job {
             Job::Alone(job) => guard(connection, job),
-            Job::Shared(first) => {
-                last = group::run(connection, first, last, |within| exit.next_shared(within));
-            }
+            Job::Shared(first) => group::run(connection, first, || exit.next_shared()),
         }
     }
 }
