@@ -70,7 +70,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         step: None,
         title: "The mailbox's own server still answers",
         cause: "Somebody removed an out of office here and left it on the mailbox's own server, which goes on answering. Postroom does not answer besides, so that nobody gets two answers.",
-        remedy: "Set the out of office on that server (`place: server`) and then take it back from there, which takes the old one away too. If it is gone from there already, have the server asked (`POST /v1/auto-replies/ask-server`, `postroom auto-reply server`): once it says that none is at work, Postroom answers.",
+        remedy: "Set the out of office on that server (`place: server`), then take it back from there: the old one goes with it. If it is gone already, have the server asked (`POST /v1/auto-replies/ask-server`): when it names none, Postroom answers.",
         action: "edit_request",
         retry: AfterChange,
         likely_others: &[

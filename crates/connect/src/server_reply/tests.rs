@@ -155,13 +155,13 @@ async fn an_owner_who_includes_ours_behind_our_front_does_not_have_it_run_twice(
     ];
     // A change: theirs alone is active from then on.
     let mut steps = has_scripts(list, &asked);
-    steps.extend(storing("OK\r\n"));
     steps.extend([
         Hear("SETACTIVE \"mine\""),
         Say("OK\r\n"),
         Hear("DELETESCRIPT \"postroom-active\""),
         Say("OK\r\n"),
     ]);
+    steps.extend(storing("OK\r\n"));
     let (mut session, server) = started(&steps).await;
     put(&mut session, &peer(), &wanted()).await.unwrap();
     server.finish(session).await;
