@@ -129,7 +129,7 @@ where
     Fut: Future<Output = Result<Answer>> + Send + 'static,
 {
     let key = key_of(state, caller, headers, request)?;
-    work_under(state, key, Claims::First, request.0, work).await
+    work_under(state, key, request.0, work).await
 }
 
 /// The same for work that writes nothing but one transaction by [`make`]: where nothing is known of the key, that
@@ -146,22 +146,17 @@ where
     Fut: Future<Output = Result<Answer>> + Send + 'static,
 {
     let key = key_of(state, caller, headers, request)?;
-    work_under(state, key, Claims::WithTheAnswer, request.0, work).await
+    let key = key.map(|key| Key {
+        claimed: false,
+        ..key
+    });
+    work_under(state, key, request.0, work).await
 }
 
-/// When a key is claimed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Claims {
-    /// Before the work.
-    First,
-    /// In the transaction that is the work, if nobody else has it.
-    WithTheAnswer,
-}
-
+/// Claims the key, where that is not left to the answer, and works.
 async fn work_under<F, Fut>(
     state: &ApiState,
     key: Option<Key>,
-    claims: Claims,
     path: &str,
     work: F,
 ) -> Result<Response>
@@ -174,12 +169,10 @@ where
         return Ok(answer.into_response(path));
     };
     let running = Running::begin(state, &key);
-    if claims == Claims::WithTheAnswer && !idempotency::is_known(&state.store, &key).await? {
-        if running.is_none() {
-            return Err(in_progress());
-        }
-        key.claimed = false;
-    } else {
+    if !key.claimed {
+        key.claimed = idempotency::is_known(&state.store, &key).await?;
+    }
+    if key.claimed {
         match idempotency::claim(&state.store, key.clone(), running.is_none()).await? {
             Claim::Yours => {}
             Claim::Answered { status, body } => return Ok(replayed(status, &body, path)),
@@ -193,6 +186,8 @@ where
                 ));
             }
         }
+    } else if running.is_none() {
+        return Err(in_progress());
     }
     let work = work(Some(key.clone()));
     let state = state.clone();

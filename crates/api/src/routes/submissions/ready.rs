@@ -65,22 +65,17 @@ impl Ready {
         }
         Ok(stored)
     }
-}
 
-impl Ready {
     /// All of a small message without files.
     fn in_memory(&self) -> Option<Vec<u8>> {
-        let is_small = self.length <= APPEND as u64;
-        let pieces = self.pieces.iter().filter(|_| is_small);
-        let pieces: Vec<&[u8]> = pieces.map(bytes_of).collect::<Option<_>>()?;
-        is_small.then(|| pieces.concat())
-    }
-}
-
-fn bytes_of(piece: &Piece) -> Option<&[u8]> {
-    match piece {
-        Piece::Bytes(bytes) => Some(bytes),
-        Piece::File { .. } => None,
+        if self.length > APPEND as u64 {
+            return None;
+        }
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Bytes(bytes) => Some(bytes.as_slice()),
+            Piece::File { .. } => None,
+        });
+        Some(pieces.collect::<Option<Vec<_>>>()?.concat())
     }
 }
 
