@@ -30,7 +30,7 @@ struct Known {
     keys_of: String,
 }
 
-/// A caller as it is kept with a job. `command`: of the command line, whose tokens end with each command.
+/// A caller as it is kept with a job or a draft. `command`: of the command line, whose tokens end with each command.
 #[derive(serde::Deserialize)]
 struct Kept {
     id: String,
@@ -86,14 +86,7 @@ impl Caller {
     pub(crate) async fn again(store: &Store, snapshot: &serde_json::Value) -> Result<Option<Self>> {
         let kept = Kept::deserialize(snapshot)?;
         if kept.command {
-            return Ok(Some(Self(Arc::new(Known {
-                keys_of: COMMAND.to_owned(),
-                id: kept.id,
-                scopes: kept.scopes,
-                mailbox_ids: kept.mailbox_ids,
-                user: None,
-                digest: String::new(),
-            }))));
+            return Self::as_it_was(snapshot).map(Some);
         }
         Ok(match kept.user {
             Some(user) => access::user_by_id(store, &user.id)
@@ -103,6 +96,23 @@ impl Caller {
                 .await?
                 .map(|token| Self::of_token(&token, "")),
         })
+    }
+
+    /// Whom [`Caller::snapshot`] described, with what they might then: for the rest of what they were allowed to do at the time.
+    ///
+    /// # Errors
+    /// It is no snapshot.
+    pub(crate) fn as_it_was(snapshot: &serde_json::Value) -> Result<Self> {
+        let kept = Kept::deserialize(snapshot)?;
+        let keys_of = if kept.command { COMMAND } else { &kept.id };
+        Ok(Self(Arc::new(Known {
+            keys_of: keys_of.to_owned(),
+            id: kept.id,
+            scopes: kept.scopes,
+            mailbox_ids: kept.mailbox_ids,
+            user: kept.user,
+            digest: String::new(),
+        })))
     }
 
     /// `tok_…` or `usr_…`.

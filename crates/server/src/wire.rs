@@ -60,13 +60,13 @@ pub async fn open_store_beside(config: &Config) -> Result<Store, Failure> {
 }
 
 async fn open(config: &Config, node: &str, clock: Clock) -> Result<Store, Failure> {
-    let sending = &config.sending;
-    let config = store::Config {
+    let own = store::Config {
         node: node.to_owned(),
         ..config.store.clone()
     };
-    let mut store = Store::open(&config, clock).await?;
-    store.sending = sending.clone();
+    let mut store = Store::open(&own, clock).await?;
+    store.sending = config.sending.clone();
+    store.drafts = config.drafts;
     Ok(store)
 }
 

@@ -6,6 +6,7 @@
 //! [`crate::leases::renew`]. A time to give up is cut when its message is claimed.
 
 use crate::Store;
+use crate::drafts::copying;
 use crate::error::Result;
 use crate::wake::Topic;
 use model::limits::SUBMISSION_TRY_MILLIS;
@@ -26,7 +27,7 @@ const ROWS: i64 = 1_000;
 /// # Errors
 /// The database is out of reach.
 pub async fn cut(store: &Store) -> Result<u64> {
-    let now = store.now();
+    let (now, pace) = (store.now(), store.drafts);
     store
         .db
         .write(move |tx| {
@@ -58,13 +59,14 @@ pub async fn cut(store: &Store) -> Result<u64> {
                     ROWS.into(),
                 ],
             )?;
+            let copies = copying::cut_in(tx, pace, now, ROWS)?;
             if open + held > 0 {
                 tx.wake(Topic::Submissions);
             }
             if deliveries > 0 {
                 tx.wake(Topic::Deliveries);
             }
-            Ok(open + held + deliveries)
+            Ok(open + held + deliveries + copies)
         })
         .await
 }

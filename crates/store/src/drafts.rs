@@ -1,14 +1,15 @@
-//! Messages that are being written. What stands here is the newest; the server's Drafts folder gets a copy of each version, so
-//! that other programs see it, and the copy of the version before goes.
+//! Messages that are being written. What stands here is the newest, and durable at once; the server's Drafts folder gets a copy a
+//! while after the last change ([`copying`]), so that other programs see it, and the copy before goes. Not every version has one.
 //!
-//! Each version's copy has a Message-ID of its own (`drf_….3@domain`). When a copy turns up in the Drafts folder, it is the one
+//! Each copy has a Message-ID of its own (`drf_….3@domain`). When a copy turns up in the Drafts folder, it is the one
 //! that stands here, or one that is over: then it is removed from the server ([`arrived`]). One that is not as we wrote it was
 //! changed by another program: it is nobody's to overwrite who has not seen it.
 
-use crate::blobs::Stored;
+pub mod copying;
+
 use crate::db::{Row, Value};
 use crate::error::{Result, StoreError};
-use crate::owed::{self, Brought};
+use crate::owed;
 use crate::removal::not_removed;
 use crate::{Store, Tx, mailboxes};
 use model::{Timestamp, fresh_id};
@@ -21,8 +22,8 @@ const BEGINS: &str = "drf_";
 const OVER_MILLIS: i64 = 90 * 24 * 3_600_000;
 /// Drafts of one mailbox.
 const MOST: i64 = 1_000;
-const COLUMNS: &str =
-    "id, mailbox_id, content, version, message_id, on_server, created_at, updated_at, owed_id";
+const COLUMNS: &str = "id, mailbox_id, content, version, message_id, on_server, created_at, updated_at, owed_id, copied, copy_due,
+  changed_since, over";
 
 /// Where the copy of a draft is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,17 +70,33 @@ pub struct Draft {
     pub content: Json,
     /// Grows with each change.
     pub version: i64,
-    /// The copy in the Drafts folder, once it is known here, or what another program made of it.
+    /// What lies in the Drafts folder, once it is known here: its copy (while a newer one is owed, what that takes the place of), or
+    /// what another program made of it.
     pub message_id: Option<String>,
-    /// Where the copy is.
+    /// Where the copy of this version is.
     pub on_server: OnServer,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
-    /// The owed change that stores the copy, while it is on its way.
+    /// The owed change that stores the newest copy, while it is on its way.
     #[serde(skip)]
     owed_id: Option<String>,
+    /// The version that the newest copy is of; 0: there was none yet in this mailbox.
+    #[serde(skip)]
+    copied: i64,
+    /// When the next copy is to be made.
+    #[serde(skip)]
+    copy_due: Option<Timestamp>,
+    /// The first change that no copy has.
+    #[serde(skip)]
+    changed_since: Option<Timestamp>,
+    /// `message_id`, also once that message is gone from the server.
+    #[serde(skip)]
+    last_id: Option<String>,
+    /// Other messages that go when the next copy is made.
+    #[serde(skip)]
+    over: Vec<String>,
 }
 
 /// A version that is to be kept.
@@ -95,12 +112,8 @@ pub struct Version {
     pub content: Json,
     /// Uploads that it names: they live as long as it does.
     pub uploads: Vec<String>,
-    /// Its copy as a message.
-    pub copy: Stored,
-    /// The copy's Message-ID (see [`unique`]).
-    pub internet_message_id: String,
-    /// The copy's subject.
-    pub subject: String,
+    /// Who wrote it, with what they may: its copy is made as by them.
+    pub caller: Json,
     /// A message in the Drafts folder that this draft takes the place of: another program's, or what one made of this draft.
     pub replaces: Option<String>,
 }
@@ -115,22 +128,27 @@ pub fn unique(id: &str, version: i64) -> String {
     format!("{id}.{version}")
 }
 
-/// Keeps a version, and owes its copy to the server.
+/// Keeps a version. Its copy is due a while later ([`copying`]).
 ///
 /// # Errors
 /// [`StoreError::Conflict`]: another version came meanwhile, or there are too many drafts. `draft_changed_elsewhere`: another
 /// program has changed its copy, and this version does not say that it replaces that.
 pub async fn save(store: &Store, new: Version) -> Result<Draft> {
-    let now = store.now();
-    store.db.write(move |tx| save_in(tx, &new, now)).await
+    let (pace, now) = (store.drafts, store.now());
+    store.db.write(move |tx| save_in(tx, &new, pace, now)).await
 }
 
 /// Like [`save`], as the last act of the caller's own transaction (with an idempotency key).
 ///
 /// # Errors
 /// As [`save`].
-pub fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> {
-    mailboxes::lock(tx, &new.mailbox_id)?;
+pub fn save_in(
+    tx: &mut Tx<'_>,
+    new: &Version,
+    pace: copying::Pace,
+    now: Timestamp,
+) -> Result<Draft> {
+    let has_place = place(tx, &new.mailbox_id)?.is_some();
     let old = match new.after {
         0 => None,
         _ => Some(read(tx, &new.id)?),
@@ -138,57 +156,38 @@ pub fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> 
     if let Some(old) = &old {
         old.is_version(new.after)?;
         old.is_unchanged(new.replaces.as_deref())?;
-    }
-    let folder = drafts_folder(tx, &new.mailbox_id)?;
-    let (mut on_server, mut owed_id) = (OnServer::None, None);
-    if let Some(folder_id) = folder {
-        let brought = Brought {
-            folder_id,
-            stored: new.copy.clone(),
-            internet_message_id: Some(new.internet_message_id.clone()),
-            subject: new.subject.clone(),
-            flags: vec!["\\Draft".to_owned(), "\\Seen".to_owned()],
-            received_at: now,
-        };
-        // First the new copy, then away with the old one.
-        match owed::append_in(tx, &brought, now) {
-            Ok(entry) => (on_server, owed_id) = (OnServer::Owed, Some(entry.id)),
-            Err(StoreError::ReadOnly | StoreError::Refused { .. }) => {}
-            Err(error) => return Err(error),
+        if old.mailbox_id != new.mailbox_id {
+            old.withdraw(tx)?;
+            is_over(tx, &old.id, &old.mailbox_id, now)?;
         }
     }
-    if let Some(old) = &old {
-        old.withdraw(tx)?;
-    }
-    let mut over: Vec<&String> = old
-        .iter()
-        .filter_map(|old| old.message_id.as_ref())
-        .collect();
-    over.extend(&new.replaces);
-    over.dedup();
-    if on_server == OnServer::Owed {
-        wrote(tx, new, now)?;
-        for message_id in over {
-            owed::expunge_in(tx, message_id, now)?;
+    let plan = match has_place {
+        true => Plan::owed(new, old.as_ref(), pace, now),
+        false => {
+            old.iter().try_for_each(|old| old.withdraw(tx))?;
+            Plan::none()
         }
-    }
-    let content = serde_json::to_string(&new.content)?;
+    };
     let args = [
         Value::from(&new.id),
         (&new.mailbox_id).into(),
-        content.into(),
+        serde_json::to_string(&new.content)?.into(),
         (new.after + 1).into(),
-        on_server.as_str().into(),
         now.into(),
-        owed_id.into(),
+        new.caller.to_string().into(),
+        plan.on_server.as_str().into(),
+        plan.message_id.into(),
+        plan.owed_id.into(),
+        plan.copied.into(),
+        plan.copy_due.into(),
+        plan.changed_since.into(),
+        serde_json::to_string(&plan.over)?.into(),
     ];
-    if let Some(old) = &old {
-        if old.mailbox_id != new.mailbox_id {
-            is_over(tx, &old.id, &old.mailbox_id, now)?;
-        }
+    if old.is_some() {
         let kept = tx.exec(
-            "UPDATE drafts SET mailbox_id = $2, content = $3, version = $4, message_id = NULL, on_server = $5,
-               updated_at = $6, owed_id = $7 WHERE id = $1 AND version = $4 - 1",
+            "UPDATE drafts SET mailbox_id = $2, content = $3, version = $4, updated_at = $5, caller = $6, on_server = $7,
+               message_id = $8, owed_id = $9, copied = $10, copy_due = $11, changed_since = $12, over = $13
+             WHERE id = $1 AND version = $4 - 1",
             &args,
         )?;
         if kept != 1 {
@@ -202,8 +201,9 @@ pub fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> 
             return Err(StoreError::Conflict(text));
         }
         tx.exec(
-            "INSERT INTO drafts (id, mailbox_id, content, version, on_server, created_at, updated_at, owed_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+            "INSERT INTO drafts (id, mailbox_id, content, version, created_at, updated_at, caller, on_server, message_id, owed_id,
+               copied, copy_due, changed_since, over)
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             &args,
         )?;
     }
@@ -216,6 +216,52 @@ pub fn save_in(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<Draft> 
         )?;
     }
     read(tx, &new.id)
+}
+
+/// What a version's row says of copies.
+struct Plan {
+    on_server: OnServer,
+    message_id: Option<String>,
+    owed_id: Option<String>,
+    copied: i64,
+    copy_due: Option<Timestamp>,
+    changed_since: Option<Timestamp>,
+    over: Vec<String>,
+}
+
+impl Plan {
+    /// There is no folder for one.
+    const fn none() -> Self {
+        Self {
+            on_server: OnServer::None,
+            message_id: None,
+            owed_id: None,
+            copied: 0,
+            copy_due: None,
+            changed_since: None,
+            over: Vec::new(),
+        }
+    }
+
+    /// One is due later. Until then the copy before stays, or is still on its way.
+    fn owed(new: &Version, old: Option<&Draft>, pace: copying::Pace, now: Timestamp) -> Self {
+        let since = old.and_then(|old| old.changed_since).unwrap_or(now);
+        let stays = old.filter(|old| old.mailbox_id == new.mailbox_id);
+        let there = old.and_then(|old| old.last_id.as_ref());
+        let message_id = new.replaces.as_ref().or(there.filter(|_| stays.is_some()));
+        let mut over = old.map_or_else(Vec::new, |old| old.over.clone());
+        over.extend(there.filter(|there| !over.contains(there)).cloned());
+        over.retain(|other| message_id != Some(other));
+        Self {
+            on_server: OnServer::Owed,
+            message_id: message_id.cloned(),
+            owed_id: stays.and_then(|old| old.owed_id.clone()),
+            copied: stays.map_or(0, |old| old.copied),
+            copy_due: Some(pace.due(now, since)),
+            changed_since: Some(since),
+            over,
+        }
+    }
 }
 
 fn changed_meanwhile() -> StoreError {
@@ -251,25 +297,13 @@ impl Draft {
     }
 }
 
-/// Remembers the bytes of a version's copy, so that it is known when it turns up.
-fn wrote(tx: &mut Tx<'_>, new: &Version, now: Timestamp) -> Result<()> {
-    let old = now.plus_millis(-OVER_MILLIS);
-    tx.exec("DELETE FROM draft_copies WHERE made_at < $1", &[old.into()])?;
-    tx.exec(
-        "INSERT INTO draft_copies (draft_id, version, digest, made_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (draft_id, version) DO UPDATE SET digest = excluded.digest",
-        &[
-            (&new.id).into(),
-            (new.after + 1).into(),
-            (&new.copy.digest).into(),
-            now.into(),
-        ],
-    )
-    .map(drop)
-}
-
-/// The folder for drafts, if the mailbox has one.
-fn drafts_folder(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<Option<String>> {
+/// The folder that copies of drafts go to, under the lock of its mailbox; `None`: there is none that can be written to.
+fn place(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<Option<String>> {
+    match owed::writable(tx, mailbox_id) {
+        Ok(()) => {}
+        Err(StoreError::ReadOnly | StoreError::Refused { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    }
     let sql =
         "SELECT id FROM folders WHERE mailbox_id = $1 AND role = 'drafts' ORDER BY id LIMIT 1";
     let row = tx.row(sql, &[mailbox_id.into()])?;
@@ -317,7 +351,8 @@ pub async fn list(
         .await
 }
 
-/// Throws a draft away, its copy too; what another program made of it stays. `version`: only if it is still this one.
+/// Throws a draft away, its copy too, and none is made any more; what another program made of it stays. `version`: only if it is
+/// still this one.
 ///
 /// # Errors
 /// No such draft, or another version came meanwhile.
@@ -352,7 +387,8 @@ fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp)
     old.is_version(version.unwrap_or(old.version))?;
     old.withdraw(tx)?;
     let ours = old.on_server != OnServer::Changed;
-    if let Some(message_id) = old.message_id.as_ref().filter(|_| ours) {
+    let there = old.last_id.iter().filter(|_| ours);
+    for message_id in there.chain(&old.over) {
         owed::expunge_in(tx, message_id, now)?;
     }
     // Whoever comes second, on another node perhaps, finds none, or another version: one that went to another mailbox meanwhile is
@@ -365,11 +401,16 @@ fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp)
     is_over(tx, id, &old.mailbox_id, now)
 }
 
+/// What was written down before this time about copies is forgotten.
+fn forgotten_before(now: Timestamp) -> Timestamp {
+    now.plus_millis(-OVER_MILLIS)
+}
+
 /// Remembers that copies of a draft that still turn up in this mailbox are over. What nobody here has written is left alone.
 fn is_over(tx: &mut Tx<'_>, id: &str, mailbox_id: &str, now: Timestamp) -> Result<()> {
     tx.exec(
         "DELETE FROM drafts_over WHERE over_at < $1",
-        &[now.plus_millis(-OVER_MILLIS).into()],
+        &[forgotten_before(now).into()],
     )?;
     tx.exec(
         "INSERT INTO drafts_over (id, mailbox_id, over_at) VALUES ($1, $2, $3)
@@ -403,30 +444,86 @@ pub(crate) fn arrived<'a>(
         let Some((id, version)) = of_copy(copy.internet_id) else {
             continue;
         };
-        let sql = "SELECT version, on_server FROM drafts WHERE id = $1 AND mailbox_id = $2";
+        let sql = "SELECT version, copied, on_server, message_id, over FROM drafts WHERE id = $1 AND mailbox_id = $2";
         let row = tx.row(sql, &[id.into(), mailbox_id.into()])?;
-        let current = match &row {
+        let known = match &row {
             None => None,
-            Some(row) => Some((row.get::<i64>(0)?, row.word(1, OnServer::parse)?)),
+            Some(row) => Some(Known {
+                version: row.get(0)?,
+                copied: row.get(1)?,
+                on_server: row.word(2, OnServer::parse)?,
+                message_id: row.get(3)?,
+                over: row.json(4)?,
+            }),
         };
-        let is_current = current.is_some_and(|(current, _)| current == version);
-        let awaited = is_current && matches!(current, Some((_, OnServer::Owed)));
+        let awaited = known.as_ref().is_some_and(|known| known.awaits(version));
         // A server may change the bytes of what it stores: what we wait for, or know the place of, is ours all the same.
         let ours = awaited || copy.brought || is_as_we_wrote_it(tx, (id, version), copy.digest)?;
-        let state = match ours {
-            true => OnServer::Stored,
-            false => OnServer::Changed,
-        };
-        if current.is_some() && (is_current || !ours) {
-            tx.exec(
-                "UPDATE drafts SET message_id = $2, on_server = $3 WHERE id = $1",
-                &[id.into(), copy.message_id.into(), state.as_str().into()],
-            )?;
-        } else if ours && (current.is_some() || was_ours(tx, id, mailbox_id)?) {
-            owed::expunge_in(tx, copy.message_id, now)?;
+        match &known {
+            Some(known) if !ours => {
+                // No copy is made over it until somebody has seen it.
+                let sql = "UPDATE drafts SET message_id = $2, on_server = 'changed', over = $3, copy_due = NULL, changed_since = NULL
+                   WHERE id = $1";
+                let over = serde_json::to_string(&known.over_with(copy.message_id))?;
+                tx.exec(sql, &[id.into(), copy.message_id.into(), over.into()])?;
+            }
+            Some(known) if known.copied == version => {
+                let Some(state) = known.with_copy() else {
+                    continue;
+                };
+                let over = serde_json::to_string(&known.over_with(copy.message_id))?;
+                tx.exec(
+                    "UPDATE drafts SET message_id = $2, on_server = $3, over = $4 WHERE id = $1",
+                    &[
+                        id.into(),
+                        copy.message_id.into(),
+                        state.as_str().into(),
+                        over.into(),
+                    ],
+                )?;
+            }
+            _ if ours && (known.is_some() || was_ours(tx, id, mailbox_id)?) => {
+                owed::expunge_in(tx, copy.message_id, now)?;
+            }
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// What the row of a draft says when something turns up.
+struct Known {
+    version: i64,
+    copied: i64,
+    on_server: OnServer,
+    message_id: Option<String>,
+    over: Vec<String>,
+}
+
+impl Known {
+    /// What goes with the next copy once this message is what lies there. What another program wrote and nobody has seen stays.
+    fn over_with(&self, message_id: &str) -> Vec<String> {
+        let before = self.message_id.iter();
+        let before = before.filter(|_| self.on_server != OnServer::Changed);
+        let mut over = self.over.clone();
+        over.extend(before.filter(|one| !self.over.contains(one)).cloned());
+        over.retain(|one| one != message_id);
+        over
+    }
+
+    /// Whether we wait for the copy of this version.
+    fn awaits(&self, version: i64) -> bool {
+        self.copied == version && self.on_server == OnServer::Owed && self.message_id.is_none()
+    }
+
+    /// Where the copy of the newest version is once the newest copy has turned up; `None`: another program's text stays in its place.
+    fn with_copy(&self) -> Option<OnServer> {
+        match self.on_server {
+            _ if self.version == self.copied => Some(OnServer::Stored),
+            OnServer::Changed => None,
+            _ => Some(OnServer::Owed),
+        }
+    }
 }
 
 /// Whether these are the bytes that we gave this version's copy.
@@ -466,7 +563,10 @@ fn look(tx: &mut Tx<'_>, draft: &mut Draft) -> Result<()> {
     if let Some(message_id) = &draft.message_id {
         let sql = "SELECT 1 FROM messages WHERE id = $1 AND vanished_at IS NULL";
         if tx.row(sql, &[message_id.into()])?.is_none() {
-            draft.on_server = OnServer::Gone;
+            // What is owed comes all the same.
+            if draft.on_server != OnServer::Owed {
+                draft.on_server = OnServer::Gone;
+            }
             draft.message_id = None;
         }
     }
@@ -474,15 +574,21 @@ fn look(tx: &mut Tx<'_>, draft: &mut Draft) -> Result<()> {
 }
 
 fn from_row(row: &Row) -> Result<Draft> {
+    let last_id: Option<String> = row.get(4)?;
     Ok(Draft {
         id: row.get(0)?,
         mailbox_id: row.get(1)?,
         content: row.json(2)?,
         version: row.get(3)?,
-        message_id: row.get(4)?,
+        message_id: last_id.clone(),
+        last_id,
         on_server: row.word(5, OnServer::parse)?,
         created_at: row.get(6)?,
         updated_at: row.get(7)?,
         owed_id: row.get(8)?,
+        copied: row.get(9)?,
+        copy_due: row.get(10)?,
+        changed_since: row.get(11)?,
+        over: row.json(12)?,
     })
 }

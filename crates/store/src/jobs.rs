@@ -4,7 +4,7 @@
 //! A job that cannot go on now, for a reason that all its recipients share, is stopped: it is paused, says why, and is looked
 //! at again until the reason is gone. What a person paused waits for a person.
 
-use crate::db::{Column, Dialect, Row, Value as Arg};
+use crate::db::{Column, Row};
 use crate::error::{Result, StoreError};
 use crate::removal::not_removed;
 use crate::wake::Topic;
@@ -331,28 +331,13 @@ pub async fn any_open(store: &Store, free: bool) -> Result<bool> {
         .glance(move |tx| {
             let (mut sql, mut args) = (format!("SELECT 1 FROM jobs WHERE {TO_DO}"), Vec::new());
             if free {
-                let (claim, its) = claimable(tx, &node, now);
+                let (claim, its) = leases::claimable(tx, &node, now);
                 sql.push_str(&format!(" AND {claim}"));
                 args = its;
             }
             Ok(tx.row(&format!("{sql} LIMIT 1"), &args)?.is_some())
         })
         .await
-}
-
-/// What nobody is at: a claim ends with its time, and with the node that has it.
-fn claimable(tx: &Tx<'_>, node: &str, now: Timestamp) -> (String, Vec<Arg>) {
-    let mut args = vec![now.into(), node.into()];
-    let gone = match tx.dialect() {
-        // There is one node only, which gives up the claims of its former life when it begins.
-        Dialect::Sqlite => "",
-        Dialect::Postgres => {
-            args.push(leases::alive_since(now).into());
-            " AND NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = claimed_by AND o.seen_at > $3)"
-        }
-    };
-    let sql = format!("(claimed_until IS NULL OR claimed_until <= $1 OR claimed_by <> $2{gone})");
-    (sql, args)
 }
 
 /// The only server of a store begins: nobody works on anything (see [`leases::enter_alone`]).
@@ -372,7 +357,7 @@ pub async fn take(store: &Store, limit: i64) -> Result<Option<Work>> {
         .db
         .write(move |tx| {
             leases::show_life(tx, &node, now)?;
-            let (claim, args) = claimable(tx, &node, now);
+            let (claim, args) = leases::claimable(tx, &node, now);
             let sql = format!(
                 "SELECT id, caller, request, phase, ending FROM jobs WHERE {TO_DO} AND {claim}
                    AND {} ORDER BY coalesce(claimed_until, 0), id LIMIT 1{}",

@@ -1,6 +1,7 @@
 //! Who works on which mailbox. A lease saves work twice done; its epoch makes sure: every write of
 //! a worker proves in its transaction that the lease is still its own.
 
+use crate::db::{Dialect, Value};
 use crate::error::{Result, StoreError};
 use crate::{Store, Tx};
 use model::Timestamp;
@@ -59,6 +60,22 @@ pub(crate) fn show_life(tx: &mut Tx<'_>, node: &str, now: Timestamp) -> Result<(
 /// Whoever was seen after this time is alive.
 pub(crate) fn alive_since(now: Timestamp) -> Timestamp {
     now.plus_millis(-LEASE_MILLIS)
+}
+
+/// The rows that nobody is at, by their columns `claimed_by` and `claimed_until`, with the arguments from $1 on: a claim ends with its
+/// time, and with the node that has it.
+pub(crate) fn claimable(tx: &Tx<'_>, node: &str, now: Timestamp) -> (String, Vec<Value>) {
+    let mut args = vec![now.into(), node.into()];
+    let gone = match tx.dialect() {
+        // There is one node only, which gives up the claims of its former life when it begins.
+        Dialect::Sqlite => "",
+        Dialect::Postgres => {
+            args.push(alive_since(now).into());
+            " AND NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = claimed_by AND o.seen_at > $3)"
+        }
+    };
+    let sql = format!("(claimed_until IS NULL OR claimed_until <= $1 OR claimed_by <> $2{gone})");
+    (sql, args)
 }
 
 /// A clock that stood far ahead must not keep a mailbox from everybody until its time has come.
@@ -210,8 +227,8 @@ pub async fn leave(store: &Store) -> Result<()> {
         .await
 }
 
-/// The only server of a store begins: every lease, every node and every claim on a job of a former life is void. To be called
-/// with the lock on the data directory held, which proves that no other server is alive.
+/// The only server of a store begins: every lease, every node and every claim on a job or a draft of a former life is void. To be
+/// called with the lock on the data directory held, which proves that no other server is alive.
 ///
 /// # Errors
 /// The database is out of reach.
@@ -221,6 +238,7 @@ pub async fn enter_alone(store: &Store) -> Result<()> {
         .write(|tx| {
             tx.exec("UPDATE leases SET expires_at = 0, node = ''", &[])?;
             tx.exec("DELETE FROM nodes", &[])?;
+            crate::drafts::copying::enter_alone_in(tx)?;
             crate::jobs::enter_alone_in(tx)
         })
         .await

@@ -87,6 +87,8 @@ pub struct Store {
     pub node: Arc<str>,
     /// The rules of the outbox.
     pub sending: submissions::Rules,
+    /// When the server's copies of drafts are made.
+    pub drafts: drafts::copying::Pace,
 }
 
 impl Store {
@@ -107,6 +109,7 @@ impl Store {
             clock,
             node: config.node.as_str().into(),
             sending: submissions::Rules::default(),
+            drafts: drafts::copying::Pace::default(),
         })
     }
 

@@ -20,6 +20,7 @@ mod take;
 pub use append::{Brought, append_in};
 pub(crate) use ask::expunge_in;
 pub use ask::{change_flags, copy_in, move_to, trash};
+pub(crate) use folders::writable;
 pub use folders::{create_folder_in, delete_folder, rename_folder};
 pub use labels::change_labels;
 pub(crate) use settle::nothing_left_to_change;

@@ -83,6 +83,7 @@ pub fn router(setup: Setup) -> Router {
     let state = ApiState::new(&setup, description.into());
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(submissions::merging::run(state.clone()));
+        runtime.spawn(submissions::copying::run(state.clone()));
     }
     let fallback = setup.fallback;
     let router = router

@@ -20,6 +20,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use store::Store;
+use store::drafts::copying::Pace;
 use store::folders::{Cursor, ListChange, NewFolder};
 use store::ingest::{Batch, NewMessage, ThreadRefs, Threaded};
 use store::leases::Lease;
@@ -264,6 +265,15 @@ impl Fixture {
     }
 
     pub async fn at(public_url: &str) -> Self {
+        Self::with_pace(public_url, Pace::default()).await
+    }
+
+    /// One that looks at once for copies of drafts that are due.
+    pub async fn copying() -> Self {
+        Self::with_pace("http://127.0.0.1:8025", Pace { after_millis: 50 }).await
+    }
+
+    async fn with_pace(public_url: &str, pace: Pace) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = store::Config {
             database: store::db::Location::Sqlite(dir.path().join("postroom.db")),
@@ -273,7 +283,8 @@ impl Fixture {
             node: "here".into(),
         };
         let clock = Clock::manual(START);
-        let store = Store::open(&config, clock.clone()).await.unwrap();
+        let mut store = Store::open(&config, clock.clone()).await.unwrap();
+        store.drafts = pace;
         let reporter = StandIn::default();
         let shutdown = tokio_util::sync::CancellationToken::new();
         let router = api::router(api::Setup {

@@ -8,6 +8,7 @@ mod belonging;
 mod composing;
 mod description;
 mod detect;
+mod drafts;
 mod events;
 mod failures;
 mod headers_only;

@@ -8,7 +8,7 @@ use model::access::Scope;
 use model::limits::UPLOAD_BYTES;
 use serde_json::{Value, json};
 
-async fn upload(fixture: &Fixture, token: &str, uri: &str, kind: &str, body: Body) -> Answer {
+pub async fn upload(fixture: &Fixture, token: &str, uri: &str, kind: &str, body: Body) -> Answer {
     let request = Request::post(uri)
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", kind)

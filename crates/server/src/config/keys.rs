@@ -184,6 +184,12 @@ pub const KEYS: &[Key] = &[
         "how long a message stays in the outbox after its fate is settled",
     ),
     key(
+        "drafts.copy_after",
+        None,
+        "POSTROOM_DRAFTS_COPY_AFTER",
+        "how long after the last change a draft is copied to the server's Drafts folder (after six times that in any case)",
+    ),
+    key(
         "log.format",
         Some("--log-format"),
         "POSTROOM_LOG_FORMAT",

@@ -67,6 +67,8 @@ pub struct Config {
     pub compress: sync::Compress,
     /// How the outbox tries.
     pub sending: store::submissions::Rules,
+    /// When the server's copies of drafts are made.
+    pub drafts: store::drafts::copying::Pace,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -161,6 +163,9 @@ impl Config {
             _ => return Err(wrong("sync.compress", &"expected auto, always or never")),
         };
         let sending = outbox::rules(text).map_err(|(name, why)| wrong(name, &why))?;
+        let drafts = outbox::time(&text("drafts.copy_after"))
+            .map(|after_millis| store::drafts::copying::Pace { after_millis })
+            .map_err(|why| wrong("drafts.copy_after", &why))?;
         let log_format = match text("log.format").as_str() {
             "auto" => LogFormat::Auto,
             "human" => LogFormat::Human,
@@ -192,6 +197,7 @@ impl Config {
             audit: Duration::from_secs(u64::from(audit_hours) * 3600),
             compress,
             sending,
+            drafts,
             log_format,
             log_level,
             settings,
@@ -337,6 +343,7 @@ fn fill_defaults(
     for (name, value) in outbox::DEFAULTS {
         default(name, value.to_owned());
     }
+    default("drafts.copy_after", "10s".to_owned());
     default("log.format", "auto".to_owned());
     default("log.level", "info".to_owned());
     Ok(())

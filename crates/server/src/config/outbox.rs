@@ -41,7 +41,7 @@ pub(super) fn rules(text: impl Fn(&str) -> String) -> Result<Rules, (&'static st
 }
 
 /// `90s`, `15m`, `2h` or `5d` in milliseconds; never nothing.
-fn time(text: &str) -> Result<i64, String> {
+pub(super) fn time(text: &str) -> Result<i64, String> {
     let wrong = || format!("expected a time such as 90s, 15m, 2h or 5d, not {text:?}");
     let unit = match text.chars().last() {
         Some('s') => SECOND,

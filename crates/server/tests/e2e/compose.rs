@@ -129,7 +129,7 @@ fn large(most: &str) -> (SmtpSim, ImapSim, Postroom, String) {
 
 /// Uploads a file.
 #[track_caller]
-fn uploaded(postroom: &Postroom, bytes: &[u8]) -> String {
+pub fn uploaded(postroom: &Postroom, bytes: &[u8]) -> String {
     let answer = postroom.send(
         "POST",
         "/v1/uploads?filename=large.bin",

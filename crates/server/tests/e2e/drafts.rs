@@ -3,23 +3,28 @@
 use serde_json::{Value, json};
 use testkit::{ImapProbe, Mail, Postroom, TestUser, user, wait_for};
 
-use crate::setting::{SOON, all, connect_whole, postroom, text, with};
+use crate::compose::uploaded;
+use crate::setting::{SOON, all, connect_whole, launch, text, with};
+
+/// A running server that copies drafts so long after their last change.
+fn copying_after(time: &str) -> Postroom {
+    launch().env("POSTROOM_DRAFTS_COPY_AFTER", time).start()
+}
+
+/// What lies in the Drafts folder.
+fn drafts_of(user: &TestUser) -> Vec<String> {
+    let bodies = ImapProbe::login(user).bodies("Drafts");
+    let text = |raw: Vec<u8>| String::from_utf8_lossy(&raw).into_owned();
+    bodies.into_iter().map(text).collect()
+}
 
 /// Waits until the Drafts folder holds exactly the messages with these texts.
 #[track_caller]
 fn drafts_are(user: &TestUser, texts: &[&str]) {
     wait_for(SOON * 2, &format!("the drafts {texts:?}"), || {
-        let mut probe = ImapProbe::login(user);
-        if probe.examine("Drafts").exists as usize != texts.len() {
-            return None;
-        }
-        let uids = probe.search("ALL");
-        let found: Vec<String> = uids
-            .into_iter()
-            .map(|uid| String::from_utf8_lossy(&probe.fetch(uid)).into_owned())
-            .collect();
+        let found = drafts_of(user);
         let is_there = |text: &&str| found.iter().any(|raw| raw.contains(*text));
-        texts.iter().all(is_there).then_some(())
+        (found.len() == texts.len() && texts.iter().all(is_there)).then_some(())
     });
 }
 
@@ -33,7 +38,7 @@ fn begun(postroom: &Postroom, body: &Value) -> Value {
 #[test]
 fn a_draft_is_on_the_server_in_its_newest_form_and_gone_when_it_is_sent() {
     let (ann, bob) = (user("ann"), user("bob"));
-    let postroom = postroom();
+    let postroom = copying_after("1s");
     let mailbox = connect_whole(&postroom, &ann);
     // Nobody is named yet, and a hidden recipient stays with it.
     let draft = begun(
@@ -75,7 +80,7 @@ fn a_draft_is_on_the_server_in_its_newest_form_and_gone_when_it_is_sent() {
 #[test]
 fn what_another_program_made_of_a_draft_is_not_written_over_by_who_has_not_seen_it() {
     let ann = user("ann");
-    let postroom = postroom();
+    let postroom = copying_after("1s");
     let mailbox = connect_whole(&postroom, &ann);
     let to = json!([{"address": ann.address}]);
     let draft = begun(
@@ -110,17 +115,8 @@ fn what_another_program_made_of_a_draft_is_not_written_over_by_who_has_not_seen_
     let seen = json!({"text": "both texts", "replaces_message_id": theirs});
     let (status, changed) = postroom.patch(&path, &seen);
     assert_eq!(status, 200, "{changed:#}");
-    wait_for(SOON, "the new text, and theirs is gone", || {
-        let mut probe = ImapProbe::login(&ann);
-        probe.examine("Drafts");
-        let found: Vec<String> = probe
-            .search("ALL")
-            .into_iter()
-            .map(|uid| String::from_utf8_lossy(&probe.fetch(uid)).into_owned())
-            .collect();
-        let has = |words: &str| found.iter().any(|raw| raw.contains(words));
-        (has("both texts") && !has("elsewhere")).then_some(())
-    });
+    // Theirs goes, and so does our own copy that they left beside it.
+    drafts_are(&ann, &["both texts"]);
     // An older window sends nothing of what it has not read.
     let send = format!("{path}/send");
     assert_eq!(postroom.post(&send, &json!({"version": 1})).0, 409);
@@ -135,7 +131,8 @@ fn what_another_program_made_of_a_draft_is_not_written_over_by_who_has_not_seen_
 #[test]
 fn a_draft_survives_a_power_cut_and_is_sent_by_the_submission_that_names_it() {
     let (ann, bob) = (user("ann"), user("bob"));
-    let mut postroom = postroom();
+    // The power goes before the copy is made.
+    let mut postroom = launch().start();
     let mailbox = connect_whole(&postroom, &ann);
     let content = json!({"mailbox_id": mailbox, "to": [{"address": bob.address}], "subject": "Plan", "text": "words"});
     let draft = begun(&postroom, &content);
@@ -186,7 +183,7 @@ fn a_draft_of_another_program_is_continued_and_what_only_looks_like_one_is_left_
         "drf_00000000000000000000000000.1@x.test",
         "a stranger's",
     );
-    let postroom = postroom();
+    let postroom = copying_after("1s");
     let mailbox = connect_whole(&postroom, &ann);
     let theirs = all(&postroom, "/v1/messages?role=drafts").remove(0);
     let draft = begun(
@@ -284,7 +281,7 @@ fn drafts_of_another_installation_stay_and_a_draft_may_change_its_mailbox() {
             sentence: None,
         }],
     );
-    let postroom = postroom();
+    let postroom = copying_after("1s");
     let (a, b) = (
         connect_whole(&postroom, &ann),
         connect_whole(&postroom, &bob),
@@ -302,4 +299,59 @@ fn drafts_of_another_installation_stay_and_a_draft_may_change_its_mailbox() {
     assert_eq!(changed["content"]["text"], "other words");
     drafts_are(&bob, &["other words"]);
     drafts_are(&ann, &["not ours"]);
+}
+
+/// The UID that the next message in the Drafts folder gets: it tells how many were ever stored there.
+fn next_uid(user: &TestUser) -> u32 {
+    ImapProbe::login(user).examine("Drafts").uid_next
+}
+
+#[test]
+fn many_changes_with_a_file_beside_them_are_stored_once() {
+    let ann = user("ann");
+    let postroom = launch().start();
+    let mailbox = connect_whole(&postroom, &ann);
+    let before = next_uid(&ann);
+    let file: Vec<u8> = (0..=255).cycle().take(2_000_000).collect();
+    let files = json!([{"blob_id": uploaded(&postroom, &file)}]);
+    let draft = begun(
+        &postroom,
+        &json!({"mailbox_id": mailbox, "text": "words", "attachments": files}),
+    );
+    let path = format!("/v1/drafts/{}", text(&draft, "id"));
+    for n in 1..=10 {
+        let (status, changed) = postroom.patch(&path, &json!({"text": format!("words {n}.")}));
+        assert_eq!(status, 200, "{changed:#}");
+        assert_eq!(
+            (&changed["version"], &changed["on_server"]),
+            (&json!(n + 1), &json!("owed"))
+        );
+    }
+    drafts_are(&ann, &["words 10."]);
+    postroom.poll(&path, SOON, |_, value| {
+        (value["on_server"] == "stored").then_some(())
+    });
+    assert_eq!(next_uid(&ann), before + 1);
+}
+
+#[test]
+fn a_draft_that_is_sent_or_thrown_away_before_its_copy_is_made_is_never_stored() {
+    let (ann, bob) = (user("ann"), user("bob"));
+    let postroom = copying_after("1h");
+    let mailbox = connect_whole(&postroom, &ann);
+    let before = next_uid(&ann);
+    let content = json!({"mailbox_id": mailbox, "to": [{"address": bob.address}], "text": "words"});
+    let (sent, removed) = (begun(&postroom, &content), begun(&postroom, &content));
+    let path = |draft: &Value| format!("/v1/drafts/{}", text(draft, "id"));
+    let (status, submission) = postroom.post(&format!("{}/send", path(&sent)), &json!({}));
+    assert_eq!(status, 202, "{submission:#}");
+    assert_eq!(postroom.delete(&path(&removed)).0, 204);
+    wait_for(SOON, "the mail", || {
+        (ImapProbe::login(&bob).examine("INBOX").exists == 1).then_some(())
+    });
+    // The copy in Sent was owed after them, and what is owed is paid in order.
+    wait_for(SOON, "the copy in Sent", || {
+        (ImapProbe::login(&ann).examine("Sent").exists == 1).then_some(())
+    });
+    assert_eq!(next_uid(&ann), before);
 }

@@ -268,13 +268,18 @@ CREATE TABLE sending_sizes (
   mailbox_id TEXT PRIMARY KEY REFERENCES mailboxes (id) ON DELETE CASCADE, host TEXT NOT NULL, size {int} NOT NULL
 ) {strict};
 
--- Messages that are being written. `content`: the newest, as a submission takes it; `message_id`: the copy of this `version` in the
--- server's Drafts folder, once it is known here, or what another program made of it ('changed'); `owed_id`: what stores that copy.
+-- Messages that are being written. `content`: the newest, as a submission takes it; `caller`: who wrote that. `message_id`: what lies in the
+-- server's Drafts folder, once it is known here: the copy, or what another program made of it ('changed'); `over`: further messages that go
+-- when the next copy is made. `copied`: the version that the newest copy is of, `owed_id`: what stores it. `copy_due`: when the next one is
+-- to be made, `changed_since`: the first change that has none; `claimed_by`: who makes it.
 CREATE TABLE drafts (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, content TEXT NOT NULL, version {int} NOT NULL,
   message_id TEXT, on_server TEXT NOT NULL CHECK (on_server IN ('owed','stored','changed','gone','none')), created_at {int} NOT NULL, updated_at {int} NOT NULL,
-  owed_id TEXT
+  owed_id TEXT, caller TEXT NOT NULL, over TEXT NOT NULL, copied {int} NOT NULL, copy_due {int}, changed_since {int},
+  claimed_by TEXT, claimed_until {int}
 ) {strict};
+CREATE INDEX drafts_due ON drafts (copy_due) WHERE copy_due IS NOT NULL;
+CREATE INDEX drafts_claimed ON drafts (claimed_by) WHERE claimed_by IS NOT NULL;
 CREATE INDEX drafts_by_mailbox ON drafts (mailbox_id, updated_at);
 -- Of which bytes the copies of drafts are, also of those that are over.
 CREATE TABLE draft_copies (

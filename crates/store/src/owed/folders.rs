@@ -191,7 +191,7 @@ fn once(tx: &mut Tx<'_>, mailbox_id: &str, intent: &Intent) -> Result<Option<Str
 }
 
 /// Folders are changed by IMAP, where the mailbox may be changed at all.
-pub(super) fn writable(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+pub(crate) fn writable(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
     let mailbox = mailboxes::lock(tx, mailbox_id)?;
     if mailbox.read_only {
         return Err(StoreError::ReadOnly);

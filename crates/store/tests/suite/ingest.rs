@@ -220,7 +220,7 @@ async fn a_message_that_vanished_and_turns_up_elsewhere_has_moved() {
     .await;
 }
 
-fn gone(folder: &str, uid: i64) -> Changes {
+pub fn gone(folder: &str, uid: i64) -> Changes {
     Changes {
         folder_id: folder.into(),
         uid_validity: 7,

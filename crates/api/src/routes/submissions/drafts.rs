@@ -1,7 +1,9 @@
-//! Messages that are being written: kept here as a submission takes them, with a copy in the server's Drafts folder.
+//! Messages that are being written: kept here as a submission takes them, with a copy in the server's Drafts folder, which
+//! [`super::copying`] makes a while after the last change.
 
 use super::author::{self, Sender};
 use super::input::NewSubmission;
+use super::ready::Ready;
 use super::{compose, create};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
@@ -33,11 +35,11 @@ const NOT_YET: [&str; 5] = [
     "draft_version",
 ];
 
-/// Where the copy of a draft is.
+/// Where the copy of a draft's newest version is.
 #[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Copied {
-    /// On its way.
+    /// On its way: it is made a while after the last change.
     Owed,
     /// In the Drafts folder.
     Stored,
@@ -61,7 +63,8 @@ pub(crate) struct Draft {
     content: Value,
     /// Grows with each change.
     version: i64,
-    /// The copy in the Drafts folder, once it is known here, or what another program made of it.
+    /// What lies in the Drafts folder, once it is known here: the copy (while a newer one is `owed`, what that takes the place of),
+    /// or what another program made of it.
     message_id: Option<String>,
     /// Where the copy is.
     on_server: Copied,
@@ -128,7 +131,7 @@ pub(crate) async fn list_drafts(
 }
 
 /// Begins a draft: the fields of a submission, whatever is there of them yet. Its files are uploaded before. A copy goes to the
-/// Drafts folder of the mailbox's server; with `replaces_message_id` (a message of that folder, from another program) in its place.
+/// Drafts folder of the mailbox's server a while after the last change; with `replaces_message_id` (a message of that folder, from another program) in its place.
 #[utoipa::path(post, path = "/v1/drafts", tag = "submissions", request_body = NewSubmission,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
     responses((status = 201, body = Draft)))]
@@ -142,10 +145,11 @@ pub(crate) async fn create_draft(
     let (inner, actor) = (state.clone(), caller.clone());
     let work = |key| async move {
         let replaces = replaced(&inner, &actor, &mut value).await?;
-        let now = inner.store.now();
+        let (pace, now) = (inner.store.drafts, inner.store.now());
         let version = prepared(&inner, &actor, drafts::fresh(now), 0, value, replaces).await?;
-        let begin =
-            move |tx: &mut store::Tx<'_>| Ok(Draft::from(drafts::save_in(tx, &version, now)?));
+        let begin = move |tx: &mut store::Tx<'_>| {
+            Ok(Draft::from(drafts::save_in(tx, &version, pace, now)?))
+        };
         let made = idempotent::make(&inner, key, Stage::Done, StatusCode::CREATED, begin).await;
         drop(place);
         Ok(made?.1)
@@ -303,11 +307,12 @@ async fn replaced(
     Err(ApiError::field("/replaces_message_id", text))
 }
 
-fn parsed(content: &Content) -> Result<NewSubmission> {
+/// What was written, as a submission.
+pub(super) fn parsed(content: &Content) -> Result<NewSubmission> {
     input::parse(&serde_json::to_vec(content)?)
 }
 
-/// The next version of a draft, with its copy; what is left is to write it down.
+/// The next version of a draft; what is left is to write it down.
 async fn prepared(
     state: &ApiState,
     caller: &Caller,
@@ -335,23 +340,32 @@ async fn prepared(
     value.check_what_is_there()?;
     let uploads = value.attachments.iter().filter_map(|f| f.blob_id.clone());
     let uploads = uploads.collect();
-    let sender: Sender = author::sender(state, caller, &value).await?;
-    let mailbox_id = sender.mailbox.id.clone();
-    caller.must_see(&mailbox_id, "the mailbox")?;
+    // The copy is made later; what is wrong with it is said now.
+    let (sender, _) = composed(state, caller, value, (&id, after + 1)).await?;
+    let mailbox_id = sender.mailbox.id;
     content.insert("mailbox_id".to_owned(), mailbox_id.clone().into());
-    let unique = drafts::unique(&id, after + 1);
-    let ready = compose::copy(state, caller, &sender, value, &unique).await?;
-    create::fits(ready.length)?;
-    let copy = ready.store(state).await?;
     Ok(Version {
         id,
         mailbox_id,
         after,
         content: Value::Object(content),
         uploads,
-        copy,
-        internet_message_id: ready.message_id,
-        subject: ready.subject,
+        caller: caller.snapshot(),
         replaces,
     })
+}
+
+/// A version of a draft as a message, through the mailbox that is to send it.
+pub(super) async fn composed(
+    state: &ApiState,
+    caller: &Caller,
+    value: NewSubmission,
+    (id, version): (&str, i64),
+) -> Result<(Sender, Ready)> {
+    let sender: Sender = author::sender(state, caller, &value).await?;
+    caller.must_see(&sender.mailbox.id, "the mailbox")?;
+    let unique = drafts::unique(id, version);
+    let ready = compose::copy(state, caller, &sender, value, &unique).await?;
+    create::fits(ready.length)?;
+    Ok((sender, ready))
 }

@@ -5,6 +5,7 @@ mod author;
 mod begin;
 mod cancel;
 mod compose;
+pub(crate) mod copying;
 mod create;
 mod drafts;
 mod files;
