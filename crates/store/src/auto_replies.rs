@@ -16,7 +16,9 @@ use model::event::Event;
 use model::submission::Submission;
 use model::{Timestamp, fresh_id};
 pub(crate) use on_server::leave_server;
-pub use on_server::{Asked, begin_on_server, end_on_server, note_server, server_port};
+pub use on_server::{
+    Asked, begin_on_server, end_on_server, note_server, nothing_left_there, server_port,
+};
 
 /// Events that are looked at in one step.
 pub const AT_ONCE: i64 = 50;

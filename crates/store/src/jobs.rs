@@ -468,6 +468,22 @@ pub async fn give_back(store: &Store, work: &Work) -> Result<bool> {
         .await
 }
 
+/// Gives a job back that could not be worked on, for a while: the others come first.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn rest(store: &Store, work: &Work) -> Result<()> {
+    let (id, node) = (work.id.clone(), store.node.to_string());
+    let until = store.now().plus_millis(REST_MILLIS);
+    store
+        .db
+        .write(move |tx| {
+            let sql = "UPDATE jobs SET claimed_until = $3, claimed_by = NULL WHERE id = $1 AND claimed_by = $2";
+            tx.exec(sql, &[id.into(), node.into(), until.into()]).map(drop)
+        })
+        .await
+}
+
 fn lock(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<Job> {
     let sql = format!(
         "SELECT 1 FROM jobs WHERE id = $1{}",

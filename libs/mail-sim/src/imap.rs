@@ -69,6 +69,8 @@ pub enum ImapFault {
     TooManyConnections(usize),
     /// Silence in the place of this message, when its bytes are asked for; the connection stays open.
     StallAtUid(u32),
+    /// Silence in the place of this message of this folder, when its bytes are asked for, until the fault is taken away.
+    WaitAt(&'static str, u32),
     /// STATUS is answered when so many have come, and not before.
     StatusTogether(usize),
     /// Silence instead of the answer to a STATUS that asks for octets (RFC 8438).

@@ -70,7 +70,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         step: None,
         title: "The mailbox's own server still answers",
         cause: "Somebody removed an out of office here and left it on the mailbox's own server, which goes on answering. Postroom does not answer besides, so that nobody gets two answers.",
-        remedy: "Set the out of office on that server (`place: server`), then take it back from there: the old one goes with it. If it is gone already, have the server asked (`POST /v1/auto-replies/ask-server`): when it names none, Postroom answers.",
+        remedy: "Set the out of office on that server (`place: server`), then take it back: the old one goes with it. Or have the server asked (`ask-server`): Postroom answers when it names none. If it is gone for good, say `nothing_left_there` then.",
         action: "edit_request",
         retry: AfterChange,
         likely_others: &[

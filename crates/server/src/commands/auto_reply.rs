@@ -36,6 +36,9 @@ pub enum Command {
         /// Where the server has ManageSieve, if not at 4190
         #[arg(long)]
         port: Option<u16>,
+        /// One that was left there (`remove --leave-on-server`) answers no more: taken unless the server says that it does
+        #[arg(long)]
+        nothing_left_there: bool,
     },
     /// Who of those who wrote lately would have got an answer, and why the others would not
     Preview {
@@ -232,8 +235,13 @@ pub async fn run(context: &Context, client: &Client, command: Command) -> Result
             let preview = client.post(&path, &json!({ "days": days })).await?;
             context.output.value(&preview, previewed)?;
         }
-        Command::Server { mailbox, port } => {
-            let mut body = json!({ "mailbox_id": mailbox::resolve(client, &mailbox).await? });
+        Command::Server {
+            mailbox,
+            port,
+            nothing_left_there,
+        } => {
+            let id = mailbox::resolve(client, &mailbox).await?;
+            let mut body = json!({ "mailbox_id": id, "nothing_left_there": nothing_left_there });
             if let Some(port) = port {
                 body["port"] = json!(port);
             }

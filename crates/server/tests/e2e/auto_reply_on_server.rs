@@ -267,8 +267,14 @@ fn while_the_server_is_out_of_reach_nothing_is_changed() {
         (409, &json!("server_reply_left_there")),
         "{refused:#}"
     );
+    // That nobody listens at the port for scripts says nothing: Dovecot delivers, and answers, all the same.
+    assert_eq!(ask(&postroom, &a, road.port())["offers"], false);
+    assert_eq!(postroom.post("/v1/auto-replies", &here).0, 409);
+    // Nor does what somebody believes, where the server knows better.
     road.set(Fault::None);
-    assert_eq!(ask(&postroom, &a, road.port())["at_work"], true);
+    let gone = json!({"mailbox_id": a, "nothing_left_there": true});
+    let (_, asked) = postroom.post("/v1/auto-replies/ask-server", &gone);
+    assert_eq!(asked["at_work"], true, "{asked:#}");
     assert_eq!(postroom.post("/v1/auto-replies", &here).0, 409);
     let (status, made) = postroom.post(
         "/v1/auto-replies",
@@ -278,6 +284,21 @@ fn while_the_server_is_out_of_reach_nothing_is_changed() {
     let path = format!("/v1/auto-replies/{}", text(&made, "id"));
     change(&postroom, &path, &json!({"place": "postroom"}));
     assert_eq!(scripts(&ann), Vec::<String>::new());
+
+    // A server that is gone for good names nothing ever: somebody says so.
+    change(&postroom, &path, &json!({"place": "server"}));
+    road.set(Fault::Refuse);
+    let (status, _) = postroom.delete(&format!("{path}?leave_on_server=true"));
+    assert_eq!(status, 204);
+    assert_eq!(postroom.post("/v1/auto-replies", &here).0, 409);
+    let (status, asked) = postroom.post("/v1/auto-replies/ask-server", &gone);
+    assert_eq!(
+        (status, &asked["offers"]),
+        (200, &json!(false)),
+        "{asked:#}"
+    );
+    let (status, made) = postroom.post("/v1/auto-replies", &here);
+    assert_eq!(status, 201, "{made:#}");
 }
 
 #[test]

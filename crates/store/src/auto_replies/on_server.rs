@@ -66,7 +66,7 @@ pub async fn end_on_server(
             tx.exec(sql, &[(&id).into(), state.into(), now.into(), left.into()])?;
             if let Some(settings) = &settings {
                 // What was left there before is this one now, or was taken away with it.
-                nothing_left_there(tx, &old.mailbox_id)?;
+                forget_left(tx, &old.mailbox_id)?;
                 set(tx, &old, settings, now)?;
             }
             read(tx, &id)
@@ -81,8 +81,6 @@ pub struct Asked {
     pub port: u16,
     /// It answers by itself where it is told to.
     pub offers: bool,
-    /// It answers now, because of a script of ours.
-    pub at_work: bool,
 }
 
 /// Notes what a mailbox's server said.
@@ -98,11 +96,23 @@ pub async fn note_server(store: &Store, mailbox_id: &str, asked: Asked) -> Resul
             let sql = "INSERT INTO auto_reply_servers (mailbox_id, port, offers, asked_at) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (mailbox_id) DO UPDATE SET port = $2, offers = $3, asked_at = $4";
             let (port, offers) = (i64::from(asked.port), i64::from(asked.offers));
-            tx.exec(sql, &[(&id).into(), port.into(), offers.into(), now.into()])?;
-            match asked.at_work {
-                true => Ok(()),
-                false => nothing_left_there(tx, &id),
-            }
+            tx.exec(sql, &[(&id).into(), port.into(), offers.into(), now.into()])
+                .map(drop)
+        })
+        .await
+}
+
+/// Notes that no out of office that was left on the mailbox's server answers there any more.
+///
+/// # Errors
+/// The database is out of reach.
+pub async fn nothing_left_there(store: &Store, mailbox_id: &str) -> Result<()> {
+    let id = mailbox_id.to_owned();
+    store
+        .db
+        .write(move |tx| {
+            mailboxes::hold(tx, &id)?;
+            forget_left(tx, &id)
         })
         .await
 }
@@ -115,7 +125,7 @@ pub(super) fn left_there(tx: &mut Tx<'_>, mailbox_id: &str, now: Timestamp) -> R
     tx.exec(sql, &args).map(drop)
 }
 
-fn nothing_left_there(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
+fn forget_left(tx: &mut Tx<'_>, mailbox_id: &str) -> Result<()> {
     let sql = "UPDATE auto_reply_servers SET left_there = 0 WHERE mailbox_id = $1";
     tx.exec(sql, &[mailbox_id.into()]).map(drop)
 }

@@ -314,12 +314,8 @@ fn end_doubts(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
             recipient.state = State::Failed;
         }
         let settlement = Settlement {
-            recipients,
-            next_attempt_at: None,
-            held: false,
-            lost: false,
             problem_id: Some(UNCLEAR_PROBLEM.to_owned()),
-            sent_copy_by: SentCopyBy::Provider,
+            ..Settlement::of(recipients, SentCopyBy::Provider)
         };
         news.extend(write(tx, &old, settlement, old.submission.sent_copy.state, now)?.1);
     }

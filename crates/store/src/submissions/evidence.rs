@@ -69,15 +69,8 @@ pub(crate) fn link_sent(
             found.submission.sent_copy.state = SentCopyState::Filed;
         }
         if let Some(recipients) = not_in_doubt_any_more(&found) {
-            let settlement = Settlement {
-                recipients,
-                next_attempt_at: None,
-                held: false,
-                lost: false,
-                problem_id: None,
-                // Not known here: it is looked for before it is filed.
-                sent_copy_by: SentCopyBy::Unknown,
-            };
+            // Who files the copy is not known here: it is looked for before it is filed.
+            let settlement = Settlement::of(recipients, SentCopyBy::Unknown);
             let filing = Filing::lock(tx, mailbox_id)?;
             let (_, news) = apply(tx, &filing, &found, settlement, now)?;
             linked.news.extend(news);

@@ -238,14 +238,7 @@ fn settle(
             recipient.clone_from(before);
         }
     }
-    let settlement = Settlement {
-        recipients,
-        next_attempt_at: None,
-        held: false,
-        lost: false,
-        problem_id: None,
-        sent_copy_by: SentCopyBy::Unknown,
-    };
+    let settlement = Settlement::of(recipients, SentCopyBy::Unknown);
     let filing = Filing::lock(tx, &found.submission.mailbox_id)?;
     Ok(apply(tx, &filing, found, settlement, now)?.1)
 }

@@ -30,6 +30,19 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// That of these recipients, with no other try to come and nothing in the way.
+    #[must_use]
+    pub fn of(recipients: Vec<Recipient>, sent_copy_by: SentCopyBy) -> Self {
+        Self {
+            recipients,
+            next_attempt_at: None,
+            held: false,
+            lost: false,
+            problem_id: None,
+            sent_copy_by,
+        }
+    }
+
     /// For a message of a job that was cancelled while the server had it: whoever did not get it gets it no more, and where that
     /// is not known only evidence, or a person, goes on.
     fn end_without_another_try(&mut self) {

@@ -37,12 +37,9 @@ async fn submissions_wait_no_longer_than_their_pauses() {
                 let mut recipients = claimed.submission.recipients.clone();
                 recipients[0].state = State::Deferred;
                 Settlement {
-                    recipients,
                     next_attempt_at: Some(late.plus_millis(HOUR)),
                     held: hold,
-                    lost: false,
-                    problem_id: None,
-                    sent_copy_by: SentCopyBy::Us,
+                    ..Settlement::of(recipients, SentCopyBy::Us)
                 }
             })
             .await

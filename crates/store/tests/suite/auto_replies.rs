@@ -115,11 +115,10 @@ async fn an_event_is_answered_once_and_a_sender_once_in_a_period() {
     .await;
 }
 
-async fn asked(store: &Store, mailbox_id: &str, at_work: bool) {
+async fn asked(store: &Store, mailbox_id: &str) {
     let asked = auto_replies::Asked {
         port: 4190,
         offers: true,
-        at_work,
     };
     auto_replies::note_server(store, mailbox_id, asked)
         .await
@@ -144,15 +143,17 @@ async fn where_the_mailboxs_server_was_left_to_answer_nobody_answers_besides() {
         for known in [false, true] {
             let own = make(store, &mailbox.id).await.unwrap();
             if known {
-                asked(store, &mailbox.id, false).await;
+                asked(store, &mailbox.id).await;
             }
             set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
             auto_replies::remove(store, &own.id, true).await.unwrap();
             left_there(make(store, &mailbox.id).await);
-            // It answers still.
-            asked(store, &mailbox.id, true).await;
+            // That the server was asked says nothing yet.
+            asked(store, &mailbox.id).await;
             left_there(make(store, &mailbox.id).await);
-            asked(store, &mailbox.id, false).await;
+            auto_replies::nothing_left_there(store, &mailbox.id)
+                .await
+                .unwrap();
             let own = make(store, &mailbox.id).await.unwrap();
             set_place(store, &own.id, Place::Server, Some(OnServer::Set)).await;
             auto_replies::remove(store, &own.id, true).await.unwrap();

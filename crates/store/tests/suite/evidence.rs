@@ -32,12 +32,8 @@ async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
     let mut recipients = claimed.submission.recipients.clone();
     recipients[0].state = state;
     let settlement = Settlement {
-        recipients,
-        next_attempt_at: None,
-        held: false,
         lost: state == State::Unclear,
-        problem_id: None,
-        sent_copy_by: SentCopyBy::Us,
+        ..Settlement::of(recipients, SentCopyBy::Us)
     };
     submissions::settle(&f.store, claimed, settlement)
         .await
@@ -155,14 +151,7 @@ async fn sent(f: &Fixture, mailbox: &Mailbox, known: SentCopyBy) -> (SentCopySta
     let claimed = sending(f, mailbox).await;
     let mut recipients = claimed.submission.recipients.clone();
     recipients[0].state = State::Accepted;
-    let settlement = Settlement {
-        recipients,
-        next_attempt_at: None,
-        held: false,
-        lost: false,
-        problem_id: None,
-        sent_copy_by: known,
-    };
+    let settlement = Settlement::of(recipients, known);
     let done = submissions::settle(&f.store, &claimed, settlement);
     let state = done.await.expect("settled").sent_copy.state;
     let due = store::owed::next_due(&f.store, &mailbox.id);

@@ -1,9 +1,12 @@
 //! Jobs: on both databases.
 
 use crate::common::both;
+use crate::outbox;
 use model::job::Phase;
+use model::submission::State;
 use serde_json::json;
-use store::jobs::{self, NewJob};
+use store::jobs;
+use store::submissions::{self, NewSubmission};
 use store::{StoreError, Tx};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -11,16 +14,7 @@ async fn a_piece_of_a_node_that_is_gone_is_taken_by_another_one_before_its_time_
     both(|fixture| async move {
         let store = &fixture.store;
         let a = fixture.mailbox("ann@example.com").await;
-        let now = store.now();
-        let new = NewJob {
-            mailbox_id: a.id.clone(),
-            caller: json!({}),
-            owner: "tok_1".into(),
-            request: json!({}),
-            rows: vec![("p@x.test".into(), json!({}))],
-        };
-        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
-        let job = store.db.write(make).await.unwrap();
+        let job = outbox::job(&fixture, &a.id, 1).await;
         let mut other = store.clone();
         other.node = "other".into();
         let work = jobs::take(&other, 9).await.unwrap().unwrap();
@@ -58,16 +52,7 @@ async fn a_job_that_was_stopped_when_all_was_made_is_done() {
     both(|fixture| async move {
         let store = &fixture.store;
         let a = fixture.mailbox("ann@example.com").await;
-        let now = store.now();
-        let new = NewJob {
-            mailbox_id: a.id.clone(),
-            caller: json!({}),
-            owner: "tok_1".into(),
-            request: json!({}),
-            rows: vec![("p@x.test".into(), json!({}))],
-        };
-        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
-        let job = store.db.write(make).await.unwrap();
+        let job = outbox::job(&fixture, &a.id, 1).await;
         let work = jobs::take(store, 9).await.unwrap().unwrap();
         let id = work.id.clone();
         let made = store.db.write(move |tx| jobs::made_in(tx, &id, 0)).await;
@@ -95,19 +80,7 @@ async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
     both(|fixture| async move {
         let store = &fixture.store;
         let a = fixture.mailbox("ann@example.com").await;
-        let now = store.now();
-        let new = NewJob {
-            mailbox_id: a.id.clone(),
-            caller: json!({"id": "tok_1"}),
-            owner: "tok_1".into(),
-            request: json!({"template_id": "tpl_1"}),
-            rows: (0..5)
-                .map(|n| (format!("p{n}@x.test"), json!({"n": n})))
-                .collect(),
-        };
-        let other = new.clone();
-        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
-        let job = store.db.write(make).await.unwrap();
+        let job = outbox::job(&fixture, &a.id, 5).await;
         assert_eq!((job.total, job.done, job.phase), (5, 0, Phase::Running));
         assert!(jobs::any_open(store, false).await.unwrap());
         let work = jobs::take(store, 3).await.unwrap().unwrap();
@@ -173,9 +146,7 @@ async fn a_job_is_worked_on_by_one_node_at_a_time_and_nobody_is_made_twice() {
         fixture.clock.advance(jobs::KEPT_MILLIS - 1_000);
         store::sweep::run(store).await.unwrap();
         assert_eq!(list(None).await, 1);
-        let second = other;
-        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &second, now);
-        store.db.write(make).await.unwrap();
+        outbox::job(&fixture, &a.id, 5).await;
         fixture.clock.advance(2_000);
         store::sweep::run(store).await.unwrap();
         assert_eq!(
@@ -194,16 +165,7 @@ async fn a_job_that_is_being_cancelled_makes_nothing_more_and_waits_for_its_end(
     both(|fixture| async move {
         let store = &fixture.store;
         let a = fixture.mailbox("ann@example.com").await;
-        let now = store.now();
-        let new = NewJob {
-            mailbox_id: a.id.clone(),
-            caller: json!({}),
-            owner: "tok_1".into(),
-            request: json!({}),
-            rows: vec![("p@x.test".into(), json!({}))],
-        };
-        let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
-        let job = store.db.write(make).await.unwrap();
+        let job = outbox::job(&fixture, &a.id, 1).await;
         let work = jobs::take(store, 9).await.unwrap().unwrap();
         jobs::begin_cancel(store, &job.id).await.unwrap();
         let id = job.id.clone();
@@ -229,6 +191,62 @@ async fn a_job_that_is_being_cancelled_makes_nothing_more_and_waits_for_its_end(
         assert!(ended.finished_at.is_some() && ended.last_error.is_none());
         jobs::begin_cancel(store, &job.id).await.unwrap();
         assert!(!jobs::any_open(store, false).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_be_worked_on_lets_the_others_go_first() {
+    both(|fixture| async move {
+        let store = &fixture.store;
+        let a = fixture.mailbox("ann@example.com").await;
+        let one = outbox::job(&fixture, &a.id, 1).await;
+        let two = outbox::job(&fixture, &a.id, 1).await;
+        let taken = async || jobs::take(store, 9).await.unwrap().map(|work| work.id);
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        assert_eq!(work.id, one.id);
+        jobs::rest(store, &work).await.unwrap();
+        assert_eq!(taken().await, Some(two.id.clone()));
+        assert_eq!(taken().await, None, "it rests");
+        fixture.clock.advance(3_000);
+        let work = jobs::take(store, 9).await.unwrap().unwrap();
+        assert_eq!(work.id, one.id);
+        // Given back at once, it comes again after the one that never had its turn.
+        jobs::rest(store, &work).await.unwrap();
+        let other = outbox::job(&fixture, &a.id, 1).await;
+        fixture.clock.advance(3_000);
+        assert_eq!(taken().await, Some(other.id));
+        assert_eq!(taken().await, Some(one.id));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_puts_off_of_a_cancelled_job_goes_out_no_more() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let job = outbox::job(&f, &mailbox.id, 1).await;
+        for outcome in [State::Deferred, State::Unclear, State::Accepted] {
+            let one = NewSubmission {
+                job_id: Some(job.id.clone()),
+                ..outbox::new(&f, &mailbox, &["bob@x.org"]).await
+            };
+            submissions::create(&f.store, one).await.unwrap();
+            let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+            outbox::dot(&f, &claimed).await;
+            // The first is cancelled while the server has it, the others after that.
+            if outcome == State::Deferred {
+                jobs::begin_cancel(&f.store, &job.id).await.unwrap();
+            }
+            let done = submissions::settle(&f.store, &claimed, outbox::all(&claimed, outcome));
+            let done = done.await.unwrap();
+            let wanted = match outcome {
+                State::Deferred => State::Cancelled,
+                known => known,
+            };
+            assert_eq!((done.state, done.next_attempt_at), (wanted, None));
+            assert!(claim(&f, &mailbox).await.is_none());
+        }
     })
     .await;
 }

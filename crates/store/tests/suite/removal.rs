@@ -111,14 +111,7 @@ async fn a_removed_mailbox_is_gone_at_once_and_taken_away_piece_by_piece() {
         assert!(submissions::get(store, &sending).await.is_err());
         let mut accepted = claimed.submission.recipients.clone();
         accepted[0].state = State::Accepted;
-        let settlement = submissions::Settlement {
-            recipients: accepted,
-            next_attempt_at: None,
-            held: false,
-            lost: false,
-            problem_id: None,
-            sent_copy_by: submissions::SentCopyBy::Us,
-        };
+        let settlement = submissions::Settlement::of(accepted, submissions::SentCopyBy::Us);
         let settled = submissions::settle(store, &claimed, settlement).await;
         assert!(
             matches!(settled, Err(StoreError::NotFound(_))),

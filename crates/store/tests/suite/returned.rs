@@ -42,12 +42,8 @@ async fn sent(f: &Fixture, b: &Box, to: &[&str], state: State, words: &str) -> S
         recipient.text = Some(words.to_owned());
     }
     let settlement = Settlement {
-        recipients,
-        next_attempt_at: None,
-        held: false,
         lost: state == State::Unclear,
-        problem_id: None,
-        sent_copy_by: SentCopyBy::Us,
+        ..Settlement::of(recipients, SentCopyBy::Us)
     };
     submissions::settle(&f.store, &claimed, settlement)
         .await
@@ -477,14 +473,7 @@ async fn what_came_back_outlives_an_attempt_that_had_begun_before() {
         for recipient in &mut recipients {
             recipient.state = State::Accepted;
         }
-        let settlement = Settlement {
-            recipients,
-            next_attempt_at: None,
-            held: false,
-            lost: false,
-            problem_id: None,
-            sent_copy_by: SentCopyBy::Us,
-        };
+        let settlement = Settlement::of(recipients, SentCopyBy::Us);
         submissions::settle(&f.store, &claimed, settlement)
             .await
             .unwrap();

@@ -1,12 +1,16 @@
 //! FETCH: the items of messages, and the faults in their midst.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::command::{Argument, Command};
 use super::mailbox::Message;
 use super::session::{Next, Session, argument};
 use super::{ImapFault, Point};
 use crate::net::{lock, nonsense};
+
+/// How often a message that waits for its fault to end is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// One item of an answer.
 enum Part {
@@ -61,6 +65,9 @@ impl Session {
                 self.connection.stall().await?;
                 return Ok(Next::End);
             }
+            while bodies && self.waits_at(&name, uid) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             let parts: Vec<Part> = items
                 .iter()
                 .map(|item| part(item, uid, &message, &faults))
@@ -87,6 +94,13 @@ impl Session {
         }
         self.done(&command.tag, "", "OK").await?;
         Ok(Next::GoOn)
+    }
+
+    /// Whether [`ImapFault::WaitAt`] holds at this message now.
+    fn waits_at(&self, folder: &str, uid: u32) -> bool {
+        let script = lock(&self.shared.script);
+        let mut faults = script.faults.iter();
+        faults.any(|fault| matches!(fault, ImapFault::WaitAt(at, n) if *at == folder && *n == uid))
     }
 
     async fn send_part(&mut self, part: Part, faults: &[ImapFault]) -> std::io::Result<Next> {

@@ -18,6 +18,10 @@ pub(crate) struct AskServerInput {
     /// Where its server has ManageSieve; left out: where it was asked last, else 4190.
     #[serde(default)]
     port: Option<u16>,
+    /// Whoever asks knows that an out of office that was left there (`leave_on_server`) answers no more. Taken unless the server says
+    /// that it does.
+    #[serde(default)]
+    nothing_left_there: bool,
 }
 
 /// What a mailbox's server says about answering by itself.
@@ -70,7 +74,7 @@ pub(crate) async fn ask_server(
             answer.active_script = found.active;
             answer.at_work = found.at_work;
         }
-        Err(failure) if failure.id() == "server_reply_not_offered" => {
+        Err(failure) if value.nothing_left_there || failure.id() == "server_reply_not_offered" => {
             answer.reason = Some(failure.problem.means.clone());
         }
         // It cannot be said.
@@ -81,9 +85,12 @@ pub(crate) async fn ask_server(
         let asked = Asked {
             port: server.port,
             offers: answer.offers,
-            at_work: answer.at_work,
         };
         auto_replies::note_server(&state.store, &mailbox.id, asked).await?;
+    }
+    // A server that says nothing may answer all the same: only the port for its scripts may be closed.
+    if !answer.at_work && (answer.offers || value.nothing_left_there) {
+        auto_replies::nothing_left_there(&state.store, &mailbox.id).await?;
     }
     Ok(axum::Json(answer))
 }

@@ -93,8 +93,8 @@ async fn some(state: &ApiState) -> Result<bool, StoreError> {
         Err(Halt::Cancel) => end(&state.store, &work.id).await.map(|_| true),
     };
     if done.is_err() {
-        // Whoever comes next need not wait for the end of the claim.
-        let _ = jobs::give_back(&state.store, &work).await;
+        // Whoever comes next need not wait for the end of the claim; and other jobs come before one that fails each time.
+        let _ = jobs::rest(&state.store, &work).await;
     }
     done
 }
