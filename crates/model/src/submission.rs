@@ -119,6 +119,9 @@ pub struct Recipient {
     /// What came back for this one, after the server had taken the message.
     #[serde(default)]
     pub returned: Option<crate::returned::Returned>,
+    /// The attempt since which nobody can say whether this one has the message: its last answer was lost. Null: it is known.
+    #[serde(default)]
+    pub in_doubt_since: Option<i64>,
 }
 
 /// The copy in the Sent folder.

@@ -26,7 +26,7 @@ pub use claim::{
     standing,
 };
 pub use due::{depth, due_mailboxes, held_problem, is_open_with, next_due};
-pub(crate) use evidence::{link_sent, release_held};
+pub(crate) use evidence::{SeenSent, link_sent, release_held};
 pub(crate) use filing::learn as learn_sent_copy;
 pub use filing::{PROVIDER_COPY_MILLIS, SentCopyBy, UNKNOWN_COPY_MILLIS};
 pub(crate) use returned::{Arrived, came_back};
@@ -38,6 +38,7 @@ pub(crate) use wire_ids::{Copy, learn_from_copies};
 use crate::blobs::{self, Stored};
 use crate::db::{Dialect, Row, Value};
 use crate::error::{Result, StoreError};
+use crate::mailboxes::maybe_json;
 use crate::removal::not_removed;
 use crate::wake::Topic;
 use crate::{Store, Tx, events};
@@ -49,7 +50,7 @@ use serde_json::json;
 const COLUMNS: &str = "id, mailbox_id, identity_id, state, send_at, message_id, internet_message_id, subject,
     attempts, next_attempt_at, recipients, sent_copy, possible_duplicate, problem_id, created_at, held,
     digest, size, envelope_from, give_up_at, answers_message_id, priority, undo_until, wishes, job_id, dot_attempt,
-    lost_answers";
+    lost_answers, dot_left_out";
 
 /// The problem of a message whose answer was lost.
 const UNCLEAR_PROBLEM: &str = "smtp_unclear";
@@ -269,6 +270,7 @@ fn queued(addresses: &[String]) -> Vec<Recipient> {
             enhanced_code: None,
             text: None,
             returned: None,
+            in_doubt_since: None,
         })
         .collect()
 }
@@ -507,13 +509,14 @@ pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
             };
             tx.exec(
                 "UPDATE submissions SET state = $2, recipients = $3, next_attempt_at = $4, give_up_at = $5, held = 0,
-                   settled_at = NULL, lost_answers = CASE WHEN lost_answers > 1 THEN 1 ELSE lost_answers END WHERE id = $1",
+                   settled_at = NULL, lost_answers = $6 WHERE id = $1",
                 &[
                     (&id).into(),
                     state.as_str().into(),
                     serde_json::to_string(&old.submission.recipients)?.into(),
                     now.into(),
                     now.plus_millis(give_up).into(),
+                    i64::from(evidence::doubt(&old.submission.recipients)).into(),
                 ],
             )?;
             release_held(tx, &old.submission.mailbox_id, now)?;
@@ -622,6 +625,7 @@ fn from_row(row: &Row) -> Result<Claimed> {
         answers_message_id: row.get(20)?,
         dot_attempt: row.get(25)?,
         lost_answers: row.get(26)?,
+        dot_left_out: maybe_json(row, 27)?.unwrap_or_default(),
     })
 }
 

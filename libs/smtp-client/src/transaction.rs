@@ -100,6 +100,19 @@ impl Session {
         envelope: &Envelope,
         body: impl AsyncRead,
     ) -> Result<Outcome, SmtpError> {
+        self.send_to_those(envelope, |_| body).await
+    }
+
+    /// [`Session::send`], with a body that is made when it is known who gets it: from the answers to the recipients, where one was
+    /// accepted at least.
+    ///
+    /// # Errors
+    /// As for [`Session::send`].
+    pub async fn send_to_those<B: AsyncRead>(
+        &mut self,
+        envelope: &Envelope,
+        body: impl FnOnce(&[RecipientReply]) -> B,
+    ) -> Result<Outcome, SmtpError> {
         self.check(envelope)?;
         self.begin()?;
         let (now, later) = self.capabilities.limits.part(&envelope.to);
@@ -132,7 +145,7 @@ impl Session {
                 DataResult::Refused(reply)
             }
             data => {
-                let body = std::pin::pin!(body);
+                let body = std::pin::pin!(body(&opening.recipients));
                 let sent = match data {
                     Some(_) => self.send_body(body).await,
                     None => self.send_chunks(body).await,

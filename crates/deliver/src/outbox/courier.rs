@@ -17,7 +17,7 @@ use model::message::FlagChange;
 use model::problem::Problem;
 use model::{Secret, Timestamp};
 use runner::{CancellationToken, jitter};
-use smtp_client::{Envelope, Session, SizeLimit, SmtpError};
+use smtp_client::{Envelope, RecipientReply, Session, SizeLimit, SmtpError};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -369,11 +369,17 @@ impl Courier<'_> {
             smtputf8: shape.utf8_header && session.capabilities().smtputf8,
             eight_bit: shape.eight_bit && rewritten.is_none(),
         };
-        let body = body.read(last.at_final_dot(self.store, claimed));
+        let body = |answers: &[RecipientReply]| {
+            let left_out = wishes::left_out(&claimed.submission.recipients, answers);
+            body.read(last.at_final_dot(self.store, claimed, left_out))
+        };
         let sending = async {
             match rewritten {
-                None => session.send(&envelope, body).await,
-                Some(_) => session.send(&envelope, Rewritten::new(body)).await,
+                None => session.send_to_those(&envelope, body).await,
+                Some(_) => {
+                    let body = |answers: &[RecipientReply]| Rewritten::new(body(answers));
+                    session.send_to_those(&envelope, body).await
+                }
             }
         };
         match sending.await {

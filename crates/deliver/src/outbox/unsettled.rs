@@ -39,20 +39,32 @@ impl Unsettled {
     }
 
     /// Writes down that the final dot of `next` leaves, and with it the outcome that is here. The dot does not leave if the message was
-    /// cancelled meanwhile, somebody else has it, or it cannot be written down.
-    pub(super) fn at_final_dot(&self, store: &Store, next: &Claimed) -> AtEnd {
+    /// cancelled meanwhile, somebody else has it, or it cannot be written down. `left_out`: whom it is not for, of those whose fate is
+    /// open.
+    pub(super) fn at_final_dot(
+        &self,
+        store: &Store,
+        next: &Claimed,
+        left_out: Vec<String>,
+    ) -> AtEnd {
         let (this, store, next) = (self.clone(), store.clone(), next.clone());
         Box::pin(async move {
             let last = this.slots().waiting.front().cloned();
             let dot = match last {
                 None => {
                     let attempt = next.submission.attempts;
-                    submissions::at_final_dot(&store, &next.submission.id, attempt).await
+                    let id = &next.submission.id;
+                    submissions::at_final_dot(&store, id, attempt, &left_out).await
                 }
                 Some(last) => {
                     let settlement = last.settlement.clone();
-                    let done =
-                        submissions::settle_at_final_dot(&store, &last.claimed, settlement, &next);
+                    let done = submissions::settle_at_final_dot(
+                        &store,
+                        &last.claimed,
+                        settlement,
+                        &next,
+                        &left_out,
+                    );
                     match done.await {
                         Ok((settled, dot)) => {
                             this.written(&last, settled.ok());

@@ -22,6 +22,7 @@ fn claimed(to: &[&str]) -> Claimed {
             enhanced_code: None,
             text: None,
             returned: None,
+            in_doubt_since: None,
         })
         .collect();
     Claimed {
@@ -54,6 +55,7 @@ fn claimed(to: &[&str]) -> Claimed {
         give_up_at: START.plus_millis(5 * DAY),
         answers_message_id: None,
         dot_attempt: 1,
+        dot_left_out: Vec::new(),
         lost_answers: 0,
     }
 }

@@ -201,7 +201,12 @@ fn killed_while_a_merge_is_cancelled_what_was_taken_back_does_not_go_out() {
     }
     let received: BTreeSet<String> = sim.mails().into_iter().flat_map(|mail| mail.to).collect();
     for submission in all(&postroom, "/v1/submissions?state=cancelled") {
-        let address = text(&submission["recipients"][0], "address");
+        let recipient = &submission["recipients"][0];
+        if recipient["state"] == "unclear" {
+            // Killed after its final dot: nobody can say, and that is said.
+            continue;
+        }
+        let address = text(recipient, "address");
         assert!(!received.contains(address), "{submission:#}");
         taken_back += 1;
     }

@@ -538,3 +538,31 @@ fn killed_while_the_server_takes_a_message_it_is_unclear_and_sent_once() {
         unclear["internet_message_id"]
     );
 }
+
+#[test]
+fn killed_with_some_recipients_put_off_a_copy_proves_nothing_of_them() {
+    let put_off = SmtpFault::TempfailRecipient("eve@x.test".into());
+    let smtp = SmtpSim::start(
+        SmtpScript::new()
+            .fault(SmtpFault::StallAfterDot)
+            .fault(put_off),
+    );
+    let imap = ImapSim::start(ImapScript::new().folder("Sent"));
+    let mut postroom = postroom();
+    let mailbox = sending_by(&postroom, &smtp, &imap);
+    let to = json!([{"address": "bob@x.test"}, {"address": "eve@x.test"}]);
+    let body = json!({"mailbox_id": mailbox, "to": to, "subject": "s", "text": "t"});
+    let id = submit(&postroom, &body);
+    wait_for(SOON, "the server has the message", || {
+        (smtp.mails().len() == 1).then_some(())
+    });
+    postroom.kill9();
+    smtp.set_faults(&[]);
+    // The server has filed what it took: that is the fate of the one. The other one gets it now, and nobody twice.
+    imap.deliver("Sent", &smtp.mails()[0].data);
+    postroom.restart();
+    let accepted = wait_state(&postroom, &id, "accepted");
+    assert_eq!(accepted["possible_duplicate"], false, "{accepted:#}");
+    let got: Vec<Vec<String>> = smtp.mails().into_iter().map(|mail| mail.to).collect();
+    assert_eq!(got, [["bob@x.test"], ["eve@x.test"]], "{accepted:#}");
+}

@@ -257,7 +257,7 @@ pub(crate) fn run(
         }
         log.push(event);
     }
-    let sent = tidings::sent(tx, mailbox_id, &refs, &place, batch.origin)?;
+    let sent = tidings::sent(tx, mailbox_id, &refs, &ours, &place, batch.origin)?;
     if place.role == Some(Role::Drafts) {
         tidings::drafts(tx, mailbox_id, &refs, &ours, now)?;
     }

@@ -5,7 +5,7 @@ use crate::Tx;
 use crate::drafts::{self, Arrived as Copied};
 use crate::error::Result;
 use crate::own_copies::Ours;
-use crate::submissions::{self, Arrived, Came, Copy, Link};
+use crate::submissions::{self, Arrived, Came, Copy, Link, SeenSent};
 use model::Timestamp;
 use model::event::{NewEvent, Origin};
 use model::folder::Role;
@@ -102,15 +102,15 @@ pub(super) fn completed(
     write(tx, mailbox_id, &new, origin, now)
 }
 
-/// The owner's messages as pairs of Message-ID and our own id, for [`submissions::link_sent`]: where a server gave the copy of a
-/// submission another Message-ID, the submission's stands for it.
+/// The owner's messages, for [`submissions::link_sent`]. `ours`: what we brought there, by UID.
 pub(super) fn sent(
     tx: &mut Tx<'_>,
     mailbox_id: &str,
     new: &[(&str, &NewMessage)],
+    ours: &HashMap<i64, Ours>,
     place: &Place,
     origin: Origin,
-) -> Result<Vec<(String, String)>> {
+) -> Result<Vec<SeenSent>> {
     let sql = "SELECT address FROM mailboxes WHERE id = $1";
     let address: String = match place.role {
         Some(Role::Inbox) => tx
@@ -146,7 +146,15 @@ pub(super) fn sent(
         .filter_map(|(id, message)| {
             let wire = message.refs.message_id.as_deref()?;
             let own = learned.get(wire).map_or(wire, String::as_str);
-            Some((own.to_owned(), (*id).to_owned()))
+            let brought_by = match ours.get(&message.uid) {
+                Some(Ours::Brought(owed_id)) => Some(owed_id.clone()),
+                Some(Ours::CopyOf(_)) | None => None,
+            };
+            Some(SeenSent {
+                wire_id: own.to_owned(),
+                message_id: (*id).to_owned(),
+                brought_by,
+            })
         })
         .collect())
 }

@@ -51,7 +51,9 @@ pub struct Claimed {
     pub answers_message_id: Option<String>,
     /// The last attempt whose final dot may have left; 0: none.
     pub dot_attempt: i64,
-    /// How often no answer came to a final dot.
+    /// Whom that dot was not for, of those whose fate was open: their addresses.
+    pub dot_left_out: Vec<String>,
+    /// How often no answer came to a final dot of those who are in doubt now.
     pub lost_answers: i64,
 }
 
@@ -140,22 +142,35 @@ pub(super) fn give_back_in(tx: &mut Tx<'_>, claimed: &Claimed) -> Result<()> {
 }
 
 /// The whole message is with the server, and its final dot is about to leave: from here on the server may have it, also if we
-/// die before its answer. One whose last answer was lost becomes a possible duplicate with this.
+/// die before its answer. One whose last answer was lost becomes a possible duplicate with this. `left_out`: addresses whose fate
+/// is open and whom the server does not take it for this time.
 ///
 /// # Errors
 /// [`StoreError::Fenced`]: it was cancelled, or the claim has ended; the dot must not leave. The database is out of reach: nor
 /// then.
-pub async fn at_final_dot(store: &Store, id: &str, attempt: i64) -> Result<()> {
-    let id = id.to_owned();
-    store.db.write(move |tx| dot_in(tx, &id, attempt)).await
+pub async fn at_final_dot(
+    store: &Store,
+    id: &str,
+    attempt: i64,
+    left_out: &[String],
+) -> Result<()> {
+    let (id, left_out) = (id.to_owned(), left_out.to_vec());
+    store
+        .db
+        .write(move |tx| dot_in(tx, &id, attempt, &left_out))
+        .await
 }
 
 /// [`at_final_dot`] inside a transaction; nothing is written where it is refused.
-pub(super) fn dot_in(tx: &mut Tx<'_>, id: &str, attempt: i64) -> Result<()> {
-    let sql = "UPDATE submissions SET dot_attempt = attempts,
+pub(super) fn dot_in(tx: &mut Tx<'_>, id: &str, attempt: i64, left_out: &[String]) -> Result<()> {
+    let left_out = match left_out {
+        [] => None,
+        some => Some(serde_json::to_string(some)?),
+    };
+    let sql = "UPDATE submissions SET dot_attempt = attempts, dot_left_out = $3,
                  possible_duplicate = CASE WHEN lost_answers > 0 THEN 1 ELSE possible_duplicate END
                WHERE id = $1 AND attempts = $2 AND state = 'sending'";
-    match tx.exec(sql, &[id.into(), attempt.into()])? {
+    match tx.exec(sql, &[id.into(), attempt.into(), left_out.into()])? {
         1 => Ok(()),
         _ => Err(StoreError::Fenced),
     }
@@ -280,9 +295,11 @@ fn end_claims(
         let mut recipients = old.submission.recipients.clone();
         for recipient in recipients
             .iter_mut()
-            .filter(|r| lost && !r.state.is_final())
+            .filter(|r| lost && !r.state.is_final() && !old.dot_left_out.contains(&r.address))
         {
             recipient.state = State::Unclear;
+            // What an earlier attempt was told says nothing any more.
+            (recipient.code, recipient.enhanced_code, recipient.text) = (None, None, None);
         }
         let pause = match lost {
             true => rules.unclear_millis,
@@ -303,14 +320,15 @@ fn end_claims(
     Ok(rows.len())
 }
 
-/// What has lost its answer twice, and was seen nowhere meanwhile, has failed: nobody can say that it arrived.
+/// What has lost its answer twice, and was seen nowhere meanwhile, has failed: nobody can say that it arrived. Recipients whom it
+/// was not for then are tried on.
 fn end_doubts(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
     let rows = open_rows(tx, DOUBT, "next_attempt_at, id", &[now.into()])?;
     let mut news = Vec::with_capacity(rows.len());
     for row in &rows {
         let old = from_row(row)?;
         let mut recipients = old.submission.recipients.clone();
-        for recipient in recipients.iter_mut().filter(|r| !r.state.is_final()) {
+        for recipient in recipients.iter_mut().filter(|r| r.state == State::Unclear) {
             recipient.state = State::Failed;
         }
         let settlement = Settlement {

@@ -129,7 +129,7 @@ pub(crate) fn learn(tx: &mut Tx<'_>, mailbox_id: &str, by: SentCopyFiler) -> Res
 }
 
 /// The owed row of a submission's copy has an id that follows from the submission's.
-fn owed_id(submission_id: &str) -> String {
+pub(super) fn owed_id(submission_id: &str) -> String {
     let tail = submission_id.strip_prefix("sub_").unwrap_or(submission_id);
     format!("owe_{tail}")
 }

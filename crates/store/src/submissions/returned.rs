@@ -4,7 +4,7 @@
 //! where it was unclear whether the server took it does a report settle that, too: who sends word of a message has it.
 
 use super::answering::Link;
-use super::evidence::not_in_doubt_any_more;
+use super::evidence::{is_under_way, settled, shares_its_id};
 use super::filing::{Filing, SentCopyBy};
 use super::settle::{Settlement, apply};
 use super::{COLUMNS, Claimed, event, from_row, wire_ids};
@@ -121,7 +121,11 @@ fn note(
         {
             wire_ids::learn(tx, &found.submission, id)?;
         }
-        news.extend(settle(tx, &found, reported, now)?);
+        let envelope_id = arrived.report.and_then(|r| r.envelope_id.as_deref());
+        // By its Message-ID alone it may be about another one.
+        if !is_under_way(&found) && (envelope_id == Some(id) || !shares_its_id(tx, &found)?) {
+            news.extend(settle(tx, &found, reported, now)?);
+        }
         if !news.is_empty() {
             found = read(tx, mailbox_id, &found.submission.id)?.unwrap_or(found);
         }
@@ -200,19 +204,23 @@ fn read(tx: &mut Tx<'_>, mailbox_id: &str, id: &str) -> Result<Option<Claimed>> 
         .transpose()
 }
 
-/// Nobody could say whether the server took the message: it did. Whom it did not reach for good has not got it.
+/// Nobody could say whether the server took the message: it did, for those at least of whom the report speaks. Whom it did not reach
+/// for good has not got it.
 fn settle(
     tx: &mut Tx<'_>,
     found: &Claimed,
     reported: &[Reported],
     now: Timestamp,
 ) -> Result<Vec<NewEvent>> {
-    let Some(mut recipients) = not_in_doubt_any_more(found) else {
+    let before = &found.submission.recipients;
+    let is_meant = |recipient: &Recipient| {
+        let mut all = reported.iter();
+        all.any(|said| means(before, recipient, said, reported.len()))
+    };
+    let Some(mut recipients) = settled(before, is_meant) else {
         return Ok(Vec::new());
     };
-    let doubted: Vec<bool> = found
-        .submission
-        .recipients
+    let doubted: Vec<bool> = before
         .iter()
         .zip(&recipients)
         .map(|(before, after)| before.state != after.state)
@@ -229,11 +237,7 @@ fn settle(
         }
     }
     // Only what was in doubt is settled here.
-    for ((recipient, doubted), before) in recipients
-        .iter_mut()
-        .zip(doubted)
-        .zip(&found.submission.recipients)
-    {
+    for ((recipient, doubted), before) in recipients.iter_mut().zip(doubted).zip(before) {
         if !doubted {
             recipient.clone_from(before);
         }
@@ -250,10 +254,16 @@ fn whom<'r>(
     said: &Reported,
     speaks_of: usize,
 ) -> Option<&'r mut Recipient> {
-    let alone = recipients.len() == 1 && speaks_of == 1;
-    recipients
-        .iter_mut()
-        .find(|r| alone || r.address.eq_ignore_ascii_case(&said.address))
+    let at = recipients
+        .iter()
+        .position(|r| means(recipients, r, said, speaks_of))?;
+    recipients.get_mut(at)
+}
+
+/// Whether a report means this one of the recipients.
+fn means(all: &[Recipient], one: &Recipient, said: &Reported, speaks_of: usize) -> bool {
+    let alone = all.len() == 1 && speaks_of == 1;
+    alone || one.address.eq_ignore_ascii_case(&said.address)
 }
 
 /// What came back is not forgotten by an attempt that began before it came.

@@ -4,7 +4,7 @@ use super::claim::{Claimed, dot_in};
 use super::due::DUE;
 use super::filing::{Filing, SentCopyBy};
 use super::rules::UNCLEAR_MILLIS;
-use super::{COLUMNS, event, from_row, lock, overall};
+use super::{COLUMNS, event, evidence, from_row, lock, overall};
 use crate::error::{Result, StoreError};
 use crate::wake::Topic;
 use crate::{Store, Tx, events, jobs};
@@ -81,7 +81,8 @@ pub async fn settle(
 /// What came of the message before, as [`settle`] tells it, and whether the final dot may leave.
 pub type SettledAtDot = (Result<Submission>, Result<()>);
 
-/// [`settle`] for one message and [`at_final_dot`](super::at_final_dot) for the `next` one of the same mailbox, in one transaction. Either may
+/// [`settle`] for one message and [`at_final_dot`](super::at_final_dot) for the `next` one of the same mailbox
+/// (which is not for those who are `left_out`), in one transaction. Either may
 /// be refused by itself.
 ///
 /// # Errors
@@ -91,15 +92,17 @@ pub async fn settle_at_final_dot(
     claimed: &Claimed,
     settlement: Settlement,
     next: &Claimed,
+    left_out: &[String],
 ) -> Result<SettledAtDot> {
     let (now, attempt) = (store.now(), Attempt::of(claimed));
     let (next, next_attempt) = (next.submission.id.clone(), next.submission.attempts);
+    let left_out = left_out.to_vec();
     store
         .db
         .write(move |tx| {
             // All rows before the events, whose lock everybody waits for.
             let filing = refused(Filing::lock(tx, &attempt.mailbox_id))?;
-            let dot = refused(dot_in(tx, &next, next_attempt))?;
+            let dot = refused(dot_in(tx, &next, next_attempt, &left_out))?;
             let settled = match filing {
                 Ok(filing) => refused(settle_in(tx, &filing, &attempt, settlement, now))?,
                 Err(gone) => Err(gone),
@@ -199,14 +202,9 @@ pub(super) fn apply(
     tx: &mut Tx<'_>,
     filing: &Filing,
     old: &Claimed,
-    mut settlement: Settlement,
+    settlement: Settlement,
     now: Timestamp,
 ) -> Result<(Submission, Vec<NewEvent>)> {
-    if let Some(job_id) = &old.submission.job_id
-        && jobs::is_cancelled(tx, job_id)?
-    {
-        settlement.end_without_another_try();
-    }
     let before = old.submission.sent_copy.state;
     let taken = settlement
         .recipients
@@ -219,7 +217,7 @@ pub(super) fn apply(
     write(tx, old, settlement, sent_copy, now)
 }
 
-/// Writes the new state; what is unclear is resolved at once where evidence has come already.
+/// Writes the new state; doubts are resolved at once where evidence has come already.
 pub(super) fn write(
     tx: &mut Tx<'_>,
     old: &Claimed,
@@ -228,12 +226,16 @@ pub(super) fn write(
     now: Timestamp,
 ) -> Result<(Submission, Vec<NewEvent>)> {
     let before = &old.submission;
-    if before.message_id.is_some() {
-        for recipient in new.recipients.iter_mut() {
-            if recipient.state == State::Unclear {
-                recipient.state = State::Accepted;
-            }
-        }
+    if let Some(job_id) = &before.job_id
+        && jobs::is_cancelled(tx, job_id)?
+    {
+        new.end_without_another_try();
+    }
+    evidence::note_doubts(before, &mut new.recipients);
+    if before.message_id.is_some()
+        && let Some(settled) = evidence::settled(&new.recipients, |_| false)
+    {
+        new.recipients = settled;
     }
     super::returned::keep(&before.recipients, &mut new.recipients);
     let state = overall(&new.recipients);
@@ -249,6 +251,13 @@ pub(super) fn write(
         _ => None,
     };
     let problem_id = new.problem_id.filter(|_| state != State::Accepted);
+    // Those who are still tried, none of them in doubt, have no lost answer behind them.
+    let open = new.recipients.iter().filter(|r| !r.state.is_final());
+    let is_clear = next.is_some() && !evidence::doubt(open);
+    let lost_answers = match is_clear {
+        true => 0,
+        false => old.lost_answers + i64::from(new.lost),
+    };
     tx.exec(
         "UPDATE submissions SET state = $2, recipients = $3, attempts = $4, next_attempt_at = $5, held = $6,
            problem_id = $7, sent_copy = $8, lost_answers = $9, settled_at = $10, claimed_by = NULL,
@@ -262,7 +271,7 @@ pub(super) fn write(
             (new.held && next.is_some()).into(),
             problem_id.clone().into(),
             sent_copy.as_str().into(),
-            (old.lost_answers + i64::from(new.lost)).into(),
+            lost_answers.into(),
             next.is_none().then_some(now).into(),
         ],
     )?;

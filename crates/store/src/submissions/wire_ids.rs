@@ -223,6 +223,7 @@ mod tests {
             enhanced_code: None,
             text: None,
             returned: None,
+            in_doubt_since: None,
         };
         let bob = [bob];
         for (text, want) in [

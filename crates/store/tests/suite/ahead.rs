@@ -52,7 +52,7 @@ async fn submissions_wait_no_longer_than_their_pauses() {
             .unwrap()
             .pop_front()
             .unwrap();
-        submissions::at_final_dot(&f.store, &unsent, 1)
+        submissions::at_final_dot(&f.store, &unsent, 1, &[])
             .await
             .unwrap();
 

@@ -205,7 +205,7 @@ async fn while_the_mailboxs_server_answers_or_may_nobody_is_answered_here() {
         let mailbox = fixture.mailbox("ann@example.com").await;
         let own = make(store, &mailbox.id).await.unwrap();
         assert_eq!((own.on_server, own.server_offers), (None, None));
-        asked(store, &mailbox.id, false).await;
+        asked(store, &mailbox.id).await;
         let port = auto_replies::server_port(store, &mailbox.id).await.unwrap();
         assert_eq!(port, Some(4190));
         assert!(answer(store, &own, 1_000, "bob@x.test").await);

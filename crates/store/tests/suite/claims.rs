@@ -1,10 +1,10 @@
 //! Claims of what is to be sent: nothing is lost by one that ends, and nothing sent twice by mistake.
 
-use crate::common::{START, both};
-use crate::outbox::{all, claim, dot, new, owed, queue};
-use model::submission::{Priority, SentCopyState, State};
-use store::submissions::{self, Filter, NewSubmission, SentCopyBy, Settlement, Standing};
-use store::{StoreError, Tx};
+use crate::common::{Fixture, both};
+use crate::outbox::{all, claim, dot, queue};
+use model::submission::State;
+use store::StoreError;
+use store::submissions::{self, Claimed, Settlement, Standing};
 
 const MINUTE: i64 = 60_000;
 
@@ -386,7 +386,7 @@ async fn an_outcome_is_written_down_with_the_next_dot_and_either_may_be_refused_
         let claimed = submissions::begin(&f.store, &mailbox.id, 4).await.unwrap();
         let with_dot = async |last: &Claimed, next: &Claimed| {
             let accepted = all(last, State::Accepted);
-            submissions::settle_at_final_dot(&f.store, last, accepted, next)
+            submissions::settle_at_final_dot(&f.store, last, accepted, next, &[])
                 .await
                 .unwrap()
         };

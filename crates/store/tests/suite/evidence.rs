@@ -1,11 +1,13 @@
 //! What the mailbox's own mail proves about what was sent.
 
 use crate::common::{Fixture, START, both};
+use crate::outbox;
 use model::event::Origin;
 use model::folder::{Mode, Role};
 use model::mailbox::{Mailbox, SentCopyFiler};
 use model::message::{Direction, Flags};
 use model::submission::{SentCopyState, State};
+use store::StoreError;
 use store::folders::{self, Cursor, ListChange, NewFolder};
 use store::ingest::{self, Batch, NewMessage, ThreadRefs, Threaded};
 use store::leases::Lease;
@@ -42,6 +44,11 @@ async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
 
 /// The message is seen in a folder with this role.
 async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
+    seen_as(f, mailbox, role, None).await;
+}
+
+/// Like [`seen`]; the owed change with this id has brought it there.
+async fn seen_as(f: &Fixture, mailbox: &Mailbox, role: Role, brought_by: Option<&'static str>) {
     let lease = lease(f, mailbox).await;
     let folder = NewFolder {
         wire_name: role.as_str().to_owned(),
@@ -65,6 +72,15 @@ async fn seen(f: &Fixture, mailbox: &Mailbox, role: Role) {
     folders::reset(&f.store, &lease, &folder_id, 7)
         .await
         .expect("a UIDVALIDITY");
+    if let Some(owed_id) = brought_by {
+        let (folder_id, now) = (folder_id.clone(), f.store.now());
+        let note = f.store.db.write(move |tx| {
+            let sql = "INSERT INTO own_copies (folder_id, uid_validity, uid, message_id, made_at)
+                       VALUES ($1, 7, 1, $2, $3)";
+            tx.exec(sql, &[folder_id.into(), owed_id.into(), now.into()])
+        });
+        note.await.expect("noted");
+    }
     let raw = format!("Message-ID: <{MESSAGE_ID}>\r\n\r\nin {role}");
     let message = NewMessage {
         headers_only: None,
@@ -272,7 +288,7 @@ async fn evidence_counts_also_after_the_message_was_given_up() {
                     .pop_front();
             }
             let attempt = round + 1;
-            submissions::at_final_dot(&f.store, &id, attempt)
+            submissions::at_final_dot(&f.store, &id, attempt, &[])
                 .await
                 .unwrap();
             f.clock.advance(2 * submissions::CLAIM_MILLIS);
@@ -304,6 +320,203 @@ async fn evidence_may_come_before_the_doubt() {
             (State::Accepted, SentCopyState::Filed)
         );
         assert_eq!(owed(&f).await, 0);
+    })
+    .await;
+}
+
+/// What became of an attempt, for each recipient.
+async fn settle_each(f: &Fixture, claimed: &Claimed, states: &[State]) {
+    let mut recipients = claimed.submission.recipients.clone();
+    for (recipient, state) in recipients.iter_mut().zip(states) {
+        recipient.state = *state;
+    }
+    let settlement = Settlement {
+        lost: states.contains(&State::Unclear),
+        ..Settlement::of(recipients, SentCopyBy::Us)
+    };
+    submissions::settle(&f.store, claimed, settlement)
+        .await
+        .expect("settled");
+}
+
+async fn states(f: &Fixture, id: &str) -> Vec<State> {
+    let found = submissions::get(&f.store, id).await.expect("it");
+    found.recipients.iter().map(|r| r.state).collect()
+}
+
+/// The process dies after the final dot of the next try, which was not for those who are left out.
+async fn die_after_the_dot(f: &Fixture, mailbox: &Mailbox, left_out: &[&str]) {
+    let claimed = outbox::claim(f, mailbox).await.expect("it is due");
+    let left_out: Vec<String> = left_out.iter().map(|a| (*a).to_owned()).collect();
+    let (id, attempt) = (&claimed.submission.id, claimed.submission.attempts);
+    submissions::at_final_dot(&f.store, id, attempt, &left_out)
+        .await
+        .expect("the dot may leave");
+    f.clock.advance(2 * submissions::CLAIM_MILLIS);
+    submissions::expire_claims(&f.store)
+        .await
+        .expect("claims end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_an_earlier_attempt_proves_nothing_of_those_who_are_in_doubt_now() {
+    use State::{Accepted, Deferred, Unclear};
+    for before in [true, false] {
+        both(|f| async move {
+            let mailbox = f.mailbox("ann@example.com").await;
+            let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"])
+                .await
+                .id;
+            let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+            settle_each(&f, &claimed, &[Accepted, Deferred]).await;
+            if before {
+                seen(&f, &mailbox, Role::Sent).await;
+            }
+            let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+            settle_each(&f, &claimed, &[Accepted, Unclear]).await;
+            if !before {
+                seen(&f, &mailbox, Role::Sent).await;
+            }
+            assert_eq!(states(&f, &id).await, [Accepted, Unclear]);
+            // It goes out once more, to the one.
+            f.clock.advance(submissions::UNCLEAR_MILLIS);
+            let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+            settle_each(&f, &claimed, &[Accepted, Accepted]).await;
+            let found = submissions::get(&f.store, &id).await.unwrap();
+            assert_eq!(found.state, Accepted);
+            assert!(found.recipients.iter().all(|r| r.in_doubt_since.is_none()));
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_server_did_not_take_it_for_is_in_no_doubt_after_a_crash() {
+    use State::{Accepted, Queued, Unclear};
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"])
+            .await
+            .id;
+        die_after_the_dot(&f, &mailbox, &["r2@x.org"]).await;
+        assert_eq!(states(&f, &id).await, [Unclear, Queued]);
+        seen(&f, &mailbox, Role::Sent).await;
+        assert_eq!(states(&f, &id).await, [Accepted, Queued]);
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(
+            (found.state, found.next_attempt_at),
+            (Queued, Some(f.store.now()))
+        );
+        assert!(!found.possible_duplicate);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_doubt_that_ends_fails_those_who_are_in_it_and_the_others_are_tried_on() {
+    use State::{Accepted, Failed, Queued, Unclear};
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"])
+            .await
+            .id;
+        die_after_the_dot(&f, &mailbox, &["r2@x.org"]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        die_after_the_dot(&f, &mailbox, &["r2@x.org"]).await;
+        assert_eq!(states(&f, &id).await, [Unclear, Queued]);
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        submissions::expire_claims(&f.store).await.unwrap();
+        assert_eq!(states(&f, &id).await, [Failed, Queued]);
+        // The other one has a doubt and a second try of its own.
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        assert_eq!(states(&f, &id).await, [Failed, Unclear]);
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        submissions::expire_claims(&f.store).await.unwrap();
+        assert_eq!(states(&f, &id).await, [Failed, Unclear]);
+        // A copy may be that of either attempt.
+        seen(&f, &mailbox, Role::Sent).await;
+        assert_eq!(states(&f, &id).await, [Failed, Unclear]);
+        let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+        settle_each(&f, &claimed, &[Failed, Accepted]).await;
+        assert_eq!(states(&f, &id).await, [Failed, Accepted]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_that_comes_before_the_dot_of_the_second_try_keeps_it_back() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org"]).await.id;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+        seen(&f, &mailbox, Role::Sent).await;
+        let attempt = claimed.submission.attempts;
+        let dot = submissions::at_final_dot(&f.store, &id, attempt, &[]).await;
+        assert!(matches!(dot, Err(StoreError::Fenced)), "{dot:?}");
+        submissions::give_back(&f.store, [claimed]).await.unwrap();
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(
+            (found.state, found.possible_duplicate),
+            (State::Accepted, false)
+        );
+        assert!(outbox::claim(&f, &mailbox).await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fate_of_a_doubtful_message_that_was_cancelled_shows_all_the_same() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org"]).await.id;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        submissions::cancel(&f.store, &id).await.unwrap();
+        seen(&f, &mailbox, Role::Sent).await;
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(
+            (found.state, found.next_attempt_at),
+            (State::Accepted, None)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_application_put_there_proves_nothing() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org"]).await.id;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        seen_as(&f, &mailbox, Role::Sent, Some("owe_somethingelse")).await;
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!((found.state, found.message_id), (State::Unclear, None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_copy_of_one_of_several_with_the_same_message_id_proves_nothing() {
+    use State::{Accepted, Queued, Unclear};
+    both(|f| async move {
+        // One message, handed over for each recipient by itself.
+        let mailbox = f.mailbox("bob@example.com").await;
+        let taken = outbox::queue(&f, &mailbox, &["r1@x.org"]).await.id;
+        let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+        settle_each(&f, &claimed, &[Accepted]).await;
+        let lost = outbox::queue(&f, &mailbox, &["r2@x.org"]).await.id;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        let waiting = outbox::queue(&f, &mailbox, &["r3@x.org"]).await.id;
+        seen(&f, &mailbox, Role::Sent).await;
+        for (id, state, linked) in [
+            (&taken, Accepted, true),
+            (&lost, Unclear, false),
+            (&waiting, Queued, false),
+        ] {
+            let found = submissions::get(&f.store, id).await.unwrap();
+            assert_eq!((found.state, found.message_id.is_some()), (state, linked));
+        }
     })
     .await;
 }

@@ -201,6 +201,7 @@ async fn a_job_that_cannot_be_worked_on_lets_the_others_go_first() {
         let store = &fixture.store;
         let a = fixture.mailbox("ann@example.com").await;
         let one = outbox::job(&fixture, &a.id, 1).await;
+        fixture.clock.advance(1);
         let two = outbox::job(&fixture, &a.id, 1).await;
         let taken = async || jobs::take(store, 9).await.unwrap().map(|work| work.id);
         let work = jobs::take(store, 9).await.unwrap().unwrap();
@@ -245,7 +246,7 @@ async fn what_the_server_puts_off_of_a_cancelled_job_goes_out_no_more() {
                 known => known,
             };
             assert_eq!((done.state, done.next_attempt_at), (wanted, None));
-            assert!(claim(&f, &mailbox).await.is_none());
+            assert!(outbox::claim(&f, &mailbox).await.is_none());
         }
     })
     .await;

@@ -35,7 +35,7 @@ pub async fn claim(f: &Fixture, mailbox: &Mailbox) -> Option<Claimed> {
 /// The final dot leaves.
 pub async fn dot(f: &Fixture, claimed: &Claimed) {
     let Submission { id, attempts, .. } = &claimed.submission;
-    submissions::at_final_dot(&f.store, id, *attempts)
+    submissions::at_final_dot(&f.store, id, *attempts, &[])
         .await
         .expect("the dot may leave");
 }

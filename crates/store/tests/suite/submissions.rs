@@ -4,9 +4,8 @@ use crate::common::{START, both};
 use crate::outbox::{all, claim, dot, new, owed, queue};
 use model::mailbox::Protocol;
 use model::submission::{Priority, SentCopyState, State};
-use serde_json::json;
-use store::submissions::{self, Filter, NewSubmission, SentCopyBy, Settlement, Standing};
-use store::{StoreError, Tx};
+use store::StoreError;
+use store::submissions::{self, Claimed, Filter, NewSubmission, SentCopyBy, Settlement};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -261,7 +260,7 @@ async fn cancelling_is_possible_until_the_message_is_on_its_way() {
         let back = submissions::cancel(&f.store, &second.id).await.unwrap();
         assert_eq!(back.state, State::Cancelled, "its dot has not left");
         let attempt = early.submission.attempts;
-        let dot_leaves = submissions::at_final_dot(&f.store, &second.id, attempt).await;
+        let dot_leaves = submissions::at_final_dot(&f.store, &second.id, attempt, &[]).await;
         assert!(
             matches!(dot_leaves, Err(StoreError::Fenced)),
             "and does not"
