@@ -30,6 +30,7 @@ pub mod owed;
 mod own_copies;
 pub mod plan;
 pub mod pop3;
+pub mod receipts;
 pub mod removal;
 pub mod reports;
 pub mod seal;

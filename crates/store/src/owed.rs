@@ -18,7 +18,7 @@ mod show;
 mod take;
 
 pub use append::{Brought, append_in};
-pub(crate) use ask::expunge_in;
+pub(crate) use ask::{add_keyword_in, expunge_in};
 pub use ask::{change_flags, copy_in, move_to, trash};
 pub(crate) use folders::writable;
 pub use folders::{create_folder_in, delete_folder, rename_folder};

@@ -128,27 +128,6 @@ pub async fn create(store: &Store, new: NewSubmission) -> Result<Submission> {
         .await
 }
 
-/// Like [`create`], unless the mailbox has sent a message with this Message-ID before.
-///
-/// # Errors
-/// As [`create`]; it was sent before.
-pub async fn create_once(store: &Store, new: NewSubmission) -> Result<Submission> {
-    let (now, rules) = (store.now(), store.sending.clone());
-    store
-        .db
-        .write(move |tx| {
-            crate::mailboxes::hold(tx, &new.mailbox_id)?;
-            let sql =
-                "SELECT 1 FROM submissions WHERE mailbox_id = $1 AND internet_message_id = $2";
-            let args = [(&new.mailbox_id).into(), (&new.internet_message_id).into()];
-            if tx.row(sql, &args)?.is_some() {
-                return refuse("it was sent already");
-            }
-            create_in(tx, &rules, &new, now)
-        })
-        .await
-}
-
 /// Like [`create`], as the last act of the caller's own transaction (with an idempotency key).
 ///
 /// # Errors

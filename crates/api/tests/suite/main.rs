@@ -19,6 +19,7 @@ mod merges;
 mod messages;
 mod negative;
 mod providers;
+mod receipts;
 mod server_profiles;
 mod signatures;
 mod submissions;

@@ -239,6 +239,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         ..Entry::BASE
     },
     Entry {
+        id: "receipt_not_possible",
+        step: None,
+        title: "The message gets no reading receipt",
+        cause: "The sender asked for none, or for one to several addresses or to yourself; or somebody gave it already, here or in another mail program; or a list or a machine sent the message; or you sent it. A sender gets one receipt for a message at most.",
+        remedy: "Answer the message instead.",
+        action: "none",
+        retry: Never,
+        likely_others: &["Another mail program gave the receipt by itself."],
+        ..Entry::BASE
+    },
+    Entry {
         id: "folder_name_invalid",
         step: None,
         title: "A folder cannot have this name",

@@ -173,6 +173,10 @@ CREATE TABLE put_in (
   tag_id TEXT NOT NULL REFERENCES tags (id) ON DELETE CASCADE
 ) {strict};
 CREATE INDEX put_in_by_tag ON put_in (tag_id);
+-- Messages whose reading receipt was given.
+CREATE TABLE receipts (
+  message_id TEXT PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE, given_at {int} NOT NULL
+) {strict};
 
 -- Which conversation a name belongs to: a Message-ID, seen or only referred to, with what its subject says; or what the provider
 -- calls the conversation.

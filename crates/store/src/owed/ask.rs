@@ -20,40 +20,70 @@ pub async fn change_flags(store: &Store, message_id: &str, change: FlagChange) -
     store
         .db
         .write(move |tx| {
-            let Target {
-                mailbox_id,
-                thread_id,
-                flags,
-                ..
-            } = target(tx, &id)?;
-            let (add, remove) = change.difference(&flags);
-            if add.is_empty() && remove.is_empty() {
-                return Ok(());
-            }
-            let after = change.apply(&flags);
-            write_flags(tx, &id, &after)?;
-            let unread = i64::from(flags.seen) - i64::from(after.seen);
-            tx.exec(
-                "UPDATE folders SET unread = unread + $2
-                 WHERE id IN (SELECT folder_id FROM placements WHERE message_id = $1)",
-                &[(&id).into(), unread.into()],
-            )?;
-            crate::ingest::refresh_threads(tx, &mailbox_id, &HashSet::from([thread_id]))?;
-            owe(
-                tx,
-                &mailbox_id,
-                Some(&id),
-                &Intent::Flags { add, remove },
-                now,
-            )?;
-            let data = json!({"message_id": id, "flags": after, "before": flags, "by": "api"});
-            events::append(
-                tx,
-                &[event("message.changed", &mailbox_id, Origin::Live, data)],
-                now,
-            )
+            let target = target(tx, &id)?;
+            change_in(tx, &id, &target, &change, now)
         })
         .await
+}
+
+/// Adds a keyword to a message in the caller's own transaction, as [`change_flags`] would. Returns false where it has the keyword.
+///
+/// # Errors
+/// As [`change_flags`].
+pub(crate) fn add_keyword_in(
+    tx: &mut Tx<'_>,
+    message_id: &str,
+    keyword: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let target = target(tx, message_id)?;
+    let mut keywords = target.flags.keywords.clone();
+    if keywords.iter().any(|k| k.eq_ignore_ascii_case(keyword)) {
+        return Ok(false);
+    }
+    keywords.push(keyword.to_owned());
+    let change = FlagChange {
+        keywords: Some(keywords),
+        ..FlagChange::default()
+    };
+    change_in(tx, message_id, &target, &change, now)?;
+    Ok(true)
+}
+
+fn change_in(
+    tx: &mut Tx<'_>,
+    id: &str,
+    target: &Target,
+    change: &FlagChange,
+    now: Timestamp,
+) -> Result<()> {
+    let Target {
+        mailbox_id,
+        thread_id,
+        flags,
+        ..
+    } = target;
+    let (add, remove) = change.difference(flags);
+    if add.is_empty() && remove.is_empty() {
+        return Ok(());
+    }
+    let after = change.apply(flags);
+    write_flags(tx, id, &after)?;
+    let unread = i64::from(flags.seen) - i64::from(after.seen);
+    tx.exec(
+        "UPDATE folders SET unread = unread + $2
+         WHERE id IN (SELECT folder_id FROM placements WHERE message_id = $1)",
+        &[id.into(), unread.into()],
+    )?;
+    crate::ingest::refresh_threads(tx, mailbox_id, &HashSet::from([thread_id.clone()]))?;
+    let intent = Intent::Flags { add, remove };
+    owe(tx, mailbox_id, Some(id), &intent, now)?;
+    let data = json!({"message_id": id, "flags": after, "before": flags, "by": "api"});
+    events::append(
+        tx,
+        &[event("message.changed", mailbox_id, Origin::Live, data)],
+        now,
+    )
 }
 
 /// Owes the server a move into a folder; the message shows there once the server has confirmed it.

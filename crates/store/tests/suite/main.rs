@@ -24,6 +24,7 @@ mod pop3;
 mod power_cut;
 mod proofs;
 mod reading;
+mod receipts;
 mod removal;
 mod reports;
 mod returned;

@@ -10,13 +10,11 @@ use mail_message::receipt::{self, Receipt};
 use mail_message::{Address, Disposition};
 use model::access::Scope;
 use model::mailbox::Lifecycle;
-use model::message::{Direction, FlagChange};
+use model::message::Direction;
 use model::submission::Submission;
 use serde::Deserialize;
-use store::{StoreError, identities, mailboxes, messages, owed, submissions};
-
-/// The keyword of a message whose receipt was given, or will never be (RFC 3503).
-const GIVEN: &str = "$MDNSent";
+use store::receipts::{self, GIVEN};
+use store::{StoreError, identities, mailboxes, messages, submissions};
 
 /// What a reader tells.
 #[derive(Clone, Copy, Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -40,8 +38,8 @@ pub(crate) struct ReadReceipt {
     disposition: Told,
 }
 
-/// Gives the reading receipt that a message asks for (RFC 8098). Postroom never gives one by itself. Once for a message; 409
-/// `receipt_not_possible` where none is asked for, one was given, or the message is from a list or a machine.
+/// Gives the reading receipt that a message asks for (RFC 8098). Postroom never gives one by itself. Once for a message, which
+/// gets `$MDNSent` unless its mailbox is read-only; 409 `receipt_not_possible` where none is asked for, one was given, or the message is from a list or a machine.
 #[utoipa::path(post, path = "/v1/messages/{id}/read-receipt", tag = "messages", params(("id" = String, Path)),
     request_body = ReadReceipt, responses((status = 202, body = Submission)))]
 pub(crate) async fn give_receipt(
@@ -115,7 +113,6 @@ pub(crate) async fn give_receipt(
     if to.address.eq_ignore_ascii_case(&from.address) {
         return Err(refused("the message asks that the receipt goes to oneself"));
     }
-    // It follows from the message: however often this is asked for, there is one.
     let message_id = mail_message::message_id(&format!("receipt.{id}"), &from.address);
     let disposition = match value.disposition {
         Told::Displayed => Disposition::Displayed,
@@ -147,19 +144,11 @@ pub(crate) async fn give_receipt(
             vec![to.address.clone()],
         )
     };
-    let submission =
-        submissions::create_once(&state.store, new)
-            .await
-            .map_err(|error| match error {
-                StoreError::Conflict(text) => refused(&text),
-                other => other.into(),
-            })?;
-    let mut keywords = message.flags.keywords.clone();
-    keywords.push(GIVEN.to_owned());
-    let change = FlagChange {
-        keywords: Some(keywords),
-        ..FlagChange::default()
-    };
-    owed::change_flags(&state.store, &id, change).await?;
+    // The receipt and the note that there is one are one transaction: a refusal means that nothing goes out.
+    let given = receipts::give(&state.store, &id, new).await;
+    let submission = given.map_err(|error| match error {
+        StoreError::Conflict(text) => refused(&text),
+        other => other.into(),
+    })?;
     Ok((StatusCode::ACCEPTED, Answer(submission)))
 }

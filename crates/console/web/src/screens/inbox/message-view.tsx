@@ -43,7 +43,7 @@ export function MessageView({ id, known, onFold }: Props) {
       {head.flags.draft && <DraftLine message={head} />}
       {body?.report && <ReportNote report={body.report} />}
       {body && <CertifiedLine body={body} />}
-      {body && <ReceiptLine body={body} />}
+      {body && <ReceiptLine key={body.id} body={body} />}
       {body && <InvitationCard body={body} />}
       {query.isError && <Failed error={query.error} retry={() => void query.refetch()} />}
       {!body && !query.isError && <Waiting lines={8} label="Loading the text" />}

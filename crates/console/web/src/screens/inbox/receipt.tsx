@@ -16,7 +16,7 @@ export function ReceiptLine({ body }: { body: MessageBody }) {
   });
   const to = body.receipt_to ?? [];
   const given = body.flags.keywords?.some((k) => k.toLowerCase() === "$mdnsent");
-  if (to.length !== 1 || given || body.direction === "outgoing" || body.automatic || body.report) return null;
+  if (to.length !== 1 || given || body.direction === "outgoing" || body.automatic || body.report || give.isSuccess) return null;
   return (
     <div className="images-line small">
       <MailCheck className="i" aria-hidden />
