@@ -25,7 +25,8 @@ async fn sent(fixture: &Fixture, body: &Value) -> (Value, mail_message::Message,
 
 async fn stored(fixture: &Fixture, mailbox: &Filled, mail: &str) -> Value {
     fixture.fill(mailbox, "INBOX", &[(1, mail)]).await;
-    fixture.get("/v1/messages").await.expect(200)["data"][0]["id"].clone()
+    let uri = format!("/v1/messages?mailbox_id={}", mailbox.id);
+    fixture.get(&uri).await.expect(200)["data"][0]["id"].clone()
 }
 
 fn addresses(list: &[mail_message::Address]) -> Vec<&str> {
@@ -73,6 +74,81 @@ async fn an_answer_to_all_goes_to_everybody_but_oneself_and_to_whom_else_is_name
         let problem = fixture.post("/v1/submissions", &body).await.problem(422);
         assert_eq!(problem["errors"][0]["pointer"], format!("/{field}"));
     }
+}
+
+/// Two mailboxes: one that only receives, and the installation's own sender. And a message in the first, which came to both.
+async fn only_receives(fixture: &Fixture) -> (Filled, Filled, Value) {
+    let support = fixture.mailbox("support@example.com").await;
+    let robot = fixture.mailbox("robot@example.com").await;
+    let change = async |mailbox: &Filled, part: Value| {
+        let uri = format!("/v1/mailboxes/{}", mailbox.id);
+        fixture.patch(&uri, &part).await.expect(200);
+    };
+    change(&support, json!({"outgoing": null})).await;
+    change(&robot, json!({"system_sender": true})).await;
+    let mail = "From: Bob <bob@x.test>\r\nTo: Support@example.com, Cy <cy@x.test>\r\n\
+        Cc: dee@x.test, robot@example.com, help@example.com\r\nSubject: s\r\nMessage-ID: <1@x.test>\r\n\r\nHello\r\n";
+    let alias = json!({"mailbox_id": support.id, "name": "Help", "address": "help@example.com"});
+    fixture.post("/v1/identities", &alias).await.expect(201);
+    let id = stored(fixture, &support, mail).await;
+    (support, robot, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_all_through_another_mailbox_leaves_out_both_as_its_preview_does() {
+    let fixture = Fixture::new().await;
+    let (support, robot, id) = only_receives(&fixture).await;
+    let body = json!({"in_reply_to_message_id": id, "reply_all": true, "text": "Yes"});
+    let (submission, read, _) = sent(&fixture, &body).await;
+    assert_eq!(submission["mailbox_id"], robot.id);
+    assert_eq!(addresses(&read.head.to), ["bob@x.test"]);
+    assert_eq!(addresses(&read.head.cc), ["cy@x.test", "dee@x.test"]);
+    let uri = format!(
+        "/v1/messages/{}/answer?kind=reply_all",
+        id.as_str().unwrap()
+    );
+    let begun = fixture.get(&uri).await.expect(200);
+    let addresses = |field: &str| {
+        let list = begun[field].as_array().unwrap().iter();
+        list.map(|a| a["address"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses("to"), ["bob@x.test"]);
+    assert_eq!(addresses("cc"), ["cy@x.test", "dee@x.test"]);
+    assert_eq!(begun["mailbox_id"], robot.id, "{begun}");
+    // Whoever may not send learns of no mailbox for it.
+    let reads = fixture
+        .token(&[Scope::Read], std::slice::from_ref(&support.id))
+        .await;
+    let begun = fixture.with(&reads, "GET", &uri, None).await.expect(200);
+    assert_eq!(begun["mailbox_id"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_begins_in_the_mailbox_that_has_the_original_if_that_sends() {
+    let fixture = Fixture::new().await;
+    let (support, robot, id) = only_receives(&fixture).await;
+    let begun = async |id: &Value| {
+        let uri = format!("/v1/messages/{}/answer?kind=forward", id.as_str().unwrap());
+        fixture.get(&uri).await.expect(200)["mailbox_id"].clone()
+    };
+    let other = fixture.mailbox("ann@example.com").await;
+    let own = stored(
+        &fixture,
+        &other,
+        "From: e@x.test\r\nSubject: own\r\n\r\nt\r\n",
+    );
+    assert_eq!(begun(&own.await).await, other.id);
+    // Without a sender of its own and with several others, none is meant.
+    let uri = format!("/v1/mailboxes/{}", robot.id);
+    let plain = json!({"system_sender": false});
+    fixture.patch(&uri, &plain).await.expect(200);
+    assert_eq!(begun(&id).await, Value::Null);
+    let body = json!({"in_reply_to_message_id": id, "text": "Yes"});
+    let problem = fixture.post("/v1/submissions", &body).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/mailbox_id");
+    let body = json!({"mailbox_id": support.id, "in_reply_to_message_id": id, "text": "Yes"});
+    let problem = fixture.post("/v1/submissions", &body).await.problem(409);
+    assert_eq!(problem["code"], "receive_only");
 }
 
 #[tokio::test(flavor = "multi_thread")]

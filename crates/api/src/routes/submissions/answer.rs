@@ -14,13 +14,14 @@ use mail_message::{Address, CalendarPart, DraftAttachment, LineScan, Message, Ou
 use model::access::Scope;
 use model::submission::CalendarAnswer;
 use store::blobs::{Place, READ_BYTES};
+use store::identities::own_addresses;
 use store::messages::Raw;
 
 /// What is wanted of the original.
 pub(super) struct Wanted<'a> {
     pub(super) state: &'a ApiState,
     pub(super) caller: &'a Caller,
-    /// The addresses that are oneself: an answer never goes there.
+    /// The addresses of the mailbox that sends: an answer never goes there.
     pub(super) own: Vec<String>,
     /// It is quoted below the text.
     pub(super) quote: bool,
@@ -29,8 +30,10 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     /// Makes an answer to the message with this id.
     pub(super) async fn reply(&self, parts: &mut Parts, id: &str, all: bool) -> Result<()> {
-        let (original, files) = self.original(id, REPLY, self.quote).await?;
-        let mut start = reply::reply(&original, &self.own, all);
+        let raw = self.raw(id, REPLY, self.quote).await?;
+        let own = self.own(&raw).await?;
+        let (original, files) = self.read(&raw, REPLY, self.quote).await?;
+        let mut start = reply::reply(&original, &own, all);
         let draft = &mut parts.draft;
         // Whom the answer is due to, but for those who are named already.
         let named = [&draft.to, &draft.cc, &draft.bcc].map(|list| list.iter());
@@ -62,7 +65,8 @@ impl Wanted<'_> {
     pub(super) async fn forward(&self, parts: &mut Parts, id: &str, how: ForwardAs) -> Result<()> {
         match how {
             ForwardAs::Inline => {
-                let (original, files) = self.original(id, FORWARD, true).await?;
+                let raw = self.raw(id, FORWARD, true).await?;
+                let (original, files) = self.read(&raw, FORWARD, true).await?;
                 parts.add_files(files);
                 begin_from(parts, reply::forward(&original), self.quote);
             }
@@ -101,6 +105,7 @@ impl Wanted<'_> {
         answer: CalendarAnswer,
     ) -> Result<()> {
         let raw = self.raw(id, REPLY, true).await?;
+        let own = self.own(&raw).await?;
         let found = messages::with_bytes(self.state, &raw, |bytes| {
             let read = mail_message::read(&bytes);
             let invitation = invitation_in(&read, &bytes);
@@ -109,14 +114,14 @@ impl Wanted<'_> {
         let (original, invitation) = found.await?;
         let invitation = invitation
             .map_err(|why| ApiError::field("/calendar_reply", format!("the message {why}")))?;
-        let start = reply::reply(&original, &self.own, false);
+        let start = reply::reply(&original, &own, false);
         let answer = match answer {
             CalendarAnswer::Accepted => calendar::Answer::Accepted,
             CalendarAnswer::Tentative => calendar::Answer::Tentative,
             CalendarAnswer::Declined => calendar::Answer::Declined,
         };
         let draft = &mut parts.draft;
-        let text = invitation.answer(answer, &draft.from, &self.own, draft.date_ms);
+        let text = invitation.answer(answer, &draft.from, &own, draft.date_ms);
         draft.calendar = Some(CalendarPart {
             method: "REPLY".to_owned(),
             text,
@@ -140,15 +145,22 @@ impl Wanted<'_> {
         Ok(())
     }
 
-    /// The stored message with its files. `body`: its text goes along, so that a header alone is not enough.
-    async fn original(
+    /// The addresses that are oneself. The original may lie in another mailbox than the one that sends, such as one that only
+    /// receives; whoever answers is both of them.
+    async fn own(&self, original: &Raw) -> Result<Vec<String>> {
+        let mut own = own_addresses(&self.state.store, &original.mailbox_id).await?;
+        own.extend_from_slice(&self.own);
+        Ok(own)
+    }
+
+    /// What the original says, with its files. `body`: its text goes along.
+    async fn read(
         &self,
-        id: &str,
+        raw: &Raw,
         pointer: &str,
         body: bool,
     ) -> Result<(Message, Vec<DraftAttachment>)> {
-        let raw = self.raw(id, pointer, body).await?;
-        if pointer == FORWARD && messages::is_huge(&raw) {
+        if pointer == FORWARD && messages::is_huge(raw) {
             // It would go out without some of its files, and nobody would know.
             return Err(ApiError::field(
                 pointer,
@@ -156,7 +168,7 @@ impl Wanted<'_> {
             ));
         }
         let wants_all = pointer == FORWARD;
-        messages::with_bytes(self.state, &raw, move |bytes| {
+        messages::with_bytes(self.state, raw, move |bytes| {
             let read = mail_message::read(&bytes);
             let wanted = read
                 .attachments

@@ -91,11 +91,9 @@ async fn implied(state: &ApiState, caller: &Caller, value: &NewSubmission) -> Re
     if let Some(id) = original.or(value.forward_message_id.as_ref())
         && let Ok(raw) = messages::raw(&state.store, id).await
         && caller.sees(&raw.mailbox_id)
+        && let Some(id) = receiver(state, raw.mailbox_id).await?
     {
-        let sends = senders::among(&state.store, Some(vec![raw.mailbox_id]), 1).await?;
-        if let Some(id) = sends.into_iter().next() {
-            return Ok(id);
-        }
+        return Ok(id);
     }
     let own = caller_sender(state, caller).await?;
     if let Some(person) = &value.from {
@@ -126,6 +124,25 @@ async fn implied(state: &ApiState, caller: &Caller, value: &NewSubmission) -> Re
             "is missing: no mailbox is the installation's own sender, and which of several others is meant cannot be known",
         )
     })
+}
+
+/// The mailbox that has the original, if it can send.
+async fn receiver(state: &ApiState, mailbox_id: String) -> Result<Option<String>> {
+    let sends = senders::among(&state.store, Some(vec![mailbox_id]), 1).await?;
+    Ok(sends.into_iter().next())
+}
+
+/// The mailbox that an answer to a message of this mailbox goes through, or a forward of it, where the request names none.
+/// `None`: it has to name one.
+pub(super) async fn answering(
+    state: &ApiState,
+    caller: &Caller,
+    mailbox_id: &str,
+) -> Result<Option<String>> {
+    match receiver(state, mailbox_id.to_owned()).await? {
+        Some(id) => Ok(Some(id)),
+        None => caller_sender(state, caller).await,
+    }
 }
 
 /// What a caller sends through who names nothing: the first of a token's own mailboxes that can send; else the installation's

@@ -1,4 +1,5 @@
 use super::answer::stored;
+use super::author;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::{Ids, Query};
@@ -8,7 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use mail_message::Address;
 use mail_message::reply::{forward, reply};
+use model::access::Scope;
 use serde::{Deserialize, Serialize};
+use store::identities::own_addresses;
 
 /// What is begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -35,6 +38,9 @@ pub(crate) struct Asked {
 /// What an answer or a forward starts from: the same that a submission would fill in by itself.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AnswerStart {
+    /// The mailbox that it goes through, unless the submission names one: the original's, if it can send, or else what the caller
+    /// sends through. Null: the submission has to name one, or the caller may not send.
+    mailbox_id: Option<String>,
     /// First recipients; none for a forward.
     to: Vec<Address>,
     /// Further recipients.
@@ -56,7 +62,14 @@ pub(crate) async fn begin_answer(
 ) -> Result<Json<AnswerStart>> {
     let message = messages::visible(&state, &caller, &id).await?;
     let raw = stored(&state, &caller, &id, "/id", false).await?;
-    let own = store::identities::own_addresses(&state.store, &message.mailbox_id).await?;
+    let mailbox_id = match caller.need(Scope::Send) {
+        Ok(()) => author::answering(&state, &caller, &message.mailbox_id).await?,
+        Err(_) => None,
+    };
+    let mut own = own_addresses(&state.store, &message.mailbox_id).await?;
+    if let Some(id) = mailbox_id.as_ref().filter(|id| **id != message.mailbox_id) {
+        own.extend(own_addresses(&state.store, id).await?);
+    }
     let begun = messages::with_bytes(&state, &raw, move |bytes| {
         let original = mail_message::read(&bytes);
         match asked.kind {
@@ -67,6 +80,7 @@ pub(crate) async fn begin_answer(
     });
     let begun = begun.await?;
     Ok(Json(AnswerStart {
+        mailbox_id,
         to: begun.to,
         cc: begun.cc,
         subject: begun.subject,
