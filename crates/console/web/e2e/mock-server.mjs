@@ -158,6 +158,7 @@ export function startMock({ port = 0, fresh = false, signedIn = false, delay = 1
       const forward = query.get("kind") === "forward";
       const lines = (bodies.get(id)?.text ?? "Hello").split("\n");
       return {
+        mailbox_id: (db.mailboxes.find((b) => b.id === m.mailbox_id && b.outgoing) ?? db.mailboxes.find((b) => b.system_sender))?.id ?? null,
         to: forward ? [] : m.from, cc: query.get("kind") === "reply_all" ? [...others(m.to), ...m.cc] : [],
         subject: `${forward ? "Fwd" : "Re"}: ${m.subject ?? ""}`,
         quoted_text: forward ? lines.join("\n") : [`On 2026-11-20 10:00 UTC, ${m.from[0]?.name ?? "somebody"} wrote:`, ...lines.map((l) => `> ${l}`)].join("\n"),

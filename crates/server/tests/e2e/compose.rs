@@ -4,7 +4,10 @@ use mail_sim::{ImapScript, ImapSim, SmtpScript, SmtpSim};
 use serde_json::{Value, json};
 use testkit::{Api, ImapProbe, Mail, Postroom, TestUser, user, wait_for};
 
-use crate::setting::{SOON, all, connect, connect_whole, launch, postroom, simulated, text, with};
+use crate::setting::{
+    SOON, all, connect, connect_whole, launch, postroom, settings, simulated, text, wait_count,
+    with,
+};
 
 /// Hands over a message and waits until the server has taken it.
 #[track_caller]
@@ -321,6 +324,46 @@ fn the_command_line_sends_files_pictures_forwards_and_whole_messages() {
         mail_message::read(&arrived(&fay)).head.subject.as_deref(),
         Some("whole")
     );
+}
+
+#[test]
+fn the_command_line_answers_from_a_mailbox_that_only_receives() {
+    let (support, robot, ann, bob) = (user("support"), user("robot"), user("ann"), user("bob"));
+    let postroom = postroom();
+    let original = format!(
+        "From: Bob <{}>\r\nTo: {}\r\nSubject: Offer\r\nDate: Mon, 05 Jan 2026 10:00:00 +0000\r\n\
+         Message-ID: <second@x.test>\r\n\r\nHow much is it?\r\n",
+        bob.address, support.address
+    );
+    seeded(&support, &original);
+    let receives = connect(
+        &postroom,
+        with(settings(&support), json!({"outgoing": null})),
+    );
+    let of_robot = connect(&postroom, settings(&robot));
+    let of_ann = connect(&postroom, settings(&ann));
+    let (status, _) = postroom.patch(
+        &format!("/v1/mailboxes/{of_robot}"),
+        &json!({"system_sender": true}),
+    );
+    assert_eq!(status, 200);
+    let path = format!("/v1/messages?mailbox_id={receives}");
+    let id = text(&wait_count(&postroom, &path, 1).remove(0), "id").to_owned();
+    let reply = |more: &[&str]| {
+        let start = ["message", "reply", &id, "--text", "Ten euros", "--json"];
+        let done = postroom.run(&[&start, more].concat());
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        (
+            serde_json::from_slice::<Value>(&done.stdout).unwrap_or_default(),
+            told,
+        )
+    };
+    let (sent, told) = reply(&[]);
+    assert_eq!(sent["mailbox_id"], json!(of_robot), "{told}");
+    let (sent, told) = reply(&["--mailbox", &ann.address]);
+    assert_eq!(sent["mailbox_id"], json!(of_ann), "{told}");
+    let (_, told) = reply(&["--mailbox", &support.address]);
+    assert!(told.contains("no settings for sending"), "{told}");
 }
 
 #[test]

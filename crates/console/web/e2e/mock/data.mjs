@@ -20,7 +20,7 @@ function mailbox(id, name, address, part) {
 }
 
 export const mailboxes = [
-  mailbox("mbx_sales", "Sales", "sales@harbour-tools.example", { kind: "shared" }),
+  mailbox("mbx_sales", "Sales", "sales@harbour-tools.example", { kind: "shared", system_sender: true }),
   mailbox("mbx_ann", "Ann Lindqvist", "ann@harbour-tools.example", {
     coverage: { state: "filling", done: 3_344, total: 18_420, since: at(30 * DAY), holes: 0 }, created_at: at(20 * MIN),
   }),

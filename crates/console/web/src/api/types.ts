@@ -626,6 +626,8 @@ export interface ServerDraft {
 
 /** What an answer or a forward starts from. */
 export interface AnswerStart {
+  /** The mailbox that it goes through; null: one has to be named. */
+  mailbox_id: string | null;
   to: Address[];
   cc: Address[];
   subject: string;

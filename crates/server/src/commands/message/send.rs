@@ -1,7 +1,6 @@
 //! Sending and answering: a submission in the outbox.
 
 use super::author::FromTemplate;
-use super::path;
 use super::written::{Written, people, read_any};
 use crate::client::{Client, segment};
 use crate::commands::context::Context;
@@ -88,6 +87,9 @@ pub struct Send {
 pub struct Reply {
     /// The message to answer, msg_...
     id: String,
+    /// The mailbox that sends: its address or mbx_... [default: the identity's, or the original's if it can send, or your own]
+    #[arg(long)]
+    mailbox: Option<String>,
     /// Answer everybody, not the author alone
     #[arg(long)]
     all: bool,
@@ -133,10 +135,9 @@ pub async fn send(context: &Context, client: &Client, args: Send) -> Result<Exit
 
 /// Answers a message.
 pub async fn reply(context: &Context, client: &Client, args: Reply) -> Result<Exit, Failure> {
-    let message = client.get(&path(&args.id), &[]).await?;
-    let mailbox_id = output::at(&message, "/mailbox_id");
-    // The server finds the subject and the recipients.
-    let mut body = json!({ "mailbox_id": mailbox_id, "in_reply_to_message_id": args.id });
+    let mailbox = mailbox::resolve_some(client, args.mailbox.as_deref()).await?;
+    // The server finds the subject and the recipients, and the mailbox too: the original's may only receive.
+    let mut body = json!({ "mailbox_id": mailbox, "in_reply_to_message_id": args.id });
     if args.all {
         body["reply_all"] = json!(true);
     }

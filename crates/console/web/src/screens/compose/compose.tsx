@@ -22,6 +22,7 @@ import { forget, keep, kept, note, storageKey, type Typed, typedOver } from "./k
 import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
 import { Recipients } from "./recipients";
+import { senderOf } from "./sender";
 import { Settle } from "./settle";
 import { ChooseTemplate, TemplateInPlace, useTemplates } from "./template";
 import { DeliveryWishes, wishesBody, wishesOf } from "./wishes";
@@ -63,11 +64,9 @@ function Ready({ search, going }: { search: ComposeSearch; going: ServerDraft | 
   return <Form key={`${search.draft}-${search.mode}-${search.message}-${turn}`} search={search} going={from} senders={senders} original={original.data ?? null} begun={begun.data ?? null} anew={(from) => setTurn({ turn: turn + 1, from })} />;
 }
 
-function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], original: MessageBody | null, begun: AnswerStart | null): Typed {
-  const wanted = going?.mailbox_id ?? original?.mailbox_id ?? search.mailbox;
-  const sender = senders.find((m) => m.id === wanted) ?? senders[0];
+function start(search: ComposeSearch, going: ServerDraft | null, senders: Mailbox[], begun: AnswerStart | null): Typed {
   const draft = going ? draftOf(going) : begun && search.mode ? draftFrom(begun) : emptyDraft(parseAddresses(search.to ?? ""));
-  return { key: freshKey(), from: sender?.id ?? "", draft };
+  return { key: freshKey(), from: senderOf(senders, going, begun, search.mailbox), draft };
 }
 
 /** What is said. The server makes the text of what is formatted; lines alone go out as text. */
@@ -87,7 +86,7 @@ interface FormProps {
 }
 
 function Form({ search, going, senders, original, begun, anew }: FormProps) {
-  const [first] = useState(() => start(search, going, senders, original, begun));
+  const [first] = useState(() => start(search, going, senders, begun));
   const [typed] = useState(() => typedOver(kept(search), going));
   const [{ key, from, draft }, setState] = useState<Typed>(() => typed ?? first);
   const files = useAttachments(going?.content.attachments);
@@ -130,7 +129,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
     ...(isReply && search.message ? { in_reply_to_message_id: search.message } : {}),
     ...(search.mode === "forward" && search.message ? { forward_message_id: search.message, forward_as: draft.forwardAs } : {}),
   };
-  const keeper = useDraftKeeper(wrong.length || goingUp ? null : content, going, typed, touched && !done, { saved: (saved) => note(search, { saved }), begun: (begun) => note(search, { begun }) });
+  const keeper = useDraftKeeper(wrong.length || goingUp || !from ? null : content, going, typed, touched && !done, { saved: (saved) => note(search, { saved }), begun: (begun) => note(search, { begun }) });
   useEffect(() => {
     if (touched && !done) keep(search, { key, from, draft, saved: keeper.saved(), begun: keeper.begun() });
     else forget(search);
@@ -198,6 +197,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
   const wasTaken = problem?.code === "idempotency_conflict";
   const blockedBy =
     keeper.theirs ? "Choose first which text stays."
+    : !from ? "Choose the mailbox that sends."
     : everyone.length === 0 ? "Name at least one recipient."
     : wrong.length ? `“${wrong[0]?.address}” is not an address.`
     : files.list.some((a) => a.error) ? "A file did not go up: try it again, or remove it."
@@ -255,6 +255,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
         <div className="compose-line">
           <label htmlFor="compose-from">From</label>
           <select id="compose-from" className="bare" value={from} onChange={(e) => setState((s) => ({ ...s, from: e.target.value }))}>
+            {!from && <option value="">Choose the mailbox that sends</option>}
             {senders.map((m) => <option key={m.id} value={m.id}>{m.name === m.address ? m.address : `${m.name} <${m.address}>`}</option>)}
           </select>
         </div>

@@ -13,7 +13,7 @@ describe("a draft", () => {
   });
 
   it("starts an answer as the server says", () => {
-    const start = { to: [{ name: null, address: "ann@example.com" }], cc: [], subject: "Re: Offer", quoted_text: "> a" };
+    const start = { mailbox_id: null, to: [{ name: null, address: "ann@example.com" }], cc: [], subject: "Re: Offer", quoted_text: "> a" };
     expect(draftFrom(start)).toMatchObject({ to: start.to, cc: [], bcc: [], subject: "Re: Offer", html: "", quote: true });
   });
 });
