@@ -1,7 +1,8 @@
 //! Times as people name them: a date and an hour in a place, through summer time and back.
 
 use crate::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::Time;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 
 /// A time zone of the IANA database, such as `Europe/Vienna`.
@@ -17,10 +18,20 @@ impl Zone {
         Some(Self(zone))
     }
 
-    /// The instant of a local time: `2026-03-29T02:30`, or a date alone for its midnight. An hour that is skipped is counted on
-    /// from before the skip, and of an hour that comes twice it is the first (RFC 5545 3.3.5). `None`: it is no time.
-    pub fn instant(&self, local: &str) -> Option<Timestamp> {
-        let local: DateTime = local.parse().ok()?;
+    /// The instant of a time. One with an offset (`2026-03-29T02:30:00+01:00`, or `Z`) is that instant, whatever the zone; one
+    /// without is local to the zone: `2026-03-29T02:30`, or a date alone for its midnight. A local hour that is skipped is counted
+    /// on from before the skip, and of an hour that comes twice it is the first (RFC 5545 3.3.5). `None`: it is no time, or it
+    /// names a zone of its own without an offset.
+    pub fn instant(&self, text: &str) -> Option<Timestamp> {
+        let pieces = Pieces::parse(text).ok()?;
+        if pieces.offset().is_some() {
+            return Timestamp::parse(text);
+        }
+        if pieces.time_zone_annotation().is_some() {
+            return None;
+        }
+        let time = pieces.time().unwrap_or(Time::midnight());
+        let local = pieces.date().to_datetime(time);
         let at = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
         Some(Timestamp(at.as_millisecond()))
     }
@@ -48,6 +59,38 @@ mod tests {
         let kathmandu = Zone::named("Asia/Kathmandu").unwrap();
         let noon = kathmandu.instant("2026-01-01T12:00");
         assert_eq!(noon, Timestamp::parse("2026-01-01T06:15:00Z"));
+    }
+
+    #[test]
+    fn a_time_with_an_offset_is_that_instant_in_every_zone() {
+        let new_york = Zone::named("America/New_York").unwrap();
+        for (text, utc) in [
+            ("2026-06-01T09:00:00+00:00", "2026-06-01T09:00:00Z"),
+            ("2026-06-01T09:00:00Z", "2026-06-01T09:00:00Z"),
+            ("2026-06-01T09:00:00z", "2026-06-01T09:00:00Z"),
+            ("2026-06-01T09:00-0230", "2026-06-01T11:30:00Z"),
+            ("2026-08-01T00:00:00.250+02:00", "2026-07-31T22:00:00.250Z"),
+            // In the hour that comes twice, an offset says which one; in the one that is skipped, it is still an instant.
+            ("2026-11-01T01:30:00-04:00", "2026-11-01T05:30:00Z"),
+            ("2026-11-01T01:30:00-05:00", "2026-11-01T06:30:00Z"),
+            ("2026-03-08T02:30:00-05:00", "2026-03-08T07:30:00Z"),
+            // Without one it is local: the first of two, and counted on from before the skip.
+            ("2026-11-01T01:30:00", "2026-11-01T05:30:00Z"),
+            ("2026-03-08T02:30:00", "2026-03-08T07:30:00Z"),
+            ("2026-06-01", "2026-06-01T04:00:00Z"),
+        ] {
+            let at = Timestamp::parse(utc);
+            assert!(at.is_some(), "{utc}");
+            assert_eq!(new_york.instant(text), at, "{text}");
+        }
+        for none in [
+            "2026-06-01T09:00[Europe/Vienna]",
+            "2026-06-01[Europe/Vienna]",
+            "2026-06-01T09:00+",
+            "2026-06-01Z",
+        ] {
+            assert_eq!(new_york.instant(none), None, "{none}");
+        }
     }
 
     #[test]

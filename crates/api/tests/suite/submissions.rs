@@ -92,6 +92,16 @@ async fn a_time_may_be_named_in_a_zone_and_a_message_taken_back_before_it_goes_o
             (&json!("Europe/Vienna"), &json!("high"))
         );
     }
+    // An offset says which instant it is; the zone is only the one that the writer thinks in.
+    for (offset, utc) in [
+        ("2026-06-01T09:00:00+00:00", "2026-06-01T09:00:00.000Z"),
+        ("2026-06-01T09:00:00Z", "2026-06-01T09:00:00.000Z"),
+        ("2026-06-01T09:00:00-07:00", "2026-06-01T16:00:00.000Z"),
+    ] {
+        let named = body(json!({"send_at": offset, "time_zone": "America/New_York"}));
+        let made = fixture.post("/v1/submissions", &named).await.expect(202);
+        assert_eq!(made["send_at"], utc, "{offset}");
+    }
     let waits = body(json!({"undo_seconds": 10}));
     let made = fixture.post("/v1/submissions", &waits).await.expect(202);
     let until = fixture.clock.now().plus_millis(10_000).to_string();

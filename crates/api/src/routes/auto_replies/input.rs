@@ -169,8 +169,7 @@ fn date(
         None => {}
         Some(None) => *at = None,
         Some(Some(text)) => {
-            // A plain date is a date in the zone, so the zone is asked first.
-            let found = zone.instant(text).or_else(|| Timestamp::parse(text));
+            let found = zone.instant(text);
             if found.is_none() {
                 checks.refuse(
                     pointer,
@@ -247,6 +246,14 @@ mod tests {
         assert_eq!(changed.starts_at, Timestamp::parse("2026-08-02T00:00:00Z"));
         assert!(!changed.enabled && changed.ends_at.is_none());
         assert_eq!(changed.wording, made.wording);
+        // An offset says which instant it is, in the zone that was kept and in none.
+        let offset =
+            serde_json::json!({"text": "Away", "starts_at": "2026-08-01T00:00:00+02:00"});
+        let instant = Timestamp::parse("2026-07-31T22:00:00Z");
+        for old in [Some(&made), None] {
+            let made = input(offset.clone()).settings(old, "a@b.test").unwrap();
+            assert_eq!(made.starts_at, instant);
+        }
     }
 
     #[test]

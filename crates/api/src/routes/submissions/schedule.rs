@@ -48,8 +48,11 @@ fn send_at(text: Option<&str>, zone: Option<&str>) -> Result<Option<Timestamp>> 
         })?),
     };
     let Some(text) = text else { return Ok(None) };
-    let local = zone.as_ref().and_then(|zone| zone.instant(text));
-    match local.or_else(|| Timestamp::parse(text)) {
+    let found = match &zone {
+        Some(zone) => zone.instant(text),
+        None => Timestamp::parse(text),
+    };
+    match found {
         Some(at) => Ok(Some(at)),
         None if zone.is_some() => Err(ApiError::field(
             "/send_at",
