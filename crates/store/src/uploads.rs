@@ -1,5 +1,5 @@
 //! Files that wait to become part of a message: brought once, by one caller, for a day, or for as long
-//! as a draft names them.
+//! as a draft names them. Whoever goes on with that draft may use them too.
 //!
 //! Their bytes are blobs like any other; the row here keeps them from the sweep. A message that is made of one has its own
 //! bytes, so an upload may end at any time without harm.
@@ -29,7 +29,7 @@ pub struct Upload {
 /// What is needed to keep one. Its bytes are stored already (see [`crate::blobs::Blobs::batch`]).
 #[derive(Clone, Debug)]
 pub struct NewUpload {
-    /// Who brought it: nobody else may use it.
+    /// Who brought it: nobody else may use it, but for those who go on with a draft that names it.
     pub owner: String,
     /// Where its bytes are.
     pub stored: Stored,
@@ -145,24 +145,33 @@ fn waiting(tx: &mut Tx<'_>, owner: &str, now: Timestamp) -> Result<(i64, i64)> {
     row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// A file that its owner brought, and where its bytes are.
+/// A file that its owner brought, or that the draft in hand names, and where its bytes are. `draft_id`: only of a draft that the
+/// caller sees.
 ///
 /// # Errors
 /// [`StoreError::NotFound`]: there is none with this id, it is somebody else's, or it has expired.
-pub async fn find(store: &Store, owner: &str, id: &str) -> Result<(Upload, Place)> {
+pub async fn find(
+    store: &Store,
+    owner: &str,
+    draft_id: Option<&str>,
+    id: &str,
+) -> Result<(Upload, Place)> {
     let (now, owner, id) = (store.now(), owner.to_owned(), id.to_owned());
+    let draft_id = draft_id.unwrap_or_default().to_owned();
     store
         .db
         .read(move |tx| {
             let row = tx.row(
                 "SELECT u.filename, u.content_type, u.created_at, b.segment, b.position, b.length
                  FROM uploads u JOIN blobs b ON b.digest = u.digest
-                 WHERE u.id = $1 AND u.owner = $2 AND (u.created_at > $3
-                   OR EXISTS (SELECT 1 FROM draft_files d WHERE d.upload_id = u.id))",
+                 WHERE u.id = $1 AND (
+                   EXISTS (SELECT 1 FROM draft_files d WHERE d.upload_id = u.id AND d.draft_id = $4)
+                   OR (u.owner = $2 AND (u.created_at > $3 OR EXISTS (SELECT 1 FROM draft_files d WHERE d.upload_id = u.id))))",
                 &[
                     (&id).into(),
                     owner.into(),
                     now.plus_millis(-UPLOAD_MILLIS).into(),
+                    draft_id.into(),
                 ],
             )?;
             let row = row.ok_or(StoreError::NotFound("the upload"))?;

@@ -244,6 +244,65 @@ async fn a_file_of_a_stored_message_goes_along_for_who_may_read_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_of_stored_messages_are_counted_while_they_are_taken_and_decoded_once() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let file: Vec<u8> = (0..=250).cycle().take(4_000_000).collect();
+    let lines: Vec<String> = STANDARD
+        .encode(&file)
+        .as_bytes()
+        .chunks(76)
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect();
+    let mail = format!(
+        "From: Bob <bob@x.test>\r\nTo: ann@example.com\r\nSubject: s\r\nMessage-ID: <1@x.test>\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n\
+        Content-Type: application/x-large\r\nContent-Disposition: attachment; filename=large.bin\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+        lines.join("\r\n")
+    );
+    let id = stored(&fixture, &a, &mail).await;
+    let uri = format!("/v1/messages/{}?body=text", id.as_str().unwrap());
+    let attachment = fixture.get(&uri).await.expect(200)["attachments"][0]["id"].clone();
+    let along = json!({"message_id": id, "attachment_id": attachment});
+    let none = json!({"message_id": id, "attachment_id": "att_99"});
+    let with = |files: Vec<Value>| json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t", "attachments": files});
+    // Where the next blob begins tells what was written since.
+    let mark = async |text: &str| {
+        fixture
+            .store
+            .blobs
+            .put(text.as_bytes())
+            .await
+            .unwrap()
+            .place
+    };
+
+    let before = mark("before").await;
+    let (_, read, bytes) = sent(&fixture, &with(vec![along.clone(); 2])).await;
+    let after = mark("after").await;
+    for meta in &read.attachments {
+        let got = mail_message::attachment(&bytes, meta.index).unwrap();
+        assert!(got.bytes == file, "{}", meta.filename);
+    }
+    assert_eq!(read.attachments.len(), 2);
+    // The message, and the file once: it did not wait in memory, and was not decoded for each place.
+    assert_eq!(before.segment, after.segment);
+    let written = after.position - before.position - bytes.len() as u64;
+    let size = file.len() as u64;
+    assert!((size..size + size / 2).contains(&written), "{written}");
+
+    // 40 of these are more than is sent: what comes after them is not even looked at.
+    let mut many = vec![along; 40];
+    many.push(none.clone());
+    let large = fixture.post("/v1/submissions", &with(many)).await;
+    assert_eq!(large.problem(413)["code"], "payload_too_large");
+    let many = with(vec![none; 501]);
+    let problem = fixture.post("/v1/submissions", &many).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/attachments");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pictures_and_html_belong_together() {
     let fixture = Fixture::new().await;
     let a = fixture.mailbox("ann@example.com").await;

@@ -101,6 +101,63 @@ async fn an_uploaded_file_goes_along_for_the_one_who_brought_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drafts_files_are_there_for_everybody_who_goes_on_with_it() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let b = fixture.mailbox("bo@example.com").await;
+    let uri = "/v1/uploads?filename=plan.txt";
+    let made = upload(&fixture, &fixture.token, uri, "text/plain", "plan".into()).await;
+    let files = json!([{"blob_id": made.expect(201)["blob_id"]}]);
+    let draft = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "one", "attachments": files});
+    let draft = fixture.post("/v1/drafts", &draft).await.expect(201);
+    let path = format!("/v1/drafts/{}", draft["id"].as_str().unwrap());
+    // Past the day for which an upload waits by itself.
+    fixture.clock.advance(25 * 3_600_000);
+    store::sweep::run(&fixture.store).await.unwrap();
+
+    let scopes = [Scope::Read, Scope::Send];
+    let other = fixture.token(&scopes, std::slice::from_ref(&a.id)).await;
+    let ask = async |method: &str, uri: &str, body: &Value| {
+        fixture.with(&other, method, uri, Some(body)).await
+    };
+    let changed = json!({"text": "two", "attachments": files});
+    ask("PATCH", &path, &changed).await.expect(200);
+    ask("PATCH", &path, &json!({"subject": "Plan"}))
+        .await
+        .expect(200);
+    // Only with that draft: not in another one, not in a message of their own, and not for who does not see the draft.
+    let foreign = json!({"mailbox_id": a.id, "to": [{"address": "x@x.test"}], "text": "t", "attachments": files});
+    let mut stranger = foreign.clone();
+    (stranger["mailbox_id"], stranger["draft_id"]) = (json!(b.id), draft["id"].clone());
+    let alone = fixture.token(&scopes, std::slice::from_ref(&b.id)).await;
+    let stranger = fixture.with(&alone, "POST", "/v1/submissions", Some(&stranger));
+    for (answer, pointer) in [
+        (
+            ask("POST", "/v1/drafts", &foreign).await,
+            "/attachments/0/blob_id",
+        ),
+        (
+            ask("POST", "/v1/submissions", &foreign).await,
+            "/attachments/0/blob_id",
+        ),
+        (stranger.await, "/draft_id"),
+    ] {
+        assert_eq!(answer.problem(422)["errors"][0]["pointer"], pointer);
+    }
+    let sent = ask("POST", &format!("{path}/send"), &json!({}))
+        .await
+        .expect(202);
+    let raw = bytes_of(&fixture, &sent).await;
+    let read = mail_message::read(&raw);
+    assert_eq!(read.text.as_deref().map(str::trim), Some("two"));
+    let file = mail_message::attachment(&raw, read.attachments[0].index).unwrap();
+    assert_eq!(
+        (file.meta.filename.as_str(), &*file.bytes),
+        ("plan.txt", &b"plan"[..])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_or_may_not_send_is_refused_before_it_is_kept() {
     let fixture = Fixture::new().await;
     let reader = fixture.token(&[Scope::Read], &[]).await;

@@ -247,8 +247,7 @@ mod tests {
         assert!(!changed.enabled && changed.ends_at.is_none());
         assert_eq!(changed.wording, made.wording);
         // An offset says which instant it is, in the zone that was kept and in none.
-        let offset =
-            serde_json::json!({"text": "Away", "starts_at": "2026-08-01T00:00:00+02:00"});
+        let offset = serde_json::json!({"text": "Away", "starts_at": "2026-08-01T00:00:00+02:00"});
         let instant = Timestamp::parse("2026-07-31T22:00:00Z");
         for old in [Some(&made), None] {
             let made = input(offset.clone()).settings(old, "a@b.test").unwrap();

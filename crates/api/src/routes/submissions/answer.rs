@@ -219,7 +219,7 @@ pub(super) async fn stored(
 }
 
 /// A file of a stored message as one of a new message.
-pub(super) fn of_message(file: mail_message::Attachment) -> DraftAttachment {
+fn of_message(file: mail_message::Attachment) -> DraftAttachment {
     DraftAttachment {
         filename: file.meta.filename,
         content_type: file.meta.content_type,

@@ -15,7 +15,7 @@ use mail_message::{Address, Draft, DraftAttachment};
 /// Texts and files in memory of a message that is put together at once; a larger one has a thread of its own for that.
 const SMALL_BYTES: usize = 32 * 1024;
 
-/// Puts the message together. `unique`: of which its Message-ID is made.
+/// Puts the message together. `unique`: of which its Message-ID is made. A `draft_id` is that of a draft which the caller sees.
 pub(super) async fn ready(
     state: &ApiState,
     caller: &Caller,
@@ -98,7 +98,8 @@ async fn put_together(
         subject: value.subject,
         sources: Vec::new(),
     };
-    files::take(state, caller, &mut parts, value.attachments).await?;
+    let draft_id = value.draft_id.as_deref();
+    files::take(state, caller, &mut parts, value.attachments, draft_id).await?;
     let quote = value
         .quote
         .unwrap_or(!has_quotation(parts.draft.text.as_deref()));

@@ -1,5 +1,6 @@
 use super::author::Sender;
 use super::input::NewSubmission;
+use super::ready::fits;
 use super::schedule::Schedule;
 use super::{author, compose, raw};
 use crate::caller::Caller;
@@ -14,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::access::Scope;
 use model::fresh_id;
-use model::limits::{OUTGOING_BYTES, SUBMISSION_RECIPIENTS};
+use model::limits::SUBMISSION_RECIPIENTS;
 use model::mailbox::{Lifecycle, Mailbox};
 use model::submission::Submission;
 use ring::digest::{Context, SHA256};
@@ -204,19 +205,4 @@ pub(super) async fn prepare(
             ready.envelope_to,
         )
     })
-}
-
-/// Refuses a message that is larger than any that is sent.
-pub(super) fn fits(length: u64) -> Result<()> {
-    if length > OUTGOING_BYTES {
-        return Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            format!(
-                "the message would have {} bytes; {OUTGOING_BYTES} are allowed",
-                length
-            ),
-        ));
-    }
-    Ok(())
 }

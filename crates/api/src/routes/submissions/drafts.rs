@@ -3,7 +3,7 @@
 
 use super::author::{self, Sender};
 use super::input::NewSubmission;
-use super::ready::Ready;
+use super::ready::{Ready, fits};
 use super::{compose, create};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
@@ -359,13 +359,15 @@ async fn prepared(
 pub(super) async fn composed(
     state: &ApiState,
     caller: &Caller,
-    value: NewSubmission,
+    mut value: NewSubmission,
     (id, version): (&str, i64),
 ) -> Result<(Sender, Ready)> {
     let sender: Sender = author::sender(state, caller, &value).await?;
     caller.must_see(&sender.mailbox.id, "the mailbox")?;
     let unique = drafts::unique(id, version);
+    // Who goes on with a draft may use the files that somebody else has brought for it.
+    value.draft_id = Some(id.to_owned());
     let ready = compose::copy(state, caller, &sender, value, &unique).await?;
-    create::fits(ready.length)?;
+    fits(ready.length)?;
     Ok((sender, ready))
 }

@@ -1,37 +1,57 @@
 //! The files of a new message: in the request itself, uploaded before, or of a stored message.
 
-use super::answer::{lines_of, of_message, stored};
+use super::answer::{lines_of, stored};
 use super::compose::Parts;
 use super::input::File;
-use super::ready::Source;
+use super::ready::{Source, fits, set_aside};
 use crate::caller::Caller;
 use crate::decode::base64;
 use crate::error::{ApiError, Result};
 use crate::routes::messages;
 use crate::state::ApiState;
+use mail_message::compose::MAX_ATTACHMENTS;
 use mail_message::{DraftAttachment, LineScan, Outside};
+use std::collections::HashMap;
 use store::StoreError;
+use store::blobs::Place;
 
 /// What a file is where nobody says.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Takes the files of a request.
+/// A file whose content lies in the blob store.
+#[derive(Clone)]
+struct Found {
+    filename: String,
+    content_type: String,
+    place: Place,
+}
+
+/// Takes the files of a request: one at a time is in memory, but for those that came with it. `draft_id`: the draft in hand, which
+/// the caller sees; who goes on with it may use the uploads that it names.
 pub(super) async fn take(
     state: &ApiState,
     caller: &Caller,
     parts: &mut Parts,
     files: Vec<File>,
+    draft_id: Option<&str>,
 ) -> Result<()> {
+    if files.len() > MAX_ATTACHMENTS {
+        let text = format!("more than {MAX_ATTACHMENTS} attachments");
+        return Err(ApiError::field("/attachments", text));
+    }
+    // A file of a stored message that is named twice is decoded once.
+    let mut decoded: HashMap<(String, String), Found> = HashMap::new();
+    let mut length = 0;
     for (i, file) in files.into_iter().enumerate() {
         let pointer = format!("/attachments/{i}");
-        match &file {
+        let (file, source) = match &file {
             File {
                 content_base64: Some(_),
                 blob_id: None,
                 message_id: None,
                 attachment_id: None,
                 ..
-            } => parts.add(given(&pointer, file)?, None),
+            } => (given(&pointer, file)?, None),
             File {
                 content_base64: None,
                 blob_id: Some(id),
@@ -39,8 +59,8 @@ pub(super) async fn take(
                 attachment_id: None,
                 ..
             } => {
-                let (found, source) = uploaded(state, caller, &pointer, id).await?;
-                parts.add(named(file, found), Some(source));
+                let found = uploaded(state, caller, &pointer, draft_id, id).await?;
+                named(state, file, found).await?
             }
             File {
                 content_base64: None,
@@ -49,14 +69,23 @@ pub(super) async fn take(
                 attachment_id: Some(attachment),
                 ..
             } => {
-                let found = of_stored_message(state, caller, &pointer, message, attachment).await?;
-                parts.add(named(file, found), None);
+                let key = (message.clone(), attachment.clone());
+                let found = match decoded.get(&key) {
+                    Some(found) => found.clone(),
+                    None => of_stored_message(state, caller, &pointer, &key).await?,
+                };
+                decoded.insert(key, found.clone());
+                named(state, file, found).await?
             }
             _ => {
                 let text = "has its content in exactly one way: content_base64, blob_id, or message_id with attachment_id";
                 return Err(ApiError::field(pointer, text));
             }
-        }
+        };
+        // What would be refused in the end is not read to its end.
+        length += file.length();
+        fits(length)?;
+        parts.add(file, source);
     }
     Ok(())
 }
@@ -79,24 +108,39 @@ fn given(pointer: &str, file: File) -> Result<DraftAttachment> {
 }
 
 /// What the request says of a file comes before what is known of it.
-fn named(file: File, found: DraftAttachment) -> DraftAttachment {
-    DraftAttachment {
+async fn named(
+    state: &ApiState,
+    file: File,
+    found: Found,
+) -> Result<(DraftAttachment, Option<Source>)> {
+    let content_type = file.content_type.unwrap_or(found.content_type);
+    let lines = match content_type.to_ascii_lowercase().starts_with("message/") {
+        true => lines_of(state, &found.place).await?,
+        false => LineScan::default(),
+    };
+    let file = DraftAttachment {
         filename: file.filename.unwrap_or(found.filename),
-        content_type: file.content_type.unwrap_or(found.content_type),
+        content_type,
+        bytes: Vec::new(),
         content_id: file.content_id,
         inline: file.inline,
-        ..found
-    }
+        outside: Some(Outside {
+            length: found.place.length,
+            lines,
+        }),
+    };
+    Ok((file, Some(Source::Stored(found.place))))
 }
 
-/// A file that the caller has uploaded.
+/// A file that the caller has uploaded, or somebody who wrote at the draft in hand.
 async fn uploaded(
     state: &ApiState,
     caller: &Caller,
     pointer: &str,
+    draft_id: Option<&str>,
     id: &str,
-) -> Result<(DraftAttachment, Source)> {
-    let found = store::uploads::find(&state.store, caller.keys_of(), id).await;
+) -> Result<Found> {
+    let found = store::uploads::find(&state.store, caller.keys_of(), draft_id, id).await;
     let (upload, place) = found.map_err(|error| match error {
         StoreError::NotFound(_) => {
             let text = "is no upload of yours, or it has expired: upload the file once more";
@@ -104,40 +148,29 @@ async fn uploaded(
         }
         other => other.into(),
     })?;
-    let is_message = upload.content_type.starts_with("message/");
-    let lines = if is_message {
-        lines_of(state, &place).await?
-    } else {
-        LineScan::default()
-    };
-    let file = DraftAttachment {
+    Ok(Found {
         filename: upload.filename,
         content_type: upload.content_type,
-        outside: Some(Outside {
-            length: place.length,
-            lines,
-        }),
-        ..DraftAttachment::default()
-    };
-    Ok((file, Source::Stored(place)))
+        place,
+    })
 }
 
+/// A file of a stored message, decoded into the blob store.
 async fn of_stored_message(
     state: &ApiState,
     caller: &Caller,
     pointer: &str,
-    message: &str,
-    attachment: &str,
-) -> Result<DraftAttachment> {
-    let raw = stored(
-        state,
-        caller,
-        message,
-        &format!("{pointer}/message_id"),
-        true,
-    )
-    .await?;
-    let file = messages::file(state, &raw, attachment).await?;
-    let missing = || ApiError::field(format!("{pointer}/attachment_id"), "is no file of it");
-    file.map(of_message).ok_or_else(missing)
+    (message, attachment): &(String, String),
+) -> Result<Found> {
+    let at_message = format!("{pointer}/message_id");
+    let raw = stored(state, caller, message, &at_message, true).await?;
+    let Some(file) = messages::file(state, &raw, attachment).await? else {
+        let pointer = format!("{pointer}/attachment_id");
+        return Err(ApiError::field(pointer, "is no file of it"));
+    };
+    Ok(Found {
+        place: set_aside(state, &file.bytes).await?,
+        filename: file.meta.filename,
+        content_type: file.meta.content_type,
+    })
 }

@@ -1,8 +1,10 @@
 //! A message on its way into the outbox, and into the blob store: in pieces, so that a file of any size needs no memory.
 
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::state::ApiState;
+use axum::http::StatusCode;
 use mail_message::{Base64Lines, Piece};
+use model::limits::OUTGOING_BYTES;
 use store::StoreError;
 use store::blobs::{Batch, Place, READ_BYTES, Stored};
 use tokio::sync::OwnedSemaphorePermit;
@@ -77,6 +79,32 @@ impl Ready {
         });
         Some(pieces.collect::<Option<Vec<_>>>()?.concat())
     }
+}
+
+/// Refuses a message that is larger than any that is sent. `length`: bytes that it has at least.
+pub(super) fn fits(length: u64) -> Result<()> {
+    if length <= OUTGOING_BYTES {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "payload_too_large",
+        format!("the message would have at least {length} bytes; {OUTGOING_BYTES} are allowed"),
+    ))
+}
+
+/// Puts a file into the blob store until its message is written, so that it needs no memory meanwhile. Nothing refers to it there:
+/// the sweep takes it away.
+pub(super) async fn set_aside(state: &ApiState, bytes: &[u8]) -> Result<Place> {
+    if bytes.len() <= APPEND {
+        return Ok(state.store.blobs.put(bytes).await?.place);
+    }
+    let mut batch = state.store.blobs.batch()?;
+    batch.begin();
+    append(&mut batch, bytes).await?;
+    let place = batch.end().place;
+    batch.sync().await?;
+    Ok(place)
 }
 
 async fn append(batch: &mut Batch, bytes: &[u8]) -> Result<()> {
