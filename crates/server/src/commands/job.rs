@@ -60,9 +60,12 @@ pub struct Merge {
     /// Send as this identity: its address or idn_...
     #[arg(long)]
     identity: Option<String>,
-    /// Not before this time (RFC 3339)
+    /// Not before this time (RFC 3339; with --time-zone a local time, 2026-01-31T09:00)
     #[arg(long, value_name = "TIME")]
     send_at: Option<String>,
+    /// The time zone of --send-at, such as Europe/Vienna
+    #[arg(long, value_name = "ZONE", requires = "send_at")]
+    time_zone: Option<String>,
     /// Where one click ends the subscription: an https address with variables, such as {{ recipient.address|urlencode }}
     #[arg(long, value_name = "URL")]
     unsubscribe_url: Option<String>,
@@ -110,7 +113,7 @@ async fn merge(client: &Client, args: Merge) -> Result<Value, Failure> {
         "template_id": template::resolve(client, &args.template).await?,
         "mailbox_id": mailbox::resolve_some(client, args.mailbox.as_deref()).await?,
         "data": template::data(&args.data, None)?, "recipients": recipients,
-        "send_at": args.send_at, "unsubscribe_url": args.unsubscribe_url,
+        "send_at": args.send_at, "time_zone": args.time_zone, "unsubscribe_url": args.unsubscribe_url,
     });
     if let Some(named) = &args.identity {
         body["identity_id"] = json!(identity::resolve(client, named).await?);

@@ -14,7 +14,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use mail_template::{Form, Missing};
-use model::Timestamp;
 use model::access::Scope;
 use model::job::Job;
 use serde::{Deserialize, Serialize};
@@ -75,9 +74,12 @@ pub(crate) struct Input {
     /// Further header fields.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Not before this time.
+    /// Not before this time: RFC 3339, a date, or with `time_zone` a local time.
     #[serde(default)]
-    send_at: Option<Timestamp>,
+    send_at: Option<String>,
+    /// The IANA time zone in which `send_at` is named, such as `Europe/Vienna`.
+    #[serde(default)]
+    time_zone: Option<String>,
     /// Where one click ends the subscription (RFC 8058): an https address with variables, such as
     /// `https://example.com/unsubscribe?who={{ recipient.address|urlencode }}`, which takes a POST.
     #[serde(default)]
@@ -156,8 +158,8 @@ fn checked(value: Input) -> Result<(Value, Vec<(String, Value)>)> {
     checks.end()?;
     let mut request = json!({
         "template_id": value.template_id, "mailbox_id": value.mailbox_id, "identity_id": value.identity_id, "from": value.from,
-        "subject": value.subject, "headers": value.headers, "send_at": value.send_at, "data": value.data,
-        "unsubscribe_url": value.unsubscribe_url,
+        "subject": value.subject, "headers": value.headers, "send_at": value.send_at, "time_zone": value.time_zone,
+        "data": value.data, "unsubscribe_url": value.unsubscribe_url,
     });
     if let Some(signature) = value.signature {
         request["signature"] = json!(signature);
