@@ -461,6 +461,23 @@ pub async fn cancel(store: &Store, id: &str) -> Result<Submission> {
 /// # Errors
 /// No such submission; it is under way, taken by the server, or cancelled.
 pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
+    retry_as(store, id, None).await
+}
+
+/// A message that was dated anew, because it goes out before its time.
+#[derive(Clone, Debug)]
+pub struct Redated {
+    /// The digest of the message as it was.
+    pub was: String,
+    /// The message as it is to go out.
+    pub message: Stored,
+}
+
+/// Like [`retry`]; what waits for its `send_at` goes out in this form, if it is what it was when that was made.
+///
+/// # Errors
+/// As [`retry`].
+pub async fn retry_as(store: &Store, id: &str, early: Option<Redated>) -> Result<Submission> {
     let (now, id) = (store.now(), id.to_owned());
     let give_up = store.sending.give_up_millis;
     store
@@ -486,9 +503,18 @@ pub async fn retry(store: &Store, id: &str) -> Result<Submission> {
             } else {
                 old.submission.state
             };
+            let waits = old.submission.send_at.is_some_and(|at| at > now);
+            if let Some(early) = early.as_ref().filter(|early| waits && early.was == old.digest) {
+                blobs::index(tx, std::slice::from_ref(&early.message), now)?;
+                let size = i64::try_from(early.message.place.length).unwrap_or(i64::MAX);
+                let sql = "UPDATE submissions SET digest = $2, size = $3 WHERE id = $1";
+                let args = [(&id).into(), (&early.message.digest).into(), size.into()];
+                tx.exec(sql, &args)?;
+            }
+            // What goes out now waits for no time any more.
             tx.exec(
                 "UPDATE submissions SET state = $2, recipients = $3, next_attempt_at = $4, give_up_at = $5, held = 0,
-                   settled_at = NULL, lost_answers = $6 WHERE id = $1",
+                   send_at = CASE WHEN send_at > $4 THEN $4 ELSE send_at END, settled_at = NULL, lost_answers = $6 WHERE id = $1",
                 &[
                     (&id).into(),
                     state.as_str().into(),

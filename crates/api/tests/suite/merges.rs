@@ -1,6 +1,7 @@
 //! One template to many, as a job.
 
 use crate::common::Fixture;
+use crate::composing::bytes_of;
 use model::access::Scope;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -117,6 +118,8 @@ async fn each_recipient_gets_one_message_of_their_own_and_who_cannot_is_named() 
         ("unsubscribe_url", plain, "/unsubscribe_url"),
         ("headers", json!({"Bcc": "x@y.z"}), ""),
         ("text", json!("x"), "/text"),
+        ("send_at", json!("2026-03-30T09:00"), "/send_at"),
+        ("time_zone", json!("Europe/Vienna"), "/time_zone"),
     ] {
         let mut bad = body.clone();
         bad[field] = value;
@@ -335,4 +338,41 @@ async fn a_merge_whose_cancelling_was_cut_short_is_ended_once_nothing_waits_any_
     nothing_waits(&fixture).await;
     let under_way = "/v1/submissions?state=sending&limit=1";
     assert_eq!(fixture.get(under_way).await.expect(200)["data"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_may_wait_for_a_time_in_a_zone_and_is_dated_then() {
+    let fixture = Fixture::new().await;
+    fixture.mailbox("ann@example.com").await;
+    let body = json!({
+        "template_id": template(&fixture).await, "data": {"place": "Kiel"}, "recipients": people(2),
+        "send_at": "2026-03-30T09:00", "time_zone": "Europe/Vienna",
+    });
+    let made = fixture.post("/v1/merges", &body).await;
+    made.expect(202);
+    until(&fixture, made.header("location"), |job| {
+        job["phase"] == "done"
+    })
+    .await;
+    let list = fixture
+        .get("/v1/submissions?scheduled=true")
+        .await
+        .expect(200);
+    let list = list["data"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    for one in list {
+        assert_eq!(
+            (&one["send_at"], &one["time_zone"]),
+            (&json!("2026-03-30T07:00:00.000Z"), &json!("Europe/Vienna"))
+        );
+        let text = String::from_utf8(bytes_of(&fixture, one).await).unwrap();
+        assert!(
+            text.contains("Date: Mon, 30 Mar 2026 07:00:00 +0000\r\n"),
+            "{text}"
+        );
+    }
+    let mut wrong = body.clone();
+    wrong["time_zone"] = json!("Mars/Olympus");
+    let problem = fixture.post("/v1/merges", &wrong).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/time_zone");
 }

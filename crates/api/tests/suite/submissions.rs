@@ -3,6 +3,7 @@
 use crate::common::{Fixture, raw};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::Timestamp;
 use serde_json::{Value, json};
 
 async fn bytes_of(fixture: &Fixture, submission: &Value) -> String {
@@ -129,6 +130,83 @@ async fn a_time_may_be_named_in_a_zone_and_a_message_taken_back_before_it_goes_o
             "{wrong}: {problem:#}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_message_has_the_date_of_the_day_when_it_goes_out() {
+    let fixture = Fixture::new().await;
+    let a = fixture.mailbox("ann@example.com").await;
+    let dates = |text: &str| {
+        let lines = text.lines().take_while(|line| !line.is_empty());
+        let dates = lines.filter_map(|line| line.strip_prefix("Date: "));
+        dates.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let date_of = async |submission: &Value| dates(&bytes_of(&fixture, submission).await);
+    let at = |at: Timestamp| vec![mail_message::date_field(at.0)];
+    let later = Timestamp::parse("2026-02-01T00:00:00Z").unwrap();
+    let now = fixture.clock.now();
+    let parts = json!({"to": [{"address": "x@x.test"}], "subject": "s", "text": "t"});
+    let raw = |head: &str| {
+        let mail = format!("From: ann@example.com\r\nTo: x@x.test\r\n{head}\r\nDate: none\r\n");
+        json!({"raw_base64": STANDARD.encode(mail)})
+    };
+    let own = "Sat, 3 Jan 2026 00:00:00 +0000";
+    let dated = raw(&format!("Date: {own}\r\n"));
+    for (body, send_at, date, waits, redated) in [
+        (&parts, Some("2026-02-01T00:00:00Z"), at(later), true, true),
+        (&parts, Some("2026-01-01"), at(now), false, false),
+        (&parts, None, at(now), false, false),
+        (
+            &raw(""),
+            Some("2026-02-01T00:00:00Z"),
+            at(later),
+            true,
+            true,
+        ),
+        // What its writer has dated keeps that.
+        (
+            &dated,
+            Some("2026-02-01"),
+            vec![own.to_owned()],
+            true,
+            false,
+        ),
+    ] {
+        let mut body = body.clone();
+        (body["mailbox_id"], body["send_at"]) = (json!(a.id), json!(send_at));
+        let begun = fixture.clock.now();
+        let date = if date == at(now) { at(begun) } else { date };
+        let made = fixture.post("/v1/submissions", &body).await.expect(202);
+        assert_eq!(date_of(&made).await, date, "{body}");
+        // Tried before its time it goes out as a message of that moment.
+        fixture.clock.advance(90_000);
+        let uri = format!("/v1/submissions/{}/retry", made["id"].as_str().unwrap());
+        let tried = fixture.post(&uri, &json!({})).await.expect(200);
+        let moment = fixture.clock.now();
+        let wanted = if redated { at(moment) } else { date };
+        assert_eq!(date_of(&tried).await, wanted, "{body}");
+        let send_at = if waits {
+            json!(moment)
+        } else {
+            made["send_at"].clone()
+        };
+        assert_eq!(tried["send_at"], send_at, "{body}");
+    }
+    let scheduled = fixture.get("/v1/submissions?scheduled=true").await;
+    assert_eq!(scheduled.expect(200)["data"], json!([]));
+    // A large file goes along unchanged.
+    let file: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
+    let mut body = parts.clone();
+    body["attachments"] = json!([{"filename": "a.bin", "content_base64": STANDARD.encode(&file)}]);
+    (body["mailbox_id"], body["send_at"]) = (json!(a.id), json!("2026-02-01"));
+    let made = fixture.post("/v1/submissions", &body).await.expect(202);
+    let before = bytes_of(&fixture, &made).await;
+    fixture.clock.advance(90_000);
+    let uri = format!("/v1/submissions/{}/retry", made["id"].as_str().unwrap());
+    let tried = fixture.post(&uri, &json!({})).await.expect(200);
+    let after = bytes_of(&fixture, &tried).await;
+    let new = mail_message::date_field(fixture.clock.now().0);
+    assert!(after == before.replacen(&mail_message::date_field(later.0), &new, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -263,7 +263,7 @@ CREATE INDEX submissions_by_mailbox ON submissions (mailbox_id, id);
 -- Held for a person; unclear for the second time; sent, and no copy of it seen yet.
 CREATE INDEX submissions_held ON submissions (mailbox_id, id) WHERE held = 1;
 CREATE INDEX submissions_doubted ON submissions (next_attempt_at, id) WHERE state = 'unclear' AND lost_answers > 1;
-CREATE INDEX submissions_unseen ON submissions (mailbox_id, created_at) WHERE message_id IS NULL AND attempts > 0;
+CREATE INDEX submissions_unseen ON submissions (mailbox_id, (CASE WHEN send_at > created_at THEN send_at ELSE created_at END)) WHERE message_id IS NULL AND attempts > 0;
 CREATE INDEX submissions_by_message_id ON submissions (mailbox_id, internet_message_id);
 CREATE INDEX submissions_by_digest ON submissions (digest);
 CREATE INDEX submissions_by_answered ON submissions (answers_message_id, id) WHERE answers_message_id IS NOT NULL;

@@ -16,7 +16,7 @@ const TOKEN: usize = 24;
 const LONGEST: usize = 900;
 /// Ids learned from one answer.
 const PER_ANSWER: usize = 4;
-/// How far the `Date` of a copy may be from the time when its message was queued.
+/// How far the `Date` of a copy may be from the one that its message was given.
 const DATE_MILLIS: i64 = 60_000;
 /// Submissions that are looked through for a copy, the newest first.
 const CANDIDATES: i64 = 200;
@@ -183,11 +183,20 @@ pub(crate) fn learn_from_copies(
     Ok(learned)
 }
 
+/// What the `Date` of a submission says, as the index has it: when it was queued, or its `send_at` if that is later.
+const DATED: &str = "(CASE WHEN send_at > created_at THEN send_at ELSE created_at END)";
+
+/// The same of one that was read.
+fn dated(submission: &Submission) -> Timestamp {
+    let queued = submission.created_at;
+    submission.send_at.map_or(queued, |at| at.max(queued))
+}
+
 /// What a mailbox has sent since a time, and whose copy was not seen yet: the newest first.
 pub(super) fn unseen_sql() -> String {
     format!(
-        "SELECT {} FROM submissions WHERE mailbox_id = $1 AND message_id IS NULL AND attempts > 0 AND created_at >= $2
-         ORDER BY created_at DESC LIMIT $3",
+        "SELECT {} FROM submissions WHERE mailbox_id = $1 AND message_id IS NULL AND attempts > 0 AND {DATED} >= $2
+         ORDER BY {DATED} DESC LIMIT $3",
         super::COLUMNS
     )
 }
@@ -199,7 +208,7 @@ fn is_copy(copy: &Copy<'_>, submission: &Submission) -> bool {
     let head: Head = serde_json::from_str(copy.head).unwrap_or_default();
     let near = head
         .date
-        .is_some_and(|date| (date.0 - submission.created_at.0).abs() <= DATE_MILLIS);
+        .is_some_and(|date| (date.0 - dated(submission).0).abs() <= DATE_MILLIS);
     let recipients: HashSet<String> = submission
         .recipients
         .iter()

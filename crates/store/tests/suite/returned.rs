@@ -15,6 +15,17 @@ const OURS: &str = "offer@example.test";
 
 /// A submission that the server took (or not, by `state`), with `words`.
 async fn sent(f: &Fixture, b: &Box, to: &[&str], state: State, words: &str) -> Submission {
+    sent_after(f, b, (to, 0), state, words).await
+}
+
+/// Like [`sent`], of a message that waits for so many milliseconds before it goes out.
+async fn sent_after(
+    f: &Fixture,
+    b: &Box,
+    (to, wait): (&[&str], i64),
+    state: State,
+    words: &str,
+) -> Submission {
     let digest = f
         .store
         .blobs
@@ -30,7 +41,12 @@ async fn sent(f: &Fixture, b: &Box, to: &[&str], state: State, words: &str) -> S
         to,
     );
     new.subject = "Offer 12".into();
+    if wait > 0 {
+        new.send_at = Some(f.clock.now().plus_millis(wait));
+    }
     submissions::create(&f.store, new).await.unwrap();
+    f.clock.advance(wait);
+    store::leases::renew(&f.store).await.unwrap();
     let claimed = submissions::begin(&f.store, &b.mailbox_id, 1)
         .await
         .unwrap()
@@ -363,6 +379,31 @@ async fn a_copy_to_oneself_tells_the_id_too_and_is_no_copy_in_sent() {
         store_as(&f, &b, came(&f, 6, "answer", head, None).await, Origin::Live).await;
         let last = events(&f, "message.received").await.pop().expect("it came");
         assert_eq!(last.data["submission_id"], json!(submission.id));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_scheduled_message_is_known_by_the_time_that_it_was_scheduled_for() {
+    both(|f| async move {
+        let b = set_up_for(&f, "ann@example.test").await;
+        let to = ["kim@x.test", "ann@example.test"];
+        let three_days = 3 * 24 * 3_600_000;
+        let submission = sent_after(&f, &b, (&to, three_days), State::Accepted, "Ok").await;
+        let at = submission.send_at.expect("it was scheduled");
+        assert_eq!(at, submission.created_at.plus_millis(three_days));
+        let head = json!({"to": [{"address": "kim@x.test"}], "cc": [{"address": "ann@example.test"}],
+            "from": [{"address": "ann@example.test"}], "date": at});
+        let mut copy = came(&f, 5, "seen", head, None).await;
+        copy.sender = "ann@example.test".into();
+        copy.subject = "Offer 12".into();
+        copy.received_at = f.clock.now();
+        store_as(&f, &b, copy, Origin::Live).await;
+        let head = json!({"references": ["seen@example.test"], "from": [{"address": "kim@x.test"}]});
+        store_as(&f, &b, came(&f, 6, "answer", head, None).await, Origin::Live).await;
+        let last = events(&f, "message.received").await.pop().expect("it came");
+        assert_eq!(last.data["submission_id"], json!(submission.id));
+        assert_eq!(last.data["answers_confidence"], json!("certain"));
     })
     .await;
 }

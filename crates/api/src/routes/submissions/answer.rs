@@ -121,7 +121,8 @@ impl Wanted<'_> {
             CalendarAnswer::Declined => calendar::Answer::Declined,
         };
         let draft = &mut parts.draft;
-        let text = invitation.answer(answer, &draft.from, &own, draft.date_ms);
+        let now = self.state.store.now();
+        let text = invitation.answer(answer, &draft.from, &own, now.0);
         draft.calendar = Some(CalendarPart {
             method: "REPLY".to_owned(),
             text,

@@ -4,7 +4,7 @@ use super::answer::Wanted;
 use super::author::{self, Sender};
 use super::files;
 use super::input::{NewSubmission, Person};
-use super::ready::{Ready, Source};
+use super::ready::{Ready, Source, Stamp};
 use super::signature::{self, Writer};
 use super::template;
 use crate::caller::Caller;
@@ -15,15 +15,15 @@ use mail_message::{Address, Draft, DraftAttachment};
 /// Texts and files in memory of a message that is put together at once; a larger one has a thread of its own for that.
 const SMALL_BYTES: usize = 32 * 1024;
 
-/// Puts the message together. `unique`: of which its Message-ID is made. A `draft_id` is that of a draft which the caller sees.
+/// Puts the message together. A `draft_id` is that of a draft which the caller sees.
 pub(super) async fn ready(
     state: &ApiState,
     caller: &Caller,
     sender: &Sender,
     value: NewSubmission,
-    unique: &str,
+    stamp: Stamp<'_>,
 ) -> Result<Ready> {
-    put_together(state, caller, sender, value, unique, false).await
+    put_together(state, caller, sender, value, stamp, false).await
 }
 
 /// The same for a message that is only kept yet: nobody has to be named.
@@ -32,9 +32,9 @@ pub(super) async fn copy(
     caller: &Caller,
     sender: &Sender,
     value: NewSubmission,
-    unique: &str,
+    stamp: Stamp<'_>,
 ) -> Result<Ready> {
-    put_together(state, caller, sender, value, unique, true).await
+    put_together(state, caller, sender, value, stamp, true).await
 }
 
 async fn put_together(
@@ -42,7 +42,7 @@ async fn put_together(
     caller: &Caller,
     sender: &Sender,
     mut value: NewSubmission,
-    unique: &str,
+    stamp: Stamp<'_>,
     unsent: bool,
 ) -> Result<Ready> {
     value.check_what_goes_together()?;
@@ -80,7 +80,7 @@ async fn put_together(
         headers.push(("Disposition-Notification-To".to_owned(), address));
     }
     let draft = Draft {
-        message_id: mail_message::message_id(unique, &from.address),
+        message_id: mail_message::message_id(stamp.unique, &from.address),
         from,
         to: people(value.to),
         cc: people(value.cc),
@@ -89,7 +89,7 @@ async fn put_together(
         text: value.text,
         html: value.html,
         headers,
-        date_ms: state.store.now().0,
+        date_ms: stamp.date.0,
         unsent,
         ..Draft::default()
     };

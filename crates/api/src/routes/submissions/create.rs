@@ -1,6 +1,6 @@
 use super::author::Sender;
 use super::input::NewSubmission;
-use super::ready::fits;
+use super::ready::{Stamp, fits};
 use super::schedule::Schedule;
 use super::{author, compose, raw};
 use crate::caller::Caller;
@@ -171,13 +171,18 @@ pub(super) async fn prepare(
     unique: &str,
 ) -> Result<submissions::NewSubmission> {
     let (priority, wishes) = (value.priority, value.wishes());
-    let schedule = Schedule::of(&value, state.store.now())?;
+    let now = state.store.now();
+    let schedule = Schedule::of(&value, now)?;
+    let stamp = Stamp {
+        unique,
+        date: schedule.date(now),
+    };
     let original = value.in_reply_to_message_id.as_deref();
     let answers = answered(state, &sender.mailbox, original).await;
     let ready = if value.raw_base64.is_some() {
-        raw::ready(state, sender, value, unique).await?
+        raw::ready(sender, value, stamp).await?
     } else {
-        compose::ready(state, caller, sender, value, unique).await?
+        compose::ready(state, caller, sender, value, stamp).await?
     };
     fits(ready.length)?;
     if ready.envelope_to.len() > SUBMISSION_RECIPIENTS {

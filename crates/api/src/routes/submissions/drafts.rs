@@ -3,7 +3,7 @@
 
 use super::author::{self, Sender};
 use super::input::NewSubmission;
-use super::ready::{Ready, fits};
+use super::ready::{Ready, Stamp, fits};
 use super::{compose, create};
 use crate::caller::Caller;
 use crate::error::{ApiError, Result};
@@ -365,9 +365,13 @@ pub(super) async fn composed(
     let sender: Sender = author::sender(state, caller, &value).await?;
     caller.must_see(&sender.mailbox.id, "the mailbox")?;
     let unique = drafts::unique(id, version);
+    let stamp = Stamp {
+        unique: &unique,
+        date: state.store.now(),
+    };
     // Who goes on with a draft may use the files that somebody else has brought for it.
     value.draft_id = Some(id.to_owned());
-    let ready = compose::copy(state, caller, &sender, value, &unique).await?;
+    let ready = compose::copy(state, caller, &sender, value, stamp).await?;
     fits(ready.length)?;
     Ok((sender, ready))
 }

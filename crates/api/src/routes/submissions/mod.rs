@@ -16,6 +16,7 @@ mod merge;
 pub(crate) mod merging;
 mod raw;
 mod ready;
+mod redated;
 mod retry;
 mod schedule;
 mod signature;

@@ -3,11 +3,10 @@
 
 use super::author::Sender;
 use super::input::NewSubmission;
-use super::ready::Ready;
+use super::ready::{Ready, Stamp};
 use crate::decode::base64;
 use crate::error::{ApiError, Result};
 use crate::input::Checks;
-use crate::state::ApiState;
 use mail_message::{Head, Piece};
 use model::Timestamp;
 
@@ -36,10 +35,9 @@ const ONCE: [&str; 14] = [
 
 /// Checks the message and makes it ready for the wire.
 pub(super) async fn ready(
-    state: &ApiState,
     sender: &Sender,
     value: NewSubmission,
-    unique: &str,
+    stamp: Stamp<'_>,
 ) -> Result<Ready> {
     if let Some(name) = value.beside_raw() {
         return Err(ApiError::field(
@@ -48,8 +46,7 @@ pub(super) async fn ready(
         ));
     }
     let raw = base64(POINTER, &value.raw_base64.unwrap_or_default())?;
-    let now = state.store.now();
-    let unique = unique.to_owned();
+    let (unique, date) = (stamp.unique.to_owned(), stamp.date);
     let envelope = value.envelope;
     let (sender, identity_id) = (sender.clone(), value.identity_id);
     let done = tokio::task::spawn_blocking(move || {
@@ -62,7 +59,7 @@ pub(super) async fn ready(
             Some(id) => id.clone(),
             None => mail_message::message_id(&unique, &author.from.address),
         };
-        let raw = with_what_is_missing(raw, &fields, &message_id, now)?;
+        let raw = with_what_is_missing(raw, &fields, &message_id, date)?;
         let mut checks = Checks::default();
         let (from, to, pointer) = match envelope {
             Some(envelope) => (envelope.from, envelope.to, "/envelope/to"),
@@ -210,7 +207,7 @@ fn with_what_is_missing(
     raw: Vec<u8>,
     fields: &Fields,
     message_id: &str,
-    now: Timestamp,
+    date: Timestamp,
 ) -> Result<Vec<u8>> {
     let mut with = String::new();
     if !fields.has("Message-ID") {
@@ -220,7 +217,7 @@ fn with_what_is_missing(
         return Err(ApiError::field(POINTER, "has a Message-ID that is none"));
     }
     if !fields.has("Date") {
-        with.push_str(&format!("Date: {}\r\n", mail_message::date_field(now.0)));
+        with.push_str(&format!("Date: {}\r\n", mail_message::date_field(date.0)));
     }
     if !fields.has("MIME-Version") {
         with.push_str("MIME-Version: 1.0\r\n");

@@ -4,6 +4,7 @@ use crate::error::{ApiError, Result};
 use crate::state::ApiState;
 use axum::http::StatusCode;
 use mail_message::{Base64Lines, Piece};
+use model::Timestamp;
 use model::limits::OUTGOING_BYTES;
 use store::StoreError;
 use store::blobs::{Batch, Place, READ_BYTES, Stored};
@@ -32,6 +33,15 @@ pub(super) struct Ready {
     pub(super) identity_id: String,
     /// The place in memory of what it takes from stored messages, given back with it.
     pub(super) _place: Option<OwnedSemaphorePermit>,
+}
+
+/// What a message has that does not come from its writer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp<'a> {
+    /// Of which its Message-ID is made.
+    pub(super) unique: &'a str,
+    /// What its `Date` says.
+    pub(super) date: Timestamp,
 }
 
 /// Where the content of a file is.
@@ -107,7 +117,7 @@ pub(super) async fn set_aside(state: &ApiState, bytes: &[u8]) -> Result<Place> {
     Ok(place)
 }
 
-async fn append(batch: &mut Batch, bytes: &[u8]) -> Result<()> {
+pub(super) async fn append(batch: &mut Batch, bytes: &[u8]) -> Result<()> {
     for piece in bytes.chunks(APPEND) {
         batch.append(piece).await?;
     }

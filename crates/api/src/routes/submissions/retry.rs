@@ -1,4 +1,4 @@
-use super::visible;
+use super::{redated, visible};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::input::Ids;
@@ -9,7 +9,7 @@ use model::access::Scope;
 use model::submission::Submission;
 use store::submissions;
 
-/// Tries again at once what was deferred, failed or is unclear.
+/// Tries again at once what was deferred, failed or is unclear. What waits for its `send_at` goes out now, which its `Date` says then.
 #[utoipa::path(post, path = "/v1/submissions/{id}/retry", tag = "submissions", params(("id" = String, Path)),
     responses((status = 200, body = Submission)))]
 pub(crate) async fn retry_submission(
@@ -18,6 +18,7 @@ pub(crate) async fn retry_submission(
     Ids([id]): Ids<1>,
 ) -> Result<Json<Submission>> {
     caller.need(Scope::Send)?;
-    visible(&state, &caller, &id).await?;
-    Ok(Json(submissions::retry(&state.store, &id).await?))
+    let submission = visible(&state, &caller, &id).await?;
+    let early = redated::of(&state, &submission).await?;
+    Ok(Json(submissions::retry_as(&state.store, &id, early).await?))
 }

@@ -34,6 +34,11 @@ impl Schedule {
             undo_until,
         })
     }
+
+    /// What its `Date` says: when it is to go out. The seconds to take it back do not count.
+    pub(super) fn date(&self, now: Timestamp) -> Timestamp {
+        self.send_at.map_or(now, |at| at.max(now))
+    }
 }
 
 fn send_at(text: Option<&str>, zone: Option<&str>) -> Result<Option<Timestamp>> {
