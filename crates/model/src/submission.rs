@@ -119,9 +119,40 @@ pub struct Recipient {
     /// What came back for this one, after the server had taken the message.
     #[serde(default)]
     pub returned: Option<crate::returned::Returned>,
-    /// The attempt since which nobody can say whether this one has the message: its last answer was lost. Null: it is known.
+    /// Nobody can say whether this one has the message: an answer was lost, and nothing has shown it since.
     #[serde(default)]
-    pub in_doubt_since: Option<i64>,
+    pub in_doubt: bool,
+    /// The attempts that were for this one and whose answer was lost, whatever is known since.
+    #[serde(default)]
+    pub lost_in: Vec<i64>,
+}
+
+impl Recipient {
+    /// One who is to get a message.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            state: State::Queued,
+            code: None,
+            enhanced_code: None,
+            text: None,
+            returned: None,
+            in_doubt: false,
+            lost_in: Vec::new(),
+        }
+    }
+
+    /// No answer came to the final dot of this attempt, which was for this one.
+    pub fn lose(&mut self, attempt: i64) {
+        self.state = State::Unclear;
+        self.in_doubt = true;
+        // What an earlier attempt was told says nothing any more.
+        (self.code, self.enhanced_code, self.text) = (None, None, None);
+        if self.lost_in.last() != Some(&attempt) {
+            self.lost_in.push(attempt);
+        }
+    }
 }
 
 /// The copy in the Sent folder.

@@ -164,7 +164,13 @@ pub fn save_in(
     let plan = match has_place {
         true => Plan::owed(new, old.as_ref(), pace, now),
         false => {
-            old.iter().try_for_each(|old| old.withdraw(tx))?;
+            if let Some(old) = &old {
+                old.withdraw(tx)?;
+                // No copy takes the place of those in a mailbox that it has left.
+                if old.mailbox_id != new.mailbox_id {
+                    old.take_copies_away(tx, now)?;
+                }
+            }
             Plan::none()
         }
     };
@@ -269,6 +275,16 @@ fn changed_meanwhile() -> StoreError {
 }
 
 impl Draft {
+    /// Owes the removal of its copies from the server; what another program made of it stays.
+    fn take_copies_away(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+        let ours = self.on_server != OnServer::Changed;
+        let there = self.last_id.iter().filter(|_| ours);
+        for message_id in there.chain(&self.over) {
+            owed::expunge_in(tx, message_id, now)?;
+        }
+        Ok(())
+    }
+
     fn is_version(&self, wanted: i64) -> Result<()> {
         match self.version == wanted {
             true => Ok(()),
@@ -386,11 +402,7 @@ fn take_away(tx: &mut Tx<'_>, old: &Draft, version: Option<i64>, now: Timestamp)
     let id = old.id.as_str();
     old.is_version(version.unwrap_or(old.version))?;
     old.withdraw(tx)?;
-    let ours = old.on_server != OnServer::Changed;
-    let there = old.last_id.iter().filter(|_| ours);
-    for message_id in there.chain(&old.over) {
-        owed::expunge_in(tx, message_id, now)?;
-    }
+    old.take_copies_away(tx, now)?;
     // Whoever comes second, on another node perhaps, finds none, or another version: one that went to another mailbox meanwhile is
     // under the lock of that one.
     let sql = "DELETE FROM drafts WHERE id = $1 AND version = $2";

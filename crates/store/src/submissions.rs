@@ -242,15 +242,7 @@ fn queued(addresses: &[String]) -> Vec<Recipient> {
     addresses
         .iter()
         .filter(|address| seen.insert(address.to_lowercase()))
-        .map(|address| Recipient {
-            address: address.clone(),
-            state: State::Queued,
-            code: None,
-            enhanced_code: None,
-            text: None,
-            returned: None,
-            in_doubt_since: None,
-        })
+        .map(|address| Recipient::new(address))
         .collect()
 }
 
@@ -485,15 +477,15 @@ pub async fn retry_as(store: &Store, id: &str, early: Option<Redated>) -> Result
         .write(move |tx| {
             let mut old = lock_both(tx, &id)?;
             let again = match old.submission.state {
-                State::Queued | State::Deferred | State::Unclear => false,
-                State::Failed => true,
+                State::Queued | State::Deferred => false,
+                State::Unclear | State::Failed => true,
                 State::Sending => return refuse("the message is being sent right now"),
                 State::Accepted => return refuse("the mail server has taken the message already"),
                 State::Cancelled => return refuse("the message was cancelled"),
             };
             if again {
                 for recipient in &mut old.submission.recipients {
-                    if recipient.state == State::Failed {
+                    if matches!(recipient.state, State::Unclear | State::Failed) {
                         recipient.state = State::Queued;
                     }
                 }
@@ -521,7 +513,7 @@ pub async fn retry_as(store: &Store, id: &str, early: Option<Redated>) -> Result
                     serde_json::to_string(&old.submission.recipients)?.into(),
                     now.into(),
                     now.plus_millis(give_up).into(),
-                    i64::from(evidence::doubt(&old.submission.recipients)).into(),
+                    evidence::lost_answers(&old.submission.recipients).min(1).into(),
                 ],
             )?;
             release_held(tx, &old.submission.mailbox_id, now)?;

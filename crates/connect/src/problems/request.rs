@@ -242,7 +242,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         id: "receipt_not_possible",
         step: None,
         title: "The message gets no reading receipt",
-        cause: "The sender asked for none, or for one to several addresses or to yourself; or somebody gave it already, here or in another mail program; or a list or a machine sent the message; or you sent it. A sender gets one receipt for a message at most.",
+        cause: "The sender asked for none, or not for one to himself alone; or somebody gave it already, here or in another program; or a list, a machine or you sent the message. A sender gets one receipt for a message at most.",
         remedy: "Answer the message instead.",
         action: "none",
         retry: Never,

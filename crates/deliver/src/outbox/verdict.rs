@@ -143,10 +143,7 @@ impl Attempt<'_> {
         } else {
             next.unwrap_or(Again::Never)
         };
-        Settlement {
-            lost,
-            ..self.settlement(recipients, again, problems.main())
-        }
+        self.settlement(recipients, again, problems.main())
     }
 
     /// When those go out who were not named to the server this time, because it takes only so many at once: they stay as they
@@ -193,7 +190,7 @@ impl Attempt<'_> {
                     return None;
                 }
                 DataResult::Unknown { what } => {
-                    recipient.state = State::Unclear;
+                    recipient.lose(self.claimed.submission.attempts);
                     in_words(recipient, what);
                     problems.open = Some("smtp_unclear".to_owned());
                     return None;
@@ -210,10 +207,7 @@ impl Attempt<'_> {
             problems.failed = Some(failure.problem.id);
             None
         } else {
-            // What was unclear before stays so: it was not handed over again.
-            if recipient.state != State::Unclear {
-                recipient.state = State::Deferred;
-            }
+            recipient.state = State::Deferred;
             problems.open = Some(failure.problem.id);
             Some(again)
         }
@@ -336,7 +330,6 @@ impl Attempt<'_> {
                 Again::Held | Again::Never => None,
             },
             held: again == Again::Held,
-            lost: false,
             problem_id,
             sent_copy_by: self.sent_copy_by,
         }

@@ -13,18 +13,7 @@ const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
 fn claimed(to: &[&str]) -> Claimed {
-    let recipients = to
-        .iter()
-        .map(|address| Recipient {
-            address: (*address).to_owned(),
-            state: State::Queued,
-            code: None,
-            enhanced_code: None,
-            text: None,
-            returned: None,
-            in_doubt_since: None,
-        })
-        .collect();
+    let recipients = to.iter().map(|address| Recipient::new(address)).collect();
     Claimed {
         submission: Submission {
             id: "sub_1".into(),
@@ -422,9 +411,9 @@ fn a_refused_sign_in_is_confirmed_once_and_then_held() {
 }
 
 #[test]
-fn what_was_unclear_stays_unclear_until_a_try_has_shown_something() {
+fn what_was_unclear_stays_unclear_until_the_server_has_said_something() {
     let mut message = claimed(&["a@x", "b@x"]);
-    message.submission.recipients[0].state = State::Unclear;
+    message.submission.recipients[0].lose(1);
     message.submission.recipients[1].state = State::Failed;
     let closed = SmtpError::Closed { what: "a reply" };
     let settlement = judged(&message, START, |a| a.not_sent(&closed));
@@ -441,8 +430,10 @@ fn what_was_unclear_stays_unclear_until_a_try_has_shown_something() {
         postponed: Vec::new(),
     };
     let settlement = judged(&message, START, |a| a.outcome(&later));
-    assert_eq!(states(&settlement), [State::Unclear, State::Failed]);
-    assert!(!settlement.lost);
+    // Put off as anybody is, so that others need not wait for him: the doubt stays.
+    assert_eq!(states(&settlement), [State::Deferred, State::Failed]);
+    assert!(settlement.recipients[0].in_doubt);
+    assert_eq!(settlement.recipients[0].lost_in, [1]);
     assert_eq!(wait(&settlement, START), Some(5 * MINUTE));
     let end = judged(&message, message.give_up_at, |a| a.not_sent(&closed));
     assert_eq!(

@@ -297,9 +297,7 @@ fn end_claims(
             .iter_mut()
             .filter(|r| lost && !r.state.is_final() && !old.dot_left_out.contains(&r.address))
         {
-            recipient.state = State::Unclear;
-            // What an earlier attempt was told says nothing any more.
-            (recipient.code, recipient.enhanced_code, recipient.text) = (None, None, None);
+            recipient.lose(old.submission.attempts);
         }
         let pause = match lost {
             true => rules.unclear_millis,
@@ -310,7 +308,6 @@ fn end_claims(
             recipients,
             next_attempt_at: Some(now.plus_millis(pause)),
             held: false,
-            lost,
             problem_id: old.submission.problem_id.clone(),
             sent_copy_by: SentCopyBy::Provider,
         };

@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::wake::Topic;
 use model::Timestamp;
 use model::event::NewEvent;
+use model::returned::Confidence;
 use model::submission::{Recipient, SentCopyState, State, Submission};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What was found of our own submissions.
 #[derive(Debug, Default)]
@@ -123,42 +124,50 @@ pub(super) fn is_under_way(found: &Claimed) -> bool {
     found.submission.state == State::Sending && found.dot_has_left()
 }
 
-/// Whether nobody can say of one of them that he has the message or has it not.
-pub(super) fn doubt<'r>(recipients: impl IntoIterator<Item = &'r Recipient>) -> bool {
-    let mut recipients = recipients.into_iter();
-    recipients.any(|r| r.in_doubt_since.is_some())
+/// How often no answer came to the final dot for one of those who are in doubt and still tried, at most.
+pub(super) fn lost_answers(recipients: &[Recipient]) -> i64 {
+    let open = recipients.iter().filter(|r| !r.state.is_final());
+    let lost = open.filter(|r| r.in_doubt).map(|r| r.lost_in.len());
+    i64::try_from(lost.max().unwrap_or(0)).unwrap_or(i64::MAX)
 }
 
-/// Notes since when each recipient is in doubt: from the first lost answer until it is known that the server took the message. That a
-/// later attempt was refused says nothing about the earlier one.
+/// Notes who is in doubt: from a lost answer until it is known that the server took the message. That a later attempt was refused
+/// says nothing about the earlier one. What came back from a recipient's way is known of the one attempt that was for him.
 pub(super) fn note_doubts(before: &Submission, after: &mut [Recipient]) {
     for recipient in after {
-        recipient.in_doubt_since = match recipient.state {
-            State::Accepted => None,
-            State::Unclear => recipient.in_doubt_since.or(Some(before.attempts)),
-            _ => recipient.in_doubt_since,
-        };
+        if recipient.state == State::Unclear && !recipient.in_doubt {
+            recipient.lose(before.attempts);
+        }
+        let returned = recipient.returned.as_ref();
+        let is_sure = returned.is_some_and(|r| r.confidence != Confidence::Guess);
+        if recipient.state == State::Unclear && is_sure && recipient.lost_in.len() == 1 {
+            recipient.state = State::Accepted;
+        }
+        recipient.in_doubt &= recipient.state != State::Accepted;
     }
 }
 
 /// The recipients of a message that has gone out for certain, if it was not known who of them has it. `named`: those of whom the
 /// evidence speaks itself.
 ///
-/// Of the others it proves something only where one attempt alone can have handed the message over: the same for all who are in
-/// doubt, and nobody was accepted in another one (whose copy it would be).
+/// A copy that was seen is that of any attempt whose answer was lost, or of one that was accepted. So it proves something of those
+/// only for whom all of them were: nobody was accepted, and none was lost that was not for them.
 pub(super) fn settled(
     recipients: &[Recipient],
     named: impl Fn(&Recipient) -> bool,
 ) -> Option<Vec<Recipient>> {
-    let mut since = recipients.iter().filter_map(|r| r.in_doubt_since);
-    let first = since.next()?;
-    let is_one = since.all(|other| other == first) && !has_been_accepted(recipients);
+    let lost: HashSet<i64> = recipients.iter().flat_map(|r| r.lost_in.clone()).collect();
+    let nobody = !has_been_accepted(recipients);
     let mut settled = recipients.to_vec();
     let mut any = false;
-    for recipient in settled.iter_mut().filter(|r| r.in_doubt_since.is_some()) {
-        if is_one || named(recipient) {
+    for recipient in settled.iter_mut().filter(|r| r.in_doubt) {
+        let has_it = nobody
+            && lost
+                .iter()
+                .all(|attempt| recipient.lost_in.contains(attempt));
+        if has_it || named(recipient) {
             recipient.state = State::Accepted;
-            recipient.in_doubt_since = None;
+            recipient.in_doubt = false;
             any = true;
         }
     }

@@ -21,8 +21,6 @@ pub struct Settlement {
     pub next_attempt_at: Option<Timestamp>,
     /// No try by itself until a person has acted, or the time to give up has come.
     pub held: bool,
-    /// The final dot had left, and no answer came.
-    pub lost: bool,
     /// The problem that stands in the way.
     pub problem_id: Option<String>,
     /// Who files the copy in Sent.
@@ -37,7 +35,6 @@ impl Settlement {
             recipients,
             next_attempt_at: None,
             held: false,
-            lost: false,
             problem_id: None,
             sent_copy_by,
         }
@@ -47,10 +44,8 @@ impl Settlement {
     /// is not known only evidence, or a person, goes on.
     fn end_without_another_try(&mut self) {
         for recipient in &mut self.recipients {
-            match recipient.state {
-                State::Queued | State::Deferred => recipient.state = State::Cancelled,
-                State::Unclear => self.held = true,
-                _ => {}
+            if matches!(recipient.state, State::Queued | State::Deferred) {
+                recipient.state = State::Cancelled;
             }
         }
     }
@@ -147,9 +142,13 @@ fn settle_in(
     now: Timestamp,
 ) -> Result<Submission> {
     let old = lock(tx, &attempt.id)?;
-    if old.submission.attempts != attempt.number
-        || !matches!(old.submission.state, State::Sending | State::Unclear)
-    {
+    let is_its = match old.submission.state {
+        State::Sending => true,
+        // The claim has ended after the dot; before it there is nothing that the server could say.
+        State::Unclear => old.dot_has_left(),
+        _ => false,
+    };
+    if old.submission.attempts != attempt.number || !is_its {
         return Err(StoreError::Fenced);
     }
     let (submission, news) = apply(tx, filing, &old, settlement, now)?;
@@ -226,19 +225,25 @@ pub(super) fn write(
     now: Timestamp,
 ) -> Result<(Submission, Vec<NewEvent>)> {
     let before = &old.submission;
-    if let Some(job_id) = &before.job_id
-        && jobs::is_cancelled(tx, job_id)?
-    {
+    let is_over = match &before.job_id {
+        Some(job_id) => jobs::is_cancelled(tx, job_id)?,
+        None => false,
+    };
+    if is_over {
         new.end_without_another_try();
     }
+    super::returned::keep(&before.recipients, &mut new.recipients);
     evidence::note_doubts(before, &mut new.recipients);
     if before.message_id.is_some()
         && let Some(settled) = evidence::settled(&new.recipients, |_| false)
     {
         new.recipients = settled;
     }
-    super::returned::keep(&before.recipients, &mut new.recipients);
-    let state = overall(&new.recipients);
+    let state = match overall(&new.recipients) {
+        // What one report tells of some recipients does not bring the others back.
+        open if before.state == State::Cancelled && !open.is_final() => State::Cancelled,
+        state => state,
+    };
     let next = match state {
         State::Unclear | State::Queued | State::Deferred if new.held => {
             (old.give_up_at > now).then_some(old.give_up_at)
@@ -251,12 +256,10 @@ pub(super) fn write(
         _ => None,
     };
     let problem_id = new.problem_id.filter(|_| state != State::Accepted);
-    // Those who are still tried, none of them in doubt, have no lost answer behind them.
-    let open = new.recipients.iter().filter(|r| !r.state.is_final());
-    let is_clear = next.is_some() && !evidence::doubt(open);
-    let lost_answers = match is_clear {
-        true => 0,
-        false => old.lost_answers + i64::from(new.lost),
+    // What is over is not tried again: its doubt ends as a second one does.
+    let lost_answers = match evidence::lost_answers(&new.recipients) {
+        some if is_over && state == State::Unclear => some.max(2),
+        some => some,
     };
     tx.exec(
         "UPDATE submissions SET state = $2, recipients = $3, attempts = $4, next_attempt_at = $5, held = $6,

@@ -202,6 +202,24 @@ async fn many_changes_have_one_copy_and_who_goes_on_for_long_has_one_a_minute() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_leaves_for_a_mailbox_without_drafts_leaves_no_copy_behind() {
+    both(|fixture| async move {
+        let (a, folder) = with_drafts(&fixture).await;
+        let (store, id) = (&fixture.store, drafts::fresh(fixture.store.now()));
+        saved(store, &a, &id, 0).await;
+        fixture.clock.advance(10 * SECOND);
+        assert_eq!(copied(store).await, [1]);
+        let unique = drafts::unique(&id, 1);
+        turns_up(store, (&a, &folder), 1, &unique, "version 1").await;
+        let elsewhere = fixture.mailbox("bob@example.com").await;
+        let moved = drafts::save(store, version(&id, &elsewhere.id, 1)).await;
+        assert_eq!(moved.unwrap().on_server, OnServer::None);
+        assert_eq!(kinds(store, &a).await, ["expunge"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_draft_that_is_over_before_its_copy_is_made_has_none() {
     both(|fixture| async move {
         let (a, folder) = with_drafts(&fixture).await;

@@ -6,7 +6,7 @@ use model::event::Origin;
 use model::folder::{Mode, Role};
 use model::mailbox::{Mailbox, SentCopyFiler};
 use model::message::{Direction, Flags};
-use model::submission::{SentCopyState, State};
+use model::submission::{Recipient, SentCopyState, State};
 use store::StoreError;
 use store::folders::{self, Cursor, ListChange, NewFolder};
 use store::ingest::{self, Batch, NewMessage, ThreadRefs, Threaded};
@@ -33,10 +33,7 @@ async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
 async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
     let mut recipients = claimed.submission.recipients.clone();
     recipients[0].state = state;
-    let settlement = Settlement {
-        lost: state == State::Unclear,
-        ..Settlement::of(recipients, SentCopyBy::Us)
-    };
+    let settlement = Settlement::of(recipients, SentCopyBy::Us);
     submissions::settle(&f.store, claimed, settlement)
         .await
         .expect("settled");
@@ -328,12 +325,9 @@ async fn evidence_may_come_before_the_doubt() {
 async fn settle_each(f: &Fixture, claimed: &Claimed, states: &[State]) {
     let mut recipients = claimed.submission.recipients.clone();
     for (recipient, state) in recipients.iter_mut().zip(states) {
-        recipient.state = *state;
+        outbox::fares(claimed, recipient, *state);
     }
-    let settlement = Settlement {
-        lost: states.contains(&State::Unclear),
-        ..Settlement::of(recipients, SentCopyBy::Us)
-    };
+    let settlement = Settlement::of(recipients, SentCopyBy::Us);
     submissions::settle(&f.store, claimed, settlement)
         .await
         .expect("settled");
@@ -384,7 +378,7 @@ async fn a_copy_of_an_earlier_attempt_proves_nothing_of_those_who_are_in_doubt_n
             settle_each(&f, &claimed, &[Accepted, Accepted]).await;
             let found = submissions::get(&f.store, &id).await.unwrap();
             assert_eq!(found.state, Accepted);
-            assert!(found.recipients.iter().all(|r| r.in_doubt_since.is_none()));
+            assert!(found.recipients.iter().all(|r| !r.in_doubt));
         })
         .await;
     }
@@ -517,6 +511,53 @@ async fn the_copy_of_one_of_several_with_the_same_message_id_proves_nothing() {
             let found = submissions::get(&f.store, id).await.unwrap();
             assert_eq!((found.state, found.message_id.is_some()), (state, linked));
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_copy_of_a_second_try_proves_nothing_of_whom_it_was_not_for() {
+    use State::{Accepted, Unclear};
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"])
+            .await
+            .id;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        die_after_the_dot(&f, &mailbox, &["r2@x.org"]).await;
+        // Of the one who was in both there is no doubt, whichever made the copy.
+        seen(&f, &mailbox, Role::Sent).await;
+        assert_eq!(states(&f, &id).await, [Accepted, Unclear]);
+        let found = submissions::get(&f.store, &id).await.unwrap();
+        assert_eq!(found.recipients[1].lost_in, [1]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_whose_mail_bounced_was_in_the_attempt_that_made_the_copy() {
+    use State::{Failed, Queued, Unclear};
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"]).await.id;
+        die_after_the_dot(&f, &mailbox, &["r2@x.org"]).await;
+        // What a bounce says of the one.
+        let bounced = id.clone();
+        let write = f.store.db.write(move |tx| {
+            let row = tx.row("SELECT recipients FROM submissions WHERE id = $1", &[(&bounced).into()])?;
+            let mut all: Vec<Recipient> = row.map_or(Ok(Vec::new()), |row| row.json(0))?;
+            all[0].state = Failed;
+            all[0].in_doubt = false;
+            let sql = "UPDATE submissions SET recipients = $2, state = 'queued', lost_answers = 0 WHERE id = $1";
+            tx.exec(sql, &[bounced.into(), serde_json::to_string(&all)?.into()])
+        });
+        write.await.unwrap();
+        seen(&f, &mailbox, Role::Sent).await;
+        assert_eq!(states(&f, &id).await, [Failed, Queued]);
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        assert_eq!(states(&f, &id).await, [Failed, Unclear]);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use crate::common::Fixture;
 use model::job::Job;
 use model::mailbox::Mailbox;
-use model::submission::{State, Submission};
+use model::submission::{Recipient, State, Submission};
 use serde_json::json;
 use store::Tx;
 use store::jobs::{self, NewJob};
@@ -44,12 +44,9 @@ pub async fn dot(f: &Fixture, claimed: &Claimed) {
 pub fn all(claimed: &Claimed, state: State) -> Settlement {
     let mut recipients = claimed.submission.recipients.clone();
     for recipient in &mut recipients {
-        recipient.state = state;
+        fares(claimed, recipient, state);
     }
-    Settlement {
-        lost: state == State::Unclear,
-        ..Settlement::of(recipients, SentCopyBy::Us)
-    }
+    Settlement::of(recipients, SentCopyBy::Us)
 }
 
 /// Copies in Sent that are owed.
@@ -78,4 +75,12 @@ pub async fn job(f: &Fixture, mailbox_id: &str, recipients: usize) -> Job {
     let now = f.store.now();
     let make = move |tx: &mut Tx<'_>| jobs::create_in(tx, &new, now);
     f.store.db.write(make).await.expect("a job")
+}
+
+/// What becomes of one recipient in an attempt.
+pub fn fares(claimed: &Claimed, recipient: &mut Recipient, state: State) {
+    match state {
+        State::Unclear => recipient.lose(claimed.submission.attempts),
+        known => recipient.state = known,
+    }
 }

@@ -58,7 +58,6 @@ async fn sent_after(
         recipient.text = Some(words.to_owned());
     }
     let settlement = Settlement {
-        lost: state == State::Unclear,
         ..Settlement::of(recipients, SentCopyBy::Us)
     };
     submissions::settle(&f.store, &claimed, settlement)

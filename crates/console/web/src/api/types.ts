@@ -542,7 +542,7 @@ export interface Submission {
     enhanced_code: string | null;
     text: string | null;
     returned?: Returned | null;
-    in_doubt_since?: number | null;
+    in_doubt?: boolean;
   }[];
   sent_copy: { state: string };
   possible_duplicate: boolean;

@@ -17,7 +17,7 @@ import { cleaned, htmlOf, isFormatted, textOf } from "./clean";
 import { type Draft, draftFrom, draftOf, emptyDraft, looksLikeAddress, parseAddresses, restOf } from "./draft";
 import { useDraftKeeper } from "./draft-keeper";
 import { Editor } from "./editor";
-import { handedOver, UNDO_SECONDS } from "./handed-over";
+import { handedOver, UNDO_SECONDS, writtenAgain } from "./handed-over";
 import { forget, keep, kept, note, storageKey, type Typed, typedOver } from "./kept";
 import { type Later, laterBody, SendLater, startLater } from "./later";
 import { Original } from "./original";
@@ -169,7 +169,7 @@ function Form({ search, going, senders, original, begun, anew }: FormProps) {
       void client.invalidateQueries({ queryKey: ["submissions"] });
       // With its files, its author and its wishes: as a draft it has all of them.
       handedOver(submission, async () => {
-        const again = await api.post<ServerDraft>("/v1/drafts", content);
+        const again = await writtenAgain(content);
         await navigate({ to: "/compose", search: { draft: again.id } });
       });
     },

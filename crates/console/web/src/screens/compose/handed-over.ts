@@ -1,7 +1,7 @@
 // After a message was handed over: where it is, and a few seconds to take it back.
 
-import { api } from "../../api/client";
-import type { Submission } from "../../api/types";
+import { api, Problem } from "../../api/client";
+import type { ServerDraft, Submission, SubmissionInput } from "../../api/types";
 import { fullTime, plural } from "../../ui/format";
 import { toast, toastProblem } from "../../ui/overlays";
 
@@ -26,4 +26,18 @@ export function handedOver(submission: Submission, writeAgain: () => Promise<voi
       },
     },
   });
+}
+
+/** What was taken back, as a draft. Files that are not there for this writer any more do not cost the text. */
+export async function writtenAgain(content: SubmissionInput): Promise<ServerDraft> {
+  try {
+    return await api.post<ServerDraft>("/v1/drafts", content);
+  } catch (error) {
+    const isAboutFiles = error instanceof Problem && error.errors.some((one) => one.pointer.startsWith("/attachments"));
+    if (!isAboutFiles) throw error;
+    const { attachments: _, ...rest } = content;
+    const draft = await api.post<ServerDraft>("/v1/drafts", rest);
+    toast("The files are not attached", { description: "Attach them once more before you send." });
+    return draft;
+  }
 }
