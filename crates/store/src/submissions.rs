@@ -50,7 +50,7 @@ use serde_json::json;
 const COLUMNS: &str = "id, mailbox_id, identity_id, state, send_at, message_id, internet_message_id, subject,
     attempts, next_attempt_at, recipients, sent_copy, possible_duplicate, problem_id, created_at, held,
     digest, size, envelope_from, give_up_at, answers_message_id, priority, undo_until, wishes, job_id, dot_attempt,
-    lost_answers, dot_left_out";
+    lost_answers, dot_left_out, seen_at_dot";
 
 /// The problem of a message whose answer was lost.
 const UNCLEAR_PROBLEM: &str = "smtp_unclear";
@@ -623,6 +623,7 @@ fn from_row(row: &Row) -> Result<Claimed> {
         dot_attempt: row.get(25)?,
         lost_answers: row.get(26)?,
         dot_left_out: maybe_json(row, 27)?.unwrap_or_default(),
+        seen_at_dot: row.get(28)?,
     })
 }
 

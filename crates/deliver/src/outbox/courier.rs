@@ -268,7 +268,7 @@ impl Courier<'_> {
             Standing::Over => return Ok(May::Skip),
             Standing::OtherSettings => return Ok(May::EndBefore),
         };
-        let offered = session.fitting(&wishes::recipients(&next.submission.recipients));
+        let offered = session.fitting(&wishes::of(&next.submission));
         Ok(
             match submissions::set_aside(self.store, next, budget, own, offered).await? {
                 Permit::Given => May::Go,
@@ -361,7 +361,7 @@ impl Courier<'_> {
         let wishes = &claimed.submission.wishes;
         let envelope = Envelope {
             from: claimed.envelope_from.clone(),
-            to: wishes::recipients(&claimed.submission.recipients),
+            to: wishes::of(&claimed.submission),
             require_tls: wishes.require_tls,
             dsn: Some(wishes::notices(&claimed.submission.id, wishes)),
             size: rewritten.unwrap_or(claimed.size),

@@ -1,13 +1,18 @@
 //! What a submission asks of the servers on the way, in the words of SMTP.
 
-use model::submission::{Notify as Event, Recipient, Return as Part, State, Wishes};
+use model::submission::{Notify as Event, Recipient, Return as Part, State, Submission, Wishes};
 use smtp_client::{Dsn, Notify, RecipientReply, Return};
 use std::collections::HashSet;
 
-/// Whom this try is for. Those for whom it is unclear go by themselves: what is seen of one try says nothing of another. Where a
+/// Whom this try of a submission is for.
+pub(super) fn of(submission: &Submission) -> Vec<String> {
+    recipients(&submission.recipients, submission.attempts)
+}
+
+/// Whom a try is for. Those for whom it is unclear go by themselves: what is seen of one try says nothing of another. Where a
 /// server takes only so many at once, some were never tried: they go before those who were put off, or the same few would be asked
-/// about again and again.
-pub(super) fn recipients(all: &[Recipient]) -> Vec<String> {
+/// about again and again; and among these another one comes first with each of the `attempts`.
+fn recipients(all: &[Recipient], attempts: i64) -> Vec<String> {
     let with = |wanted: &[State]| {
         let chosen = all.iter().filter(|r| wanted.contains(&r.state));
         chosen.map(|r| r.address.clone()).collect::<Vec<_>>()
@@ -16,7 +21,12 @@ pub(super) fn recipients(all: &[Recipient]) -> Vec<String> {
     let first = first
         .map(|state| with(&[state]))
         .find(|some| !some.is_empty());
-    first.unwrap_or_else(|| with(&[State::Deferred]))
+    first.unwrap_or_else(|| {
+        let mut put_off = with(&[State::Deferred]);
+        let turn = usize::try_from(attempts).unwrap_or(0) % put_off.len().max(1);
+        put_off.rotate_left(turn);
+        put_off
+    })
 }
 
 /// Of those whose fate is open, whom the server does not take the message for this time.
@@ -48,5 +58,35 @@ pub(super) fn notices(submission_id: &str, wishes: &Wishes) -> Dsn {
                 failure: dsn.notify.contains(&Event::Failure),
                 delay: dsn.notify.contains(&Event::Delay),
             }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(states: &[State]) -> Vec<Recipient> {
+        let numbered = states.iter().enumerate();
+        numbered
+            .map(|(n, state)| Recipient {
+                state: *state,
+                ..Recipient::new(&format!("{n}@x"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn whose_fate_is_unclear_goes_first_then_who_was_never_tried_then_the_others_in_turn() {
+        use State::{Accepted, Deferred, Queued, Unclear};
+        let all = some(&[Queued, Unclear, Accepted, Deferred]);
+        assert_eq!(recipients(&all, 3), ["1@x"]);
+        let all = some(&[Queued, Deferred, Queued]);
+        assert_eq!(recipients(&all, 3), ["0@x", "2@x"]);
+        let all = some(&[Deferred, Accepted, Deferred, Deferred]);
+        for (attempts, first) in [(3, "0@x"), (4, "2@x"), (5, "3@x")] {
+            let chosen = recipients(&all, attempts);
+            assert_eq!((chosen.len(), chosen[0].as_str()), (3, first));
+        }
+        assert!(recipients(&some(&[Accepted]), 1).is_empty());
     }
 }

@@ -45,6 +45,7 @@ fn claimed(to: &[&str]) -> Claimed {
         answers_message_id: None,
         dot_attempt: 1,
         dot_left_out: Vec::new(),
+        seen_at_dot: 0,
         lost_answers: 0,
     }
 }

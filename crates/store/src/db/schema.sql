@@ -243,7 +243,8 @@ CREATE INDEX owed_by_message ON owed (message_id);
 
 -- `held`: no try by itself until a person changed something; then `next_attempt_at` is when it is given up.
 -- `dot_attempt`: the last attempt whose final dot may have left; `dot_left_out`: whom that was not for, of those whose fate was open (JSON;
--- null: nobody was left out); `lost_answers`: how often no answer came to a final dot of those who are in doubt now.
+-- null: nobody was left out); `lost_answers`: how often no answer came to a final dot of those who are in doubt now;
+-- `seen_at_dot`: `dot_attempt` when the copy in Sent was seen.
 CREATE TABLE submissions (
   id TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL REFERENCES mailboxes (id) ON DELETE CASCADE, identity_id TEXT,
   state TEXT NOT NULL CHECK (state IN ('queued','sending','accepted','deferred','unclear','failed','cancelled')),
@@ -252,7 +253,7 @@ CREATE TABLE submissions (
   next_attempt_at {int}, give_up_at {int} NOT NULL, held {int} NOT NULL DEFAULT 0, claimed_by TEXT, claimed_until {int},
   sent_copy TEXT NOT NULL, message_id TEXT, possible_duplicate {int} NOT NULL, problem_id TEXT, answers_message_id TEXT,
   priority {int} NOT NULL, undo_until {int}, wishes TEXT NOT NULL, job_id TEXT, dot_attempt {int} NOT NULL DEFAULT 0,
-  dot_left_out TEXT, lost_answers {int} NOT NULL DEFAULT 0, settled_at {int}, sent_by TEXT, created_at {int} NOT NULL, CHECK ((state = 'sending') = (claimed_until IS NOT NULL))
+  dot_left_out TEXT, seen_at_dot {int} NOT NULL DEFAULT 0, lost_answers {int} NOT NULL DEFAULT 0, settled_at {int}, sent_by TEXT, created_at {int} NOT NULL, CHECK ((state = 'sending') = (claimed_until IS NOT NULL))
 ) {strict};
 CREATE INDEX submissions_due ON submissions (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX submissions_turn ON submissions (mailbox_id, priority, next_attempt_at, id) WHERE next_attempt_at IS NOT NULL;

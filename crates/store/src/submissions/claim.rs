@@ -21,7 +21,7 @@ use crate::wake::Topic;
 use crate::{Store, Tx, events, leases};
 use model::Timestamp;
 use model::identity::Limits;
-use model::submission::{State, Submission};
+use model::submission::{Recipient, State, Submission};
 use std::collections::VecDeque;
 
 /// Life of a claim without renewal.
@@ -55,6 +55,8 @@ pub struct Claimed {
     pub dot_left_out: Vec<String>,
     /// How often no answer came to a final dot of those who are in doubt now.
     pub lost_answers: i64,
+    /// `dot_attempt` when the copy in Sent was seen, which is of no later one; 0 before.
+    pub seen_at_dot: i64,
 }
 
 impl Claimed {
@@ -325,11 +327,18 @@ fn end_doubts(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
     for row in &rows {
         let old = from_row(row)?;
         let mut recipients = old.submission.recipients.clone();
-        for recipient in recipients.iter_mut().filter(|r| r.state == State::Unclear) {
-            recipient.state = State::Failed;
+        let unclear = |r: &Recipient| r.state == State::Unclear;
+        let twice = |r: &Recipient| unclear(r) && r.lost_in.len() > 1;
+        // Of a message that is over (its job was cancelled) there is no second one.
+        let is_over = !recipients.iter().any(twice);
+        for recipient in &mut recipients {
+            if twice(recipient) || is_over && unclear(recipient) {
+                recipient.state = State::Failed;
+            }
         }
         let settlement = Settlement {
             problem_id: Some(UNCLEAR_PROBLEM.to_owned()),
+            next_attempt_at: Some(now),
             ..Settlement::of(recipients, SentCopyBy::Provider)
         };
         news.extend(write(tx, &old, settlement, old.submission.sent_copy.state, now)?.1);

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::wake::Topic;
 use model::Timestamp;
 use model::event::NewEvent;
-use model::returned::Confidence;
+use model::returned::{Confidence, Kind};
 use model::submission::{Recipient, SentCopyState, State, Submission};
 use std::collections::{HashMap, HashSet};
 
@@ -82,7 +82,7 @@ pub(crate) fn link_sent(
         if filed {
             filing::seen(tx, &found)?;
             tx.exec(
-                "UPDATE submissions SET message_id = $2, sent_copy = 'filed' WHERE id = $1",
+                "UPDATE submissions SET message_id = $2, sent_copy = 'filed', seen_at_dot = dot_attempt WHERE id = $1",
                 &[(&id).into(), (&one.message_id).into()],
             )?;
             found.submission.message_id = Some(one.message_id.clone());
@@ -91,7 +91,9 @@ pub(crate) fn link_sent(
         if is_under_way(&found) {
             continue;
         }
-        if let Some(recipients) = settled(&found.submission.recipients, |_| false) {
+        if let Some(recipients) =
+            settled(&found.submission.recipients, found.dot_attempt, |_| false)
+        {
             // Who files the copy is not known here: it is looked for before it is filed.
             let settlement = Settlement::of(recipients, SentCopyBy::Unknown);
             let filing = Filing::lock(tx, mailbox_id)?;
@@ -124,44 +126,59 @@ pub(super) fn is_under_way(found: &Claimed) -> bool {
     found.submission.state == State::Sending && found.dot_has_left()
 }
 
-/// How often no answer came to the final dot for one of those who are in doubt and still tried, at most.
+/// How often no answer came to the final dot for one of those who are in doubt and are tried next, at most.
 pub(super) fn lost_answers(recipients: &[Recipient]) -> i64 {
-    let open = recipients.iter().filter(|r| !r.state.is_final());
-    let lost = open.filter(|r| r.in_doubt).map(|r| r.lost_in.len());
-    i64::try_from(lost.max().unwrap_or(0)).unwrap_or(i64::MAX)
+    let most = |state: &dyn Fn(State) -> bool| {
+        let some = recipients.iter().filter(|r| r.in_doubt && state(r.state));
+        some.map(|r| r.lost_in.len()).max()
+    };
+    // Those for whom it is unclear go first, and by themselves.
+    let unclear = most(&|state| state == State::Unclear);
+    let lost = unclear.or_else(|| most(&|state| !state.is_final()));
+    i64::try_from(lost.unwrap_or(0)).unwrap_or(i64::MAX)
 }
 
 /// Notes who is in doubt: from a lost answer until it is known that the server took the message. That a later attempt was refused
-/// says nothing about the earlier one. What came back from a recipient's way is known of the one attempt that was for him.
+/// says nothing about the earlier one; what came back from a recipient's way says that the server had the message.
 pub(super) fn note_doubts(before: &Submission, after: &mut [Recipient]) {
     for recipient in after {
         if recipient.state == State::Unclear && !recipient.in_doubt {
             recipient.lose(before.attempts);
         }
-        let returned = recipient.returned.as_ref();
-        let is_sure = returned.is_some_and(|r| r.confidence != Confidence::Guess);
-        if recipient.state == State::Unclear && is_sure && recipient.lost_in.len() == 1 {
-            recipient.state = State::Accepted;
+        let returned = recipient.returned.clone();
+        let sure = returned.filter(|r| r.confidence != Confidence::Guess);
+        match sure.filter(|_| recipient.state == State::Unclear) {
+            Some(other) if other.kind != Kind::Bounce => recipient.state = State::Accepted,
+            // Of two that were lost the other one may have arrived.
+            Some(bounce) if recipient.lost_in.len() == 1 => {
+                recipient.state = State::Failed;
+                recipient.in_doubt = false;
+                recipient.enhanced_code = bounce.status;
+                recipient.text = bounce.diagnostic;
+            }
+            _ => {}
         }
         recipient.in_doubt &= recipient.state != State::Accepted;
     }
 }
 
 /// The recipients of a message that has gone out for certain, if it was not known who of them has it. `named`: those of whom the
-/// evidence speaks itself.
+/// evidence speaks itself; `until`: the last attempt that it can be of.
 ///
 /// A copy that was seen is that of any attempt whose answer was lost, or of one that was accepted. So it proves something of those
 /// only for whom all of them were: nobody was accepted, and none was lost that was not for them.
 pub(super) fn settled(
     recipients: &[Recipient],
+    until: i64,
     named: impl Fn(&Recipient) -> bool,
 ) -> Option<Vec<Recipient>> {
-    let lost: HashSet<i64> = recipients.iter().flat_map(|r| r.lost_in.clone()).collect();
-    let nobody = !has_been_accepted(recipients);
+    let lost = recipients.iter().flat_map(|r| r.lost_in.iter().copied());
+    let lost: HashSet<i64> = lost.filter(|attempt| *attempt <= until).collect();
+    let is_proof = !lost.is_empty() && !has_been_accepted(recipients);
     let mut settled = recipients.to_vec();
     let mut any = false;
     for recipient in settled.iter_mut().filter(|r| r.in_doubt) {
-        let has_it = nobody
+        let has_it = is_proof
             && lost
                 .iter()
                 .all(|attempt| recipient.lost_in.contains(attempt));

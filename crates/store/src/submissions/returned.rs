@@ -114,16 +114,18 @@ fn note(
         return Ok(news);
     };
     let reported = arrived.report.map_or(&[][..], |report| &report.recipients);
-    if link.confidence != Confidence::Guess {
+    // By a Message-ID that another submission has too it may be about that one.
+    let envelope_id = arrived.report.and_then(|r| r.envelope_id.as_deref());
+    let is_guess = link.confidence == Confidence::Guess
+        || envelope_id != Some(id) && shares_its_id(tx, &found)?;
+    if !is_guess {
         if let Some(id) = arrived
             .report
             .and_then(|r| r.original_message_id.as_deref())
         {
             wire_ids::learn(tx, &found.submission, id)?;
         }
-        let envelope_id = arrived.report.and_then(|r| r.envelope_id.as_deref());
-        // By its Message-ID alone it may be about another one.
-        if !is_under_way(&found) && (envelope_id == Some(id) || !shares_its_id(tx, &found)?) {
+        if !is_under_way(&found) {
             news.extend(settle(tx, &found, reported, now)?);
         }
         if !news.is_empty() {
@@ -136,9 +138,9 @@ fn note(
     if matches!(report.kind, Kind::AutoReply | Kind::OutOfOffice) {
         return Ok(news);
     }
-    let confidence = match link.confidence {
-        Confidence::Guess => Confidence::Guess,
-        _ => report.confidence,
+    let confidence = match is_guess {
+        true => Confidence::Guess,
+        false => report.confidence,
     };
     let mut recipients = found.submission.recipients.clone();
     let mut changed = false;
@@ -217,7 +219,7 @@ fn settle(
         let mut all = reported.iter();
         all.any(|said| means(before, recipient, said, reported.len()))
     };
-    let Some(mut recipients) = settled(before, is_meant) else {
+    let Some(mut recipients) = settled(before, i64::MAX, is_meant) else {
         return Ok(Vec::new());
     };
     let doubted: Vec<bool> = before
@@ -266,12 +268,16 @@ fn means(all: &[Recipient], one: &Recipient, said: &Reported, speaks_of: usize) 
     alone || one.address.eq_ignore_ascii_case(&said.address)
 }
 
-/// What came back is not forgotten by an attempt that began before it came.
+/// What came back is not forgotten by an attempt that began before it came, nor what it has shown.
 pub(super) fn keep(before: &[Recipient], after: &mut [Recipient]) {
     for recipient in after {
-        if recipient.returned.is_none() {
-            let known = before.iter().find(|r| r.address == recipient.address);
-            recipient.returned = known.and_then(|r| r.returned.clone());
+        let Some(known) = before.iter().find(|r| r.address == recipient.address) else {
+            continue;
+        };
+        if known.state == State::Accepted && !recipient.state.is_final() {
+            recipient.clone_from(known);
+        } else if recipient.returned.is_none() {
+            recipient.returned.clone_from(&known.returned);
         }
     }
 }

@@ -235,7 +235,7 @@ pub(super) fn write(
     super::returned::keep(&before.recipients, &mut new.recipients);
     evidence::note_doubts(before, &mut new.recipients);
     if before.message_id.is_some()
-        && let Some(settled) = evidence::settled(&new.recipients, |_| false)
+        && let Some(settled) = evidence::settled(&new.recipients, old.seen_at_dot, |_| false)
     {
         new.recipients = settled;
     }
@@ -245,9 +245,7 @@ pub(super) fn write(
         state => state,
     };
     let next = match state {
-        State::Unclear | State::Queued | State::Deferred if new.held => {
-            (old.give_up_at > now).then_some(old.give_up_at)
-        }
+        State::Unclear | State::Queued | State::Deferred if new.held => Some(old.give_up_at),
         State::Unclear => Some(
             new.next_attempt_at
                 .unwrap_or_else(|| now.plus_millis(UNCLEAR_MILLIS)),

@@ -15,6 +15,7 @@ use store::submissions::{self, Claimed, NewSubmission, SentCopyBy, Settlement};
 
 const MESSAGE_ID: &str = "one@example.com";
 
+/// A message whose final dot has left.
 async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
     let raw = b"Subject: x\r\n\r\nHello";
     let digest = f.store.blobs.put(raw).await.expect("stored");
@@ -23,11 +24,9 @@ async fn sending(f: &Fixture, mailbox: &Mailbox) -> Claimed {
     submissions::create(&f.store, new)
         .await
         .expect("a submission");
-    submissions::begin(&f.store, &mailbox.id, 1)
-        .await
-        .expect("a claim")
-        .pop_front()
-        .expect("it is due")
+    let claimed = outbox::claim(f, mailbox).await.expect("it is due");
+    outbox::dot(f, &claimed).await;
+    claimed
 }
 
 async fn settle(f: &Fixture, claimed: &Claimed, state: State) {
@@ -558,6 +557,43 @@ async fn a_recipient_whose_mail_bounced_was_in_the_attempt_that_made_the_copy() 
         f.clock.advance(submissions::UNCLEAR_MILLIS);
         die_after_the_dot(&f, &mailbox, &[]).await;
         assert_eq!(states(&f, &id).await, [Failed, Unclear]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_before_any_dot_is_no_copy_of_ours() {
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org"]).await.id;
+        seen(&f, &mailbox, Role::Sent).await;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        assert_eq!(states(&f, &id).await, [State::Unclear]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_in_doubt_has_a_second_try() {
+    use State::{Deferred, Failed, Unclear};
+    both(|f| async move {
+        let mailbox = f.mailbox("ann@example.com").await;
+        let id = outbox::queue(&f, &mailbox, &["r1@x.org", "r2@x.org"])
+            .await
+            .id;
+        let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+        settle_each(&f, &claimed, &[Unclear, Deferred]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        let claimed = outbox::claim(&f, &mailbox).await.expect("it is due");
+        settle_each(&f, &claimed, &[Deferred, Deferred]).await;
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        submissions::expire_claims(&f.store).await.unwrap();
+        assert_eq!(states(&f, &id).await, [Failed, Unclear]);
+        die_after_the_dot(&f, &mailbox, &[]).await;
+        f.clock.advance(submissions::UNCLEAR_MILLIS);
+        submissions::expire_claims(&f.store).await.unwrap();
+        assert_eq!(states(&f, &id).await, [Failed, Failed]);
     })
     .await;
 }
