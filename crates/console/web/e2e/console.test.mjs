@@ -607,6 +607,8 @@ test("a reply starts with recipient, subject and quotation", async () => {
   await page.locator("[data-line]").first().waitFor();
   await page.keyboard.press("j");
   await page.locator(".message-head").first().waitFor();
+  // The keys are for the message that is there: they work as soon as its buttons do.
+  await page.locator("button[aria-label=Reply]:enabled").waitFor();
   await page.keyboard.press("r");
   await page.getByRole("heading", { name: "Reply" }).waitFor();
   assert.match(await page.getByLabel("Subject").inputValue(), /^(re|aw|sv)/i);

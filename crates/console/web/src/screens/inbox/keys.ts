@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 
 /** Whether a key press is meant for a control rather than for the screen. */
 function typing(target: EventTarget | null): boolean {
@@ -8,7 +8,8 @@ function typing(target: EventTarget | null): boolean {
 /** Runs `keys[event.key]` for plain presses anywhere on the page but in fields, menus and dialogs. */
 export function useKeys(keys: Record<string, (() => void) | undefined>) {
   const latest = useRef(keys);
-  useEffect(() => {
+  // Before it is painted: whoever sees a message can press its keys.
+  useLayoutEffect(() => {
     latest.current = keys;
   });
   useEffect(() => {
