@@ -209,10 +209,7 @@ fn by_id(
 ) -> Result<HashMap<String, Vec<Sent>>> {
     let mut found: HashMap<String, Vec<Sent>> = HashMap::new();
     if !ids.is_empty() {
-        let both: Vec<String> = ids
-            .iter()
-            .flat_map(|id| [(*id).to_owned(), format!("<{id}>")])
-            .collect();
+        let both: Vec<String> = ids.iter().flat_map(|id| wire_ids::both_forms(id)).collect();
         let sql = format!(
             "SELECT id, message_id, recipients, internet_message_id FROM submissions
              WHERE mailbox_id = $1 AND internet_message_id IN {} ORDER BY id",

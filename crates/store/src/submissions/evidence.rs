@@ -3,7 +3,7 @@
 
 use super::filing::{self, Filing, SentCopyBy};
 use super::settle::{Settlement, apply};
-use super::wire_ids::bare;
+use super::wire_ids::{bare, both_forms};
 use super::{COLUMNS, Claimed, from_row};
 use crate::Tx;
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub(crate) struct SeenSent {
     pub(crate) brought_by: Option<String>,
 }
 
-/// Outgoing messages were seen in the mailbox: settles who is in doubt, as far as they prove it. SeenSent where sent mail is `filed`,
+/// Outgoing messages were seen in the mailbox: settles who is in doubt, as far as they prove it. Seen where sent mail is `filed`,
 /// a message is also linked to its submission, whose copy is then no longer owed. (Whoever writes to himself finds his message in
 /// the inbox too: that proves that it went out, and is no copy in Sent.) Returns the events; the caller appends them last.
 ///
@@ -193,11 +193,6 @@ pub(super) fn settled(
 
 fn has_been_accepted(recipients: &[Recipient]) -> bool {
     recipients.iter().any(|r| r.state == State::Accepted)
-}
-
-/// A Message-ID with its angle brackets and without: both are stored.
-fn both_forms(bare: &str) -> [String; 2] {
-    [bare.to_owned(), format!("<{bare}>")]
 }
 
 pub(super) const RELEASE: &str =

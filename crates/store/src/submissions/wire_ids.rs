@@ -28,6 +28,11 @@ pub(super) fn bare(id: &str) -> &str {
     id.trim().trim_start_matches('<').trim_end_matches('>')
 }
 
+/// A Message-ID with its angle brackets and without: both are stored.
+pub(super) fn both_forms(bare: &str) -> [String; 2] {
+    [bare.to_owned(), format!("<{bare}>")]
+}
+
 /// The key of an envelope id among Message-IDs; no Message-ID looks like it.
 pub(super) fn envelope(id: &str) -> String {
     format!("\u{1f}{id}")
